@@ -4,8 +4,6 @@
  * A flag beats its variable in the environment; an empty variable counts as unset.
  */
 import {
-  ENVIRONMENT,
-  EXITS,
   type Flag,
   type FlagName,
   FLAGS,
@@ -14,10 +12,10 @@ import {
   VARIABLES,
   VERSION,
 } from "./flags.ts";
+import { helpText, usageOf } from "./help.ts";
+import { nearest } from "./nearest.ts";
 import type { Config } from "./state.ts";
 import * as values from "./values.ts";
-
-export { ENVIRONMENT };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -62,57 +60,6 @@ export function parse(argv: readonly string[], env: Environment): Parsed {
     if (error instanceof Usage) return { kind: "usage", message: error.message };
     throw error;
   }
-}
-
-/** What `--help` prints. */
-export function helpText(): string {
-  return `swarm-join ${VERSION}: makes this EC2 instance a member of the one Docker Swarm of its VPC.
-
-  swarm-join [join] [flags]     join the swarm, or found it; returns when this node is a member
-  swarm-join plan [flags]       the same as join --dry-run: look, decide, and change nothing
-
-Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and run it on every boot,
-on all of them at once if you like: exactly one manager founds the swarm, all others join it. Running
-it again changes nothing. Try it first with --dry-run: it says who this node is, what it sees, what it
-would do and why, and which permissions are missing.
-
-Examples
-  sudo swarm-join --dry-run
-  sudo swarm-join --timeout 15m
-  sudo swarm-join --store s3://my-bucket/swarms
-  sudo swarm-join --cluster blue --cluster-tag Cluster
-  sudo swarm-join plan --json > seen.json         what to send along when asking for help
-  swarm-join plan --observation seen.json         on any machine: no network, no root
-
-Flags (each also as ${variableOf("name").replace("NAME", "…")} in the environment: ${
-    variableOf("role-tag")
-  }=Role)
-${table(FLAGS.map((flag) => [usageOf(flag), describe(flag)]))}
-  and, not in the environment:
-${
-    table([
-      [usageOf(OBSERVATION_FLAG), OBSERVATION_FLAG.help],
-      ["--version", "print the version"],
-      ["--help", "print this"],
-    ])
-  }
-
-Environment (besides the flags' own)
-${table(VARIABLES.map((variable) => [variable.name, variable.help]))}
-
-The result goes to stdout, the log to stderr. Exit codes
-${table(EXITS.map((exit) => [String(exit.code), exit.help]))}
-`;
-}
-
-/** A flag as it is written: `--cluster NAME`. */
-export function usageOf(flag: Flag): string {
-  return flag.value === null ? `--${flag.name}` : `--${flag.name} ${flag.value}`;
-}
-
-/** What a flag does and what holds without it. */
-export function describe(flag: Flag): string {
-  return flag.initial === null ? flag.help : `${flag.help} (default ${flag.initial})`;
 }
 
 class Usage extends Error {}
@@ -181,14 +128,9 @@ function runOf(command: Command, given: Given, env: Environment): Parsed {
   if (given.has("observation")) {
     throw new Usage("--observation decides again from a file: use it with plan");
   }
-  const read = reader(given, env);
+  const read = new Reader(given, env);
   const config = configOf(read, command);
-  return {
-    kind: "run",
-    config,
-    surroundings: surroundingsOf(read, env),
-    output: outputOf(read),
-  };
+  return { kind: "run", config, surroundings: surroundingsOf(read), output: outputOf(read) };
 }
 
 function replayOf(given: Given, env: Environment): Parsed {
@@ -202,49 +144,52 @@ function replayOf(given: Given, env: Environment): Parsed {
   }
   const file = given.get("observation")?.at(-1) ?? "";
   if (file === "") throw new Usage("--observation names no file");
-  return { kind: "replay", file, output: outputOf(reader(given, env)) };
+  return { kind: "replay", file, output: outputOf(new Reader(given, env)) };
 }
 
-interface Reader {
-  /** The value of a flag, else of its variable, else its default; null when there is none. */
-  one<T>(name: FlagName, parser: (text: string) => T): T | null;
-  /** The same for a flag that has a default. */
-  sure<T>(name: FlagName, parser: (text: string) => T): T;
-  /** All values of a flag that may be repeated or take a list. */
-  many<T>(name: FlagName, parser: (text: string) => T): T[];
-  isOn(name: FlagName): boolean;
-}
+/** Finds the value of a flag: in the arguments, else in its variable, else its default. */
+class Reader {
+  constructor(readonly given: Given, readonly env: Environment) {}
 
-function reader(given: Given, env: Environment): Reader {
-  function textsOf(name: FlagName): { from: string; texts: string[] } {
-    const fromFlag = given.get(name);
-    if (fromFlag !== undefined) return { from: `--${name}`, texts: fromFlag };
-    const variable = variableOf(name);
-    const fromEnv = env[variable];
-    if (fromEnv !== undefined && fromEnv !== "") return { from: variable, texts: [fromEnv] };
-    const initial = FLAGS.find((flag) => flag.name === name)?.initial ?? null;
-    return { from: `--${name}`, texts: initial === null ? [] : [initial] };
-  }
-  function one<T>(name: FlagName, parser: (text: string) => T): T | null {
-    const { from, texts } = textsOf(name);
+  /** Null when the flag is not given and has no default. */
+  one<T>(name: FlagName, parser: (text: string) => T): T | null {
+    const { from, texts } = this.#texts(name);
     const text = texts.at(-1);
     return text === undefined ? null : checked(from, text, parser);
   }
-  return {
-    one,
-    sure(name, parser) {
-      const value = one(name, parser);
-      if (value === null) throw new Error(`--${name} has no default`);
-      return value;
-    },
-    many(name, parser) {
-      const { from, texts } = textsOf(name);
-      return texts.flatMap((text) => text.split(",")).map((it) => checked(from, it.trim(), parser));
-    },
-    isOn(name) {
-      return one(name, values.truth) ?? false;
-    },
-  };
+
+  /** The same for a flag that has a default. */
+  sure<T>(name: FlagName, parser: (text: string) => T): T {
+    const value = this.one(name, parser);
+    if (value === null) throw new Error(`--${name} has no default`);
+    return value;
+  }
+
+  /** All values of a flag that may be repeated and takes a list. */
+  many<T>(name: FlagName, parser: (text: string) => T): T[] {
+    const { from, texts } = this.#texts(name);
+    return texts.flatMap((text) => text.split(",")).map((it) => checked(from, it.trim(), parser));
+  }
+
+  isOn(name: FlagName): boolean {
+    return this.one(name, values.truth) ?? false;
+  }
+
+  /** A variable that is not a flag's. */
+  variable<T>(name: typeof VARIABLES[number]["name"], parser: (text: string) => T): T | null {
+    const text = this.env[name];
+    return text === undefined || text === "" ? null : checked(name, text, parser);
+  }
+
+  #texts(name: FlagName): { from: string; texts: string[] } {
+    const given = this.given.get(name);
+    if (given !== undefined) return { from: `--${name}`, texts: given };
+    const variable = variableOf(name);
+    const text = this.env[variable];
+    if (text !== undefined && text !== "") return { from: variable, texts: [text] };
+    const initial = FLAGS.find((flag) => flag.name === name)?.initial ?? null;
+    return { from: `--${name}`, texts: initial === null ? [] : [initial] };
+  }
 }
 
 function checked<T>(from: string, text: string, parser: (text: string) => T): T {
@@ -330,76 +275,15 @@ function outputOf(read: Reader): Output {
   };
 }
 
-function surroundingsOf(read: Reader, env: Environment): Surroundings {
-  function variable<T>(name: typeof VARIABLES[number]["name"], parser: (text: string) => T) {
-    const text = env[name];
-    return text === undefined || text === "" ? null : checked(name, text, parser);
-  }
-  const everywhere = variable("AWS_ENDPOINT_URL", values.endpoint);
+function surroundingsOf(read: Reader): Surroundings {
+  const everywhere = read.variable("AWS_ENDPOINT_URL", values.endpoint);
   return {
-    dockerSocket: variable("DOCKER_HOST", values.socketPath) ?? "/var/run/docker.sock",
-    imdsEndpoint: variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", values.endpoint),
+    dockerSocket: read.variable("DOCKER_HOST", values.socketPath) ?? "/var/run/docker.sock",
+    imdsEndpoint: read.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", values.endpoint),
     imdsV1: read.isOn("imds-v1"),
-    ec2Endpoint: variable("AWS_ENDPOINT_URL_EC2", values.endpoint) ?? everywhere,
-    s3Endpoint: variable("AWS_ENDPOINT_URL_S3", values.endpoint) ?? everywhere,
-    region: variable("AWS_REGION", values.region),
+    ec2Endpoint: read.variable("AWS_ENDPOINT_URL_EC2", values.endpoint) ?? everywhere,
+    s3Endpoint: read.variable("AWS_ENDPOINT_URL_S3", values.endpoint) ?? everywhere,
+    region: read.variable("AWS_REGION", values.region),
     lockFile: read.sure("lock-file", values.lockPath),
   };
-}
-
-const COLUMNS = 100;
-
-/** Two columns; what is too long for the right one goes on below. */
-function table(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.flatMap(([left, right]) =>
-    wrap(right, COLUMNS - width - 4).map((line, i) =>
-      `  ${(i === 0 ? left : "").padEnd(width)}  ${line}`
-    )
-  ).join("\n");
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = "";
-    }
-    line += line === "" ? word : ` ${word}`;
-  }
-  return [...lines, line];
-}
-
-/** The choice that `word` is most likely a slip of: few letters apart, or the beginning of it. */
-function nearest(word: string, choices: readonly string[]): string | null {
-  const plain = (text: string): string => text.replaceAll("-", "");
-  const ranked = choices
-    .map((choice) => ({
-      choice,
-      apart: word.length > 2 && plain(choice).startsWith(plain(word))
-        ? 0
-        : distance(plain(word), plain(choice)),
-    }))
-    .filter(({ choice, apart }) => apart <= Math.max(1, Math.floor(choice.length / 3)))
-    .sort((a, b) => a.apart - b.apart);
-  return ranked[0]?.choice ?? null;
-}
-
-/** Levenshtein's distance: how many letters to insert, delete or replace. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      row.push(Math.min(
-        (above[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-      ));
-    }
-  }
-  return row[b.length] ?? 0;
 }
