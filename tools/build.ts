@@ -27,7 +27,7 @@ const permissions = [
   "--allow-net",
   "--allow-read",
   "--allow-write=/run,/var/run,/tmp",
-  "--allow-env=SWARM_JOIN_*,AWS_*,DOCKER_HOST,NO_COLOR,TERM,COLUMNS,INVOCATION_ID,JOURNAL_STREAM",
+  "--allow-env=SWARM_JOIN_*,AWS_*,DOCKER_HOST,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE,TERM,COLUMNS,INVOCATION_ID,JOURNAL_STREAM",
 ];
 
 async function main(): Promise<void> {

@@ -42,7 +42,7 @@ export async function bundle(entry: string, folder: string): Promise<Bundle> {
     metafile: true,
     logLevel: "silent",
     absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
-    plugins: [slimSdk],
+    plugins: [slimSdk, requiredBuiltins],
   });
   await esbuild.stop();
   const outputs = Object.entries(result.metafile.outputs);
@@ -71,6 +71,28 @@ const slimSdk: esbuild.Plugin = {
     build.onResolve({ filter: /^\.\/xml-parser(\.browser)?$/ }, ({ importer }) => ({
       path: join(dirname(importer), "xml-parser.js"),
     }));
+  },
+};
+
+/**
+ * Lets a CommonJS package (commander) `require` what Deno has of Node, which an ES module can't. What
+ * the program may not do anyway, or what commander needs for subcommands that are programs of their
+ * own, is left out: it would only be loaded.
+ */
+const requiredBuiltins: esbuild.Plugin = {
+  name: "required-builtins",
+  setup(build): void {
+    build.onResolve({ filter: /^node:/ }, ({ kind, path }) => {
+      return kind === "require-call" ? { path, namespace: "required-builtin" } : undefined;
+    });
+    build.onLoad({ filter: /./, namespace: "required-builtin" }, ({ path }) => {
+      const unused = path === "node:child_process" || path === "node:fs";
+      return {
+        contents: `module.exports = ${
+          unused ? "{}" : `process.getBuiltinModule(${JSON.stringify(path)})`
+        };`,
+      };
+    });
   },
 };
 
