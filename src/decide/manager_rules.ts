@@ -1,0 +1,297 @@
+/**
+ * What a manager does: found its swarm, keep the record and its tokens true, give way to the founded
+ * swarm, join it, or start it.
+ */
+import {
+  addressesOf,
+  ask,
+  brief,
+  conflict,
+  inventoryOf,
+  names,
+  showing,
+  shows,
+  tokens,
+} from "./facts.ts";
+import { candidateOf, isSilent, join } from "./joining.ts";
+import {
+  describe,
+  founding,
+  isListed,
+  isSameSwarm,
+  others,
+  questionOf,
+  refreshed,
+  registered,
+  unlisted,
+  withdrawn,
+} from "./membership.ts";
+import { CONFLICT_MS } from "./patience.ts";
+import { faulted, type Scene } from "./scene.ts";
+import { act, fail, look, type Verdict, wait } from "./verdict.ts";
+import { allGone, gone, writing } from "./writing.ts";
+import type { FoundingRecord, Rule, Shown, SwarmView } from "../state.ts";
+
+export function managerInSwarm(s: Scene): Verdict {
+  const { engine, record } = s;
+  if (engine.swarm === null) return withoutQuorum(s);
+  if (record === null) return unfounded(s, engine.swarm);
+  if (isSameSwarm(record, engine.swarm.managerToken.fingerprint, engine.swarm.clusterId)) {
+    return inFounded(s, record, engine.swarm);
+  }
+  return inAnother(s, record, engine.swarm);
+}
+
+/** It can neither read its swarm nor change it; whoever is missing has to come back. */
+function withoutQuorum(s: Scene): Verdict {
+  const { o, me, record, engine } = s;
+  if (record === null || !isSameSwarm(record, engine.fingerprint ?? "", null)) {
+    const other = record === null ? "no swarm is founded" : `the founded swarm is ${brief(record)}`;
+    return wait(o, "quorum-lost", `this manager's swarm has no quorum, and ${other}`);
+  }
+  const instances = ask(s, record.members, []);
+  if (!Array.isArray(instances)) return instances;
+  return wait(
+    o,
+    "quorum-lost",
+    `this manager's swarm has no quorum; its other managers are ${
+      describe(others(record, me), instances)
+    }`,
+  );
+}
+
+function unfounded(s: Scene, swarm: SwarmView): Verdict {
+  const rivals = showing(s);
+  if (!Array.isArray(rivals)) return rivals;
+  const foreign = rivals.filter((shown) => !shows(shown, swarm.managerToken.fingerprint));
+  if (foreign.length > 0) {
+    const because = `no swarm is founded, and ${names(foreign)} shows tokens of another one`;
+    return ifEmpty(
+      s,
+      swarm,
+      because,
+      () => wait(s.o, "swarm-unfounded", runThere(because, foreign)),
+    );
+  }
+  return foundWith(
+    s,
+    swarm,
+    "found",
+    "found-swarm",
+    "no swarm is founded yet: this one becomes it",
+  );
+}
+
+/** In the founded swarm: list itself, show its tokens, keep the record true. */
+function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Verdict {
+  const { me, address } = s;
+  if (!isListed(record, me, address)) {
+    return writing(
+      s,
+      record,
+      [],
+      "register",
+      "register-member",
+      `${me.instance} is a manager of the founded swarm, and not in its record`,
+      (w) => registered(record, w),
+    );
+  }
+  const publishing = publish(s, swarm);
+  if (publishing !== null) return publishing;
+  const missing = unlisted(record, swarm);
+  if (missing.length > 0 || record.fingerprint !== swarm.managerToken.fingerprint) {
+    const because = missing.length > 0
+      ? `the record lacks the managers at ${missing.join(", ")}`
+      : "the swarm's CA was rotated";
+    return writing(
+      s,
+      record,
+      missing,
+      "refresh",
+      "refresh-record",
+      because,
+      (w) => refreshed(record, swarm, w),
+    );
+  }
+  return act({ kind: "done" }, "in-order", `a manager of the founded swarm ${brief(record)}`);
+}
+
+function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Verdict {
+  const { o, me } = s;
+  const instances = ask(s, record.members, []);
+  if (!Array.isArray(instances)) return instances;
+  if (allGone(s, record, instances)) {
+    return foundWith(
+      s,
+      swarm,
+      "replace",
+      "replace-dead-swarm",
+      `every manager of the founded swarm ${brief(record)} is gone`,
+    );
+  }
+  const because = `the founded swarm is ${brief(record)}, and this manager is in ${
+    swarm.managerToken.fingerprint.slice(0, 8)
+  }…`;
+  return ifEmpty(s, swarm, because, () => {
+    if (o.memory.confirmed !== record.fingerprint || !isListed(record, me, s.address)) {
+      return writing(
+        s,
+        record,
+        [],
+        "register",
+        "yield-to-founded",
+        because,
+        (w) => registered(record, w),
+      );
+    }
+    return act(
+      { kind: "leave", force: true, onlyEmpty: true },
+      "yield-to-founded",
+      `${because} alone, with nothing in it`,
+    );
+  });
+}
+
+/** Rule 4's condition: a swarm of this node alone in which nothing would be lost; else it is a conflict. */
+function ifEmpty(s: Scene, swarm: SwarmView, because: string, then: () => Verdict): Verdict {
+  const { o } = s;
+  if (swarm.nodes > 1) return conflict(s, `${because} with ${swarm.nodes} nodes`);
+  const { contents } = o.facts;
+  if (contents === undefined) return look({ kind: "contents", manager: true });
+  if (!contents.ok) return faulted(o, contents.fault);
+  const inventory = inventoryOf(contents.value);
+  return inventory === "" ? then() : conflict(s, `${because}, which has ${inventory}`);
+}
+
+/** Founds or replaces. With S3 the tokens are written before the record names them. */
+function foundWith(
+  s: Scene,
+  swarm: SwarmView,
+  kind: "found" | "replace",
+  rule: Rule,
+  because: string,
+): Verdict {
+  if (s.o.config.store.kind === "s3") {
+    const publishing = publish(s, swarm);
+    if (publishing !== null) return publishing;
+  }
+  const reachable = swarm.managers.filter(({ reachable }) => reachable).map(({ address }) =>
+    address
+  );
+  return writing(s, s.record, reachable, kind, rule, because, (w) => founding(s.record, swarm, w));
+}
+
+/** Null when both tokens are shown as they are now. */
+function publish(s: Scene, swarm: SwarmView): Verdict | null {
+  const { o, me } = s;
+  const { managerToken: manager, workerToken: worker } = swarm;
+  if (o.memory.published === `${manager.digest} ${worker.digest}`) return null;
+  const shown = tokens(s, manager.fingerprint, ["manager", "worker"]);
+  if (!Array.isArray(shown)) return shown;
+  const own = o.config.store.kind === "s3" ? shown[0] : shown.find(({ by }) => by === me.instance);
+  if (own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest) return null;
+  const state = own === undefined || (own.manager === null && own.worker === null)
+    ? "not shown"
+    : "not those that are shown";
+  return act(
+    { kind: "publish", manager, worker },
+    "publish-tokens",
+    `the swarm's tokens are ${state}`,
+  );
+}
+
+export function managerOutside(s: Scene): Verdict {
+  const { o, me, record } = s;
+  if (record === null) return firstManager(s);
+  const peers = others(record, me);
+  const missing = look(
+    o.facts.answering === undefined && peers.length > 0 &&
+      { kind: "probe", addresses: addressesOf(peers) },
+    o.facts.instances === undefined && { kind: "instances", ...questionOf(record.members, me, []) },
+    o.facts.tokens === undefined &&
+      { kind: "tokens", fingerprint: record.fingerprint, want: ["manager"] },
+  );
+  if (missing.calls.length > 0) return missing;
+  const instances = ask(s, record.members, []);
+  if (!Array.isArray(instances)) return instances;
+  const living = peers.filter((member) => !gone(s, member, instances));
+  if (living.length === 0) {
+    return init(s, "members-gone", `every manager of the founded swarm ${brief(record)} is gone`);
+  }
+  const candidate = candidateOf(s, record, living, "manager");
+  if (isSilent(candidate)) {
+    if (record.members.some(({ instance }) => instance === me.instance)) {
+      return writing(
+        s,
+        record,
+        [],
+        "withdraw",
+        "withdraw-member",
+        `no manager of the founded swarm answers: ${describe(living, instances)}`,
+        (w) => withdrawn(record, w),
+      );
+    }
+    return wait(
+      o,
+      "members-silent",
+      `no manager of the founded swarm answers, and not all are gone: ${
+        describe(living, instances)
+      }`,
+    );
+  }
+  if ("calls" in candidate || "action" in candidate) return candidate;
+  if (o.memory.confirmed !== record.fingerprint || !isListed(record, me, s.address)) {
+    return writing(
+      s,
+      record,
+      [],
+      "register",
+      "register-member",
+      `${me.instance} is about to join the founded swarm ${brief(record)}`,
+      (w) => registered(record, w),
+    );
+  }
+  return join(candidate, record);
+}
+
+function firstManager(s: Scene): Verdict {
+  const rivals = showing(s);
+  if (!Array.isArray(rivals)) return rivals;
+  if (rivals.length === 0) {
+    return init(
+      s,
+      "first-manager",
+      "no swarm is founded, and no other instance shows tokens of one",
+    );
+  }
+  const because = runThere(`no swarm is founded, and ${names(rivals)} shows tokens of one`, rivals);
+  const swarms = new Set(
+    rivals.flatMap(({ manager, worker }) => manager?.fingerprint ?? worker?.fingerprint ?? []),
+  );
+  if (swarms.size > 1) {
+    return fail(
+      5,
+      "swarm-conflict",
+      `no swarm is founded, and tokens of ${swarms.size} swarms are shown, by ${
+        names(rivals)
+      }: remove those of all but one`,
+      CONFLICT_MS,
+    );
+  }
+  return wait(s.o, "swarm-unfounded", because);
+}
+
+/** Only ever this node's own swarm, which nobody can be in before it is founded. */
+function init(s: Scene, rule: Rule, because: string): Verdict {
+  const { o, me } = s;
+  const { store } = o.config;
+  if (store.kind === "s3") return act({ kind: "init", retract: false }, rule, because);
+  const shown = tokens(s, "", ["manager", "worker"]);
+  if (!Array.isArray(shown)) return shown;
+  const own = shown.some(({ by }) => by === me.instance);
+  return act({ kind: "init", retract: own }, rule, because);
+}
+
+function runThere(because: string, shown: Shown[]): string {
+  return `${because}: run swarm-join once on ${names(shown)}, which founds it`;
+}

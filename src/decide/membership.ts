@@ -1,0 +1,192 @@
+/**
+ * The founding record's members: who is listed, who is gone, and the record that each write makes of
+ * the one that was read.
+ */
+import type { FoundingRecord, Identity, Instance, Member, Position, SwarmView } from "../state.ts";
+
+/** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
+export const FORGOTTEN_MS = 60 * 60 * 1000;
+/** Enough to recognise a worker's dead swarm, and small enough for a launch template's user data. */
+const FINGERPRINTS_MAX = 30;
+
+/** What a member's fate is judged by: who asks, what EC2 shows, and the ledger's server's clock. */
+export interface Sight {
+  me: Identity;
+  instances: Instance[];
+  serverMs: number;
+}
+
+export function isMe(member: Member, me: Identity): boolean {
+  return member.instance === me.instance;
+}
+
+/** The members other than this node. */
+export function others(record: FoundingRecord, me: Identity): Member[] {
+  return record.members.filter((member) => !isMe(member, me));
+}
+
+/** Whether this node is listed, at this address. */
+export function isListed(record: FoundingRecord, me: Identity, address: string): boolean {
+  return record.members.some((member) => isMe(member, me) && member.address === address);
+}
+
+/**
+ * Whether a member is gone for good: EC2 says `terminated`, or knows this instance and no longer knows
+ * that one, an hour after it was listed. Stopped, unreachable or unseen is not gone.
+ */
+export function isGone(member: Member, { me, instances, serverMs }: Sight): boolean {
+  if (member.instance !== null) {
+    const known = instances.find(({ instance }) => instance === member.instance);
+    if (known !== undefined) return known.state === "terminated";
+  } else if (instances.some((i) => i.address === member.address && i.state !== "terminated")) {
+    return false;
+  }
+  const knowsMe = instances.some(({ instance }) => instance === me.instance);
+  return knowsMe && serverMs - member.sinceMs > FORGOTTEN_MS;
+}
+
+/** Whether two names mean one swarm: the fingerprint, one it had before a CA rotation, or the cluster's id. */
+export function isSameSwarm(
+  record: FoundingRecord,
+  fingerprint: string,
+  clusterId: string | null,
+): boolean {
+  return record.fingerprint === fingerprint || record.rotated.includes(fingerprint) ||
+    record.clusterId === clusterId;
+}
+
+/** What a manager puts into a record: itself, and its swarm as its Engine shows it. */
+export interface Writing extends Sight {
+  cluster: string;
+  runId: string;
+  /** The address that other nodes reach this one at. */
+  address: string;
+  at: Position;
+}
+
+/** A record that makes `swarm` the founded one, after `previous`, if there was one. */
+export function founding(
+  previous: FoundingRecord | null,
+  swarm: SwarmView,
+  w: Writing,
+): FoundingRecord {
+  const blank: FoundingRecord = {
+    cluster: w.cluster,
+    account: w.me.account,
+    region: w.me.region,
+    vpc: w.me.vpc,
+    fingerprint: swarm.managerToken.fingerprint,
+    clusterId: swarm.clusterId,
+    members: [self(w)],
+    rotated: [],
+    replaced: previous === null
+      ? []
+      : newest([...previous.replaced, ...previous.rotated, previous.fingerprint]),
+    writer: w.me.instance,
+    nonce: "",
+  };
+  return signed({ ...blank, members: withManagers(blank.members, swarm, w) }, w);
+}
+
+/** The record with this node as a member, listed anew. */
+export function registered(record: FoundingRecord, w: Writing): FoundingRecord {
+  return signed({ ...record, members: [...remaining(record, w), self(w)] }, w);
+}
+
+/** The record without this node. */
+export function withdrawn(record: FoundingRecord, w: Writing): FoundingRecord {
+  return signed({ ...record, members: remaining(record, w) }, w);
+}
+
+/** The record as the swarm is now: its fingerprint after a CA rotation, and all its managers. */
+export function refreshed(
+  record: FoundingRecord,
+  swarm: SwarmView,
+  w: Writing,
+): FoundingRecord {
+  const fingerprint = swarm.managerToken.fingerprint;
+  const rotated = record.fingerprint === fingerprint
+    ? record.rotated
+    : newest([...record.rotated.filter((old) => old !== fingerprint), record.fingerprint]);
+  const members = withManagers([...remaining(record, w), self(w)], swarm, w);
+  return signed({ ...record, fingerprint, clusterId: swarm.clusterId, rotated, members }, w);
+}
+
+/** The swarm's reachable managers that the record lacks: older than the tool, or promoted by hand. */
+export function unlisted(record: FoundingRecord, swarm: SwarmView): string[] {
+  return swarm.managers
+    .filter(({ address, reachable }) =>
+      reachable && !record.members.some((member) => member.address === address)
+    )
+    .map(({ address }) => address);
+}
+
+/** The ids and addresses to ask EC2 for before a record can be judged or written. */
+export function questionOf(
+  members: Member[],
+  me: Identity,
+  addresses: string[],
+): { ids: string[]; addresses: string[] } {
+  const ids = members.flatMap(({ instance }) => instance === null ? [] : [instance]);
+  const unnamed = members.flatMap(({ instance, address }) => instance === null ? [address] : []);
+  return {
+    ids: [...new Set([me.instance, ...ids])],
+    addresses: [...new Set([...unnamed, ...addresses])],
+  };
+}
+
+/** Members as a person reads them: `i-0a (10.0.0.5, stopped)`. */
+export function describe(members: Member[], known: Instance[]): string {
+  if (members.length === 0) return "nobody";
+  return members.map(({ instance, address }) => {
+    const state = known.find((i) => i.instance === instance)?.state;
+    const detail = state === undefined ? address : `${address}, ${state}`;
+    return `${instance ?? "a manager without a known instance"} (${detail})`;
+  }).join(", ");
+}
+
+function self(w: Writing): Member {
+  return { instance: w.me.instance, address: w.address, sinceMs: w.serverMs };
+}
+
+/** All but this node and those that are gone. */
+function remaining(record: FoundingRecord, w: Writing): Member[] {
+  return others(record, w.me).filter((member) => !isGone(member, w));
+}
+
+function withManagers(members: Member[], swarm: SwarmView, w: Writing): Member[] {
+  const missing = swarm.managers.filter(({ address, reachable }) =>
+    reachable && !members.some((member) => member.address === address)
+  );
+  return [
+    ...members,
+    ...missing.map(({ address }) => ({
+      instance: w.instances.find((i) => i.address === address && i.state !== "terminated")
+        ?.instance ?? null,
+      address,
+      sinceMs: w.serverMs,
+    })),
+  ];
+}
+
+function newest(fingerprints: string[]): string[] {
+  return [...new Set(fingerprints)].slice(-FINGERPRINTS_MAX);
+}
+
+/** A nonce that is the same when this run means the same at the same place: a repeated write is one. */
+function signed(record: FoundingRecord, w: Writing): FoundingRecord {
+  const unsigned = { ...record, writer: w.me.instance, nonce: "" };
+  const nonce = `${w.runId}-${hash(JSON.stringify([unsigned, w.at]))}`;
+  return { ...unsigned, nonce };
+}
+
+/** FNV-1a over UTF-16 units, twice with different offsets: 64 bits, for telling a run's own writes apart. */
+function hash(text: string): string {
+  let a = 0x811c9dc5;
+  let b = 0x01234567;
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
+    b = Math.imul(b ^ text.charCodeAt(i), 0x01000193);
+  }
+  return (a >>> 0).toString(16).padStart(8, "0") + (b >>> 0).toString(16).padStart(8, "0");
+}

@@ -1,0 +1,52 @@
+/**
+ * How long a run waits: the backoff between two looks, how long a bad sign must hold before it is
+ * believed, and the deadline. Times in milliseconds.
+ */
+import type { Decision, FailExit, Observation, Rule } from "../state.ts";
+
+/** The shortest and the longest backoff between two looks at what somebody else changes. */
+const BACKOFF_BASE_MS = 1_000;
+const BACKOFF_MAX_MS = 20_000;
+/** The local Engine changes quickly, and asking it costs nobody else anything. */
+const LOCAL_MAX_MS = 2_000;
+
+/** EC2's reads are eventually consistent: what a person would have to mend must hold for this long. */
+export const CONFLICT_MS = 3 * 60_000;
+/** A machine that boots: the Engine starts, the role's credentials and tags arrive. */
+export const BOOT_MS = 60_000;
+/** IAM's own changes take seconds to be seen. */
+export const DENIED_MS = 30_000;
+/** How long an attempt to join may go on in the background before it is given up. */
+export const ATTEMPT_MS = 15_000;
+/** When a manager that would not let this node join is tried again. */
+export const RETRY_MS = 15_000;
+
+const LOCAL_RULES: readonly Rule[] = ["attempt-pending", "engine-starting", "engine-unavailable"];
+
+/** Full jitter: anything from nothing to a bound that doubles with each wait in a row. */
+export function backoffMs(o: Observation, rule: Rule): number {
+  const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
+  const bound = Math.min(max, BACKOFF_BASE_MS * 2 ** Math.min(o.memory.waits, 10));
+  const left = Math.max(0, o.config.timeoutMs - o.nowMs);
+  return Math.min(left, Math.ceil(bound * (0.1 + 0.9 * o.dice)));
+}
+
+/**
+ * Holds a decision against the clock: a failure waits until it has held for its `afterMs`, and at the
+ * run's deadline waiting becomes failing. A dry run looks once, so it says what would come in the end.
+ */
+export function bounded(o: Observation, decision: Decision): Decision {
+  if (o.config.dryRun) return decision;
+  const { action, rule } = decision;
+  const late = o.nowMs >= o.config.timeoutMs;
+  if (action.kind === "fail") {
+    const steady = o.memory.steady;
+    const heldMs = steady?.rule === rule ? o.nowMs - steady.sinceMs : 0;
+    if (late || heldMs >= action.afterMs) return decision;
+    return { ...decision, action: { kind: "wait", ms: backoffMs(o, rule) } };
+  }
+  if (late && action.kind !== "done") {
+    return { ...decision, action: { kind: "fail", exit: 3 satisfies FailExit, afterMs: 0 } };
+  }
+  return decision;
+}
