@@ -1,0 +1,306 @@
+/**
+ * One bounded HTTP/1.1 exchange over a fresh TCP or Unix connection: what IMDS and the Engine need.
+ *
+ * Not `fetch`: that one sends requests for 169.254.169.254 to a proxy where `HTTP_PROXY` is set, and
+ * needs a client object for Unix sockets that takes longer to load than all the rest of a short run.
+ */
+import type { Answer, Fault, FaultKind } from "./state.ts";
+
+export type Target =
+  | { kind: "unix"; path: string }
+  | { kind: "tcp"; hostname: string; port: number };
+
+export interface Request {
+  method: "GET" | "POST" | "PUT";
+  path: string;
+  headers?: Record<string, string>;
+  /** Sent as it is, with its length. */
+  body?: string;
+}
+
+/** `headers`: names in lower case. `body`: decoded as UTF-8. */
+export interface Reply {
+  status: number;
+  headers: Map<string, string>;
+  body: string;
+}
+
+export interface Bounds {
+  /** For everything: connecting, sending, and the last byte of the answer. */
+  deadlineMs: number;
+  /** Of the body. */
+  bytesMax: number;
+  /** Ends the exchange early, as its deadline does. */
+  signal: AbortSignal;
+}
+
+/**
+ * Sends one request and reads the whole answer. Never throws for what the other side does; a fault's
+ * message is a phrase that goes after a colon ("connection refused").
+ */
+export async function exchange(
+  target: Target,
+  request: Request,
+  bounds: Bounds,
+): Promise<Answer<Reply>> {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  const timer = setTimeout(stop, bounds.deadlineMs);
+  bounds.signal.addEventListener("abort", stop);
+  if (bounds.signal.aborted) stop();
+  let connection: Deno.Conn | null = null;
+  const hangUp = (): void => connection?.close();
+  try {
+    if (controller.signal.aborted) throw new Broken("timeout", "there was no time left");
+    connection = await connect(target, controller.signal);
+    controller.signal.addEventListener("abort", hangUp);
+    if (controller.signal.aborted) hangUp();
+    await send(connection, requestBytes(target, request));
+    return { ok: true, value: await readReply(new Inbox(connection), bounds.bytesMax) };
+  } catch (error) {
+    if (controller.signal.aborted) {
+      const why = bounds.signal.aborted
+        ? "there was no time left"
+        : `no answer within ${bounds.deadlineMs / 1000} s`;
+      return { ok: false, fault: { kind: "timeout", message: why } };
+    }
+    return { ok: false, fault: faultOf(error) };
+  } finally {
+    clearTimeout(timer);
+    bounds.signal.removeEventListener("abort", stop);
+    controller.signal.removeEventListener("abort", hangUp);
+    if (!controller.signal.aborted) hangUp();
+  }
+}
+
+/** What the outside said, for a message: one line, short, and without any join token in it. */
+export function quote(text: string, charactersMax = 400): string {
+  const line = text.replace(/SWMTKN-[0-9A-Za-z-]*/g, "[redacted]").replace(/\s+/g, " ").trim();
+  return line.length <= charactersMax ? line : `${line.slice(0, charactersMax)}…`;
+}
+
+/** `JSON.parse` that gives undefined for what is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const HEAD_BYTES_MAX = 64 * 1024;
+
+/** An exchange that failed for a reason known here. */
+class Broken extends Error {
+  constructor(readonly kind: FaultKind, message: string) {
+    super(message);
+  }
+}
+
+function connect(target: Target, signal: AbortSignal): Promise<Deno.Conn> {
+  return target.kind === "unix"
+    ? Deno.connect({ transport: "unix", path: target.path })
+    : Deno.connect({ hostname: target.hostname, port: target.port, signal });
+}
+
+function requestBytes(target: Target, request: Request): Uint8Array {
+  const body = new TextEncoder().encode(request.body ?? "");
+  const host = target.kind === "unix"
+    ? "localhost"
+    : target.hostname.includes(":")
+    ? `[${target.hostname}]`
+    : target.hostname;
+  const head = [
+    `${request.method} ${request.path} HTTP/1.1`,
+    `Host: ${host}`,
+    "Connection: close",
+    ...Object.entries(request.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
+  ];
+  if (request.method !== "GET") head.push(`Content-Length: ${body.length}`);
+  const headBytes = new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`);
+  const all = new Uint8Array(headBytes.length + body.length);
+  all.set(headBytes);
+  all.set(body, headBytes.length);
+  return all;
+}
+
+async function send(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+}
+
+async function readReply(inbox: Inbox, bytesMax: number): Promise<Reply> {
+  for (;;) {
+    const { status, headers } = await readHead(inbox);
+    if (status >= 100 && status < 200) continue;
+    const bytes = await readBody(inbox, status, headers, bytesMax);
+    return { status, headers, body: new TextDecoder().decode(bytes) };
+  }
+}
+
+async function readHead(
+  inbox: Inbox,
+): Promise<{ status: number; headers: Map<string, string> }> {
+  const status = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(await inbox.line())?.[1];
+  if (status === undefined) throw new Broken("malformed", "the answer is not HTTP");
+  const headers = new Map<string, string>();
+  let size = 0;
+  for (;;) {
+    const line = await inbox.line();
+    if (line === "") return { status: Number(status), headers };
+    size += line.length;
+    const colon = line.indexOf(":");
+    if (colon < 1 || size > HEAD_BYTES_MAX) {
+      throw new Broken("malformed", "the answer's headers are not HTTP");
+    }
+    headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+}
+
+async function readBody(
+  inbox: Inbox,
+  status: number,
+  headers: Map<string, string>,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  if (status === 204 || status === 304) return new Uint8Array();
+  if (/\bchunked\b/i.test(headers.get("transfer-encoding") ?? "")) {
+    return await readChunks(inbox, bytesMax);
+  }
+  const length = headers.get("content-length");
+  if (length === undefined) return await inbox.rest(bytesMax);
+  if (!/^\d+$/.test(length)) throw new Broken("malformed", "the answer's length is no number");
+  return await inbox.take(checked(Number(length), bytesMax));
+}
+
+async function readChunks(inbox: Inbox, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const size = /^([0-9a-f]{1,8})\s*(?:;.*)?$/i.exec(await inbox.line())?.[1];
+    if (size === undefined) throw new Broken("malformed", "a chunk of the answer has no length");
+    const length = parseInt(size, 16);
+    total = checked(total + length, bytesMax);
+    if (length === 0) {
+      while (await inbox.line() !== "") { /* Trailers say nothing that is needed. */ }
+      return joined(chunks, total);
+    }
+    chunks.push(await inbox.take(length));
+    if (await inbox.line() !== "") {
+      throw new Broken("malformed", "a chunk of the answer is longer than it says");
+    }
+  }
+}
+
+function checked(length: number, bytesMax: number): number {
+  if (length > bytesMax) {
+    throw new Broken("malformed", `the answer is longer than ${bytesMax} bytes`);
+  }
+  return length;
+}
+
+function joined(chunks: Uint8Array[], total: number): Uint8Array {
+  const all = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** What has arrived and was not consumed yet. */
+class Inbox {
+  #waiting: Uint8Array = new Uint8Array();
+  readonly #connection: Deno.Conn;
+  readonly #buffer = new Uint8Array(64 * 1024);
+
+  constructor(connection: Deno.Conn) {
+    this.#connection = connection;
+  }
+
+  /** The next line, without its end. */
+  async line(): Promise<string> {
+    for (let from = 0;;) {
+      const end = this.#waiting.indexOf(10, from);
+      if (end >= 0) {
+        const line = new TextDecoder().decode(this.#waiting.subarray(0, end));
+        this.#waiting = this.#waiting.subarray(end + 1);
+        return line.replace(/\r$/, "");
+      }
+      from = this.#waiting.length;
+      if (from > HEAD_BYTES_MAX) throw new Broken("malformed", "the answer is not HTTP");
+      const more = await this.#receive();
+      if (more === null) throw cutShort();
+      this.#waiting = joined([this.#waiting, more], from + more.length);
+    }
+  }
+
+  async take(length: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for (let missing = length; missing > 0;) {
+      const chunk = await this.#next();
+      if (chunk === null) throw cutShort();
+      chunks.push(chunk.subarray(0, missing));
+      if (chunk.length > missing) this.#waiting = chunk.slice(missing);
+      missing -= Math.min(missing, chunk.length);
+    }
+    return joined(chunks, length);
+  }
+
+  /** All that comes until the other side closes. */
+  async rest(bytesMax: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    for (;;) {
+      const chunk = await this.#next();
+      if (chunk === null) return joined(chunks, total);
+      total = checked(total + chunk.length, bytesMax);
+      chunks.push(chunk);
+    }
+  }
+
+  async #next(): Promise<Uint8Array | null> {
+    if (this.#waiting.length === 0) return await this.#receive();
+    const chunk = this.#waiting;
+    this.#waiting = new Uint8Array();
+    return chunk;
+  }
+
+  async #receive(): Promise<Uint8Array | null> {
+    const count = await this.#connection.read(this.#buffer);
+    return count === null ? null : this.#buffer.slice(0, count);
+  }
+}
+
+function cutShort(): Broken {
+  return new Broken("unreachable", "the connection closed before the answer was complete");
+}
+
+function faultOf(error: unknown): Fault {
+  if (error instanceof Broken) return { kind: error.kind, message: error.message };
+  const { errors } = Deno;
+  if (error instanceof errors.NotFound) {
+    return { kind: "missing", message: "there is no such socket" };
+  }
+  if (error instanceof errors.PermissionDenied) {
+    return { kind: "denied", message: "permission denied" };
+  }
+  if (error instanceof errors.NotCapable) {
+    return { kind: "denied", message: "this program is not allowed to go there" };
+  }
+  if (error instanceof errors.ConnectionRefused) {
+    return { kind: "unreachable", message: "connection refused" };
+  }
+  if (error instanceof errors.ConnectionReset || error instanceof errors.BrokenPipe) {
+    return { kind: "unreachable", message: "connection reset" };
+  }
+  if (error instanceof errors.TimedOut) return { kind: "timeout", message: "timed out" };
+  if (error instanceof Error) {
+    return { kind: "unreachable", message: quote(error.message.replace(/ \(os error \d+\)/, "")) };
+  }
+  throw error;
+}

@@ -1,0 +1,336 @@
+/**
+ * The instance metadata service: who this instance is, and (for `tokens/`) its credentials.
+ *
+ * Speaks version 2 (a session token from a PUT, sent with every GET). This is the one edge with
+ * retries of its own: early in a boot IMDS refuses connections, answers 401 or not at all for some
+ * seconds, and nothing can be decided before.
+ *
+ * Paths and formats: AWS, "Instance metadata categories" and "Use the Instance Metadata Service".
+ */
+import { exchange, isObject, parseJson, quote, type Reply, type Target } from "./http.ts";
+import type { Answer, Fault, Identity } from "./state.ts";
+
+export interface Imds {
+  /**
+   * The text at a path below `/latest/` (`meta-data/mac`). Rejects with an `ImdsError`.
+   */
+  get(path: string, signal: AbortSignal): Promise<string>;
+  /** Who this instance is. `roleTagKey`: the tag to read, where the instance's tags are shown. */
+  identity(roleTagKey: string, signal: AbortSignal): Promise<Answer<Identity>>;
+}
+
+/** `status`: what IMDS answered with; null when it did not. */
+export class ImdsError extends Error {
+  override readonly name = "ImdsError";
+
+  constructor(readonly fault: Fault, readonly status: number | null) {
+    super(fault.message);
+  }
+}
+
+export interface ImdsOptions {
+  /** `http://169.254.169.254`, `http://[fd00:ec2::254]`: no path needed. */
+  endpoint: string;
+  /** Whether to read without a session token where none is to be had. */
+  allowV1: boolean;
+}
+
+export const IMDS_ENDPOINT_DEFAULT = "http://169.254.169.254";
+
+/** Throws a `TypeError` for an endpoint that is no `http:` URL. */
+export function createImds({ endpoint, allowV1 }: ImdsOptions): Imds {
+  const { target, base } = parseImdsEndpoint(endpoint);
+  const session = new Session({ target, base, allowV1 });
+  return {
+    get: (path, signal) => session.get(path, signal, performance.now() + TOTAL_DEADLINE_MS),
+    identity: (roleTagKey, signal) => readIdentity(session, roleTagKey, signal),
+  };
+}
+
+/** Takes an endpoint apart; throws a `TypeError` that says what is wrong with it. */
+export function parseImdsEndpoint(endpoint: string): { target: Target; base: string } {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
+  if (url?.protocol !== "http:" || url.hostname === "") {
+    throw new TypeError(
+      `The metadata endpoint "${
+        quote(endpoint)
+      }" is no http:// address; leave it out, or give one ` +
+        `like ${IMDS_ENDPOINT_DEFAULT} or http://[fd00:ec2::254]`,
+    );
+  }
+  return {
+    target: {
+      kind: "tcp",
+      hostname: url.hostname.replace(/^\[|\]$/g, ""),
+      port: url.port === "" ? 80 : Number(url.port),
+    },
+    base: url.pathname.replace(/\/+$/, ""),
+  };
+}
+
+const TRY_DEADLINE_MS = 1_500;
+/** For whatever was asked, retries included. */
+const TOTAL_DEADLINE_MS = 30_000;
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 2_000;
+const BODY_BYTES_MAX = 64 * 1024;
+const TOKEN_TTL_SECONDS = 21_600;
+/** A token is not used any more this long before it ends. */
+const TOKEN_SPARE_SECONDS = 60;
+
+/** `text` null: version 1, which has no tokens. `usableMs`: until when, by `performance.now()`. */
+interface SessionToken {
+  text: string | null;
+  usableMs: number;
+}
+
+/** Reads paths, with one session token for all of them. */
+class Session {
+  readonly #target: Target;
+  readonly #base: string;
+  readonly #allowV1: boolean;
+  #token: Promise<SessionToken> | null = null;
+
+  constructor(options: { target: Target; base: string; allowV1: boolean }) {
+    this.#target = options.target;
+    this.#base = options.base;
+    this.#allowV1 = options.allowV1;
+  }
+
+  /** `endMs`: when to stop trying, by `performance.now()`. */
+  async get(path: string, signal: AbortSignal, endMs: number): Promise<string> {
+    for (let attempt = 0;; attempt++) {
+      const token = await this.#usableToken(signal, endMs);
+      const headers = token.text === null ? {} : { "X-aws-ec2-metadata-token": token.text };
+      const answer = await this.#exchange("GET", path, headers, signal);
+      if (answer.ok && answer.value.status === 200) return textOf(path, answer.value);
+      if (answer.ok && answer.value.status === 401) token.usableMs = 0;
+      if (!isPassing(answer) || !await rest(attempt, endMs, signal)) {
+        throw errorOf(`read ${path}`, this.#target, answer);
+      }
+    }
+  }
+
+  /** All readers share one token, and one attempt to get it. */
+  async #usableToken(signal: AbortSignal, endMs: number): Promise<SessionToken> {
+    const known = this.#token;
+    if (known !== null) {
+      const token = await known;
+      if (performance.now() < token.usableMs) return token;
+      if (this.#token === known) this.#token = null;
+      return this.#usableToken(signal, endMs);
+    }
+    const asked = this.#requestToken(signal, endMs);
+    this.#token = asked;
+    try {
+      return await asked;
+    } catch (error) {
+      if (this.#token === asked) this.#token = null;
+      throw error;
+    }
+  }
+
+  async #requestToken(signal: AbortSignal, endMs: number): Promise<SessionToken> {
+    const headers = { "X-aws-ec2-metadata-token-ttl-seconds": String(TOKEN_TTL_SECONDS) };
+    for (let attempt = 0;; attempt++) {
+      const usableMs = performance.now() + (TOKEN_TTL_SECONDS - TOKEN_SPARE_SECONDS) * 1000;
+      const answer = await this.#exchange("PUT", "api/token", headers, signal);
+      if (answer.ok && answer.value.status === 200) {
+        const text = textOf("api/token", answer.value).trim();
+        if (!/^[\x21-\x7e]{1,1024}$/.test(text)) throw malformed("api/token", text);
+        return { text, usableMs };
+      }
+      // A service that knows version 1 only answers something, or drops what it does not know.
+      if (this.#allowV1 && (answer.ok || attempt > 0)) return { text: null, usableMs };
+      if (!isPassing(answer) || !await rest(attempt, endMs, signal)) {
+        throw errorOf("get a session token", this.#target, answer);
+      }
+    }
+  }
+
+  #exchange(
+    method: "GET" | "PUT",
+    path: string,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<Answer<Reply>> {
+    return exchange(
+      this.#target,
+      { method, path: `${this.#base}/latest/${path}`, headers },
+      { deadlineMs: TRY_DEADLINE_MS, bytesMax: BODY_BYTES_MAX, signal },
+    );
+  }
+}
+
+/** What an early boot, or too many at once, can cause: it is worth another try. */
+function isPassing(answer: Answer<Reply>): boolean {
+  if (!answer.ok) return answer.fault.kind === "unreachable" || answer.fault.kind === "timeout";
+  const { status } = answer.value;
+  return status === 401 || status === 429 || status >= 500;
+}
+
+/** Waits before the next attempt; false when there is no time for one. */
+async function rest(attempt: number, endMs: number, signal: AbortSignal): Promise<boolean> {
+  const restMs = Math.min(RETRY_FIRST_MS * 2 ** attempt, RETRY_MAX_MS);
+  if (signal.aborted || performance.now() + restMs >= endMs) return false;
+  await new Promise<void>((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, restMs);
+    signal.addEventListener("abort", wake);
+  });
+  return !signal.aborted;
+}
+
+function textOf(path: string, reply: Reply): string {
+  if (/html/i.test(reply.headers.get("content-type") ?? "")) throw malformed(path, reply.body);
+  return reply.body;
+}
+
+function malformed(path: string, text: string): ImdsError {
+  const message = `Cannot use what IMDS answers for ${path}: "${quote(text, 60)}" is not what ` +
+    "EC2 would say; is something else in front of it?";
+  return new ImdsError({ kind: "malformed", message }, 200);
+}
+
+function errorOf(intent: string, target: Target, answer: Answer<Reply>): ImdsError {
+  const place = target.kind === "tcp" ? target.hostname : target.path;
+  const start = `Cannot ${intent} from IMDS (${place})`;
+  if (!answer.ok) {
+    const { kind, message } = answer.fault;
+    if (kind === "malformed") return new ImdsError({ kind, message: `${start}: ${message}` }, null);
+    const advice = "is this an EC2 instance, is IMDS on (HttpEndpoint), and its hop limit high " +
+      "enough for where this runs?";
+    return new ImdsError({ kind, message: `${start}: ${message}; ${advice}` }, null);
+  }
+  const { status } = answer.value;
+  const [kind, why] = status === 401
+    ? ["refused", "it answers 401, as for a session token that is not valid"] as const
+    : status === 403
+    ? ["missing", "it answers 403: IMDS is turned off for this instance (HttpEndpoint)"] as const
+    : status === 404
+    ? ["missing", "it has no such entry; is this an EC2 instance?"] as const
+    : status === 429 || status === 503
+    ? ["throttled", `it answers ${status}: too many requests`] as const
+    : status >= 500
+    ? ["unreachable", `it answers ${status}`] as const
+    : ["malformed", `it answers ${status}`] as const;
+  return new ImdsError({ kind, message: `${start}: ${why}` }, status);
+}
+
+const ADDRESS = /^(?:\d{1,3}\.){3}\d{1,3}$/;
+const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
+const VPC = /^vpc-[0-9a-z]+$/;
+const PARTITION = /^aws[a-z-]*$/;
+const LIFECYCLE = /^[A-Za-z:]{1,64}$/;
+
+const DOCUMENT_PATH = "dynamic/instance-identity/document";
+const MACS_PATH = "meta-data/network/interfaces/macs/";
+
+async function readIdentity(
+  session: Session,
+  roleTagKey: string,
+  signal: AbortSignal,
+): Promise<Answer<Identity>> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const endMs = performance.now() + TOTAL_DEADLINE_MS;
+  const get = (path: string): Promise<string> => session.get(path, either, endMs);
+  const read = async (path: string, pattern: RegExp): Promise<string> => {
+    const text = (await get(path)).trim();
+    if (!pattern.test(text)) throw malformed(path, text);
+    return text;
+  };
+  const readLines = async (path: string, pattern: RegExp): Promise<string[]> => {
+    const lines = (await get(path)).trim().split(/\s*\n\s*/);
+    if (!lines.every((line) => pattern.test(line))) throw malformed(path, lines.join(" "));
+    return lines;
+  };
+  try {
+    const [document, address, network, partition, lifecycle, roleTag] = await Promise.all([
+      get(DOCUMENT_PATH).then(parseDocument),
+      read("meta-data/local-ipv4", ADDRESS),
+      readNetwork(read, readLines),
+      orNull(read("meta-data/services/partition", PARTITION)),
+      orNull(read("meta-data/autoscaling/target-lifecycle-state", LIFECYCLE)),
+      readTag(get, roleTagKey),
+    ]);
+    const { vpc, addresses } = network;
+    return {
+      ok: true,
+      value: {
+        ...document,
+        partition: partition ?? partitionOf(document.region),
+        vpc,
+        address,
+        addresses: [...new Set([address, ...addresses])],
+        roleTag,
+        lifecycle,
+      },
+    };
+  } catch (error) {
+    if (error instanceof ImdsError) return { ok: false, fault: error.fault };
+    throw error;
+  } finally {
+    failed.abort();
+  }
+}
+
+/** The VPC of the primary interface, and the private addresses of all interfaces. */
+async function readNetwork(
+  read: (path: string, pattern: RegExp) => Promise<string>,
+  readLines: (path: string, pattern: RegExp) => Promise<string[]>,
+): Promise<{ vpc: string; addresses: string[] }> {
+  const vpc = read("meta-data/mac", MAC).then((mac) => read(`${MACS_PATH}${mac}/vpc-id`, VPC));
+  const addresses = readLines(MACS_PATH, /^[0-9a-f:]{17}\/?$/).then((macs) =>
+    Promise.all(
+      macs.map((mac) =>
+        orNull(readLines(`${MACS_PATH}${mac.replace("/", "")}/local-ipv4s`, ADDRESS))
+      ),
+    )
+  );
+  const [vpcId, lists] = await Promise.all([vpc, addresses]);
+  return { vpc: vpcId, addresses: lists.flatMap((list) => list ?? []) };
+}
+
+/** Null: the instance has no such tag, or its tags are not shown here (`InstanceMetadataTags`). */
+async function readTag(
+  get: (path: string) => Promise<string>,
+  key: string,
+): Promise<string | null> {
+  // EC2 shows no tags at all here on an instance with a key of other characters.
+  if (!/^[\w+\-=.,:@]+$/.test(key)) return null;
+  return await orNull(get(`meta-data/tags/instance/${key}`));
+}
+
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ImdsError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+function parseDocument(text: string): { instance: string; account: string; region: string } {
+  const document = parseJson(text);
+  const field = (name: string, pattern: RegExp): string => {
+    const value = isObject(document) ? document[name] : undefined;
+    if (typeof value !== "string" || !pattern.test(value)) throw malformed(DOCUMENT_PATH, text);
+    return value;
+  };
+  return {
+    instance: field("instanceId", /^i-[0-9a-z]+$/),
+    account: field("accountId", /^\d{12}$/),
+    region: field("region", /^[a-z]{2}(?:-[a-z]+)+-\d+$/),
+  };
+}
+
+/** For endpoints that are older than `services/partition`. */
+function partitionOf(region: string): string {
+  if (region.startsWith("cn-")) return "aws-cn";
+  return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+}
