@@ -102,7 +102,7 @@ export class Log {
     const { action, rule, ...others } = fields;
     const head = [action, typeof rule === "string" ? `[${rule}]` : rule]
       .filter((it) => it !== undefined).join(" ");
-    const tail = Object.entries(others).filter(([key]) => key !== "waitMs" && key !== "exit")
+    const tail = Object.entries(others).filter(([key]) => key !== "waitMs")
       .map(([key, value]) => ` ${key}=${value}`).join("");
     const mark = level === "error" || level === "warn" ? `${level}: ` : "";
     return plain(`${when}  ${mark}${head === "" ? "" : `${head} `}${message}${tail}`);

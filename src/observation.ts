@@ -11,10 +11,12 @@ import type {
   FoundingRecord,
   Identity,
   Instance,
+  LedgerView,
   Manager,
   Member,
   Memory,
   Observation,
+  Position,
   Shown,
   SwarmView,
   TokenMark,
@@ -97,12 +99,15 @@ function list(check: Check): Check {
   };
 }
 
-/** A union by its `kind`. */
-function kinds(checks: { [kind: string]: { [key: string]: Check } }): Check {
+/** A union by its `kind`: the compiler asks for each kind and each of its keys. */
+function kinds<T extends { kind: string }>(
+  checks: { [K in T["kind"]]: Shape<Omit<Extract<T, { kind: K }>, "kind">> },
+): Check {
+  const shapes: { [kind: string]: { [key: string]: Check } } = checks;
   return (value, at) => {
     if (!isObject(value)) throw misfit(at, "an object", value);
-    oneOf(...Object.keys(checks))(value["kind"], `${at}.kind`);
-    for (const [key, check] of Object.entries(checks[String(value["kind"])] ?? {})) {
+    oneOf(...Object.keys(shapes))(value["kind"], `${at}.kind`);
+    for (const [key, check] of Object.entries(shapes[String(value["kind"])] ?? {})) {
       check(value[key], `${at}.${key}`);
     }
   };
@@ -213,14 +218,15 @@ const record = shape<FoundingRecord>({
   writer: text,
   nonce: text,
 });
-const position = kinds({
+const position = kinds<Position>({
   none: {},
   log: { template: text, head: count, last: count },
   object: { etag: text },
 });
-const ledger = kinds({
+const ledger = kinds<LedgerView>({
   settled: { record: nullOr(record), at: position, serverMs: count },
   unsettled: { missing: list(count) },
+  unreadable: { why: text },
 });
 const shown = shape<Shown>({
   by: text,
@@ -243,7 +249,10 @@ const facts = shape<Facts>({
 
 const config = shape<Config>({
   cluster: text,
-  store: kinds({ tags: {}, s3: { bucket: text, prefix: text, kmsKey: nullOr(text) } }),
+  store: kinds<Config["store"]>({
+    tags: {},
+    s3: { bucket: text, prefix: text, kmsKey: nullOr(text) },
+  }),
   role: oneOf("auto", "manager", "worker"),
   roleTag: text,
   managerTokenTag: text,

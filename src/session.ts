@@ -1,0 +1,191 @@
+/**
+ * One run from the command line to its report: the node lock, the loop, the log, and the dry run's
+ * question about permissions.
+ */
+import { Live } from "./live.ts";
+import type { Lock } from "./lock.ts";
+import { Log, waitText } from "./log.ts";
+import { failureOf, type Meters, type Report, reportOf } from "./report.ts";
+import { begin, observationOf, run, type Step } from "./run.ts";
+import type { AnyAnswer, Call, Perform } from "./effects.ts";
+import type {
+  Answer,
+  Config,
+  Decision,
+  FailExit,
+  Fault,
+  Observation,
+  Permission,
+  Role,
+} from "./state.ts";
+
+/** What a session needs of its machine. */
+export interface Surface {
+  perform: Perform;
+  /** Requests that were sent to AWS so far. */
+  awsCalls: () => number;
+  /** Waits for the node's lock until the signal aborts. */
+  lock: (onWait: () => void, signal: AbortSignal) => Promise<Answer<Lock>>;
+  log: Log;
+  /** Null: stderr is no terminal. */
+  live: Live | null;
+  /** Milliseconds since the run began; never goes back. */
+  nowMs: () => number;
+  dice: () => number;
+  runId: string;
+  /** Aborts when somebody asks the process to stop. */
+  stop: AbortSignal;
+}
+
+/** Runs until the node is a member, or the reason why not is known. */
+export async function hold(config: Config, surface: Surface): Promise<Report> {
+  const meter = new Meter(surface);
+  const stopped = new Promise<"stopped">((resolve) => {
+    surface.stop.addEventListener("abort", () => resolve("stopped"));
+  });
+  const worked = config.dryRun ? plan(config, surface, meter) : join(config, surface, meter);
+  const report = await Promise.race([worked, stopped]);
+  surface.live?.stop();
+  if (report !== "stopped") return report;
+  surface.log.warn("stopping", { signal: String(surface.stop.reason) });
+  const because = `stopped by ${surface.stop.reason} before this node was a member; run it again`;
+  return failureOf({
+    exit: 3,
+    rule: "stopped",
+    because,
+    cluster: config.cluster,
+    meters: meter.read(),
+  });
+}
+
+async function join(config: Config, surface: Surface, meter: Meter): Promise<Report> {
+  const { log, nowMs, live } = surface;
+  const signal = AbortSignal.timeout(Math.max(0, config.timeoutMs - nowMs()));
+  const lock = await surface.lock(() => {
+    log.info("another swarm-join runs on this node; waiting for it");
+    live?.start(waiting(config, surface, "another swarm-join on this node", nowMs()));
+  }, signal);
+  live?.stop();
+  if (!lock.ok) {
+    const { fault } = lock;
+    log.error(fault.message, { rule: "node-lock" });
+    return failureOf({
+      exit: exitOf(fault),
+      rule: "node-lock",
+      because: fault.message,
+      cluster: config.cluster,
+      meters: meter.read(),
+    });
+  }
+  try {
+    const { decision, observation } = await loop(config, surface, meter);
+    return reportOf({ decision, observation, permissions: null, meters: meter.read() });
+  } finally {
+    lock.value.release();
+  }
+}
+
+async function plan(config: Config, surface: Surface, meter: Meter): Promise<Report> {
+  const { decision, observation } = await loop(config, surface, meter);
+  const { role } = reportOf({ decision, observation, permissions: null, meters: meter.read() });
+  const permissions = role !== null && observation.memory.identity !== null
+    ? await permissionsOf(role, surface, meter)
+    : null;
+  return reportOf({ decision, observation, permissions, meters: meter.read() });
+}
+
+async function permissionsOf(
+  role: Role,
+  { perform }: Surface,
+  meter: Meter,
+): Promise<Answer<Permission[]>> {
+  const answer = await meter.measured(perform)({ kind: "permissions", role });
+  return answer as Answer<Permission[]>;
+}
+
+async function loop(
+  config: Config,
+  surface: Surface,
+  meter: Meter,
+): Promise<{ decision: Decision; observation: Observation }> {
+  const { log, live, nowMs, dice, runId, perform } = surface;
+  let last: Observation | null = null;
+  let waitingFor: { rule: string; sinceMs: number } | null = null;
+  function onStep(step: Step, observation: Observation): void {
+    last = observation;
+    const { decision } = step;
+    if (decision === null) return;
+    live?.stop();
+    if (step.kind === "calls" || !config.dryRun) log.decision(decision);
+    const { rule, because, action } = decision;
+    if (action.kind !== "wait" && action.kind !== "join") {
+      waitingFor = null;
+      return;
+    }
+    if (waitingFor?.rule !== rule) waitingFor = { rule, sinceMs: nowMs() };
+    live?.start(waiting(config, surface, because, waitingFor.sinceMs));
+  }
+  const machine = { perform: meter.measured(logged(perform, surface)), nowMs, dice, onStep };
+  const { decision, state } = await run(begin(config, runId), machine);
+  return { decision, observation: last ?? observationOf(state, nowMs(), 0) };
+}
+
+/** Each call with its time and outcome, for those who ask for the debug level. */
+function logged(perform: Perform, { log, nowMs }: Surface): Perform {
+  return async (call: Call): Promise<AnyAnswer> => {
+    const beganMs = nowMs();
+    const answer = await perform(call);
+    const tookMs = Math.round(nowMs() - beganMs);
+    log.debug(answer.ok ? "ok" : `${answer.fault.kind}: ${answer.fault.message}`, {
+      call: call.kind,
+      tookMs,
+    });
+    return answer;
+  };
+}
+
+function waiting(
+  config: Config,
+  { nowMs }: Surface,
+  what: string,
+  sinceMs: number,
+): () => string {
+  const deadlineWall = new Date(Date.now() + config.timeoutMs - nowMs());
+  const deadlineMs = config.timeoutMs;
+  return () => waitText({ what, sinceMs, nowMs: nowMs(), deadlineMs, deadlineWall });
+}
+
+/** What the lock's fault means for the process. */
+function exitOf({ kind }: Fault): FailExit {
+  return kind === "timeout" ? 3 : kind === "denied" ? 4 : 6;
+}
+
+class Meter {
+  readonly #surface: Surface;
+  readonly #phases: Record<string, number> = {};
+
+  constructor(surface: Surface) {
+    this.#surface = surface;
+  }
+
+  read(): Meters {
+    const phases = Object.entries(this.#phases).map(([kind, ms]) => [kind, Math.round(ms)]);
+    return {
+      elapsedMs: Math.round(this.#surface.nowMs()),
+      awsCalls: this.#surface.awsCalls(),
+      phases: Object.fromEntries(phases),
+    };
+  }
+
+  measured(perform: Perform): Perform {
+    return async (call) => {
+      const beganMs = this.#surface.nowMs();
+      try {
+        return await perform(call);
+      } finally {
+        const tookMs = this.#surface.nowMs() - beganMs;
+        this.#phases[call.kind] = (this.#phases[call.kind] ?? 0) + tookMs;
+      }
+    };
+  }
+}
