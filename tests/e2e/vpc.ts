@@ -1,0 +1,185 @@
+/**
+ * A VPC of real Engines: the hub with its bridge, moto behind it, and a pool of machines which each
+ * test gets fresh instances on.
+ */
+import { Aws } from "./aws.ts";
+import { type SwarmNode, startContainerd } from "./engine.ts";
+import { MetadataService } from "./imds.ts";
+import { sh, until } from "./machine.ts";
+import { AWS_PORT, HUB_ADDRESS, METADATA_ADDRESS, Node } from "./node.ts";
+import { policiesOf } from "./policies.ts";
+
+export type Store = "tags" | "s3";
+
+/** What `Vpc.verdict` found. `swarms`: how many distinct swarms the nodes are in. */
+export interface Verdict {
+  swarms: number;
+  fingerprints: string[];
+  /** Names of the nodes that are active managers, or workers, in any swarm. */
+  managers: string[];
+  workers: string[];
+  /** What speaks against there being one healthy swarm of them all. */
+  faults: string[];
+}
+
+export class Vpc {
+  store: Store = "tags";
+  /** The nodes that the present test has launched, by name. */
+  readonly nodes = new Map<string, Node>();
+
+  private constructor(readonly aws: Aws, readonly imds: MetadataService, readonly pool: Node[]) {}
+
+  static async start(slots: number): Promise<Vpc> {
+    await sh("ip", "link", "add", "hub", "type", "bridge");
+    await sh("ip", "addr", "add", `${HUB_ADDRESS}/24`, "dev", "hub");
+    await sh("ip", "addr", "add", `${METADATA_ADDRESS}/32`, "dev", "hub");
+    await sh("ip", "link", "set", "hub", "up");
+    const [aws] = await Promise.all([Aws.start(HUB_ADDRESS, AWS_PORT), startContainerd()]);
+    const imds = new MetadataService(METADATA_ADDRESS, 80);
+    const pool: Node[] = [];
+    for (let slot = 1; slot <= slots; slot++) pool.push(await Node.make(slot, aws, imds));
+    await Promise.all(pool.map((node) => node.engine.start()));
+    return new Vpc(aws, imds, pool);
+  }
+
+  /** Fresh instances on empty Engines: `m1`, `m2`, … and `w1`, `w2`, …; nothing else is left. */
+  async reset(store: Store, managers: number, workers: number): Promise<void> {
+    this.store = store;
+    await Promise.all(this.pool.map((node) => this.#clear(node)));
+    await this.aws.ask("reset");
+    this.imds.nodes.clear();
+    this.imds.troubles.clear();
+    this.nodes.clear();
+    for (let i = 1; i <= managers; i++) await this.launch(`m${i}`, "manager");
+    for (let i = 1; i <= workers; i++) await this.launch(`w${i}`, "worker");
+    await this.aws.ask("settle");
+  }
+
+  async #clear(node: Node): Promise<void> {
+    await node.blackhole(false);
+    await node.plug();
+    if (node.engine.running && await isEmpty(node)) return;
+    // With the others gone there is no quorum to leave with; a new disk is quicker than waiting.
+    await node.wipe();
+  }
+
+  /** Launches an instance of that name on a machine that has none. */
+  async launch(name: string, role: "manager" | "worker", tags = {}): Promise<Node> {
+    const node = this.pool.find((free) => ![...this.nodes.values()].includes(free));
+    if (!node) throw new Error("the pool has no machine left");
+    this.nodes.set(name, node);
+    node.args = this.store === "tags" ? [] : ["--store", "s3://swarms/prod"];
+    await node.launch(name, { role, policies: await policiesOf(this.store, role), tags });
+    return node;
+  }
+
+  node(name: string): Node {
+    const found = this.nodes.get(name);
+    if (!found) throw new Error(`no node ${name}`);
+    return found;
+  }
+
+  some(...names: string[]): Node[] {
+    return names.map((name) => this.node(name));
+  }
+
+  get all(): Node[] {
+    return [...this.nodes.values()];
+  }
+
+  /**
+   * Whether these nodes are one healthy swarm. The cluster's id alone misses a split, so it compares
+   * the root CAs, the leaders, and what each manager counts as ready.
+   */
+  async verdict(nodes: Node[] = this.all): Promise<Verdict> {
+    const found: Verdict = { swarms: 0, fingerprints: [], managers: [], workers: [], faults: [] };
+    const views = await Promise.all(nodes.map((node) => view(node)));
+    found.fingerprints = [...new Set(views.flatMap((v) => v.fingerprint ? [v.fingerprint] : []))];
+    found.swarms = found.fingerprints.length;
+    for (const { node, state, manager, fingerprint } of views) {
+      if (state !== "active") found.faults.push(`${node.name}: its Engine is ${state}`);
+      else (manager ? found.managers : found.workers).push(node.name);
+      if (state === "active" && fingerprint === null) found.faults.push(`${node.name}: no root CA`);
+    }
+    if (found.swarms > 1) found.faults.push(`${found.swarms} swarms: ${found.fingerprints.join(", ")}`);
+    const ready = nodes.map((n) => n.address).sort().join(" ");
+    const leaders = new Set<string>();
+    for (const { node, list } of views.filter((v) => v.manager)) {
+      if (list === null) {
+        found.faults.push(`${node.name}: can't list its nodes`);
+        continue;
+      }
+      const seen = list.filter((n) => n.Status.State === "ready").map(addressIn).sort().join(" ");
+      if (seen !== ready) found.faults.push(`${node.name}: counts as ready ${seen}, not ${ready}`);
+      for (const other of list.filter((n) => n.ManagerStatus)) {
+        if (other.ManagerStatus?.Leader) leaders.add(other.ID);
+      }
+    }
+    if (leaders.size !== 1) found.faults.push(`${leaders.size} leaders`);
+    return found;
+  }
+
+  /** Waits until the Engines have caught up with each other and the verdict has no fault. */
+  async oneSwarm(nodes: Node[] = this.all, ms = 20_000): Promise<Verdict> {
+    let last: Verdict | null = null;
+    const settled = await until("one swarm", ms, async () => {
+      last = await this.verdict(nodes);
+      return last.faults.length === 0 ? last : null;
+    }, 250).catch(() => null);
+    if (settled) return settled;
+    throw new Error(`not one swarm: ${JSON.stringify(last, null, 2)}`);
+  }
+
+  /** What the Engines are in, to be compared before and after something that must change nothing. */
+  async engines(nodes: Node[] = this.all): Promise<string> {
+    const states = await Promise.all(nodes.map(async (node) => {
+      if (!node.engine.running) return { name: node.name, state: "dead" };
+      const { Swarm } = await node.engine.info();
+      const inspected = Swarm.ControlAvailable ? await node.engine.request("GET", "/swarm") : null;
+      const swarm = inspected?.status === 200 ? JSON.parse(inspected.text) : null;
+      return {
+        name: node.name,
+        state: Swarm.LocalNodeState,
+        id: Swarm.NodeID,
+        manager: Swarm.ControlAvailable,
+        fingerprint: await node.engine.fingerprint(),
+        version: swarm?.Version?.Index ?? null,
+      };
+    }));
+    return JSON.stringify(states, null, 1);
+  }
+}
+
+async function isEmpty(node: Node): Promise<boolean> {
+  const info = await node.engine.info().catch(() => null);
+  if (info === null) return false;
+  const containers = await node.engine.call<unknown[]>("GET", "/containers/json?all=true");
+  if (containers.length > 0) return false;
+  const state = info.Swarm.LocalNodeState;
+  if (state === "inactive") return true;
+  // A manager of several waits for a quorum that is leaving too; a worker leaves at once.
+  if (info.Swarm.ControlAvailable) return false;
+  return state === "active" && await node.engine.leave();
+}
+
+interface View {
+  node: Node;
+  state: string;
+  manager: boolean;
+  fingerprint: string | null;
+  list: SwarmNode[] | null;
+}
+
+async function view(node: Node): Promise<View> {
+  const { Swarm } = await node.engine.info();
+  const manager = Swarm.ControlAvailable;
+  const list = manager ? await node.engine.nodes().catch(() => null) : null;
+  const fingerprint = await node.engine.fingerprint();
+  return { node, state: Swarm.LocalNodeState, manager, fingerprint, list };
+}
+
+/** A manager's own entry may carry 0.0.0.0 or a port. */
+function addressIn(node: SwarmNode): string {
+  const manager = node.ManagerStatus?.Addr.replace(/:\d+$/, "");
+  return manager ?? node.Status.Addr;
+}
