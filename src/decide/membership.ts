@@ -16,8 +16,10 @@ export interface Sight {
   serverMs: number;
 }
 
+/** Whether this entry is this node: by its id, or by its address where only that is known. */
 export function isMe(member: Member, me: Identity): boolean {
-  return member.instance === me.instance;
+  return member.instance === me.instance ||
+    (member.instance === null && me.addresses.includes(member.address));
 }
 
 /** The members other than this node. */
@@ -27,7 +29,9 @@ export function others(record: FoundingRecord, me: Identity): Member[] {
 
 /** Whether this node is listed, at this address. */
 export function isListed(record: FoundingRecord, me: Identity, address: string): boolean {
-  return record.members.some((member) => isMe(member, me) && member.address === address);
+  return record.members.some((member) =>
+    member.instance === me.instance && member.address === address
+  );
 }
 
 /**

@@ -198,24 +198,30 @@ function roleOf(o: Observation, me: Identity): Role | Verdict {
     if (!facts.self.ok) return faulted(o, facts.self.fault);
   }
   if (config.clusterTag !== null && self?.clusterTag !== config.cluster) {
-    const has = (self?.clusterTag ?? null) === null ? "has no such tag" : `has "${self.clusterTag}"`;
     return fail(
       2,
       "cluster-tag-unknown",
-      `${me.instance} must have the tag "${config.clusterTag}" with the value "${config.cluster}", and ${has}`,
+      `${me.instance} must have the tag "${config.clusterTag}" with the value "${config.cluster}", and ${
+        hasOf(self?.clusterTag ?? null)
+      }`,
       BOOT_MS,
     );
   }
   if (config.role !== "auto") return config.role;
   const tag = me.roleTag ?? self?.roleTag ?? null;
   if (tag === "manager" || tag === "worker") return tag;
-  const has = tag === null ? "has no such tag" : `has "${tag}"`;
   return fail(
     2,
     "role-unknown",
-    `${me.instance} must have the tag "${config.roleTag}" with the value "manager" or "worker", and ${has}; or give --role`,
+    `${me.instance} must have the tag "${config.roleTag}" with the value "manager" or "worker", and ${
+      hasOf(tag)
+    }; or give --role`,
     BOOT_MS,
   );
+}
+
+function hasOf(tag: string | null): string {
+  return tag === null ? "has no such tag" : `has "${tag}"`;
 }
 
 function ledgerOf(
