@@ -45,7 +45,8 @@ export type Parsed =
   /** Decide again from a file (`-`: from stdin). */
   | { kind: "replay"; file: string; output: Output }
   | { kind: "print"; text: string }
-  | { kind: "usage"; message: string };
+  /** `json`: the one who reads stdout expects an object there. */
+  | { kind: "usage"; message: string; json: boolean };
 
 /** Reads the command line. Never throws for what people write: that is a `usage`. */
 export function parse(argv: readonly string[], env: Environment): Parsed {
@@ -57,8 +58,10 @@ export function parse(argv: readonly string[], env: Environment): Parsed {
       ? replayOf(given, env)
       : runOf(command, given, env);
   } catch (error) {
-    if (error instanceof Usage) return { kind: "usage", message: error.message };
-    throw error;
+    if (!(error instanceof Usage)) throw error;
+    const json = argv.includes("--json") ||
+      /^(?:1|true|yes|on)$/i.test(env["SWARM_JOIN_JSON"] ?? "");
+    return { kind: "usage", message: error.message, json };
   }
 }
 

@@ -34,7 +34,7 @@ export interface Report extends Meters {
   rule: string;
   because: string;
   warnings: readonly string[];
-  cluster: string;
+  cluster: string | null;
   role: Role | null;
   instance: string | null;
   nodeId: string | null;
@@ -93,7 +93,7 @@ export function failureOf(
     exit: FailExit;
     rule: string;
     because: string;
-    cluster: string;
+    cluster: string | null;
     meters: Meters;
   },
 ): Report {

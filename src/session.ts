@@ -31,6 +31,8 @@ export interface Surface {
   live: Live | null;
   /** Milliseconds since the run began; never goes back. */
   nowMs: () => number;
+  /** The wall clock, in ms since 1970. */
+  wallMs: () => number;
   dice: () => number;
   runId: string;
   /** Aborts when somebody asks the process to stop. */
@@ -146,11 +148,11 @@ function logged(perform: Perform, { log, nowMs }: Surface): Perform {
 
 function waiting(
   config: Config,
-  { nowMs }: Surface,
+  { nowMs, wallMs }: Surface,
   what: string,
   sinceMs: number,
 ): () => string {
-  const deadlineWall = new Date(Date.now() + config.timeoutMs - nowMs());
+  const deadlineWall = new Date(wallMs() + config.timeoutMs - nowMs());
   const deadlineMs = config.timeoutMs;
   return () => waitText({ what, sinceMs, nowMs: nowMs(), deadlineMs, deadlineWall });
 }
