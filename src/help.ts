@@ -18,10 +18,10 @@ export function helpText(): string {
   swarm-join [join] [flags]     join the swarm, or found it; returns when this node is a member
   swarm-join plan [flags]       the same as join --dry-run: look, decide, and change nothing
 
-Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and run it on every boot,
-on all of them at once if you like: exactly one manager founds the swarm, all others join it. Running
-it again changes nothing. Try it first with --dry-run: it says who this node is, what it sees, what it
-would do and why, and which permissions are missing.
+Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and run it on every
+boot, on all of them at once if you like: exactly one manager founds the swarm, all others join it.
+Running it again changes nothing. Try it first with --dry-run: it says who this node is, what it
+sees, what it would do and why, and which permissions are missing.
 
 Examples
   sudo swarm-join --dry-run

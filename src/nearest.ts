@@ -12,7 +12,7 @@ export function nearest(word: string, choices: readonly string[]): string | null
         ? 0
         : distance(plain(word), plain(choice)),
     }))
-    .filter(({ choice, apart }) => apart <= Math.max(1, Math.floor(choice.length / 3)))
+    .filter(({ choice, apart }) => apart <= Math.max(2, Math.floor(choice.length / 3)))
     .sort((a, b) => a.apart - b.apart);
   return ranked[0]?.choice ?? null;
 }

@@ -68,7 +68,7 @@ export function pool(text: string): string {
   const bits = Number(bitsText);
   if (rest.length > 0 || !isIpv4(host) || !/^\d{1,2}$/.test(bitsText) || bits > 32) {
     throw new Unfit(
-      isIp(host)
+      host.includes(":")
         ? "an IPv6 pool; the Engine takes IPv4 only, such as 10.20.0.0/16"
         : "not a network; write 10.20.0.0/16, for example",
     );
