@@ -339,7 +339,7 @@ export type Rule =
   | "unreachable"
   | "write-lost"
   | "engine-refused"
-  | "store-unusable"
+  | "setting-unusable"
   | "record-unreadable"
   | "record-elsewhere"
   | "ledger-unsettled"

@@ -792,7 +792,7 @@ const OBSTACLES: Row[] = [
   {
     name: "a bucket that does not exist",
     state: observation({ config: { store: s3 }, facts: { ledger: fault("unusable") } }),
-    want: ["fail", "store-unusable"],
+    want: ["fail", "setting-unusable"],
     exit: 2,
   },
   {

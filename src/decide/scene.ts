@@ -86,7 +86,7 @@ export function faulted(o: Observation, fault: Fault): Decision {
     case "missing":
       return fail(4, "permission-missing", fault.message, BOOT_MS);
     case "unusable":
-      return fail(2, "store-unusable", fault.message);
+      return fail(2, "setting-unusable", fault.message);
     case "newer":
       return fail(5, "record-unreadable", fault.message, DENIED_MS);
     case "throttled":
