@@ -1,0 +1,211 @@
+/**
+ * One AWS call: sent with `fetch`, bounded in time and size, counted, never retried; and its answer or
+ * fault. Both clients of the SDK send through this.
+ */
+import { type Attempt, CallFailure, codeOf, faultOf, isCredentialsCode } from "./aws_fault.ts";
+import { quote } from "../http.ts";
+import type { Answer, Fault } from "../state.ts";
+import type { Credentials } from "./credentials.ts";
+
+/** What sends: given by `aws.ts`, the same for all calls. */
+export interface Caller {
+  region: string;
+  credentials: Credentials;
+  /** Told of each request that is really sent. */
+  onCall: () => void;
+  deadlineMs: number;
+}
+
+/** What an answer tells beside what the SDK hands on. */
+export interface Seen {
+  /** The server's clock (ms since 1970), by the answer's `Date`. */
+  dateMs: number | null;
+}
+
+/** What the SDK's handlers are called with. */
+interface SdkRequest {
+  protocol: string;
+  hostname: string;
+  port?: number;
+  method: string;
+  path: string;
+  query?: Record<string, string | string[] | null>;
+  headers: Record<string, string>;
+  body?: unknown;
+}
+
+interface SdkResponse {
+  statusCode: number;
+  reason: string;
+  headers: Record<string, string>;
+  body: Uint8Array;
+}
+
+/** The options of one `send`; the SDK passes them on to the handler as they are. */
+export interface SendOptions {
+  /** For the whole exchange, in ms. */
+  requestTimeout: number;
+  seen: Seen;
+}
+
+/** `code`: AWS's own word for the fault; null when AWS did not answer one. */
+export type Outcome<T> =
+  | { ok: true; value: T; seen: Seen }
+  | { ok: false; fault: Fault; code: string | null; seen: Seen };
+
+export interface Handler {
+  handle(request: SdkRequest, options: SendOptions): Promise<{ response: SdkResponse }>;
+  updateHttpClientConfig(): void;
+  httpHandlerConfigs(): Record<string, never>;
+}
+
+/**
+ * The SDK's transport. `bytesMax`: of an answer's body. `complaint`: what is wrong with an answer that
+ * the SDK would take for an empty one; null when it is fine.
+ */
+export function createHandler(
+  { onCall }: Caller,
+  bytesMax: number,
+  complaint: (request: SdkRequest, status: number, body: Uint8Array) => string | null,
+): Handler {
+  return {
+    async handle(request, options): Promise<{ response: SdkResponse }> {
+      onCall();
+      const response = await exchange(request, bytesMax, options.requestTimeout);
+      const date = Date.parse(response.headers["date"] ?? "");
+      if (!Number.isNaN(date)) options.seen.dateMs = date;
+      const wrong = complaint(request, response.statusCode, response.body);
+      if (wrong !== null) throw failure("malformed", wrong);
+      return { response };
+    },
+    updateHttpClientConfig(): void {},
+    httpHandlerConfigs: () => ({}),
+  };
+}
+
+/**
+ * Sends once, and once more when the SDK has learnt from the answer's `Date` that this machine's clock
+ * is wrong: the second request is signed by the server's.
+ */
+export async function call<T>(
+  { credentials, deadlineMs }: Caller,
+  attempt: Attempt,
+  send: (options: SendOptions) => Promise<T>,
+): Promise<Outcome<T>> {
+  const seen: Seen = { dateMs: null };
+  for (let corrected = false;; corrected = true) {
+    try {
+      return { ok: true, value: await send({ requestTimeout: deadlineMs, seen }), seen };
+    } catch (error) {
+      if (!corrected && isClockCorrected(error)) continue;
+      const code = codeOf(error);
+      if (isCredentialsCode(code)) credentials.forget();
+      return { ok: false, fault: faultOf(error, attempt), code, seen };
+    }
+  }
+}
+
+/** The SDK's way to ask for credentials. It may not keep them: `credentials.ts` does. */
+export function sdkCredentials(
+  credentials: Credentials,
+): (() => Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string }>) & {
+  memoized: true;
+} {
+  const provide = async (): Promise<
+    { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
+  > => {
+    const answer = await credentials.get();
+    if (!answer.ok) throw new CallFailure(answer.fault);
+    return answer.value;
+  };
+  return Object.assign(provide, { memoized: true as const });
+}
+
+/** The server's clock; a fault when it did not say. */
+export function serverClock({ dateMs }: Seen, { doing }: Attempt): Answer<number> {
+  if (dateMs !== null) return { ok: true, value: dateMs };
+  const message = `Cannot ${doing}: the answer has no date; is the endpoint right?`;
+  return { ok: false, fault: { kind: "malformed", message } };
+}
+
+async function exchange(
+  request: SdkRequest,
+  bytesMax: number,
+  deadlineMs: number,
+): Promise<SdkResponse> {
+  const signal = AbortSignal.timeout(deadlineMs);
+  try {
+    const response = await fetch(urlOf(request), {
+      method: request.method,
+      headers: request.headers,
+      // A redirect is AWS's way to say that the bucket is elsewhere.
+      redirect: "manual",
+      signal,
+      ...(request.method === "GET" ? {} : { body: request.body as BodyInit }),
+    });
+    return {
+      statusCode: response.status,
+      reason: response.statusText,
+      headers: Object.fromEntries(response.headers),
+      body: await bodyOf(response, bytesMax),
+    };
+  } catch (error) {
+    if (error instanceof CallFailure) throw error;
+    if (signal.aborted) throw failure("timeout", `no answer within ${deadlineMs / 1000} s`);
+    if (error instanceof Error) throw failure("unreachable", reasonOf(error));
+    throw error;
+  }
+}
+
+async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of response.body ?? []) {
+    total += chunk.length;
+    // Leaving the loop cancels the rest.
+    if (total > bytesMax) throw failure("malformed", `the answer is longer than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  const all = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** As it was signed: the path is escaped already. */
+function urlOf({ protocol, hostname, port, path, query }: SdkRequest): string {
+  const pairs = Object.entries(query ?? {}).flatMap(([key, value]) =>
+    value === null ? [escaped(key)] : [value].flat().map((one) => `${escaped(key)}=${escaped(one)}`)
+  );
+  const search = pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+  return `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}${path}${search}`;
+}
+
+function escaped(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** `fetch` puts the URL before the reason, and the system's number behind it. */
+function reasonOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return quote(
+    `${error.message}${cause}`
+      .replace(/^error sending request (for url \(([^)]*)\))?/, "no connection to $2")
+      .replace(/\s*\(os error \d+\)/g, ""),
+  );
+}
+
+function isClockCorrected(error: unknown): boolean {
+  return error instanceof Error && "$metadata" in error &&
+    (error.$metadata as { clockSkewCorrected?: boolean }).clockSkewCorrected === true;
+}
+
+function failure(kind: Fault["kind"], message: string): CallFailure {
+  return new CallFailure({ kind, message });
+}

@@ -1,0 +1,135 @@
+/**
+ * The two S3 calls that the tool makes: read an object, and write one on a condition. Loaded only with
+ * an S3 store.
+ */
+import {
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from "@aws-sdk/client-s3";
+import { call, type Caller, createHandler, sdkCredentials, serverClock } from "./aws_call.ts";
+import type { Answer } from "../state.ts";
+
+/** `found` null: there is no such object. */
+export interface ObjectRead {
+  found: { text: string; etag: string } | null;
+  serverMs: number;
+}
+
+/** When a write may happen: always, if there is no object yet, or if it is still this one. */
+export type Condition =
+  | { kind: "always" }
+  | { kind: "absent" }
+  | { kind: "unchanged"; etag: string };
+
+export interface S3Api {
+  get(key: string): Promise<Answer<ObjectRead>>;
+  /** False when the condition did not hold. */
+  put(key: string, text: string, condition: Condition): Promise<Answer<boolean>>;
+}
+
+export interface S3Options {
+  bucket: string;
+  /** The account that the bucket must belong to. */
+  account: string;
+  /** Null: as the bucket's default says. */
+  kmsKey: string | null;
+  endpoint: string | null;
+}
+
+const ANSWER_BYTES_MAX = 1024 * 1024;
+
+export function createS3Api(caller: Caller, options: S3Options): S3Api {
+  const { bucket, account, kmsKey, endpoint } = options;
+  const { region } = caller;
+  const client = new S3Client({
+    region,
+    credentials: sdkCredentials(caller.credentials),
+    requestHandler: createHandler(caller, ANSWER_BYTES_MAX, complaint) as NonNullable<
+      S3ClientConfig["requestHandler"]
+    >,
+    maxAttempts: 1,
+    responseChecksumValidation: "WHEN_REQUIRED",
+    disableS3ExpressSessionAuth: true,
+    // The handler reads answers whole; the SDK would make a stream of them again.
+    sdkStreamMixin: ((body: unknown) => body) as unknown as NonNullable<
+      S3ClientConfig["sdkStreamMixin"]
+    >,
+    // Others' S3 is rarely set up with a host name for each bucket.
+    ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
+  });
+  const place = { Bucket: bucket, ExpectedBucketOwner: account };
+
+  return {
+    async get(key): Promise<Answer<ObjectRead>> {
+      const attempt = {
+        action: "s3:GetObject",
+        doing: `read s3://${bucket}/${key}`,
+        hint: "and s3:ListBucket on the bucket: without it S3 also says 403 for what does not " +
+          `exist; the bucket must belong to the account ${account}`,
+        region,
+      };
+      const answer = await call(
+        caller,
+        attempt,
+        (options) => client.send(new GetObjectCommand({ ...place, Key: key }), options),
+      );
+      if (!answer.ok && answer.code !== "NoSuchKey") return answer;
+      const now = serverClock(answer.seen, attempt);
+      if (!now.ok) return now;
+      if (!answer.ok) return { ok: true, value: { found: null, serverMs: now.value } };
+      const { Body, ETag } = answer.value;
+      const text = textOf(Body);
+      if (text === null || ETag === undefined) {
+        const message = `Cannot ${attempt.doing}: the answer is not text with an ETag`;
+        return { ok: false, fault: { kind: "malformed", message } };
+      }
+      return { ok: true, value: { found: { text, etag: ETag }, serverMs: now.value } };
+    },
+
+    async put(key, text, condition): Promise<Answer<boolean>> {
+      const attempt = {
+        action: "s3:PutObject",
+        doing: `write s3://${bucket}/${key}`,
+        hint: `the bucket must belong to the account ${account}`,
+        region,
+      };
+      const answer = await call(caller, attempt, (options) =>
+        client.send(
+          new PutObjectCommand({
+            ...place,
+            Key: key,
+            Body: text,
+            ContentType: "application/json",
+            ...(condition.kind === "absent" ? { IfNoneMatch: "*" } : {}),
+            ...(condition.kind === "unchanged" ? { IfMatch: condition.etag } : {}),
+            ...(kmsKey === null ? {} : { ServerSideEncryption: "aws:kms", SSEKMSKeyId: kmsKey }),
+          }),
+          options,
+        ));
+      if (answer.ok) return { ok: true, value: true };
+      // `NoSuchKey`: the object that was to be unchanged has been deleted.
+      const unmet = answer.code === "PreconditionFailed" || answer.code === "NoSuchKey";
+      return unmet ? { ok: true, value: false } : answer;
+    },
+  };
+}
+
+/** S3's errors are XML; what is not comes from something else. Some have no body at all. */
+function complaint(_request: unknown, status: number, body: Uint8Array): string | null {
+  if (status < 300 || body.length === 0) return null;
+  const text = new TextDecoder().decode(body);
+  return /^\s*(<\?xml[^>]*>\s*)?<Error\b/.test(text) && text.trimEnd().endsWith("</Error>")
+    ? null
+    : `HTTP ${status} with an answer that is not S3's; is the endpoint right?`;
+}
+
+function textOf(body: unknown): string | null {
+  if (!(body instanceof Uint8Array)) return null;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    return null;
+  }
+}
