@@ -455,14 +455,13 @@ class Control:
             for o in found
         }
 
-    def do_write_template(self, name, data, description):
-        """Appends a version to the launch template of that name, made if there is none."""
-        content = {"UserData": base64.b64encode(data.encode()).decode()}
-        common = {"LaunchTemplateName": name, "LaunchTemplateData": content}
-        if name in self.cloud.ec2.launch_template_name_to_ids:
-            self.aws.create_launch_template_version(**common, VersionDescription=description)
-        else:
-            self.aws.create_launch_template(**common, VersionDescription=description)
+    def do_rewrite_template(self, name, data):
+        """Puts other data into the last version of a launch template."""
+        with self.cloud.lock:
+            template = self.cloud.ec2.get_launch_template_by_name(name)
+            version = template.versions[-1]
+            version.data["UserData"] = type(version.data["UserData"]).from_raw_string(data)
+            self.cloud.history.append((time.monotonic(), self.cloud._snapshot()))
 
     def do_templates(self):
         with self.cloud.lock:

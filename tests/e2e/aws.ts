@@ -56,7 +56,12 @@ export class Rule {
   }
 
   async reached(ms = 30_000): Promise<void> {
-    await until(`a call that rule ${this.id} waits for`, ms, async () => (await this.hits()) > 0, 20);
+    await until(
+      `a call that rule ${this.id} waits for`,
+      ms,
+      async () => (await this.hits()) > 0,
+      20,
+    );
   }
 
   /** Removes it. A held call is performed, or its connection reset. */

@@ -80,7 +80,12 @@ export class Engine {
       ...["--data-root", this.dataRoot, "--exec-root", `${this.dir}/exec`],
       ...["--pidfile", `${this.dir}/pid`, "--config-file", `${this.dir}/daemon.json`],
       ...["-H", `unix://${this.socket}`, "--containerd", CONTAINERD, "--log-level", "warn"],
-      ...["--containerd-namespace", `n${this.slot}`, "--containerd-plugins-namespace", `p${this.slot}`],
+      ...[
+        "--containerd-namespace",
+        `n${this.slot}`,
+        "--containerd-plugins-namespace",
+        `p${this.slot}`,
+      ],
     ], `${this.dir}/log`);
     await until(`Engine ${this.slot}`, 60_000, async () => {
       if (this.#daemon === null) throw new Error(`Engine ${this.slot} was killed while starting`);
@@ -106,7 +111,13 @@ export class Engine {
     await this.kill();
     await endTasks(`n${this.slot}`);
     for (const mount of await mountsBelow(this.dir)) await output("umount", ["-l", mount]);
-    await output("nsenter", [`--net=/proc/${this.holder}/ns/net`, "ip", "link", "del", "docker_gwbridge"]);
+    await output("nsenter", [
+      `--net=/proc/${this.holder}/ns/net`,
+      "ip",
+      "link",
+      "del",
+      "docker_gwbridge",
+    ]);
     await Deno.remove(this.dir, { recursive: true }).catch(() => {});
   }
 
@@ -117,7 +128,11 @@ export class Engine {
         socketPath: this.socket,
         method,
         path: `/v1.41${path}`,
-        headers: { Host: "docker", "Content-Type": "application/json", "Content-Length": data.length },
+        headers: {
+          Host: "docker",
+          "Content-Type": "application/json",
+          "Content-Length": data.length,
+        },
         agent: false,
         timeout: 60_000,
       }, (answer) => {
@@ -151,7 +166,9 @@ export class Engine {
   /** Out of any swarm, whatever that costs it. False: it could not be brought to that quickly. */
   async leave(): Promise<boolean> {
     const left = await Promise.race([
-      this.request("POST", "/swarm/leave?force=true").then((a) => a.status === 200 || a.status === 503),
+      this.request("POST", "/swarm/leave?force=true").then((a) =>
+        a.status === 200 || a.status === 503
+      ),
       pause(8_000).then(() => false),
     ]).catch(() => false);
     if (!left) return false;
@@ -185,7 +202,9 @@ async function endTasks(namespace: string): Promise<void> {
 }
 
 async function mountsBelow(dir: string): Promise<string[]> {
-  const mounts = (await sh("cat", "/proc/self/mounts")).split("\n").map((line) => line.split(" ")[1]);
+  const mounts = (await sh("cat", "/proc/self/mounts")).split("\n").map((line) =>
+    line.split(" ")[1]
+  );
   return mounts.filter((at): at is string => at?.startsWith(`${dir}/`) ?? false).reverse();
 }
 

@@ -16,7 +16,16 @@ export async function loadImage(engine: Engine): Promise<void> {
   const query = `fromSrc=-&repo=${REPOSITORY}&tag=e2e&changes=${change}`;
   const done = await new Deno.Command("curl", {
     args: [
-      ...["-sS", "--fail", "--unix-socket", engine.socket, "-X", "POST", "--data-binary", `@${file}`],
+      ...[
+        "-sS",
+        "--fail",
+        "--unix-socket",
+        engine.socket,
+        "-X",
+        "POST",
+        "--data-binary",
+        `@${file}`,
+      ],
       ...["-H", "Content-Type: application/x-tar", `http://docker/v1.41/images/create?${query}`],
     ],
   }).output();

@@ -21,7 +21,10 @@ export async function missing(): Promise<string[]> {
     if (!(await succeeds("sh", "-c", `command -v ${command}`))) lacks.push(command);
   }
   if ((await python()) === null) lacks.push("moto 5.2.1 (tools/setup_e2e.sh installs it)");
-  if (lacks.length === 0 && !(await succeeds("unshare", "--mount", "--net", "--pid", "--fork", "true"))) {
+  if (
+    lacks.length === 0 &&
+    !(await succeeds("unshare", "--mount", "--net", "--pid", "--fork", "true"))
+  ) {
     lacks.push("the right to make namespaces");
   }
   return lacks;
@@ -43,7 +46,7 @@ export function isInside(): boolean {
 /** Runs this program again inside namespaces of its own and gives its exit code. */
 export async function enter(program: string, args: string[]): Promise<number> {
   // The shell is process 1 in there and collects orphans, of which containerd makes many.
-  const script = "mount -t tmpfs tmpfs /run && ip link set lo up && \"$@\"; exit $?";
+  const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && "$@"; exit $?';
   const child = new Deno.Command("setpriv", {
     args: [
       ...["--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--uts", "--fork"],

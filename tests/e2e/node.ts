@@ -93,7 +93,11 @@ export class Node {
   /** A new instance on this machine. The role's tag and policies come with it. */
   async launch(name: string, launch: Launch): Promise<void> {
     this.name = name;
-    const tags = { Name: name, ...(launch.role === null ? {} : { Role: launch.role }), ...launch.tags };
+    const tags = {
+      Name: name,
+      ...(launch.role === null ? {} : { Role: launch.role }),
+      ...launch.tags,
+    };
     const made = await this.aws.ask<Launched>("launch", {
       name,
       address: this.address,
@@ -172,7 +176,15 @@ export class Node {
   async plug(): Promise<void> {
     await sh("ip", "link", "set", `v${this.slot}`, "up");
     await this.inside("ip", "link", "set", "eth0", "up");
-    await output("nsenter", [...this.#namespaces, "ip", "route", "replace", "default", "via", HUB_ADDRESS]);
+    await output("nsenter", [
+      ...this.#namespaces,
+      "ip",
+      "route",
+      "replace",
+      "default",
+      "via",
+      HUB_ADDRESS,
+    ]);
   }
 
   /** Packets from and to other nodes vanish without a word. */

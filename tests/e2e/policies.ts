@@ -41,7 +41,11 @@ function fill(text: string): string {
 }
 
 function draft(store: Store, role: "manager" | "worker"): Policy {
-  const allow = (Action: string[], Resource: unknown): unknown => ({ Effect: "Allow", Action, Resource });
+  const allow = (Action: string[], Resource: unknown): unknown => ({
+    Effect: "Allow",
+    Action,
+    Resource,
+  });
   const statements = [allow(["ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions"], "*")];
   if (store === "tags" && role === "manager") {
     statements.push(
@@ -50,8 +54,13 @@ function draft(store: Store, role: "manager" | "worker"): Policy {
     );
   }
   if (store === "s3") {
-    const verbs = role === "manager" ? ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] : ["s3:GetObject"];
-    statements.push(allow(verbs, `arn:aws:s3:::${BUCKET}/*`), allow(["s3:ListBucket"], `arn:aws:s3:::${BUCKET}`));
+    const verbs = role === "manager"
+      ? ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+      : ["s3:GetObject"];
+    statements.push(
+      allow(verbs, `arn:aws:s3:::${BUCKET}/*`),
+      allow(["s3:ListBucket"], `arn:aws:s3:::${BUCKET}`),
+    );
   }
   return { Version: "2012-10-17", Statement: statements };
 }

@@ -3,7 +3,7 @@
  * test gets fresh instances on.
  */
 import { Aws } from "./aws.ts";
-import { type SwarmNode, startContainerd } from "./engine.ts";
+import { startContainerd, type SwarmNode } from "./engine.ts";
 import { MetadataService } from "./imds.ts";
 import { sh, until } from "./machine.ts";
 import { AWS_PORT, HUB_ADDRESS, METADATA_ADDRESS, Node } from "./node.ts";
@@ -101,7 +101,9 @@ export class Vpc {
       else (manager ? found.managers : found.workers).push(node.name);
       if (state === "active" && fingerprint === null) found.faults.push(`${node.name}: no root CA`);
     }
-    if (found.swarms > 1) found.faults.push(`${found.swarms} swarms: ${found.fingerprints.join(", ")}`);
+    if (found.swarms > 1) {
+      found.faults.push(`${found.swarms} swarms: ${found.fingerprints.join(", ")}`);
+    }
     const ready = nodes.map((n) => n.address).sort().join(" ");
     const leaders = new Set<string>();
     for (const { node, list } of views.filter((v) => v.manager)) {

@@ -1,0 +1,200 @@
+/** Cases, their runner, and what cases say about runs and states. */
+import assert from "node:assert/strict";
+import type { AwsCall, Dump } from "./aws.ts";
+import { exposures, type Node, type Run, type RunOptions, transcript } from "./node.ts";
+import type { Store, Vpc } from "./vpc.ts";
+
+export interface Case {
+  name: string;
+  managers: number;
+  workers: number;
+  /** Left out: both. */
+  stores?: Store[];
+  /** Run so many times in a row. */
+  times?: number;
+  run: (vpc: Vpc) => Promise<void>;
+}
+
+export interface Selection {
+  /** Matches `name [store]`; null: all. */
+  only: RegExp | null;
+  /** Stops at the first failure. */
+  failFast: boolean;
+}
+
+const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
+
+/** Runs the cases, says how each went, and gives the counts. */
+export async function play(
+  vpc: Vpc,
+  cases: Case[],
+  { only, failFast }: Selection,
+  say: (line: string) => void,
+): Promise<{ passed: number; failed: number }> {
+  const counts = { passed: 0, failed: 0 };
+  for (const one of cases) {
+    for (const store of one.stores ?? ["tags", "s3"] as const) {
+      for (let turn = 1; turn <= (one.times ?? 1); turn++) {
+        const title = `${one.name} [${store}]${one.times ? ` ${turn}/${one.times}` : ""}`;
+        if (only && !only.test(title)) continue;
+        const startMs = performance.now();
+        const runs = transcript.length;
+        const failure = await attempt(vpc, one, store);
+        const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+        if (failure === null) {
+          counts.passed++;
+          say(`  ok     ${title} (${seconds} s)`);
+          continue;
+        }
+        counts.failed++;
+        say(`  FAILED ${title} (${seconds} s)\n${failure}`);
+        say(await trace(vpc, transcript.slice(runs)));
+        if (failFast) return counts;
+      }
+    }
+  }
+  const leaks = [
+    ...transcript.filter(({ text }) => TOKEN.test(text)).map(({ name }) => `printed by ${name}`),
+    ...exposures,
+  ];
+  if (leaks.length === 0) counts.passed++;
+  else counts.failed++;
+  const runs = `${transcript.length} runs`;
+  say(
+    leaks.length === 0
+      ? `  ok     no token in any output, argument or environment of ${runs}`
+      : `  FAILED tokens: ${leaks.join("; ")}`,
+  );
+  return counts;
+}
+
+async function attempt(vpc: Vpc, one: Case, store: Store): Promise<string | null> {
+  try {
+    await vpc.reset(store, one.managers, one.workers);
+    await one.run(vpc);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.stack ?? error.message : String(error);
+  }
+}
+
+/** What happened, for whoever looks into a failure. */
+async function trace(vpc: Vpc, runs: { name: string; text: string }[]): Promise<string> {
+  const parts = runs.map(({ name, text }) => `--- ${name}\n${clip(text)}`);
+  parts.push(`--- AWS calls\n${(await vpc.aws.calls()).map(line).join("\n")}`);
+  parts.push(`--- Engines\n${await vpc.engines().catch(String)}`);
+  const { templates, objects } = await vpc.aws.dump();
+  parts.push(`--- ledger\n${JSON.stringify({ templates, objects }, null, 1)}`);
+  return redacted(parts.join("\n"));
+}
+
+function line({ atMs, node, action, path, status }: AwsCall): string {
+  return `${new Date(atMs).toISOString().slice(11, 23)} ${node} ${action} ${path} ${status}`;
+}
+
+function clip(text: string): string {
+  return text.length < 12_000 ? text : `${text.slice(0, 5_000)}\n…\n${text.slice(-7_000)}`;
+}
+
+function redacted(text: string): string {
+  return text.replace(new RegExp(TOKEN, "g"), "[redacted]");
+}
+
+// What cases say
+
+/** Runs on all of these at the same moment. */
+export function together(
+  nodes: Node[],
+  args: string[] = [],
+  options: RunOptions = {},
+): Promise<Run[]> {
+  return Promise.all(nodes.map((node) => node.run(["--json", ...args], options)));
+}
+
+/** Each run ended well. Gives their results. */
+export function allDone(runs: Run[]): string[] {
+  for (const run of runs) assert.equal(run.code, 0, `exit ${run.code}: ${lastLines(run.stderr)}`);
+  return runs.map((run) => run.json?.result ?? "no JSON");
+}
+
+/** Runs on all of these at the same moment, and all end as members of one swarm. */
+export async function form(vpc: Vpc, nodes = vpc.all, timeout = "90s"): Promise<string[]> {
+  const results = allDone(await together(nodes, ["--timeout", timeout]));
+  await vpc.oneSwarm(nodes);
+  return results;
+}
+
+/** The run ended with this code, and said this. */
+export function ended(run: Run, code: number, says?: RegExp): void {
+  const said = `${run.stdout}\n${run.stderr}`;
+  assert.equal(run.code, code, `exit ${run.code}, not ${code}: ${lastLines(run.stderr)}`);
+  if (says) assert.match(said, says);
+}
+
+/** `act` changes nothing, neither in AWS nor in any Engine, and sends no write. */
+export async function changesNothing<T>(vpc: Vpc, act: () => Promise<T>): Promise<T> {
+  const before = { aws: await vpc.aws.dump(), engines: await vpc.engines() };
+  const calls = (await vpc.aws.calls()).length;
+  const result = await act();
+  assert.equal(await vpc.engines(), before.engines, "an Engine changed");
+  assert.deepEqual(await vpc.aws.dump(), before.aws, "AWS changed");
+  const writes = (await vpc.aws.calls()).slice(calls).filter((call) => !call.read);
+  assert.deepEqual(writes.map(line), [], "a write was sent");
+  return result;
+}
+
+/** A dry run on the node says that it would do one of these, and changes nothing. */
+export async function plans(vpc: Vpc, node: Node, ...actions: string[]): Promise<Run> {
+  const run = await changesNothing(vpc, () => node.plan());
+  const { action, rule, because } = run.json?.decision ?? {};
+  const said = `${node.name} plans ${action} (${rule}: ${because})`;
+  assert.ok(
+    actions.includes(action),
+    `${said}, not ${actions.join(" or ")}\n${lastLines(run.stderr)}`,
+  );
+  return run;
+}
+
+/** Every one of these managers shows its swarm's tokens as they are now. */
+export async function tokensPublished(vpc: Vpc, managers: Node[]): Promise<void> {
+  const first = managers[0];
+  assert.ok(first);
+  const swarm = await first.engine.call<Joinable>("GET", "/swarm");
+  const want = [swarm.JoinTokens.Manager, swarm.JoinTokens.Worker];
+  if (vpc.store === "tags") {
+    for (const node of managers) {
+      const tags = await node.tags();
+      const equal = tags.ManagerToken === want[0] && tags.WorkerToken === want[1];
+      assert.ok(equal, `${node.name} does not show its swarm's tokens`);
+    }
+    return;
+  }
+  const { objects } = await vpc.aws.dump();
+  for (const token of want) {
+    const held = Object.values(objects).some((text) => text.includes(token));
+    assert.ok(held, "a token of the swarm is in no object");
+  }
+}
+
+export interface Joinable {
+  ID: string;
+  Version: { Index: number };
+  JoinTokens: { Manager: string; Worker: string };
+  // deno-lint-ignore no-explicit-any
+  Spec: any;
+}
+
+/** The record that counts, as the ledger holds it. */
+// deno-lint-ignore no-explicit-any
+export function recordIn(dump: Dump): any {
+  const versions = Object.values(dump.templates).flat();
+  const texts = versions.length > 0
+    ? versions.map(({ data }) => data)
+    : Object.values(dump.objects).filter((text) => text.includes('"members"'));
+  const last = texts.at(-1);
+  return last === undefined ? null : JSON.parse(last);
+}
+
+export function lastLines(text: string, count = 12): string {
+  return text.trimEnd().split("\n").slice(-count).join("\n");
+}

@@ -1,0 +1,314 @@
+/** Bad input and bad days: each a clear message, the right exit code, and nothing changed. */
+import assert from "node:assert/strict";
+import type { Effect } from "../aws.ts";
+import { until } from "../machine.ts";
+import type { Node, RunOptions } from "../node.ts";
+import { allDone, type Case, changesNothing, ended, form, type Joinable } from "../suite.ts";
+import type { Store, Vpc } from "../vpc.ts";
+import { byHand } from "./living.ts";
+
+interface Bad {
+  name: string;
+  stores?: Store[];
+  managers?: number;
+  /** Prepares the state; gives the node to run on, `m1` if none. */
+  given?: (vpc: Vpc) => Promise<Node | void>;
+  args?: string[];
+  options?: (vpc: Vpc) => RunOptions;
+  exit: number;
+  says: RegExp;
+  timeout?: string;
+}
+
+const FAKE = "SWMTKN-1-" + "0".repeat(50) + "-" + "0".repeat(25);
+const OTHER = "SWMTKN-1-" + "1".repeat(50) + "-" + "1".repeat(25);
+
+const bad: Bad[] = [
+  {
+    name: "no IMDS",
+    stores: ["tags"],
+    options: () => ({ env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://10.77.0.1:9" } }),
+    exit: 6,
+    says: /metadata|IMDS/i,
+  },
+  {
+    name: "an instance without a role",
+    stores: ["tags"],
+    given: (vpc) => Promise.resolve(void (vpc.node("m1").metadata.credentials = null)),
+    exit: 4,
+    says: /role/i,
+  },
+  {
+    name: "no Engine",
+    stores: ["tags"],
+    given: (vpc) => vpc.node("m1").engine.kill(),
+    exit: 6,
+    says: /docker\.sock/,
+  },
+  {
+    name: "a bucket that is not there",
+    stores: ["s3"],
+    args: ["--store", "s3://no-such-bucket/prod"],
+    exit: 2,
+    says: /no-such-bucket/,
+  },
+  {
+    name: "a bucket in another region",
+    stores: ["s3"],
+    given: (vpc) =>
+      fault(
+        vpc,
+        { kind: "error", status: 301, code: "PermanentRedirect" },
+        "(Get|Put|Head|List).*",
+      ),
+    exit: 2,
+    says: /region/,
+  },
+  {
+    name: "a malformed record",
+    given: (vpc) => written(vpc, () => "<html>this is no record</html>"),
+    exit: 5,
+    says: /record/,
+  },
+  {
+    name: "a truncated record",
+    given: (vpc) => written(vpc, (text) => text.slice(0, text.length / 2)),
+    exit: 5,
+    says: /record/,
+  },
+  {
+    name: "a record of a later version of the tool",
+    given: (vpc) =>
+      written(vpc, (text) => {
+        const record = JSON.parse(text);
+        const key = ["version", "v", "format", "schema"].find((k) => k in record);
+        assert.ok(key, `which field is the version? ${Object.keys(record)}`);
+        const next = typeof record[key] === "number"
+          ? 99
+          : String(record[key]).replace(/\d+/, "99");
+        return JSON.stringify({ ...record, [key]: next });
+      }),
+    exit: 5,
+    says: /later|newer/,
+  },
+  {
+    name: "a record of another VPC",
+    given: (vpc) => written(vpc, (text) => text.replaceAll(vpc.aws.vpc, "vpc-0123456789abcdef0")),
+    exit: 5,
+    says: /vpc-0123456789abcdef0/,
+  },
+  {
+    name: "a malformed token",
+    managers: 2,
+    stores: ["tags"],
+    given: (vpc) => tagged(vpc, { ManagerToken: "SWMTKN-1-broken", WorkerToken: "no" }),
+    exit: 3,
+    says: /ManagerToken/,
+  },
+  {
+    name: "an empty token",
+    managers: 2,
+    stores: ["tags"],
+    given: (vpc) => tagged(vpc, { ManagerToken: "", WorkerToken: "" }),
+    exit: 3,
+    says: /token/,
+  },
+  {
+    name: "tokens of two swarms visible",
+    managers: 3,
+    stores: ["tags"],
+    async given(vpc): Promise<void> {
+      await vpc.node("m2").tag({ ManagerToken: FAKE, WorkerToken: FAKE });
+      await vpc.node("m3").tag({ ManagerToken: OTHER, WorkerToken: OTHER });
+    },
+    exit: 5,
+    says: /2 swarms/,
+  },
+  {
+    name: "no role tag",
+    stores: ["tags"],
+    given: (vpc) => vpc.node("m1").tag({ Role: null }),
+    exit: 2,
+    says: /Role/,
+  },
+  {
+    name: "an unknown role",
+    stores: ["tags"],
+    given: (vpc) => vpc.node("m1").tag({ Role: "queen" }),
+    exit: 2,
+    says: /queen/,
+  },
+  {
+    name: "a locked Engine",
+    stores: ["tags"],
+    async given(vpc): Promise<void> {
+      const m1 = vpc.node("m1");
+      await byHand(m1);
+      const { Version, Spec } = await m1.engine.call<Joinable>("GET", "/swarm");
+      Spec.EncryptionConfig.AutoLockManagers = true;
+      await m1.engine.call("POST", `/swarm/update?version=${Version.Index}`, Spec);
+      await m1.engine.kill();
+      await m1.engine.start();
+      await until("the lock", 10_000, async () => (await state(m1)) === "locked");
+    },
+    exit: 5,
+    says: /docker swarm unlock/,
+  },
+  {
+    name: "an Engine in error state",
+    stores: ["tags"],
+    async given(vpc): Promise<void> {
+      const m1 = vpc.node("m1");
+      await byHand(m1);
+      await m1.engine.kill();
+      await Deno.writeTextFile(
+        `${m1.engine.dataRoot}/swarm/certificates/swarm-root-ca.crt`,
+        "damaged",
+      );
+      await m1.engine.start();
+      await until("the error", 10_000, async () => (await state(m1)) === "error");
+    },
+    exit: 5,
+    says: /error/,
+  },
+  {
+    name: "a cloned disk",
+    stores: ["tags"],
+    async given(vpc): Promise<void> {
+      const m1 = vpc.node("m1");
+      await byHand(m1);
+      m1.metadata.address = "10.77.0.99";
+    },
+    exit: 5,
+    says: /cloned/,
+  },
+  {
+    name: "quorum lost",
+    managers: 3,
+    async given(vpc): Promise<void> {
+      await form(vpc);
+      for (const name of ["m2", "m3"]) await vpc.node(name).engine.kill();
+      const m1 = vpc.node("m1");
+      await until(
+        "the loss of quorum",
+        60_000,
+        async () => (await m1.engine.request("GET", "/swarm")).status >= 500,
+        500,
+      );
+    },
+    timeout: "15s",
+    exit: 3,
+    says: /quorum/,
+  },
+  {
+    name: "a wrong clock",
+    given: (vpc) => vpc.aws.ask("clock", { offset: 3_600, skew_max: 300 }),
+    exit: 3,
+    says: /clock/,
+  },
+  {
+    name: "answers of 10 MB",
+    given: (vpc) => fault(vpc, { kind: "body", text: "x".repeat(1024), repeat: 10 * 1024 }),
+    exit: 3,
+    says: /large|big|bytes|MB/i,
+  },
+  {
+    name: "HTML instead of answers",
+    given: (vpc) =>
+      fault(vpc, { kind: "body", text: "<!DOCTYPE html><html><body>Sign in</body></html>" }),
+    exit: 3,
+    says: /HTML|not what/i,
+  },
+  {
+    name: "every request throttled",
+    given: (vpc) =>
+      fault(vpc, {
+        kind: "error",
+        status: 503,
+        code: vpc.store === "s3" ? "SlowDown" : "RequestLimitExceeded",
+      }),
+    exit: 3,
+    says: /throttl/i,
+  },
+];
+
+async function fault(vpc: Vpc, effect: Effect, action = ".*"): Promise<void> {
+  await vpc.aws.rule({ node: "m1", action, effect });
+}
+
+async function state(node: Node): Promise<string> {
+  return (await node.engine.info()).Swarm.LocalNodeState;
+}
+
+/** A swarm of `m1` whose record is then spoilt; `m1` is asked with an empty Engine. */
+async function written(vpc: Vpc, spoil: (text: string) => string): Promise<void> {
+  const m1 = vpc.node("m1");
+  await form(vpc, [m1]);
+  await m1.wipe();
+  const { templates, objects } = await vpc.aws.dump();
+  const [template] = Object.entries(templates);
+  if (template) {
+    const [name, versions] = template;
+    const [first] = versions;
+    assert.ok(first);
+    const spoilt = spoil(versions.at(-1)?.data ?? "");
+    await vpc.aws.ask("rewrite_template", { name, data: spoilt });
+  } else {
+    const [key, text] = Object.entries(objects).find(([, text]) => text.includes('"members"')) ??
+      [];
+    assert.ok(key && text);
+    await vpc.aws.ask("put", { key, text: spoil(text) });
+  }
+}
+
+/** A founded swarm of `m1` whose tags say something else; `m2` is to join. */
+async function tagged(vpc: Vpc, tags: Record<string, string>): Promise<Node> {
+  const m1 = vpc.node("m1");
+  await form(vpc, [m1]);
+  await m1.tag(tags);
+  return vpc.node("m2");
+}
+
+export const badInput: Case[] = [
+  ...bad.map((one): Case => ({
+    name: `bad input: ${one.name}`,
+    managers: one.managers ?? 1,
+    workers: 0,
+    ...(one.stores ? { stores: one.stores } : {}),
+    async run(vpc): Promise<void> {
+      const node = await one.given?.(vpc) ?? vpc.node("m1");
+      const args = ["--timeout", one.timeout ?? "4s", ...one.args ?? []];
+      const run = await changesNothing(vpc, () => node.run(args, one.options?.(vpc)));
+      ended(run, one.exit, one.says);
+    },
+  })),
+  {
+    name: "each request in turn is reset, or its answer lost",
+    managers: 2,
+    workers: 0,
+    async run(vpc): Promise<void> {
+      for (const phase of ["before", "after"] as const) {
+        for (let nth = 0; nth < 40; nth++) {
+          await vpc.reset(vpc.store, 2, 0);
+          const rule = await vpc.aws.rule({
+            node: "m2",
+            phase,
+            skip: nth,
+            times: 1,
+            effect: { kind: "reset" },
+          });
+          // By turns it founds the swarm, or joins that of another.
+          if (nth % 2 === 1) await form(vpc, vpc.some("m1"));
+          const run = await vpc.node("m2").run(["--json", "--timeout", "60s"]);
+          try {
+            allDone([run]);
+            await vpc.oneSwarm(vpc.some(...(nth % 2 === 1 ? ["m1", "m2"] : ["m2"])));
+          } catch (error) {
+            throw new Error(`request ${nth + 1} reset ${phase} it was performed: ${error}`);
+          }
+          if (await rule.hits() === 0) break;
+        }
+      }
+    },
+  },
+];

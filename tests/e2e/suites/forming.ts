@@ -1,0 +1,60 @@
+/** (a), (b), (m): a swarm forms from nothing, and a second run changes nothing. */
+import assert from "node:assert/strict";
+import {
+  allDone,
+  type Case,
+  changesNothing,
+  form,
+  plans,
+  recordIn,
+  together,
+  tokensPublished,
+} from "../suite.ts";
+
+export const forming: Case[] = [
+  {
+    name: "(a) three managers and two workers start at the same moment",
+    managers: 3,
+    workers: 2,
+    times: 10,
+    async run(vpc): Promise<void> {
+      const results = await form(vpc);
+      const verdict = await vpc.oneSwarm();
+      assert.deepEqual(verdict.managers, ["m1", "m2", "m3"]);
+      assert.deepEqual(verdict.workers, ["w1", "w2"]);
+      assert.equal(results.filter((r) => r === "initialized").length, 1, results.join());
+      assert.equal(results.filter((r) => r === "joined").length, 4, results.join());
+      await tokensPublished(vpc, vpc.some("m1", "m2", "m3"));
+      const record = recordIn(await vpc.aws.dump());
+      const members = record.members.map((m: { instance: string }) => m.instance).sort();
+      assert.deepEqual(members, vpc.some("m1", "m2", "m3").map((n) => n.instance).sort());
+    },
+  },
+  {
+    name: "(b) a second run of every node changes nothing and writes nothing",
+    managers: 3,
+    workers: 2,
+    async run(vpc): Promise<void> {
+      await plans(vpc, vpc.node("m1"), "init");
+      await plans(vpc, vpc.node("w1"), "wait");
+      await form(vpc);
+      for (const node of vpc.all) await plans(vpc, node, "done");
+      const runs = await changesNothing(vpc, () => together(vpc.all, ["--timeout", "30s"]));
+      assert.deepEqual([...new Set(allDone(runs))], ["unchanged"]);
+    },
+  },
+  {
+    name: "(m) of two runs at once on one node, one does it and the other finds it done",
+    managers: 1,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      const [m1, w1] = vpc.all;
+      assert.ok(m1 && w1);
+      const founders = allDone(await together([m1, m1], ["--timeout", "60s"]));
+      assert.deepEqual(founders.sort(), ["initialized", "unchanged"]);
+      const joiners = allDone(await together([w1, w1], ["--timeout", "60s"]));
+      assert.deepEqual(joiners.sort(), ["joined", "unchanged"]);
+      await vpc.oneSwarm();
+    },
+  },
+];

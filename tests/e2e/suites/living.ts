@@ -1,0 +1,234 @@
+/** (f), (g), (h), (i), (j): what a swarm meets while it lives. */
+import assert from "node:assert/strict";
+import { loadImage, service } from "../image.ts";
+import { until } from "../machine.ts";
+import type { Node } from "../node.ts";
+import {
+  allDone,
+  type Case,
+  changesNothing,
+  ended,
+  form,
+  type Joinable,
+  lastLines,
+  plans,
+  recordIn,
+  together,
+  tokensPublished,
+} from "../suite.ts";
+
+/** Changes the swarm's own settings by one of its managers. */
+async function updateSwarm(
+  node: Node,
+  query: string,
+  change: (spec: Joinable["Spec"]) => void = () => {},
+): Promise<void> {
+  const swarm = await node.engine.call<Joinable>("GET", "/swarm");
+  change(swarm.Spec);
+  await node.engine.call(
+    "POST",
+    `/swarm/update?version=${swarm.Version.Index}${query}`,
+    swarm.Spec,
+  );
+}
+
+/** Makes these managers a swarm by hand, as before the tool. */
+export async function byHand(first: Node, rest: Node[] = []): Promise<void> {
+  const listen = { ListenAddr: "0.0.0.0:2377" };
+  await first.engine.call("POST", "/swarm/init", { ...listen, AdvertiseAddr: first.address });
+  const { JoinTokens } = await first.engine.call<Joinable>("GET", "/swarm");
+  for (const node of rest) {
+    await node.engine.call("POST", "/swarm/join", {
+      ...listen,
+      AdvertiseAddr: node.address,
+      RemoteAddrs: [`${first.address}:2377`],
+      JoinToken: JoinTokens.Manager,
+    });
+  }
+}
+
+/** Runs a real service on these nodes' swarm and waits for its tasks. Gives their containers. */
+export async function serve(manager: Node, nodes: Node[], constraint?: string): Promise<string[]> {
+  for (const node of nodes) await loadImage(node.engine);
+  // deno-lint-ignore no-explicit-any
+  const spec = service("held", nodes.length) as any;
+  if (constraint) spec.TaskTemplate.Placement = { Constraints: [constraint] };
+  else spec.TaskTemplate.Placement = { MaxReplicas: 1 };
+  await manager.engine.call("POST", "/services/create", spec);
+  return await until("the service's tasks", 30_000, async () => {
+    const ids = await Promise.all(nodes.map(containers));
+    return ids.every((list) => list.length > 0) ? ids.flat() : null;
+  });
+}
+
+export async function containers(node: Node): Promise<string[]> {
+  const found = await node.engine.call<{ Id: string; State: string }[]>("GET", "/containers/json");
+  return found.filter(({ State }) => State === "running").map(({ Id }) => Id);
+}
+
+export const living: Case[] = [
+  {
+    name: "(f) joiners pass over a manager whose Engine is dead, and over one that is black-holed",
+    managers: 4,
+    workers: 3,
+    async run(vpc): Promise<void> {
+      const [m1, m2] = vpc.some("m1", "m2");
+      assert.ok(m1 && m2);
+      await form(vpc, vpc.some("m1", "m2", "m3"));
+      await m1.engine.kill();
+      allDone(await together(vpc.some("m4", "w1"), ["--timeout", "60s"]));
+      await m1.engine.start();
+      await vpc.oneSwarm(vpc.some("m1", "m2", "m3", "m4", "w1"), 40_000);
+      await m2.blackhole(true);
+      allDone(await together(vpc.some("w2", "w3"), ["--timeout", "60s"]));
+      await m2.blackhole(false);
+      await vpc.oneSwarm(vpc.all, 60_000);
+    },
+  },
+  {
+    name: "(g) tokens rotated behind its back: published anew, and read anew by a joiner",
+    managers: 2,
+    workers: 2,
+    async run(vpc): Promise<void> {
+      const [m1, m2, w1, w2] = vpc.all;
+      assert.ok(m1 && m2 && w1 && w2);
+      await form(vpc, [m1, m2, w1]);
+      await updateSwarm(m1, "&rotateManagerToken=true&rotateWorkerToken=true");
+      await plans(vpc, m1, "publish");
+      const joining = w2.run(["--json", "--timeout", "90s"]);
+      await until(
+        "a rejected token",
+        30_000,
+        async () => (await w2.engine.info()).Swarm.LocalNodeState === "pending",
+      );
+      allDone(await together([m1, m2], ["--timeout", "60s"]));
+      allDone([await joining]);
+      await tokensPublished(vpc, [m1, m2]);
+      await vpc.oneSwarm();
+    },
+  },
+  {
+    name: "(g) the CA rotated: the record is refreshed, and nothing conflicts",
+    managers: 2,
+    workers: 2,
+    async run(vpc): Promise<void> {
+      const [m1, m2, w1, w2] = vpc.all;
+      assert.ok(m1 && m2 && w1 && w2);
+      await form(vpc, [m1, m2, w1]);
+      const before = await m1.engine.fingerprint();
+      await updateSwarm(
+        m1,
+        "",
+        (spec) => spec.CAConfig.ForceRotate = (spec.CAConfig.ForceRotate ?? 0) + 1,
+      );
+      const rotated = await until("the rotation", 60_000, async () => {
+        const prints = await Promise.all([m1, m2, w1].map((n) => n.engine.fingerprint()));
+        const { JoinTokens } = await m1.engine.call<Joinable>("GET", "/swarm");
+        const [print] = prints;
+        const done = print && print !== before && prints.every((p) => p === print);
+        return done && JoinTokens.Worker.includes(print) ? print : null;
+      }, 250);
+      await plans(vpc, m1, "publish", "refresh");
+      allDone(await together([m1, m2, w1, w2], ["--timeout", "60s"]));
+      await vpc.oneSwarm();
+      const record = recordIn(await vpc.aws.dump());
+      assert.equal(record.fingerprint, rotated);
+      assert.deepEqual(record.rotated, [before]);
+      await tokensPublished(vpc, [m1, m2]);
+      const again = await changesNothing(vpc, () => together(vpc.all, ["--timeout", "30s"]));
+      assert.deepEqual([...new Set(allDone(again))], ["unchanged"]);
+    },
+  },
+  {
+    name: "(h) a swarm of three managers with a running service is adopted untouched",
+    managers: 4,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      const [m1, m2, m3, other, w1] = vpc.all;
+      assert.ok(m1 && m2 && m3 && other && w1);
+      const managers = [m1, m2, m3];
+      await byHand(m1, [m2, m3]);
+      const held = await serve(m1, managers);
+      const before = (await m1.engine.info()).Swarm.Cluster?.ID;
+      await plans(vpc, m1, "found", "publish");
+      const first = await m1.run(["--json", "--timeout", "60s"]);
+      assert.deepEqual(allDone([first]), ["adopted"]);
+      assert.equal(recordIn(await vpc.aws.dump()).members.length, 3);
+      const all = allDone(await together([...managers, w1], ["--timeout", "60s"]));
+      assert.equal(all.at(-1), "joined");
+      assert.ok(all.slice(0, 3).every((result) => result === "unchanged"), all.join());
+      await vpc.oneSwarm([...managers, w1]);
+      assert.equal((await m1.engine.info()).Swarm.Cluster?.ID, before);
+      assert.deepEqual((await Promise.all(managers.map(containers))).flat(), held);
+      await tokensPublished(vpc, managers);
+
+      await byHand(other);
+      const [task] = await serve(other, [other]);
+      await plans(vpc, other, "fail");
+      const refused = await changesNothing(vpc, () => other.run(["--timeout", "8s"]));
+      ended(refused, 5, /docker swarm leave/);
+      assert.deepEqual(await containers(other), [task]);
+    },
+  },
+  {
+    name: "(i) a worker alone waits and exits 3 at its deadline",
+    managers: 0,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      const [w1] = vpc.all;
+      assert.ok(w1);
+      const run = await changesNothing(vpc, () => w1.run(["--timeout", "6s"]));
+      ended(run, 3, /no swarm is founded/);
+      assert.ok(run.elapsedMs < 12_000, `took ${run.elapsedMs} ms`);
+    },
+  },
+  {
+    name: "(i) a manager whose swarm's only other member is stopped exits 3 and names it",
+    managers: 2,
+    workers: 0,
+    async run(vpc): Promise<void> {
+      const [m1, m2] = vpc.all;
+      assert.ok(m1 && m2);
+      await form(vpc, [m1]);
+      await m1.stop();
+      await plans(vpc, m2, "wait");
+      const run = await m2.run(["--timeout", "12s"]);
+      ended(run, 3, new RegExp(m1.instance));
+      const { Swarm } = await m2.engine.info();
+      assert.equal(Swarm.LocalNodeState, "inactive");
+      await m1.boot();
+      await form(vpc, [m1, m2]);
+    },
+  },
+  {
+    name: "(j) one manager's Engine is wiped: it comes back into its swarm",
+    managers: 3,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      await form(vpc);
+      const [m1] = vpc.all;
+      assert.ok(m1);
+      const before = await m1.engine.fingerprint();
+      await m1.wipe();
+      await plans(vpc, m1, "join", "register");
+      assert.deepEqual(allDone([await m1.run(["--json", "--timeout", "60s"])]), ["joined"]);
+      const verdict = await vpc.oneSwarm(vpc.all, 40_000);
+      assert.deepEqual(verdict.fingerprints, [before]);
+    },
+  },
+  {
+    name: "(j) all managers' Engines are wiped: one new swarm",
+    managers: 3,
+    workers: 2,
+    async run(vpc): Promise<void> {
+      await form(vpc);
+      const before = await vpc.node("m1").engine.fingerprint();
+      for (const name of ["m1", "m2", "m3"]) await vpc.node(name).wipe();
+      await plans(vpc, vpc.node("m1"), "withdraw", "wait");
+      const runs = await together(vpc.all, ["--timeout", "120s"]);
+      allDone(runs);
+      const { fingerprints } = await vpc.oneSwarm();
+      assert.notEqual(fingerprints[0], before, lastLines(runs[0]?.stderr ?? ""));
+    },
+  },
+];

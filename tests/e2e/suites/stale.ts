@@ -1,0 +1,68 @@
+/** (l): reads of EC2 that are old, for one node or for all: slower, and right. */
+import assert from "node:assert/strict";
+import { allDone, type Case, form, plans, together } from "../suite.ts";
+
+const LAG_SECONDS = 20;
+
+export const stale: Case[] = [
+  {
+    name: "(l) a swarm forms while all reads are old",
+    managers: 3,
+    workers: 2,
+    async run(vpc): Promise<void> {
+      await vpc.aws.ask("lag", { node: "*", seconds: LAG_SECONDS });
+      await form(vpc, vpc.all, "150s");
+    },
+  },
+  {
+    name: "(l) a swarm forms while one manager's reads are old",
+    managers: 3,
+    workers: 1,
+    stores: ["tags"],
+    async run(vpc): Promise<void> {
+      await vpc.aws.ask("lag", { node: "m2", seconds: 30 });
+      await form(vpc, vpc.all, "150s");
+      // A run long after its own writes still sees a world without them.
+      await plans(
+        vpc,
+        vpc.node("m2"),
+        "done",
+        "publish",
+        "found",
+        "register",
+        "refresh",
+        "wait",
+        "fail",
+      );
+      allDone(await together(vpc.some("m2"), ["--timeout", "90s"]));
+      await vpc.oneSwarm();
+    },
+  },
+  {
+    name: "(l) the founder is terminated while all reads are old",
+    managers: 3,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      const [m1, ...rest] = vpc.all;
+      assert.ok(m1);
+      await form(vpc, [m1]);
+      await vpc.aws.ask("lag", { node: "*", seconds: LAG_SECONDS });
+      await m1.terminate();
+      await form(vpc, rest, "150s");
+    },
+  },
+  {
+    name: "(l) a wiped manager comes back while its reads are old",
+    managers: 2,
+    workers: 0,
+    stores: ["tags"],
+    async run(vpc): Promise<void> {
+      const [m1, m2] = vpc.all;
+      assert.ok(m1 && m2);
+      await form(vpc, [m1]);
+      await vpc.aws.ask("lag", { node: "m1", seconds: LAG_SECONDS });
+      await m1.wipe();
+      await form(vpc, [m1, m2], "150s");
+    },
+  },
+];
