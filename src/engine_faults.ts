@@ -57,6 +57,7 @@ const MEANINGS: [RegExp, FaultKind, string][] = [
   [/already part of a swarm/i, "busy", ""],
   [/needs to be unlocked|encrypted and locked/i, "refused", "unlock it with docker swarm unlock"],
   [/leave the swarm on a node that is participating as a manager/i, "refused", ""],
+  [/subnet size is|port number is not in valid range/i, "unusable", ""],
   [/live-restore/i, "unusable", 'set "live-restore": false in /etc/docker/daemon.json'],
   [
     /client version .* is too (?:old|new)/i,
