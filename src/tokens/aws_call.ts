@@ -38,7 +38,7 @@ interface SdkResponse {
   statusCode: number;
   reason: string;
   headers: Record<string, string>;
-  body: Uint8Array;
+  body: Uint8Array | ReadableStream<Uint8Array>;
 }
 
 /** The options of one `send`; the SDK passes them on to the handler as they are. */
@@ -59,24 +59,26 @@ export interface Handler {
   httpHandlerConfigs(): Record<string, never>;
 }
 
-/**
- * The SDK's transport. `bytesMax`: of an answer's body. `complaint`: what is wrong with an answer that
- * the SDK would take for an empty one; null when it is fine.
- */
-export function createHandler(
-  { onCall }: Caller,
-  bytesMax: number,
-  complaint: (request: SdkRequest, status: number, body: Uint8Array) => string | null,
-): Handler {
+export interface Limits {
+  /** Of an answer's body. */
+  bytesMax: number;
+  /** What is wrong with an answer that the SDK would take for an empty one; null when it is fine. */
+  complaint: (request: SdkRequest, status: number, body: Uint8Array) => string | null;
+  /** The protocols that carry objects want a stream, even of what has been read already. */
+  streamed: boolean;
+}
+
+/** The SDK's transport. */
+export function createHandler({ onCall }: Caller, limits: Limits): Handler {
   return {
-    async handle(request, options): Promise<{ response: SdkResponse }> {
+    async handle(request, { requestTimeout, seen }): Promise<{ response: SdkResponse }> {
       onCall();
-      const response = await exchange(request, bytesMax, options.requestTimeout);
-      const date = Date.parse(response.headers["date"] ?? "");
-      if (!Number.isNaN(date)) options.seen.dateMs = date;
-      const wrong = complaint(request, response.statusCode, response.body);
+      const { body, ...head } = await exchange(request, limits.bytesMax, requestTimeout);
+      const date = Date.parse(head.headers["date"] ?? "");
+      if (!Number.isNaN(date)) seen.dateMs = date;
+      const wrong = limits.complaint(request, head.statusCode, body);
       if (wrong !== null) throw failure("malformed", wrong);
-      return { response };
+      return { response: { ...head, body: limits.streamed ? ReadableStream.from([body]) : body } };
     },
     updateHttpClientConfig(): void {},
     httpHandlerConfigs: () => ({}),
@@ -132,7 +134,7 @@ async function exchange(
   request: SdkRequest,
   bytesMax: number,
   deadlineMs: number,
-): Promise<SdkResponse> {
+): Promise<SdkResponse & { body: Uint8Array }> {
   const signal = AbortSignal.timeout(deadlineMs);
   try {
     const response = await fetch(urlOf(request), {

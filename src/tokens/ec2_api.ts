@@ -80,9 +80,11 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
   const client = new EC2Client({
     region,
     credentials: sdkCredentials(caller.credentials),
-    requestHandler: createHandler(caller, ANSWER_BYTES_MAX, complaint) as NonNullable<
-      EC2ClientConfig["requestHandler"]
-    >,
+    requestHandler: createHandler(caller, {
+      bytesMax: ANSWER_BYTES_MAX,
+      complaint,
+      streamed: false,
+    }) as NonNullable<EC2ClientConfig["requestHandler"]>,
     maxAttempts: 1,
     ...(endpoint === null ? {} : { endpoint }),
   });

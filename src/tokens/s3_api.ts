@@ -46,16 +46,14 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
   const client = new S3Client({
     region,
     credentials: sdkCredentials(caller.credentials),
-    requestHandler: createHandler(caller, ANSWER_BYTES_MAX, complaint) as NonNullable<
-      S3ClientConfig["requestHandler"]
-    >,
+    requestHandler: createHandler(caller, {
+      bytesMax: ANSWER_BYTES_MAX,
+      complaint,
+      streamed: true,
+    }) as NonNullable<S3ClientConfig["requestHandler"]>,
     maxAttempts: 1,
     responseChecksumValidation: "WHEN_REQUIRED",
     disableS3ExpressSessionAuth: true,
-    // The handler reads answers whole; the SDK would make a stream of them again.
-    sdkStreamMixin: ((body: unknown) => body) as unknown as NonNullable<
-      S3ClientConfig["sdkStreamMixin"]
-    >,
     // Others' S3 is rarely set up with a host name for each bucket.
     ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
   });
@@ -80,7 +78,7 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
       if (!now.ok) return now;
       if (!answer.ok) return { ok: true, value: { found: null, serverMs: now.value } };
       const { Body, ETag } = answer.value;
-      const text = textOf(Body);
+      const text = textOf(await Body?.transformToByteArray());
       if (text === null || ETag === undefined) {
         const message = `Cannot ${attempt.doing}: the answer is not text with an ETag`;
         return { ok: false, fault: { kind: "malformed", message } };
@@ -125,8 +123,8 @@ function complaint(_request: unknown, status: number, body: Uint8Array): string 
     : `HTTP ${status} with an answer that is not S3's; is the endpoint right?`;
 }
 
-function textOf(body: unknown): string | null {
-  if (!(body instanceof Uint8Array)) return null;
+/** Null: it is no UTF-8. */
+function textOf(body: Uint8Array | undefined): string | null {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {

@@ -1,0 +1,116 @@
+/** The AWS edges of nodes 1, 2, … of one VPC, against the emulated AWS on loopback. */
+import { type Aws as AwsEdges, createAws } from "../../src/tokens/aws.ts";
+import { createCredentials } from "../../src/tokens/credentials.ts";
+import type { Config } from "../../src/state.ts";
+import { Vault } from "../../src/vault.ts";
+import { Aws } from "../emulators/aws.ts";
+import type { Ec2Instance } from "../emulators/ec2_state.ts";
+import { Wire } from "../emulators/wire.ts";
+import { config, identity } from "../state_of.ts";
+
+export const BUCKET = "swarm-records";
+export const S3: Config["store"] = { kind: "s3", bucket: BUCKET, prefix: "team/a", kmsKey: null };
+
+/** `sent`: requests counted by the edges themselves. */
+export interface LabNode extends AwsEdges {
+  vault: Vault;
+  sent: () => number;
+}
+
+export interface AwsLab {
+  wire: Wire;
+  aws: Aws;
+  endpoint: string;
+  node(
+    n: number,
+    change?: Partial<Config>,
+    where?: { endpoint?: string; deadlineMs?: number },
+  ): LabNode;
+  put(n: number, change?: Partial<Ec2Instance>): Ec2Instance;
+}
+
+/** Runs `test` in a lab of its own. The client that `fetch` keeps outlives a test, hence no sanitizers. */
+export function labTest(name: string, test: (lab: AwsLab) => Promise<void>): void {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: async () => {
+      const { lab, close } = openLab();
+      try {
+        await test(lab);
+      } finally {
+        await close();
+      }
+    },
+  });
+}
+
+export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
+  const { account, region, vpc } = identity();
+  const wire = new Wire();
+  const aws = new Aws(wire, { account, region });
+  const endpoint = aws.serve("127.0.0.1");
+  aws.s3.addBucket({ name: BUCKET, region, owner: account, listAllowed: true });
+  const lab: AwsLab = {
+    wire,
+    aws,
+    endpoint,
+    node: (n, change = {}, where = {}): LabNode => {
+      const vault = new Vault();
+      let sent = 0;
+      const at = where.endpoint ?? endpoint;
+      const edges = createAws({
+        config: { ...config, ...change },
+        identity: identity(n),
+        vault,
+        credentials: staticCredentials(aws.credentialsFor(`i-${n}`, "managers")),
+        endpoints: { ec2: at, s3: at },
+        onCall: () => sent++,
+        deadlineMs: where.deadlineMs ?? 5_000,
+      });
+      return { ...edges, vault, sent: () => sent };
+    },
+    put: (n, change = {}): Ec2Instance => {
+      const instance: Ec2Instance = {
+        id: `i-${n}`,
+        account,
+        vpc,
+        subnet: "subnet-1",
+        address: `10.0.0.${n}`,
+        state: "running",
+        launchedMs: Date.now(),
+        tags: new Map([["Role", "manager"]]),
+        ...change,
+      };
+      aws.ec2.put(instance);
+      return instance;
+    },
+  };
+  return { lab, close: () => aws.close() };
+}
+
+function staticCredentials(
+  { accessKeyId, secretAccessKey, sessionToken }: {
+    accessKeyId: string;
+    secretAccessKey: string;
+    sessionToken: string;
+  },
+): ReturnType<typeof createCredentials> {
+  const env = new Map([
+    ["AWS_ACCESS_KEY_ID", accessKeyId],
+    ["AWS_SECRET_ACCESS_KEY", secretAccessKey],
+    ["AWS_SESSION_TOKEN", sessionToken],
+  ]);
+  return createCredentials({
+    env: (name) => env.get(name),
+    imds: { get: () => Promise.reject(new Error("not reached")) },
+    signal: new AbortController().signal,
+    nowMs: () => performance.now(),
+  });
+}
+
+/** A join token of the swarm whose fingerprint is 50 times `letter`. */
+export function token(letter: string, secret = "0"): string {
+  return `SWMTKN-1-${letter.repeat(50)}-${secret.repeat(25)}`;
+}
