@@ -16,7 +16,7 @@ import { hold } from "./src/session.ts";
 const OBSERVATION_BYTES_MAX = 16 * 1024 * 1024;
 
 async function main(): Promise<number> {
-  const env = Object.fromEntries(ENVIRONMENT.map((name) => [name, Deno.env.get(name)]));
+  const env = Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)]));
   const parsed = parse(Deno.args, env);
   switch (parsed.kind) {
     case "print":
@@ -42,7 +42,7 @@ async function session(
   const log = new Log({
     format: formatOf(output.logFormat, {
       isTerminal,
-      isJournal: (Deno.env.get("JOURNAL_STREAM") ?? "") !== "",
+      isJournal: variable("JOURNAL_STREAM") !== undefined,
     }),
     level: output.logLevel,
     dated: !isTerminal,
@@ -53,7 +53,7 @@ async function session(
     wallMs: Date.now,
     nowMs,
   });
-  const node = createNode(config, surroundings);
+  const node = createNode({ config, surroundings, env: variable, nowMs });
   return await hold(config, {
     perform: node.perform,
     awsCalls: node.awsCalls,
@@ -123,6 +123,11 @@ function stopSignal(): AbortSignal {
     });
   }
   return controller.signal;
+}
+
+/** An empty variable counts as unset. */
+function variable(name: string): string | undefined {
+  return Deno.env.get(name) || undefined;
 }
 
 function columns(): number {

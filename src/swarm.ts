@@ -33,13 +33,6 @@ export interface EngineClient {
   leave(force: boolean, signal: AbortSignal): Promise<Answer<null>>;
 }
 
-export const DOCKER_HOST_DEFAULT = "unix:///var/run/docker.sock";
-
-/** The path of the socket that a `DOCKER_HOST` names; null when it names something else. */
-export function socketPathOf(dockerHost: string): string | null {
-  return /^unix:\/\/(\/[^\0]+)$/.exec(dockerHost)?.[1] ?? null;
-}
-
 export function createEngine({ path, vault }: { path: string; vault: Vault }): EngineClient {
   const api = new EngineApi(path);
   return {
