@@ -282,7 +282,7 @@ function surroundingsOf(read: Reader): Surroundings {
   const everywhere = read.variable("AWS_ENDPOINT_URL", values.endpoint);
   return {
     dockerSocket: read.variable("DOCKER_HOST", values.socketPath) ?? "/var/run/docker.sock",
-    imdsEndpoint: read.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", values.endpoint),
+    imdsEndpoint: read.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", values.metadataEndpoint),
     imdsV1: read.isOn("imds-v1"),
     ec2Endpoint: read.variable("AWS_ENDPOINT_URL_EC2", values.endpoint) ?? everywhere,
     s3Endpoint: read.variable("AWS_ENDPOINT_URL_S3", values.endpoint) ?? everywhere,

@@ -173,6 +173,9 @@ export const VARIABLES = [
     name: "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     help: "where the metadata are (http://169.254.169.254)",
   },
+  { name: "AWS_ACCESS_KEY_ID", help: "credentials, instead of those of the instance's role" },
+  { name: "AWS_SECRET_ACCESS_KEY", help: "with it" },
+  { name: "AWS_SESSION_TOKEN", help: "with it, if they are temporary" },
 ] as const;
 
 /** Every variable that the program reads: what `--allow-env` has to name. */

@@ -181,6 +181,12 @@ export function endpoint(text: string): string {
   return text.replace(/\/+$/, "");
 }
 
+/** The same for the instance metadata, which are served over http only. */
+export function metadataEndpoint(text: string): string {
+  if (!text.startsWith("http://")) throw new Unfit("not an http:// address");
+  return endpoint(text);
+}
+
 /** The path of the Engine's socket in a `DOCKER_HOST`. */
 export function socketPath(text: string): string {
   if (!text.startsWith("unix://")) {
