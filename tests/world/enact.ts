@@ -1,0 +1,146 @@
+/** What each call does in the world and answers: the same calls as on a node. */
+import {
+  instanceOf,
+  publish,
+  readInstances,
+  readLedger,
+  readTokens,
+  retract,
+  write,
+} from "./aws.ts";
+import {
+  answers,
+  contentsOf,
+  fault,
+  init,
+  join,
+  type JoinCourse,
+  leave,
+  lookAt,
+} from "./engine.ts";
+import type { History, Machine, Version, World } from "./world.ts";
+import type { AnyAnswer, Call, Values } from "../../src/effects.ts";
+import type { Config, Identity, InstanceState, TokenMark } from "../../src/state.ts";
+
+/** What may go wrong with one call, besides what the world's state makes of it. */
+export type Trouble = "lost-request" | "lost-answer" | "throttled" | "denied" | "busy";
+
+/** What is left open by the world: drawn by the simulator, tried in turn by the model checker. */
+export interface Choice {
+  trouble(call: Call): Trouble | null;
+  state(history: History<InstanceState | null>): InstanceState | null;
+  tagged(machine: Machine): {
+    state: InstanceState | null;
+    manager: TokenMark | null;
+    worker: TokenMark | null;
+  };
+  /** The versions of the log that a read shows, in order. `missing`: those asked for by number too. */
+  log(versions: Version[], missing: number[]): Version[];
+  /** How many of the object's versions were written when a read of it happened. */
+  object(versions: Version[]): number;
+  course(): JoinCourse;
+  /** Whether EC2 still knows a client token that it has seen. */
+  isRepeated(): boolean;
+}
+
+export const ACCOUNT = "123456789012";
+export const REGION = "eu-west-1";
+export const VPC = "vpc-1";
+
+export function configOf(world: World, machine: Machine, change: Partial<Config> = {}): Config {
+  return {
+    cluster: "default",
+    store: world.store === "tags"
+      ? { kind: "tags" }
+      : { kind: "s3", bucket: "b", prefix: "p", kmsKey: null },
+    role: machine.role,
+    roleTag: "Role",
+    managerTokenTag: "ManagerToken",
+    workerTokenTag: "WorkerToken",
+    clusterTag: null,
+    advertiseAddr: null,
+    listenAddr: null,
+    dataPathAddr: null,
+    dataPathPort: null,
+    defaultAddrPool: [],
+    availability: null,
+    timeoutMs: 600_000,
+    dryRun: false,
+    ...change,
+  };
+}
+
+export function identityOf(machine: Machine): Identity {
+  return {
+    instance: machine.instance,
+    account: ACCOUNT,
+    region: REGION,
+    partition: "aws",
+    vpc: VPC,
+    address: machine.address,
+    addresses: [machine.address],
+    roleTag: null,
+    lifecycle: null,
+  };
+}
+
+/** Performs a call of this machine's run on the world, now. */
+export function enact(world: World, machine: Machine, call: Call, choice: Choice): AnyAnswer {
+  const trouble = choice.trouble(call);
+  switch (trouble) {
+    case null:
+      return outcome(world, machine, call, choice);
+    case "lost-answer":
+      outcome(world, machine, call, choice);
+      return fault("timeout", `no answer to ${call.kind}`);
+    case "lost-request":
+      return fault("unreachable", `${call.kind} went nowhere`);
+    default:
+      return fault(trouble, `${call.kind}: ${trouble}`);
+  }
+}
+
+function outcome(world: World, machine: Machine, call: Call, choice: Choice): AnyAnswer {
+  switch (call.kind) {
+    case "identity":
+      return ok(identityOf(machine));
+    case "self":
+      return ok(instanceOf(machine, choice));
+    case "engine":
+      return ok(lookAt(world, machine));
+    case "contents":
+      return ok(contentsOf(world, machine, call.manager));
+    case "ledger":
+      return ok(readLedger(world, call.missing, choice));
+    case "tokens":
+      return ok(readTokens(world, call.fingerprint, call.want, choice));
+    case "instances":
+      return ok(readInstances(world, call.ids, call.addresses, choice));
+    case "probe":
+      return ok(call.addresses.filter((address) => answers(world, machine, address)));
+    case "permissions":
+      return ok([]);
+    case "write":
+      return ok(write(world, call.record, call.at, choice));
+    case "publish":
+      publish(world, machine, call.manager, call.worker);
+      return ok(null);
+    case "retract":
+      retract(world, machine);
+      return ok(null);
+    case "init":
+      return init(world, machine);
+    case "join":
+      return join(world, machine, call.address, call.token, choice.course());
+    case "leave":
+      return leave(world, machine, call.force);
+    case "sleep":
+      return ok(null);
+    default:
+      return call satisfies never;
+  }
+}
+
+function ok(value: Values[keyof Values]): AnyAnswer {
+  return { ok: true, value };
+}

@@ -1,0 +1,419 @@
+/**
+ * One random history of a large world under virtual time. Everything is drawn from the seed; the
+ * production loop runs on each machine.
+ */
+import { forget, shows } from "./aws.ts";
+import { Agenda } from "./agenda.ts";
+import { Buckets, requestsOf } from "./buckets.ts";
+import type { Conditions, Mishap } from "./conditions.ts";
+import { createDice, type Dice } from "./dice.ts";
+import { configOf, enact } from "./enact.ts";
+import { canFinish, daemonRestarts, finish } from "./engine.ts";
+import { type Code, type Program, programOf } from "./program.ts";
+import { createSight } from "./sight.ts";
+import { worldOf } from "./starts.ts";
+import { addressOf, type Broken, EPOCH_MS, latest, type Machine, type World } from "./world.ts";
+import { isExcused } from "./excuses.ts";
+import type { AnyAnswer, Call } from "../../src/effects.ts";
+import type { Decision, Role } from "../../src/state.ts";
+
+export interface History {
+  broken: Broken[];
+  /** Ms until the last node that is in the swarm got there. */
+  wholeMs: number;
+  /** AWS requests, of all nodes. */
+  awsCalls: number;
+  throttled: number;
+  nodes: number;
+  world: World;
+}
+
+/** A run on a machine, and what it waits for. */
+interface Node {
+  machine: Machine;
+  program: Program | null;
+  startedMs: number;
+  /** Counts runs; an event of an earlier run is void. */
+  run: number;
+  calls: Call[];
+  answers: AnyAnswer[];
+  ending: Decision | null;
+  doneMs: number;
+}
+
+type Event =
+  | { kind: "wake"; node: Node; run: number }
+  | { kind: "start"; node: Node }
+  | { kind: "mishap"; mishap: Mishap }
+  | { kind: "up"; node: Node }
+  | { kind: "join"; node: Node }
+  | { kind: "uncut"; node: Node }
+  | { kind: "heal" };
+
+export type Tell = (atMs: number, who: string, what: string) => void;
+
+export interface Setting {
+  /** Makes the program that runs on a machine; the production loop when left out. */
+  spawn?: (world: World, machine: Machine, runId: string) => Program;
+  tell?: Tell;
+}
+
+/** How long after the healing everyone must have ended, besides the run's own deadline. */
+const BOUND_MS = 900_000;
+const RESTART_MS = 30_000;
+/** Long enough for EC2 to forget who was terminated. */
+const HOUR_MS = 65 * 60_000;
+
+export function simulate(code: Code, conditions: Conditions, setting: Setting = {}): History {
+  return new Simulation(code, conditions, setting).play();
+}
+
+class Simulation {
+  readonly #c: Conditions;
+  readonly #tell: Tell | null;
+  readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
+  readonly #dice: Dice;
+  readonly #world: World;
+  readonly #nodes: Node[];
+  readonly #agenda = new Agenda<Event>();
+  readonly #buckets = new Buckets();
+  readonly #sight;
+  #now = 0;
+  #isHealed = false;
+  #awsCalls = 0;
+  #throttled = 0;
+  /** How far AWS's clock is ahead of what was played: hours that passed at once. */
+  #skippedMs = 0;
+
+  constructor(code: Code, conditions: Conditions, { tell, spawn }: Setting) {
+    this.#c = conditions;
+    this.#tell = tell ?? null;
+    this.#spawn = spawn ??
+      ((world, machine, runId) =>
+        programOf(code, configOf(world, machine, { timeoutMs: conditions.timeoutMs }), runId));
+    this.#dice = createDice(conditions.seed ^ 0x5bd1e995);
+    const roles = Array.from(
+      { length: conditions.nodes },
+      (_, i): Role => i < conditions.managers ? "manager" : "worker",
+    );
+    this.#world = worldOf(conditions.store, roles, conditions.start);
+    this.#sight = createSight(this.#world, this.#dice, conditions);
+    this.#nodes = this.#world.machines.map((machine) => this.#nodeOf(machine));
+  }
+
+  #nodeOf(machine: Machine): Node {
+    return {
+      machine,
+      program: null,
+      startedMs: 0,
+      run: 0,
+      calls: [],
+      answers: [],
+      ending: null,
+      doneMs: 0,
+    };
+  }
+
+  play(): History {
+    const { launchMs, mishaps, healMs } = this.#c;
+    for (const node of this.#nodes) {
+      if (node.machine.power === "terminated") continue;
+      this.#agenda.add(this.#dice.between(0, launchMs), { kind: "start", node });
+    }
+    for (const mishap of mishaps) this.#agenda.add(mishap.atMs, { kind: "mishap", mishap });
+    this.#agenda.add(healMs, { kind: "heal" });
+    for (;;) {
+      const entry = this.#agenda.take();
+      if (entry === undefined || entry.atMs > healMs + this.#c.timeoutMs + BOUND_MS) break;
+      this.#now = entry.atMs;
+      this.#world.nowMs = EPOCH_MS + this.#skippedMs + Math.floor(entry.atMs);
+      this.#happen(entry.what);
+      if (this.#world.broken.length > 0) break;
+      if (this.#isHealed && this.#isOver()) break;
+    }
+    if (this.#world.broken.length === 0) this.#judgeEnds();
+    return {
+      broken: this.#world.broken,
+      wholeMs: Math.max(0, ...this.#nodes.map(({ doneMs }) => doneMs)),
+      awsCalls: this.#awsCalls,
+      throttled: this.#throttled,
+      nodes: this.#nodes.length,
+      world: this.#world,
+    };
+  }
+
+  #happen(event: Event): void {
+    switch (event.kind) {
+      case "wake":
+        if (event.run === event.node.run && event.node.program !== null) this.#wake(event.node);
+        return;
+      case "start":
+        return this.#start(event.node);
+      case "mishap":
+        return this.#mishap(event.mishap);
+      case "up":
+        return this.#up(event.node);
+      case "join":
+        return this.#background(event.node);
+      case "uncut":
+        event.node.machine.isCut = false;
+        return;
+      case "heal":
+        return this.#heal();
+      default:
+        return event satisfies never;
+    }
+  }
+
+  #start(node: Node): void {
+    const { machine } = node;
+    if (machine.power === "unborn") {
+      machine.power = "up";
+      shows(this.#world, machine, "running");
+    }
+    if (machine.power !== "up" || node.program !== null) return;
+    node.run++;
+    node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
+    node.startedMs = this.#now;
+    node.calls = [];
+    if (!this.#isHealed) node.ending = null;
+    this.#tell?.(this.#now, machine.instance, `starts run ${node.run} as ${machine.role}`);
+    this.#wake(node);
+  }
+
+  /** Takes the answers that came, and makes the next calls: their effect is now, their answers come later. */
+  #wake(node: Node): void {
+    const { machine, program } = node;
+    if (program === null || machine.power !== "up") return;
+    const runMs = Math.floor(this.#now - node.startedMs);
+    if (node.calls.length > 0) program.absorb(node.calls, node.answers, runMs);
+    const step = program.step(runMs, this.#dice.next());
+    if (step.kind === "end") return this.#end(node, step.decision);
+    if (step.decision !== null && this.#tell !== null) {
+      const { rule, action, because } = step.decision;
+      this.#tell(this.#now, machine.instance, `${action.kind} (${rule}): ${because}`);
+    }
+    node.calls = step.calls;
+    node.answers = [];
+    let takesMs = 0;
+    for (const call of step.calls) {
+      const answer = this.#perform(machine, call);
+      node.answers.push(answer);
+      takesMs = Math.max(takesMs, this.#durationOf(call, answer));
+      if (this.#tell !== null && call.kind !== "sleep") {
+        this.#tell(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
+      }
+    }
+    if (!this.#isHealed && this.#dice.chance(this.#c.pauseRate)) {
+      takesMs += this.#dice.between(0, this.#c.pauseMs);
+    }
+    if (machine.place.kind === "attempt") {
+      this.#agenda.add(this.#now + this.#dice.between(1_000, 40_000), { kind: "join", node });
+    }
+    this.#agenda.add(this.#now + takesMs, { kind: "wake", node, run: node.run });
+  }
+
+  #perform(machine: Machine, call: Call): AnyAnswer {
+    const requests = requestsOf(call, this.#c.store);
+    this.#awsCalls += requests.length;
+    if (this.#c.isThrottled) {
+      for (const request of requests) {
+        if (request !== null && !this.#buckets.take(request, this.#now)) {
+          this.#throttled++;
+          const message = "RequestLimitExceeded";
+          return { ok: false, fault: { kind: "throttled", message } };
+        }
+      }
+    }
+    return enact(this.#world, machine, call, this.#sight);
+  }
+
+  #durationOf(call: Call, answer: AnyAnswer): number {
+    switch (call.kind) {
+      case "sleep":
+        return call.ms;
+      case "engine":
+      case "contents":
+      case "identity":
+        return 3;
+      case "probe":
+        return !answer.ok || (answer.value as string[]).length < call.addresses.length ? 1_000 : 2;
+      case "init":
+        return this.#dice.between(200, 700);
+      case "join":
+        if (answer.ok) return this.#dice.between(200, 1_000);
+        return answer.fault.kind === "pending" ? 20_000 : 10_000;
+      case "leave":
+        return this.#dice.between(100, 1_000);
+      default:
+        return answer.ok || answer.fault.kind !== "timeout" ? this.#dice.between(20, 250) : 10_000;
+    }
+  }
+
+  #end(node: Node, decision: Decision): void {
+    const { machine } = node;
+    node.program = null;
+    node.ending = decision;
+    const { action, rule, because } = decision;
+    this.#tell?.(this.#now, machine.instance, `${action.kind} (${rule}): ${because}`);
+    if (action.kind === "done") {
+      node.doneMs = this.#now;
+      if (machine.place.kind !== "member") {
+        this.#world.broken.push({
+          property: "everyone-ends-well",
+          what: `${machine.instance} is done and in no swarm`,
+        });
+      }
+    } else if (!this.#isHealed || node.run < 50) {
+      this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
+    }
+  }
+
+  #mishap({ kind, node: index, forMs }: Mishap): void {
+    const node = this.#nodes[index];
+    if (node === undefined) return;
+    const { machine } = node;
+    const isUp = machine.power === "up";
+    if (kind !== "launch" && kind !== "hour" && !isUp) return;
+    this.#tell?.(this.#now, machine.instance, `*** ${kind}`);
+    switch (kind) {
+      case "crash":
+        node.program = null;
+        this.#agenda.add(this.#now + forMs, { kind: "start", node });
+        return;
+      case "reboot":
+      case "stop":
+        machine.power = "down";
+        node.program = null;
+        if (kind === "stop") shows(this.#world, machine, "stopped");
+        this.#agenda.add(this.#now + forMs, { kind: "up", node });
+        return;
+      case "terminate":
+        machine.power = "terminated";
+        node.program = null;
+        node.ending = null;
+        shows(this.#world, machine, "shutting-down");
+        shows(this.#world, machine, "terminated");
+        this.#tidy(machine);
+        return;
+      case "cut":
+        machine.isCut = true;
+        this.#agenda.add(this.#now + forMs, { kind: "uncut", node });
+        return;
+      case "rotate": {
+        const { place } = machine;
+        if (place.kind === "member" && place.manager) {
+          const swarm = this.#world.swarms[place.swarm]!;
+          if (swarm.isFounded) {
+            swarm.secret++;
+            for (const i of swarm.managers) {
+              this.#agenda.add(this.#now + 20_000, { kind: "start", node: this.#nodes[i]! });
+            }
+          }
+        }
+        return;
+      }
+      case "launch":
+        return this.#launch(machine.role);
+      case "hour":
+        this.#skippedMs += HOUR_MS;
+        for (const each of this.#world.machines) forget(each);
+        return;
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  /** Swarm managers remove a terminated machine only when told to: its raft member stays. */
+  #tidy(machine: Machine): void {
+    if (machine.place.kind === "member" && !machine.place.manager) {
+      this.#world.swarms[machine.place.swarm]!.workers--;
+    }
+  }
+
+  #launch(role: Role): void {
+    const index = this.#world.machines.length;
+    const machine: Machine = {
+      ...this.#world.machines[0]!,
+      index,
+      role,
+      instance: `i-${index}`,
+      address: addressOf(index),
+      power: "unborn",
+      isCut: false,
+      readyMs: 0,
+      place: { kind: "outside" },
+      ec2: [{ value: null, atMs: 0 }],
+      managerTag: [{ value: null, atMs: 0 }],
+      workerTag: [{ value: null, atMs: 0 }],
+    };
+    this.#world.machines.push(machine);
+    const node = this.#nodeOf(machine);
+    this.#nodes.push(node);
+    this.#agenda.add(this.#now, { kind: "start", node });
+  }
+
+  #up(node: Node): void {
+    const { machine } = node;
+    if (machine.power !== "down") return;
+    machine.power = "up";
+    machine.readyMs = this.#world.nowMs + Math.floor(this.#dice.between(0, 5_000));
+    daemonRestarts(machine);
+    if (latest(machine.ec2) !== "running") shows(this.#world, machine, "running");
+    this.#agenda.add(this.#now + this.#dice.between(0, 3_000), { kind: "start", node });
+  }
+
+  #background({ machine }: Node): void {
+    if (machine.place.kind !== "attempt" || machine.power !== "up") return;
+    if (canFinish(this.#world, machine)) {
+      this.#tell?.(this.#now, machine.instance, "*** its attempt to join ends well");
+      finish(this.#world, machine, "member");
+    } else if (this.#dice.chance(0.5)) {
+      this.#tell?.(this.#now, machine.instance, "*** its attempt to join ends in error");
+      finish(this.#world, machine, this.#dice.chance(0.5) ? "failed" : "outside");
+    }
+  }
+
+  #heal(): void {
+    this.#tell?.(this.#now, "", "*** all is healed");
+    this.#isHealed = true;
+    this.#sight.heal();
+    for (const node of this.#nodes) {
+      const { machine } = node;
+      machine.isCut = false;
+      if (node.ending?.action.kind === "fail") node.ending = null;
+      if (machine.power === "down") this.#up(node);
+      else if (node.program === null && node.ending === null) this.#start(node);
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#nodes.every((node) =>
+      node.machine.power === "terminated" || node.ending?.action.kind === "done" ||
+      (node.ending !== null && isExcused(this.#world, node.machine, node.ending))
+    );
+  }
+
+  #judgeEnds(): void {
+    for (const node of this.#nodes) {
+      const { machine, ending } = node;
+      if (machine.power === "terminated" || ending?.action.kind === "done") continue;
+      if (ending !== null && isExcused(this.#world, machine, ending)) continue;
+      const state = ending === null
+        ? "has not ended"
+        : `ended with ${ending.rule} (${ending.because})`;
+      this.#world.broken.push({
+        property: "everyone-ends-well",
+        what: `${machine.instance} ${state}`,
+      });
+    }
+  }
+}
+
+function brief(call: Call, answer: AnyAnswer): string {
+  if (!answer.ok) return `${answer.fault.kind}: ${answer.fault.message}`;
+  const text = JSON.stringify(answer.value);
+  return text.length > 400
+    ? `${text.slice(0, 400)}…`
+    : text + (call.kind === "join" ? ` (${call.address})` : "");
+}

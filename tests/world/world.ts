@@ -1,0 +1,218 @@
+/**
+ * The world that swarm-join runs in, as plain data: instances, EC2, S3, Engines and their swarms.
+ *
+ * It knows no chance and no clock of its own. Whoever drives it (the simulator with dice, the model
+ * checker with every choice in turn) moves `nowMs` and answers each `Choice`. `enact.ts` has what calls
+ * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
+ */
+import type { FoundingRecord, InstanceState, Role, TokenMark } from "../../src/state.ts";
+
+/** A value and when it became so (ms, by AWS's clock). */
+export interface Stamped<T> {
+  value: T;
+  atMs: number;
+}
+
+/** The newest last; never empty. A read may see any of them. */
+export type History<T> = Stamped<T>[];
+
+/**
+ * Where an Engine is.
+ *
+ * - `attempt`: it goes on joining in the background. `swarm`: the one that would take it; null: nobody
+ *   ever will. `through`: the machine that it asks
+ * - `failed`: an attempt ended in `LocalNodeState: error` without a node id
+ * - `member`: `cameLate` by an attempt in the background, which its node may not know yet
+ */
+export type Place =
+  | { kind: "outside" }
+  | { kind: "attempt"; swarm: number | null; through: number | null; manager: boolean }
+  | { kind: "failed" }
+  | { kind: "member"; swarm: number; manager: boolean; cameLate: boolean };
+
+export interface Machine {
+  index: number;
+  role: Role;
+  instance: string;
+  address: string;
+  /** `unborn`: not launched yet. `down`: the machine is off, stopped or booting. */
+  power: "unborn" | "up" | "down" | "terminated";
+  /** No other machine can be reached, nor reaches it. */
+  isCut: boolean;
+  /** From when on its Engine has its swarm's component up (ms). */
+  readyMs: number;
+  place: Place;
+  /** As EC2 shows it; null: not shown, not yet or not any more. */
+  ec2: History<InstanceState | null>;
+  managerTag: History<TokenMark | null>;
+  workerTag: History<TokenMark | null>;
+}
+
+export interface Swarm {
+  index: number;
+  fingerprint: string;
+  clusterId: string;
+  /** The machine that initialised it. */
+  founder: number;
+  /** Its raft's members whose Engines are in it, up or not. */
+  managers: number[];
+  /** Members of its raft that no Engine is any more. */
+  ghosts: number;
+  workers: number;
+  /** How often its tokens were rotated. */
+  secret: number;
+  services: number;
+  /** Whether a record that counts has ever named it. */
+  isFounded: boolean;
+  /** Whether it came from before the tool, with members that no tool registered. */
+  isOld: boolean;
+}
+
+/** A version of the launch template, or of the S3 object. */
+export interface Version {
+  number: number;
+  follows: number;
+  record: FoundingRecord;
+  atMs: number;
+  /** Whether it counts: with S3 always. */
+  counts: boolean;
+}
+
+export interface World {
+  store: "tags" | "s3";
+  /** AWS's clock. */
+  nowMs: number;
+  machines: Machine[];
+  swarms: Swarm[];
+  /** The launch template's versions, or the object's, oldest first; empty: there is none. */
+  versions: Version[];
+  /** The machines that ever carried a token in their tags. */
+  tagged: number[];
+  /** With S3: the tokens under each fingerprint. */
+  objects: { fingerprint: string; manager: TokenMark; worker: TokenMark }[];
+  /** What must never be and was. */
+  broken: Broken[];
+}
+
+export interface Broken {
+  property: Property;
+  what: string;
+}
+
+export const PROPERTIES = [
+  "one-founded-swarm",
+  "nobody-in-an-unfounded-swarm",
+  "members-are-recorded",
+  "nothing-lost-by-leaving",
+  "done-writes-nothing",
+  "quorum-kept",
+  "no-token-outside",
+  "everyone-ends-well",
+] as const;
+
+export type Property = typeof PROPERTIES[number];
+
+export const EPOCH_MS = 1_800_000_000_000;
+const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+export function createWorld(store: World["store"], roles: Role[]): World {
+  return {
+    store,
+    nowMs: EPOCH_MS,
+    machines: roles.map(machine),
+    swarms: [],
+    versions: [],
+    tagged: [],
+    objects: [],
+    broken: [],
+  };
+}
+
+function machine(role: Role, index: number): Machine {
+  return {
+    index,
+    role,
+    instance: `i-${index}`,
+    address: addressOf(index),
+    power: "unborn",
+    isCut: false,
+    readyMs: 0,
+    place: { kind: "outside" },
+    ec2: [{ value: null, atMs: 0 }],
+    managerTag: [{ value: null, atMs: 0 }],
+    workerTag: [{ value: null, atMs: 0 }],
+  };
+}
+
+export function addressOf(index: number): string {
+  return `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
+}
+
+/** The machine at an address; undefined: nobody has it. */
+export function machineAt(world: World, address: string): Machine | undefined {
+  const [, b, c, d] = address.split(".");
+  return world.machines[(Number(b) << 16) | (Number(c) << 8) | Number(d)];
+}
+
+export function machineNamed(world: World, instance: string): Machine | undefined {
+  return world.machines[Number(instance.slice(2))];
+}
+
+/** The swarm that machine `founder` initialises next: fingerprints are easy to tell apart. */
+export function addSwarm(world: World, founder: number): Swarm {
+  const index = world.swarms.length;
+  const name = index < LETTERS.length
+    ? (LETTERS[index] ?? "").repeat(50)
+    : index.toString(36).padStart(50, "0");
+  const swarm: Swarm = {
+    index,
+    fingerprint: name,
+    clusterId: `cluster-${name.slice(-6)}`,
+    founder,
+    managers: [founder],
+    ghosts: 0,
+    workers: 0,
+    secret: 0,
+    services: 0,
+    isFounded: false,
+    isOld: false,
+  };
+  world.swarms.push(swarm);
+  return swarm;
+}
+
+export function markOf(swarm: Swarm, role: Role): TokenMark {
+  return {
+    fingerprint: swarm.fingerprint,
+    digest: `${role === "manager" ? "m" : "w"}${swarm.index}-${swarm.secret}`,
+  };
+}
+
+export function latest<T>(history: History<T>): T {
+  return history[history.length - 1]!.value;
+}
+
+/** The version that is the record now; null: there is none. */
+export function recordNow(world: World): Version | null {
+  for (let i = world.versions.length - 1; i >= 0; i--) {
+    const version = world.versions[i]!;
+    if (version.counts) return version;
+  }
+  return null;
+}
+
+/** The founded swarm; null: nobody founded one, or it is of nobody here. */
+export function foundedSwarm(world: World): Swarm | null {
+  const fingerprint = recordNow(world)?.record.fingerprint;
+  return world.swarms.find((swarm) => swarm.fingerprint === fingerprint) ?? null;
+}
+
+/** Histories, records and versions are never changed in place, only replaced: clones share them. */
+export function cloneWorld(world: World): World {
+  return {
+    ...world,
+    machines: world.machines.map((m) => ({ ...m })),
+    swarms: world.swarms.map((s) => ({ ...s })),
+    broken: [...world.broken],
+  };
+}
