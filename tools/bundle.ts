@@ -67,11 +67,30 @@ const slimSdk: esbuild.Plugin = {
       contents: literalKeys(await Deno.readTextFile(path)),
       loader: "js",
     }));
+    build.onLoad({ filter: /\/client-(ec2|s3)\/package\.json$/ }, async ({ path }) => ({
+      contents: JSON.stringify({ version: JSON.parse(await Deno.readTextFile(path)).version }),
+      loader: "json",
+    }));
+    build.onResolve({ filter: /./ }, ({ path }) => {
+      return path in unused ? { path, namespace: "unused" } : undefined;
+    });
+    build.onLoad({ filter: /./, namespace: "unused" }, ({ path }) => {
+      return { contents: unused[path] ?? "" };
+    });
     // The browser's parser of XML is the browser itself, which Deno is not.
     build.onResolve({ filter: /^\.\/xml-parser(\.browser)?$/ }, ({ importer }) => ({
       path: join(dirname(importer), "xml-parser.js"),
     }));
   },
+};
+
+/** What the SDK imports and no call of this program reaches: names of browsers, and streams of events. */
+const unused: Record<string, string> = {
+  "bowser": "export default {};",
+  "@smithy/core/event-streams": `
+    export class EventStreamSerde {}
+    export const eventStreamSerdeProvider = () => ({});
+    export const resolveEventStreamSerdeConfig = (config) => config;`,
 };
 
 /**

@@ -139,7 +139,8 @@ async function exchange(
   try {
     const response = await fetch(urlOf(request), {
       method: request.method,
-      headers: request.headers,
+      // What an account's own log of calls shows.
+      headers: { ...request.headers, "user-agent": "swarm-join" },
       // A redirect is AWS's way to say that the bucket is elsewhere.
       redirect: "manual",
       signal,
