@@ -277,6 +277,7 @@ const memory = shape<Memory>({
     shape<Memory["written"][number]>({ template: text, number: count, record, follows: count }),
   ),
   confirmed: nullOr(text),
+  unknown: nullOr(text),
   published: nullOr(text),
   failures: list(
     shape<Memory["failures"][number]>({

@@ -74,6 +74,7 @@ export function begin(config: Config, runId: string): RunState {
     did: [],
     written: [],
     confirmed: null,
+    unknown: null,
     published: null,
     failures: [],
     attemptMs: null,
@@ -228,21 +229,21 @@ function ledgerSeen(state: RunState, answer: Answer<LedgerRead>): RunState {
   };
 }
 
-/** A write of this run whose answer was lost, or came before it could be judged, and that counts after all. */
+/**
+ * A write of this run that was not judged when it was answered, and counts after all. Behind one whose
+ * answer was lost, nothing that was written before says anything: it may have been undone by it.
+ */
 function confirmedBy(
   read: LedgerRead,
   record: FoundingRecord | null,
   memory: Memory,
 ): string | null {
-  if (record === null) return memory.confirmed;
-  if (read.kind === "object") {
-    return record.nonce.startsWith(`${memory.runId}-`)
-      ? membershipIn(record, memory)
-      : memory.confirmed;
+  if (memory.unknown !== null) {
+    return record?.nonce === memory.unknown ? membershipIn(record, memory) : memory.confirmed;
   }
   const own = memory.written.at(-1);
-  if (own === undefined || !counts(read.entries, own.number)) return memory.confirmed;
-  return membershipIn(own.record, memory);
+  const isCounted = own !== undefined && read.kind === "log" && counts(read.entries, own.number);
+  return isCounted ? membershipIn(own.record, memory) : memory.confirmed;
 }
 
 /** The fingerprint of the swarm that this record lists this node in; null when it does not. */
@@ -296,7 +297,9 @@ function failed(
 ): RunState {
   const { memory } = state;
   // A write whose answer is lost may count, or not: what it would undo is not certain any more.
-  if (call.kind === "write") return round(state, { ...memory, fault, confirmed: null });
+  if (call.kind === "write") {
+    return round(state, { ...memory, fault, confirmed: null, unknown: call.record.nonce });
+  }
   if (call.kind !== "join") return round(state, { ...memory, fault });
   // The next look at the Engine says what became of it; the reason decides whom to try next.
   const failure = {
@@ -325,7 +328,7 @@ function written(
     follows: at.kind === "log" ? at.head : 0,
   }];
   const confirmed = result.kind === "done" ? membershipIn(record, memory) : memory.confirmed;
-  return { ...memory, did, written: [...memory.written, ...entry], confirmed };
+  return { ...memory, did, written: [...memory.written, ...entry], confirmed, unknown: null };
 }
 
 /** A new round: nothing that was seen before counts any more. */

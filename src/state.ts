@@ -262,6 +262,8 @@ export interface Memory {
   written: { template: string; number: number; record: FoundingRecord; follows: number }[];
   /** The fingerprint of the swarm whose record a write of this run, with this node a member, has confirmed. */
   confirmed: string | null;
+  /** The nonce of the last write, when it is not known whether it was made; null: it is known. */
+  unknown: string | null;
   /** The tokens (digests) that this run published. */
   published: string | null;
   /** Joins that failed: where, with which token, why, and when (ms of the run). */

@@ -195,10 +195,10 @@ Deno.test("run: a write whose answer was lost is confirmed when the object shows
     engine: ok(managerOf("b")),
     tokens: ok([shown(1, "b")]),
   };
-  const { state } = toDecision(start({ config: { store: s3 } }), script);
-  assert.equal(state.memory.confirmed, fp("a"));
-  const theirs = { ...script, ledger: objectRead(record({ ...mine, nonce: "other-0123" })) };
-  assert.equal(toDecision(start({ config: { store: s3 } }), theirs).state.memory.confirmed, null);
+  const unsure = start({ config: { store: s3 }, memory: { unknown: "run-0123" } });
+  assert.equal(toDecision(unsure, script).state.memory.confirmed, fp("a"));
+  const earlier = { ...script, ledger: objectRead(record({ ...mine, nonce: "run-0000" })) };
+  assert.equal(toDecision(unsure, earlier).state.memory.confirmed, null);
 });
 
 Deno.test("run: a write behind unread versions is confirmed once they were read and it counts", () => {

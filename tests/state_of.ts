@@ -177,6 +177,7 @@ export const memory: Memory = {
   did: [],
   written: [],
   confirmed: null,
+  unknown: null,
   published: null,
   failures: [],
   attemptMs: null,

@@ -1,0 +1,71 @@
+/** Histories that once broke a property, kept as the simulator or the checker told them. */
+import assert from "node:assert/strict";
+import { absorb, next, type RunState } from "../src/run.ts";
+import type { AnyAnswer, Call } from "../src/effects.ts";
+import type { LogEntry } from "../src/state.ts";
+import {
+  config,
+  fault,
+  fp,
+  instance,
+  managerOf,
+  member,
+  memory,
+  NOW_MS,
+  ok,
+  record,
+} from "./state_of.ts";
+
+/** Plays a run against answers by the call's kind, until an action's first call is to be made. */
+function toAction(
+  state: RunState,
+  script: Partial<Record<Call["kind"], AnyAnswer>>,
+): { calls: Call[]; state: RunState } {
+  for (let steps = 0; steps < 20; steps++) {
+    const step = next(state, 1_000, 0);
+    if (step.kind === "end") throw new Error(`ended: ${step.decision.because}`);
+    if (step.decision !== null) return step;
+    const answers = step.calls.map((call) => script[call.kind] ?? ok(null));
+    state = absorb(step.state, step.calls, answers, 1_000);
+  }
+  throw new Error("no action");
+}
+
+Deno.test("trace: after a replacing write without an answer, an older own write confirms nothing", () => {
+  const entries: LogEntry[] = [
+    { number: 1, follows: 0, record: record(), newer: false },
+    {
+      number: 2,
+      follows: 1,
+      record: record({ members: [member(2), member(1)], nonce: "run-1" }),
+      newer: false,
+    },
+  ];
+  const start: RunState = {
+    config,
+    memory: {
+      ...memory,
+      confirmed: fp("a"),
+      written: [{ template: "lt-1", number: 2, record: entries[1]!.record!, follows: 1 }],
+    },
+    facts: {},
+    doing: null,
+    plan: [],
+    missing: [],
+  };
+  const script: Partial<Record<Call["kind"], AnyAnswer>> = {
+    engine: ok(managerOf("b")),
+    ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
+    contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+  };
+  const dead = [instance(2, { state: "terminated", address: null })];
+  const replacing = toAction(start, { ...script, instances: ok(dead) });
+  assert.equal(replacing.calls[0]?.kind, "write");
+  const unsure = absorb(replacing.state, replacing.calls, [fault("timeout")], 1_000);
+  const waited = toAction(unsure, {});
+  assert.equal(waited.calls[0]?.kind, "sleep");
+  const awake = absorb(waited.state, waited.calls, [ok(null)], 1_000);
+  // EC2 shows the log as it was before the replacement, and the dead manager as if it lived.
+  const then = toAction(awake, { ...script, instances: ok([instance(2)]) });
+  assert.equal(then.calls[0]?.kind, "write", "it writes before it leaves what it may have founded");
+});
