@@ -2,7 +2,14 @@
  * One AWS call: sent with `fetch`, bounded in time and size, counted, never retried; and its answer or
  * fault. Both clients of the SDK send through this.
  */
-import { type Attempt, CallFailure, codeOf, faultOf, isCredentialsCode } from "./aws_fault.ts";
+import {
+  type Attempt,
+  CallFailure,
+  codeOf,
+  faultOf,
+  isClockCode,
+  isCredentialsCode,
+} from "./aws_fault.ts";
 import { quote } from "../http.ts";
 import type { Answer, Fault } from "../state.ts";
 import type { Credentials } from "./credentials.ts";
@@ -204,8 +211,9 @@ function reasonOf(error: Error): string {
   );
 }
 
+/** The SDK marks every error that comes while the clock is wrong, whatever the error is about. */
 function isClockCorrected(error: unknown): boolean {
-  return error instanceof Error && "$metadata" in error &&
+  return isClockCode(codeOf(error)) && error instanceof Error && "$metadata" in error &&
     (error.$metadata as { clockSkewCorrected?: boolean }).clockSkewCorrected === true;
 }
 

@@ -38,6 +38,11 @@ export function isCredentialsCode(code: string | null): boolean {
   return code !== null && CREDENTIALS.has(code);
 }
 
+/** Whether a wrong clock may be the cause: its own codes, and all that a wrong signature can be told. */
+export function isClockCode(code: string | null): boolean {
+  return code !== null && (CLOCK.has(code) || CREDENTIALS.has(code));
+}
+
 /** Rethrows what is not an operating fault but a defect. */
 export function faultOf(error: unknown, attempt: Attempt): Fault {
   if (error instanceof CallFailure) {
