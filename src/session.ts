@@ -132,17 +132,45 @@ async function loop(
   return { decision, observation: last ?? observationOf(state, nowMs(), 0) };
 }
 
-/** Each call with its time and outcome, for those who ask for the debug level. */
+/** What is being waited for while a call is under way. */
+const WAITED_FOR: { [K in Exclude<Call["kind"], "sleep">]: string } = {
+  identity: "the instance metadata",
+  self: "EC2 to show this instance",
+  engine: "the Docker Engine",
+  contents: "the Docker Engine to count what is in its swarm",
+  ledger: "the founding record",
+  tokens: "the tokens that are shown",
+  instances: "EC2 to show the members",
+  probe: "the managers to answer",
+  permissions: "AWS to say what is allowed",
+  write: "the founding record to be written",
+  publish: "the tokens to be published",
+  retract: "old tokens to be removed",
+  init: "the Docker Engine to init a swarm",
+  join: "the Docker Engine to join",
+  leave: "the Docker Engine to leave",
+};
+/** A call that takes longer than this is said to be under way. */
+const SLOW_MS = 5_000;
+
+/** Says which calls are slow; and of each call its time and outcome, for those who ask for the debug level. */
 function logged(perform: Perform, { log, nowMs }: Surface): Perform {
   return async (call: Call): Promise<AnyAnswer> => {
     const beganMs = nowMs();
-    const answer = await perform(call);
-    const tookMs = Math.round(nowMs() - beganMs);
-    log.debug(answer.ok ? "ok" : `${answer.fault.kind}: ${answer.fault.message}`, {
-      call: call.kind,
-      tookMs,
-    });
-    return answer;
+    const slow = call.kind === "sleep" ? undefined : setTimeout(
+      (kind: keyof typeof WAITED_FOR) => log.info(`still waiting for ${WAITED_FOR[kind]}`),
+      SLOW_MS,
+      call.kind,
+    );
+    try {
+      const answer = await perform(call);
+      const tookMs = Math.round(nowMs() - beganMs);
+      const outcome = answer.ok ? "ok" : `${answer.fault.kind}: ${answer.fault.message}`;
+      log.debug(outcome, { call: call.kind, tookMs });
+      return answer;
+    } finally {
+      clearTimeout(slow);
+    }
   };
 }
 
