@@ -1,0 +1,214 @@
+/** What an operator copies and reads: the unit, the user data, the policies, the README, the rules. */
+import assert from "node:assert/strict";
+import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/flags.ts";
+import { usageOf } from "../src/help.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const POLICIES = ["manager-tags", "worker-tags", "manager-s3", "worker-s3"] as const;
+
+interface Statement {
+  Sid: string;
+  Effect: string;
+  Action: string | string[];
+  Resource: string;
+  Condition?: { [operator: string]: { [key: string]: unknown } };
+}
+
+Deno.test("each policy is valid JSON that IAM takes, and small enough for a role", () => {
+  for (const name of POLICIES) {
+    const text = read(`deploy/iam/${name}.json`);
+    const policy = JSON.parse(text) as { Version: string; Statement: Statement[] };
+    assert.equal(policy.Version, "2012-10-17");
+    assert.ok(JSON.stringify(policy).length < 2_048, name);
+    for (const { Sid, Effect, Resource } of policy.Statement) {
+      assert.match(Sid, /^[A-Za-z0-9]+$/);
+      assert.ok(["Allow", "Deny"].includes(Effect));
+      assert.match(Resource, /^(?:\*|arn:aws:(?:ec2:REGION:ACCOUNT|s3::):\S+)$/);
+    }
+  }
+});
+
+Deno.test("a policy allows what its role needs, and no action more", () => {
+  const reads = ["ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions"];
+  const want: { [name in typeof POLICIES[number]]: string[] } = {
+    "manager-tags": [
+      ...reads,
+      "ec2:CreateLaunchTemplate",
+      "ec2:CreateLaunchTemplateVersion",
+      "ec2:CreateTags",
+      "ec2:DeleteTags",
+    ],
+    "worker-tags": reads,
+    "manager-s3": ["ec2:DescribeInstances", "s3:ListBucket", "s3:GetObject", "s3:PutObject"],
+    "worker-s3": ["ec2:DescribeInstances", "s3:ListBucket", "s3:GetObject"],
+  };
+  for (const name of POLICIES) {
+    const allowed = statements(name).filter(({ Effect }) => Effect === "Allow")
+      .flatMap(({ Action }) => Action);
+    assert.deepEqual(allowed.sort(), want[name].sort(), name);
+  }
+});
+
+Deno.test("only reads that EC2 can't restrict are allowed on everything", () => {
+  for (const name of POLICIES) {
+    for (const { Action, Resource } of statements(name)) {
+      if (Resource !== "*") continue;
+      for (const action of [Action].flat()) assert.match(action, /^ec2:Describe/);
+    }
+  }
+});
+
+Deno.test("a manager tags itself only, and only with tokens", () => {
+  const tagging = statements("manager-tags").find(({ Action }) =>
+    Action.includes("ec2:CreateTags")
+  );
+  const { ArnLike, ...keys } = tagging?.Condition ?? {};
+  assert.deepEqual(ArnLike, {
+    "ec2:SourceInstanceARN": "arn:aws:ec2:REGION:ACCOUNT:instance/${ec2:InstanceID}",
+  });
+  const tags = { "aws:TagKeys": ["ManagerToken", "WorkerToken"] };
+  // For all alone would also hold for a request that names no key, which deletes every tag.
+  assert.deepEqual(keys, {
+    "ForAllValues:StringEquals": tags,
+    "ForAnyValue:StringEquals": tags,
+  });
+});
+
+Deno.test("a worker can't read the managers' token in S3", () => {
+  const denied = statements("worker-s3").find(({ Effect }) => Effect === "Deny");
+  assert.equal(denied?.Resource, "arn:aws:s3:::BUCKET/PREFIX/*/tokens/*/manager");
+});
+
+Deno.test("the unit runs on every boot, after Docker and the network, again on exit 3, and hardened", () => {
+  const unit = unitOf(read("deploy/swarm-join.service"));
+  const has = (section: string, key: string): string[] => unit.get(section)?.get(key) ?? [];
+  assert.deepEqual(has("Unit", "After"), ["docker.service network-online.target"]);
+  assert.deepEqual(has("Unit", "Wants"), ["docker.service network-online.target"]);
+  assert.deepEqual(has("Install", "WantedBy"), ["multi-user.target"]);
+  assert.deepEqual(has("Service", "ExecStart"), ["/usr/local/bin/swarm-join"]);
+  assert.deepEqual(has("Service", "Restart"), ["no"]);
+  assert.deepEqual(has("Service", "RestartForceExitStatus"), ["3 SIGKILL"]);
+  assert.notDeepEqual(has("Service", "Type"), ["oneshot"], "systemd before 256 refuses it");
+  for (
+    const [key, value] of [
+      ["NoNewPrivileges", "yes"],
+      ["ProtectSystem", "strict"],
+      ["ReadWritePaths", "-/run/lock"],
+      ["PrivateTmp", "yes"],
+      ["LimitCORE", "0"],
+    ] as const
+  ) assert.deepEqual(has("Service", key), [value]);
+  const lock = FLAGS.find(({ name }) => name === "lock-file")?.initial ?? "";
+  assert.ok(lock.startsWith("/run/lock/"), "the unit must let it write its lock file");
+});
+
+Deno.test({
+  name: "systemd takes the unit",
+  ignore: !isInstalled("systemd-analyze"),
+  fn: () => {
+    const folder = Deno.makeTempDirSync();
+    const file = `${folder}/swarm-join.service`;
+    const unit = read("deploy/swarm-join.service");
+    Deno.writeTextFileSync(
+      file,
+      unit.replace("ExecStart=/usr/local/bin/swarm-join", "ExecStart=/bin/true"),
+    );
+    const { stderr } = new Deno.Command("systemd-analyze", { args: ["verify", file] }).outputSync();
+    Deno.removeSync(folder, { recursive: true });
+    // Docker's own unit may not be installed here.
+    const said = new TextDecoder().decode(stderr).split("\n").filter((line) => line.includes(file));
+    assert.deepEqual(said, []);
+  },
+});
+
+Deno.test("the user data fetch with curl, check the SHA-256, and install", () => {
+  const script = read("deploy/user-data.sh");
+  const { success } = new Deno.Command("sh", {
+    args: ["-n", new URL("deploy/user-data.sh", ROOT).pathname],
+  }).outputSync();
+  assert.ok(success);
+  assert.match(script, /^#!\/bin\/sh\n/);
+  assert.ok(script.indexOf("curl --fail") < script.indexOf("sha256sum --check"));
+  assert.ok(script.indexOf("sha256sum --check") < script.indexOf("install -m"));
+  assert.ok(script.length < 16_384, "EC2 takes 16 KB");
+});
+
+Deno.test("the README's tables are what --help says", () => {
+  const readme = read("README.md");
+  const flags = [...FLAGS, OBSERVATION_FLAG].map((
+    flag,
+  ) => [`\`${usageOf(flag)}\``, flag.initial === null ? "" : `\`${flag.initial}\``, flag.help]);
+  assert.deepEqual(tableIn(readme, "flags"), flags);
+  const variables = VARIABLES.map(({ name, help }) => [`\`${name}\``, help]);
+  assert.deepEqual(tableIn(readme, "variables"), variables);
+  const exits = EXITS.map(({ code, help }) => [String(code), help]);
+  assert.deepEqual(tableIn(readme, "exits"), exits);
+});
+
+Deno.test("the README links to files that are there", () => {
+  for (const name of ["README.md", "docs/operations.md", "docs/protocol.md"]) {
+    for (const [, target = ""] of read(name).matchAll(/\]\(([^)#:]+)\)/g)) {
+      const file = new URL(target, new URL(name, ROOT));
+      assert.ok(Deno.statSync(file), `${name}: ${target}`);
+    }
+  }
+});
+
+Deno.test("every rule is explained in docs/protocol.md, and each failure in docs/operations.md", () => {
+  const state = read("src/state.ts");
+  const union = state.slice(state.indexOf("export type Rule ="));
+  const rules = [...union.matchAll(/\| "([a-z-]+)"/g)].map(([, rule = ""]) => rule);
+  assert.ok(rules.length > 30);
+  const protocol = read("docs/protocol.md");
+  for (const rule of rules) assert.ok(protocol.includes(`\`${rule}\``), rule);
+  const operations = read("docs/operations.md");
+  const sources = ["src/decide/", "src/"].flatMap((folder) =>
+    [...Deno.readDirSync(new URL(folder, ROOT))]
+      .filter(({ name }) => name.endsWith(".ts") && name !== "state.ts")
+      .map(({ name }) => read(`${folder}${name}`))
+  ).join("\n");
+  const failing = rules.filter((rule) =>
+    new RegExp(`(?:fail|wait)\\([^)]{0,60}?"${rule}"`).test(sources)
+  );
+  assert.ok(failing.length > 20);
+  for (const rule of failing) assert.ok(operations.includes(`\`${rule}\``), rule);
+});
+
+function statements(name: string): Statement[] {
+  return JSON.parse(read(`deploy/iam/${name}.json`)).Statement;
+}
+
+/** The rows of the table between two marks, without its head. */
+function tableIn(text: string, mark: string): string[][] {
+  const [, inner = ""] = text.split(new RegExp(`<!-- /?${mark} -->`));
+  const rows = inner.split("\n").filter((line) => line.startsWith("|"));
+  return rows.slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+/** A unit's keys by section, each with its values. Throws for a line that is none. */
+function unitOf(text: string): Map<string, Map<string, string[]>> {
+  const sections = new Map<string, Map<string, string[]>>();
+  let section = new Map<string, string[]>();
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("#")) continue;
+    const name = /^\[(\w+)\]$/.exec(line)?.[1];
+    const [, key, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
+    if (name !== undefined) sections.set(name, section = new Map());
+    else if (key !== undefined && value !== undefined) {
+      section.set(key, [...section.get(key) ?? [], value]);
+    } else throw new Error(`not a line of a unit: ${line}`);
+  }
+  return sections;
+}
+
+function read(path: string): string {
+  return Deno.readTextFileSync(new URL(path, ROOT));
+}
+
+function isInstalled(program: string): boolean {
+  try {
+    return new Deno.Command(program, { args: ["--version"] }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
