@@ -95,7 +95,7 @@ export function createNode({ config, surroundings, env, nowMs }: NodeOptions): N
   return {
     awsCalls: () => awsCalls,
     perform: (call) => {
-      const leftMs = Math.max(0, config.timeoutMs - nowMs()) + GRACE_MS;
+      const leftMs = Math.max(0, config.timeoutMs + GRACE_MS - nowMs());
       return withinTime(call, leftMs, (signal) => perform(call, signal));
     },
   };
