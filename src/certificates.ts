@@ -14,6 +14,7 @@ export interface Certificates {
   node: NodeCertificate | null;
 }
 
+/** `nodeId`: `unknown` for a certificate that can't be understood; this node is a member all the same. */
 export interface NodeCertificate {
   nodeId: string;
   manager: boolean;
@@ -22,12 +23,18 @@ export interface NodeCertificate {
 /** Reads them below a data root (`DockerRootDir`). Absent files are no fault. */
 export async function readCertificates(dataRoot: string): Promise<Answer<Certificates>> {
   const directory = `${dataRoot.replace(/\/+$/, "")}/swarm/certificates`;
+  const rootPath = `${directory}/swarm-root-ca.crt`;
   const [root, node] = await Promise.all([
-    readCertificate(`${directory}/swarm-root-ca.crt`),
-    readCertificate(`${directory}/swarm-node.crt`),
+    readBounded(rootPath),
+    readBounded(`${directory}/swarm-node.crt`),
   ]);
   if (!root.ok) return root;
   if (!node.ok) return node;
+  if (root.value !== null && !isPem(root.value)) {
+    const message =
+      `Cannot use ${rootPath}, which names this node's swarm: it holds no certificate`;
+    return { ok: false, fault: { kind: "malformed", message } };
+  }
   return {
     ok: true,
     value: {
@@ -46,35 +53,40 @@ export function fingerprintOf(rootPem: Uint8Array): string {
   return BigInt(`0x${digest}`).toString(36).padStart(50, "0");
 }
 
-/** Who the certificate was issued to; null when it is not one of swarmkit's. */
-export function parseNodeCertificate(pem: Uint8Array): NodeCertificate | null {
+/** Whom the certificate was issued to. */
+export function parseNodeCertificate(pem: Uint8Array): NodeCertificate {
+  const subject = subjectOf(pem);
+  return {
+    nodeId: /^CN=([0-9a-z]+)$/m.exec(subject)?.[1] ?? "unknown",
+    manager: /^OU=swarm-manager$/m.test(subject),
+  };
+}
+
+function subjectOf(pem: Uint8Array): string {
   try {
-    const { subject } = new X509Certificate(pem);
-    const nodeId = /^CN=([0-9a-z]+)$/m.exec(subject)?.[1];
-    const role = /^OU=swarm-(manager|worker)$/m.exec(subject)?.[1];
-    if (nodeId === undefined || role === undefined) return null;
-    return { nodeId, manager: role === "manager" };
+    return new X509Certificate(pem).subject;
   } catch {
-    return null;
+    return "";
   }
 }
 
 const FILE_BYTES_MAX = 256 * 1024;
 
-async function readCertificate(path: string): Promise<Answer<Uint8Array | null>> {
+function isPem(bytes: Uint8Array): boolean {
+  return new TextDecoder().decode(bytes).includes("-----BEGIN CERTIFICATE-----");
+}
+
+/** Null: there is no such file. One that is far too long is read as empty. */
+async function readBounded(path: string): Promise<Answer<Uint8Array | null>> {
   try {
     const { size } = await Deno.stat(path);
     const bytes = size > FILE_BYTES_MAX ? new Uint8Array() : await Deno.readFile(path);
-    if (!new TextDecoder().decode(bytes).includes("-----BEGIN CERTIFICATE-----")) {
-      const message = `Cannot use ${path}: it holds no certificate`;
-      return { ok: false, fault: { kind: "malformed", message } };
-    }
     return { ok: true, value: bytes };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { ok: true, value: null };
     if (!(error instanceof Error)) throw error;
     const message =
-      `Cannot read ${path}, which names this node's swarm: ${error.message}; run as root`;
+      `Cannot read ${path}, which tells of this node's swarm: ${error.message}; run as root`;
     return { ok: false, fault: { kind: "denied", message, permission: `read ${path}` } };
   }
 }

@@ -89,7 +89,7 @@ function faultOf(error: unknown, path: string): Fault {
   if (error instanceof errors.NotCapable) {
     return {
       kind: "unusable",
-      message: `Cannot create the lock file ${path}: this program may write in /run only`,
+      message: `Cannot create the lock file ${path}: this program may write in /run and /tmp only`,
     };
   }
   if (error instanceof Error) {

@@ -98,7 +98,8 @@ async function look(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<
     ok: true,
     value: {
       state,
-      // The Engine forgets who it is while its swarm component is down.
+      // The Engine forgets who it is while its swarm component is down, and would then let a member
+      // leave without force, as if it had never been one.
       nodeId: textOf(swarm["NodeID"]) || (node?.nodeId ?? ""),
       address: textOf(swarm["NodeAddr"]),
       error: view === null || view.ok ? error : view.fault.message,

@@ -326,13 +326,21 @@ Deno.test("a fingerprint has 50 characters, and all of a bundle counts", () => {
   assert.notEqual(print(ROOT_PEM), print(ROOT_PEM + ROOT_PEM));
 });
 
-Deno.test("a node's certificate tells its id and role; anything else tells nothing", () => {
-  const parse = (text: string): NodeCertificate | null =>
+Deno.test("a node's certificate tells its id and role", () => {
+  const parse = (text: string): NodeCertificate =>
     parseNodeCertificate(new TextEncoder().encode(text));
   assert.deepEqual(parse(MANAGER_PEM), { nodeId: NODE_ID, manager: true });
   assert.deepEqual(parse(WORKER_PEM), { nodeId: NODE_ID, manager: false });
-  assert.equal(parse(ROOT_PEM), null);
-  assert.equal(parse(""), null);
+  for (const text of [ROOT_PEM, "", "<html>"]) {
+    assert.deepEqual(parse(text), { nodeId: "unknown", manager: false });
+  }
+});
+
+Deno.test("a member whose certificate is damaged is a member", async () => {
+  const swarm = { LocalNodeState: "error", Error: "error while loading TLS certificate" };
+  await withEngine(info(swarm), async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(never)).nodeId, "unknown");
+  }, { node: "" });
 });
 
 Deno.test("a root CA's file that holds something else is malformed", async () => {
