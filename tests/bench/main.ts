@@ -1,0 +1,94 @@
+/**
+ * `make bench`: swarm-join beside an empty program of the same runtime, and beside the first sketch's
+ * algorithm in Python and in bash. Prints a table and writes docs/performance.md.
+ *
+ * `--rounds N`: of each part (else 20, 10 and 5). `--only a,b`: these parts only, and nothing is
+ * written. As root it runs in namespaces of its own, as the end-to-end tests do; nothing leaves the
+ * machine.
+ */
+import { parseArgs } from "node:util";
+import { enter, isInside, missing } from "../e2e/machine.ts";
+import { measureBoot } from "./boot.ts";
+import { contestantsOf } from "./contestants.ts";
+import { measureDryRun } from "./dry_run.ts";
+import { measureFirstByte } from "./first_byte.ts";
+import { documentOf, tableOf } from "./report.ts";
+import { Results } from "./results.ts";
+import { bytesOnDisk, prepare, versions } from "./tools.ts";
+import { World } from "./world.ts";
+
+const PARTS = ["a", "b", "c", "d", "e", "f"];
+const DOCUMENT = new URL("../../docs/performance.md", import.meta.url).pathname;
+const COLD_ROUNDS_MAX = 3;
+
+async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: { rounds: { type: "string" }, only: { type: "string" } },
+  });
+  const only = values.only?.split(",") ?? PARTS;
+  const rounds = values.rounds === undefined ? null : Number(values.rounds);
+  const isUsable = rounds === null || (Number.isInteger(rounds) && rounds > 0);
+  if (!isUsable || !only.every((part) => PARTS.includes(part))) {
+    say(`usage: make bench ARGS="[--rounds N] [--only ${PARTS.join(",")}]"`);
+    return 2;
+  }
+  const lacks = await missing();
+  // The way to a registry is outside.
+  const tools = await prepare(say);
+  if (lacks.length === 0 && !isInside()) return await enter(import.meta.filename ?? "", args);
+
+  const results = new Results();
+  const contestants = await contestantsOf(tools);
+  const startMs = performance.now();
+  if (only.includes("a")) {
+    say("(a) start to the first byte to IMDS");
+    await measureFirstByte(contestants, rounds ?? 20, results);
+  }
+  for (const { name, files } of contestants) {
+    results.add(name, "diskBytes", await bytesOnDisk(files));
+  }
+  let engine: string | null = null;
+  if (lacks.length > 0) {
+    say(`(b), (c), (d), (f) and the bytes read of (e) are left out: they need ${lacks.join(", ")}`);
+  } else if (only.some((part) => part !== "a")) {
+    const world = await World.start();
+    if (only.some((part) => "bdef".includes(part))) {
+      say("(b) dry runs");
+      const coldRounds = only.includes("e")
+        ? Math.min(rounds ?? COLD_ROUNDS_MAX, COLD_ROUNDS_MAX)
+        : 0;
+      await measureDryRun(contestants, world, { rounds: rounds ?? 10, coldRounds }, results);
+    } else {
+      await world.fresh("tags");
+    }
+    engine = await world.engineVersion();
+    if (only.includes("c")) {
+      say("(c) boot to member");
+      await measureBoot(contestants, world, rounds ?? 5, results);
+    }
+  }
+  const seconds = Math.round((performance.now() - startMs) / 1000);
+  say(tableOf(contestants, results));
+  say(`took ${seconds} s`);
+  if (values.only === undefined && lacks.length === 0) {
+    const machine = await versions(tools, engine);
+    const command = ["make bench", ...(rounds === null ? [] : [`ARGS="--rounds ${rounds}"`])].join(
+      " ",
+    );
+    await Deno.mkdir(new URL(".", `file://${DOCUMENT}`).pathname, { recursive: true });
+    await Deno.writeTextFile(
+      DOCUMENT,
+      documentOf(contestants, results, { machine, command, seconds }),
+    );
+    say(`wrote ${DOCUMENT}`);
+  }
+  return 0;
+}
+
+function say(text: string): void {
+  const bytes = new TextEncoder().encode(`${text}\n`);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+}
+
+Deno.exit(await main(Deno.args));
