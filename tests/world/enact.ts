@@ -23,7 +23,7 @@ import type { AnyAnswer, Call, Values } from "../../src/effects.ts";
 import type { Config, Identity, InstanceState, TokenMark } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
-export type Trouble = "lost-request" | "lost-answer" | "throttled" | "denied" | "busy";
+export type Trouble = "lost-request" | "lost-answer" | "late" | "throttled" | "denied" | "busy";
 
 /** What is left open by the world: drawn by the simulator, tried in turn by the model checker. */
 export interface Choice {
@@ -93,11 +93,21 @@ export function enact(world: World, machine: Machine, call: Call, choice: Choice
     case "lost-answer":
       outcome(world, machine, call, choice);
       return fault("timeout", `no answer to ${call.kind}`);
+    case "late":
+      if (call.kind === "write") world.inFlight = [...world.inFlight, call];
+      return fault("timeout", `no answer to ${call.kind}`);
     case "lost-request":
       return fault("unreachable", `${call.kind} went nowhere`);
     default:
       return fault(trouble, `${call.kind}: ${trouble}`);
   }
+}
+
+/** A write that nobody waits for any more arrives. */
+export function land(world: World, choice: Choice): void {
+  const [call, ...rest] = world.inFlight;
+  world.inFlight = rest;
+  if (call !== undefined) write(world, call.record, call.at, choice);
 }
 
 function outcome(world: World, machine: Machine, call: Call, choice: Choice): AnyAnswer {

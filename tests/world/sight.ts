@@ -35,6 +35,7 @@ export function createSight(world: World, dice: Dice, conditions: Conditions): S
     },
     trouble: ({ kind }): Trouble | null => {
       if (!dice.chance(troubleRate)) return null;
+      if (kind === "write" && dice.chance(0.2)) return "late";
       if (WRITES.includes(kind)) {
         return dice.pick<Trouble>(["lost-request", "lost-answer", "lost-answer", "throttled"]);
       }

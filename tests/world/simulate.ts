@@ -7,12 +7,20 @@ import { Agenda } from "./agenda.ts";
 import { Buckets, requestsOf } from "./buckets.ts";
 import type { Conditions, Mishap } from "./conditions.ts";
 import { createDice, type Dice } from "./dice.ts";
-import { configOf, enact } from "./enact.ts";
+import { configOf, enact, land } from "./enact.ts";
 import { canFinish, daemonRestarts, finish } from "./engine.ts";
 import { type Code, type Program, programOf } from "./program.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "./starts.ts";
-import { addressOf, type Broken, EPOCH_MS, latest, type Machine, type World } from "./world.ts";
+import {
+  addressOf,
+  type Broken,
+  EPOCH_MS,
+  foundedSwarm,
+  latest,
+  type Machine,
+  type World,
+} from "./world.ts";
 import { isExcused } from "./excuses.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { Decision, Role } from "../../src/state.ts";
@@ -48,7 +56,10 @@ type Event =
   | { kind: "up"; node: Node }
   | { kind: "join"; node: Node }
   | { kind: "uncut"; node: Node }
+  | { kind: "land" }
   | { kind: "heal" };
+
+const CHANGES: readonly Call["kind"][] = ["write", "publish", "retract", "init", "join", "leave"];
 
 export type Tell = (atMs: number, who: string, what: string) => void;
 
@@ -61,6 +72,7 @@ export interface Setting {
 /** How long after the healing everyone must have ended, besides the run's own deadline. */
 const BOUND_MS = 900_000;
 const RESTART_MS = 30_000;
+const RUNS_MAX = 50;
 /** Long enough for EC2 to forget who was terminated. */
 const HOUR_MS = 65 * 60_000;
 
@@ -84,6 +96,8 @@ class Simulation {
   #throttled = 0;
   /** How far AWS's clock is ahead of what was played: hours that passed at once. */
   #skippedMs = 0;
+  /** When tokens were last rotated: the person then runs swarm-join again on the managers. */
+  #rotatedMs = -1;
 
   constructor(code: Code, conditions: Conditions, { tell, spawn }: Setting) {
     this.#c = conditions;
@@ -132,6 +146,7 @@ class Simulation {
       if (this.#isHealed && this.#isOver()) break;
     }
     if (this.#world.broken.length === 0) this.#judgeEnds();
+    if (this.#world.broken.length === 0) this.#judgeSecondRun();
     return {
       broken: this.#world.broken,
       wholeMs: Math.max(0, ...this.#nodes.map(({ doneMs }) => doneMs)),
@@ -158,6 +173,8 @@ class Simulation {
       case "uncut":
         event.node.machine.isCut = false;
         return;
+      case "land":
+        return land(this.#world, this.#sight);
       case "heal":
         return this.#heal();
       default:
@@ -225,7 +242,12 @@ class Simulation {
         }
       }
     }
-    return enact(this.#world, machine, call, this.#sight);
+    const inFlight = this.#world.inFlight.length;
+    const answer = enact(this.#world, machine, call, this.#sight);
+    if (this.#world.inFlight.length > inFlight) {
+      this.#agenda.add(this.#now + this.#dice.between(5_000, 60_000), { kind: "land" });
+    }
+    return answer;
   }
 
   #durationOf(call: Call, answer: AnyAnswer): number {
@@ -258,13 +280,14 @@ class Simulation {
     this.#tell?.(this.#now, machine.instance, `${action.kind} (${rule}): ${because}`);
     if (action.kind === "done") {
       node.doneMs = this.#now;
+      if (node.startedMs <= this.#rotatedMs) this.#again(node);
       if (machine.place.kind !== "member") {
         this.#world.broken.push({
           property: "everyone-ends-well",
           what: `${machine.instance} is done and in no swarm`,
         });
       }
-    } else if (!this.#isHealed || node.run < 50) {
+    } else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
     }
   }
@@ -306,9 +329,8 @@ class Simulation {
           const swarm = this.#world.swarms[place.swarm]!;
           if (swarm.isFounded) {
             swarm.secret++;
-            for (const i of swarm.managers) {
-              this.#agenda.add(this.#now + 20_000, { kind: "start", node: this.#nodes[i]! });
-            }
+            this.#rotatedMs = this.#now;
+            for (const i of swarm.managers) this.#again(this.#nodes[i]!);
           }
         }
         return;
@@ -322,6 +344,13 @@ class Simulation {
       default:
         return kind satisfies never;
     }
+  }
+
+  /** A manager whose run saw tokens from before a rotation runs once more. */
+  #again(node: Node): void {
+    if (node.program !== null || node.machine.role !== "manager") return;
+    node.ending = null;
+    this.#agenda.add(this.#now + 20_000, { kind: "start", node });
   }
 
   /** Swarm managers remove a terminated machine only when told to: its raft member stays. */
@@ -381,23 +410,57 @@ class Simulation {
     for (const node of this.#nodes) {
       const { machine } = node;
       machine.isCut = false;
-      if (node.ending?.action.kind === "fail") node.ending = null;
+      node.ending = null;
       if (machine.power === "down") this.#up(node);
-      else if (node.program === null && node.ending === null) this.#start(node);
+      else if (node.program === null) this.#start(node);
     }
   }
 
+  /** Whether everyone has ended well; a worker that ended in a swarm that was replaced since runs again. */
   #isOver(): boolean {
-    return this.#nodes.every((node) =>
-      node.machine.power === "terminated" || node.ending?.action.kind === "done" ||
-      (node.ending !== null && isExcused(this.#world, node.machine, node.ending))
-    );
+    let isOver = true;
+    for (const node of this.#nodes) {
+      const { machine, ending } = node;
+      if (machine.power === "terminated") continue;
+      if (ending?.action.kind === "done") {
+        if (isInFounded(this.#world, machine)) continue;
+        if (machine.role === "worker" && node.run < RUNS_MAX) this.#start(node);
+      } else if (ending !== null && isExcused(this.#world, machine, ending)) continue;
+      isOver = false;
+    }
+    return isOver;
+  }
+
+  /** A second run on a node that is done changes nothing. */
+  #judgeSecondRun(): void {
+    const done = this.#nodes.filter(({ ending }) => ending?.action.kind === "done");
+    if (done.length === 0) return;
+    const node = this.#dice.pick(done);
+    const { machine } = node;
+    this.#world.nowMs += 10_000;
+    const program = this.#spawn(this.#world, machine, "second");
+    for (let steps = 0; steps < 20; steps++) {
+      const step = program.step(steps * 1_000, 0.5);
+      if (step.kind === "end") return;
+      const write = step.calls.find(({ kind }) => CHANGES.includes(kind));
+      if (write !== undefined) {
+        this.#world.broken.push({
+          property: "done-writes-nothing",
+          what:
+            `a second run on ${machine.instance} would ${write.kind}: ${step.decision?.because}`,
+        });
+        return;
+      }
+      const answers = step.calls.map((call) => enact(this.#world, machine, call, this.#sight));
+      program.absorb(step.calls, answers, steps * 1_000 + 500);
+    }
   }
 
   #judgeEnds(): void {
     for (const node of this.#nodes) {
       const { machine, ending } = node;
-      if (machine.power === "terminated" || ending?.action.kind === "done") continue;
+      if (machine.power === "terminated") continue;
+      if (ending?.action.kind === "done" && isInFounded(this.#world, machine)) continue;
       if (ending !== null && isExcused(this.#world, machine, ending)) continue;
       const state = ending === null
         ? "has not ended"
@@ -408,6 +471,10 @@ class Simulation {
       });
     }
   }
+}
+
+function isInFounded(world: World, { place }: Machine): boolean {
+  return place.kind === "member" && world.swarms[place.swarm] === foundedSwarm(world);
 }
 
 function brief(call: Call, answer: AnyAnswer): string {

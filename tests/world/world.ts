@@ -5,6 +5,7 @@
  * checker with every choice in turn) moves `nowMs` and answers each `Choice`. `enact.ts` has what calls
  * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
  */
+import type { Call } from "../../src/effects.ts";
 import type { FoundingRecord, InstanceState, Role, TokenMark } from "../../src/state.ts";
 
 /** A value and when it became so (ms, by AWS's clock). */
@@ -86,6 +87,8 @@ export interface World {
   swarms: Swarm[];
   /** The launch template's versions, or the object's, oldest first; empty: there is none. */
   versions: Version[];
+  /** Writes that arrive after their node gave them up. */
+  inFlight: (Call & { kind: "write" })[];
   /** The machines that ever carried a token in their tags. */
   tagged: number[];
   /** With S3: the tokens under each fingerprint. */
@@ -122,6 +125,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     machines: roles.map(machine),
     swarms: [],
     versions: [],
+    inFlight: [],
     tagged: [],
     objects: [],
     broken: [],
