@@ -142,13 +142,13 @@ function say(text: string): void {
   write(Deno.stderr, text);
 }
 
-/** Writes all of it; a reader who is gone does not change how the run ends. */
+/** Writes all of it. A reader who is gone or a full disk does not change how the run goes on. */
 function write(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let rest = new TextEncoder().encode(text);
   try {
     while (rest.length > 0) rest = rest.subarray(to.writeSync(rest));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  } catch {
+    // There is nobody left to tell.
   }
 }
 

@@ -49,8 +49,9 @@ export async function hold(config: Config, surface: Surface): Promise<Report> {
   const report = await Promise.race([worked, stopped]);
   surface.live?.stop();
   if (report !== "stopped") return report;
-  surface.log.warn("stopping", { signal: String(surface.stop.reason) });
-  const because = `stopped by ${surface.stop.reason} before this node was a member; run it again`;
+  const because =
+    `${surface.stop.reason} stopped it before it knew this node a member; run it again`;
+  surface.log.error(because, { rule: "stopped", exit: 3 });
   return failureOf({
     exit: 3,
     rule: "stopped",

@@ -97,7 +97,7 @@ Deno.test({
     assert.equal(report.exit, 3);
     assert.equal(report.rule, "stopped");
     assert.match(report.because, /SIGTERM/);
-    assert.match(log(), /stopping signal=SIGTERM/);
+    assert.match(log(), /\[stopped\] SIGTERM stopped it/);
   },
 });
 
