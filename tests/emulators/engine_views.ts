@@ -1,0 +1,155 @@
+/**
+ * What the Engine's API shows of its state: the JSON of its answers, with the fields that a client
+ * of swarms may look at.
+ */
+import {
+  type EngineState,
+  isLive,
+  type SwarmNode,
+  type SwarmState,
+  TEXTS,
+} from "./engine_state.ts";
+import type { Exchange } from "./http.ts";
+
+export const SWARM_PORT = 2377;
+
+/** `/info`'s member `Swarm`. */
+export function swarmInfo(state: EngineState): unknown {
+  const { status, self, membership } = state;
+  if (membership === null || self === null || status !== "active") {
+    const error = status === "locked" ? TEXTS.locked : state.failure ?? "";
+    return {
+      NodeID: "",
+      NodeAddr: self?.address ?? "",
+      LocalNodeState: status,
+      ControlAvailable: false,
+      Error: error,
+      RemoteManagers: null,
+    };
+  }
+  const { swarm } = membership;
+  const common = {
+    NodeID: self.id,
+    NodeAddr: self.address,
+    LocalNodeState: status,
+    ControlAvailable: state.isManager,
+    Error: state.isManager && !swarm.hasQuorum ? TEXTS.noLeader : "",
+    RemoteManagers: swarm.nodes.filter((node) => node.inRaft).map((node) => ({
+      NodeID: node.id,
+      Addr: `${node.address}:${SWARM_PORT}`,
+    })),
+  };
+  if (!state.isManager) return common;
+  // Without a leader the Engine shows a cluster with nothing in it.
+  if (!swarm.hasQuorum) return { ...common, Cluster: { ID: "", Version: {} } };
+  return {
+    ...common,
+    Nodes: swarm.nodes.length,
+    Managers: swarm.nodes.filter((node) => node.role === "manager").length,
+    Cluster: clusterJson(swarm),
+  };
+}
+
+function clusterJson(swarm: SwarmState): Record<string, unknown> {
+  const created = new Date(swarm.createdMs).toISOString();
+  return {
+    ID: swarm.id,
+    Version: { Index: 10 },
+    CreatedAt: created,
+    UpdatedAt: created,
+    Spec: { Name: "default", Labels: {} },
+    TLSInfo: { TrustRoot: swarm.caPem },
+    RootRotationInProgress: false,
+    DefaultAddrPool: ["10.0.0.0/8"],
+    SubnetSize: 24,
+    DataPathPort: 4789,
+  };
+}
+
+export function inspection(swarm: SwarmState): unknown {
+  return {
+    ...clusterJson(swarm),
+    JoinTokens: { Worker: swarm.token("worker"), Manager: swarm.token("manager") },
+  };
+}
+
+export function nodeJson(node: SwarmNode): unknown {
+  const { swarm } = node.engine.membership ?? {};
+  const isUp = isLive(node);
+  return {
+    ID: node.id,
+    Version: { Index: 9 },
+    Spec: { Labels: {}, Role: node.role, Availability: node.availability },
+    Description: { Hostname: `ip-${node.address.replaceAll(".", "-")}` },
+    Status: { State: isUp ? "ready" : "down", Addr: node.address },
+    ...(node.inRaft
+      ? {
+        ManagerStatus: {
+          ...(swarm?.leader === node ? { Leader: true } : {}),
+          Reachability: isUp ? "reachable" : "unreachable",
+          Addr: `${node.address}:${SWARM_PORT}`,
+        },
+      }
+      : {}),
+  };
+}
+
+export function named(names: string[]): unknown {
+  return names.map((name) => ({ ID: name, Spec: { Name: name } }));
+}
+
+export function networks(state: EngineState): unknown {
+  const local = ["bridge", "host", "none", ...(state.membership ? ["docker_gwbridge"] : [])];
+  const swarm = state.isManager ? state.membership?.swarm : undefined;
+  return [
+    ...local.map((name) => ({
+      Name: name,
+      Id: name,
+      Scope: "local",
+      Driver: name,
+      Ingress: false,
+    })),
+    ...(swarm ? ["ingress", ...swarm.networks] : []).map((name) => ({
+      Name: name,
+      Id: name,
+      Scope: "swarm",
+      Driver: "overlay",
+      Ingress: name === "ingress",
+      Labels: {},
+    })),
+  ];
+}
+
+export function tasks(swarm: SwarmState, exchange: Exchange): unknown {
+  const filters = JSON.parse(exchange.query.get("filters") ?? "{}");
+  const wanted: string[] | null = filters.node === undefined
+    ? null
+    : Array.isArray(filters.node)
+    ? filters.node
+    : Object.keys(filters.node);
+  return swarm.nodes.filter((node) => wanted === null || wanted.includes(node.id)).flatMap((node) =>
+    isLive(node)
+      ? node.engine.tasks.map((name) => ({
+        ID: name,
+        NodeID: node.id,
+        DesiredState: "running",
+        Status: { State: "running" },
+      }))
+      : []
+  );
+}
+
+export function containers(state: EngineState): unknown {
+  return state.tasks.map((name) => ({
+    Id: name,
+    Names: [`/${name}`],
+    State: "running",
+    Status: "Up 5 minutes",
+    Labels: {
+      "com.docker.swarm.node.id": state.membership?.nodeId ?? "",
+      "com.docker.swarm.service.name": name.split(".")[0] ?? "",
+      "com.docker.swarm.task": "",
+      "com.docker.swarm.task.id": name,
+    },
+  }));
+}
