@@ -10,6 +10,7 @@ import {
   machineAt,
   markOf,
   type Swarm,
+  swarmNamed,
   type World,
 } from "./world.ts";
 import { judgeJoin, judgeLeave } from "./judge.ts";
@@ -55,8 +56,8 @@ export function lookAt(world: World, machine: Machine): Engine {
   }
 }
 
-function member(world: World, machine: Machine, index: number, manager: boolean): Engine {
-  const swarm = world.swarms[index]!;
+function member(world: World, machine: Machine, name: string, manager: boolean): Engine {
+  const swarm = swarmNamed(world, name);
   const isReady = machine.readyMs <= world.nowMs;
   const engine: Engine = {
     state: isReady ? "active" : "pending",
@@ -86,7 +87,7 @@ function member(world: World, machine: Machine, index: number, manager: boolean)
 }
 
 export function contentsOf(world: World, { place }: Machine, manager: boolean): Contents {
-  const swarm = place.kind === "member" ? world.swarms[place.swarm] : undefined;
+  const swarm = place.kind === "member" ? swarmNamed(world, place.swarm) : undefined;
   const services = swarm?.services ?? 0;
   return {
     services: manager ? services : 0,
@@ -100,7 +101,7 @@ export function contentsOf(world: World, { place }: Machine, manager: boolean): 
 export function init(world: World, machine: Machine): Answer<null> {
   if (machine.place.kind !== "outside") return fault("busy", "already part of a swarm");
   const swarm = addSwarm(world, machine.index);
-  machine.place = { kind: "member", swarm: swarm.index, manager: true, cameLate: false };
+  machine.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };
   return { ok: true, value: null };
 }
 
@@ -130,14 +131,14 @@ export function join(
   if (!answers(world, machine, address) || through.place.kind !== "member") {
     return fault("unreachable", "connection refused");
   }
-  const swarm = world.swarms[through.place.swarm]!;
+  const swarm = swarmNamed(world, through.place.swarm);
   if (token.fingerprint !== swarm.fingerprint) return fault("foreign", "remote CA does not match");
   const manager = token.digest === markOf(swarm, "manager").digest;
   if (!manager && token.digest !== markOf(swarm, "worker").digest) {
     return fault("rejected", "a valid join token is necessary");
   }
   if (course === "background" || !hasQuorum(world, swarm)) {
-    machine.place = attempt(swarm.index, through.index, manager);
+    machine.place = attempt(swarm.fingerprint, through.index, manager);
     return fault("pending", "timeout was reached: the Engine goes on in the background");
   }
   enter(world, machine, swarm, manager, false);
@@ -145,7 +146,7 @@ export function join(
 }
 
 function attempt(
-  swarm: number | null,
+  swarm: string | null,
   through: number | null,
   manager: boolean,
 ): Machine["place"] {
@@ -159,7 +160,7 @@ export function canFinish(world: World, machine: Machine): boolean {
   const through = world.machines[place.through ?? -1];
   if (through === undefined || !answers(world, machine, through.address)) return false;
   return through.place.kind === "member" && through.place.swarm === place.swarm &&
-    hasQuorum(world, world.swarms[place.swarm]!);
+    hasQuorum(world, swarmNamed(world, place.swarm));
 }
 
 /** A background attempt ends: as a member, as an error, or without a trace. */
@@ -167,7 +168,7 @@ export function finish(world: World, machine: Machine, end: "member" | "failed" 
   const { place } = machine;
   if (place.kind !== "attempt") return;
   if (end === "member" && place.swarm !== null) {
-    enter(world, machine, world.swarms[place.swarm]!, place.manager, true);
+    enter(world, machine, swarmNamed(world, place.swarm), place.manager, true);
   } else if (end !== "member") {
     machine.place = { kind: end };
   }
@@ -180,7 +181,7 @@ function enter(
   manager: boolean,
   cameLate: boolean,
 ): void {
-  machine.place = { kind: "member", swarm: swarm.index, manager, cameLate };
+  machine.place = { kind: "member", swarm: swarm.fingerprint, manager, cameLate };
   if (manager) swarm.managers = [...swarm.managers, machine.index];
   else swarm.workers++;
   judgeJoin(world, machine, swarm, manager);
@@ -190,7 +191,7 @@ export function leave(world: World, machine: Machine, force: boolean): Answer<nu
   const { place } = machine;
   if (place.kind === "member") {
     if (place.manager && !force) return fault("refused", "this node is a manager");
-    const swarm = world.swarms[place.swarm]!;
+    const swarm = swarmNamed(world, place.swarm);
     judgeLeave(world, machine, swarm, place.manager, foundedSwarm(world));
     if (place.manager) {
       swarm.managers = swarm.managers.filter((i) => i !== machine.index);

@@ -1,5 +1,13 @@
 /** Whether a run that ended without its node in the swarm said something true. */
-import { foundedSwarm, latest, type Machine, recordNow, type Swarm, type World } from "./world.ts";
+import {
+  foundedSwarm,
+  latest,
+  type Machine,
+  recordNow,
+  type Swarm,
+  swarmNamed,
+  type World,
+} from "./world.ts";
 import type { Decision } from "../../src/state.ts";
 
 export function isExcused(world: World, machine: Machine, { rule, action }: Decision): boolean {
@@ -52,7 +60,7 @@ function hasManager(world: World, machine: Machine): boolean {
 
 function isInAnother(world: World, { place }: Machine, founded: Swarm | null): boolean {
   if (place.kind !== "member" || recordNow(world) === null) return false;
-  const swarm = world.swarms[place.swarm]!;
+  const swarm = swarmNamed(world, place.swarm);
   return swarm !== founded &&
     (swarm.services > 0 || !place.manager || swarm.managers.length + swarm.workers > 1);
 }

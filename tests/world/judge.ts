@@ -74,7 +74,8 @@ export function judgeLeave(
   if (
     manager &&
     world.machines.some(({ place }) =>
-      place.kind === "attempt" && place.through === machine.index && place.swarm === swarm.index
+      place.kind === "attempt" && place.through === machine.index &&
+      place.swarm === swarm.fingerprint
     )
   ) lose("another machine is joining through it");
 }
@@ -88,5 +89,5 @@ function isLive(world: World, swarm: Swarm): boolean {
 }
 
 function nameOf(swarm: Swarm): string {
-  return `swarm ${swarm.fingerprint.slice(-1)}`;
+  return swarm.fingerprint;
 }

@@ -19,6 +19,7 @@ import {
   foundedSwarm,
   latest,
   type Machine,
+  swarmNamed,
   type World,
 } from "./world.ts";
 import { isExcused } from "./excuses.ts";
@@ -326,7 +327,7 @@ class Simulation {
       case "rotate": {
         const { place } = machine;
         if (place.kind === "member" && place.manager) {
-          const swarm = this.#world.swarms[place.swarm]!;
+          const swarm = swarmNamed(this.#world, place.swarm);
           if (swarm.isFounded) {
             swarm.secret++;
             this.#rotatedMs = this.#now;
@@ -356,7 +357,7 @@ class Simulation {
   /** Swarm managers remove a terminated machine only when told to: its raft member stays. */
   #tidy(machine: Machine): void {
     if (machine.place.kind === "member" && !machine.place.manager) {
-      this.#world.swarms[machine.place.swarm]!.workers--;
+      swarmNamed(this.#world, machine.place.swarm).workers--;
     }
   }
 
@@ -474,7 +475,7 @@ class Simulation {
 }
 
 function isInFounded(world: World, { place }: Machine): boolean {
-  return place.kind === "member" && world.swarms[place.swarm] === foundedSwarm(world);
+  return place.kind === "member" && swarmNamed(world, place.swarm) === foundedSwarm(world);
 }
 
 function brief(call: Call, answer: AnyAnswer): string {

@@ -28,7 +28,7 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   shows(world, founder, "running");
   if (start === "dead") shows(world, founder, "terminated");
   const swarm = addSwarm(world, founder.index);
-  founder.place = { kind: "member", swarm: swarm.index, manager: true, cameLate: false };
+  founder.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };
   if (start === "founded" || start === "dead") {
     found(world, founder, swarm);
   } else {

@@ -27,9 +27,9 @@ export type History<T> = Stamped<T>[];
  */
 export type Place =
   | { kind: "outside" }
-  | { kind: "attempt"; swarm: number | null; through: number | null; manager: boolean }
+  | { kind: "attempt"; swarm: string | null; through: number | null; manager: boolean }
   | { kind: "failed" }
-  | { kind: "member"; swarm: number; manager: boolean; cameLate: boolean };
+  | { kind: "member"; swarm: string; manager: boolean; cameLate: boolean };
 
 export interface Machine {
   index: number;
@@ -50,7 +50,7 @@ export interface Machine {
 }
 
 export interface Swarm {
-  index: number;
+  /** Its name in this world as well. */
   fingerprint: string;
   clusterId: string;
   /** The machine that initialised it. */
@@ -116,7 +116,6 @@ export const PROPERTIES = [
 export type Property = typeof PROPERTIES[number];
 
 export const EPOCH_MS = 1_800_000_000_000;
-const LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
 
 export function createWorld(store: World["store"], roles: Role[]): World {
   return {
@@ -162,16 +161,13 @@ export function machineNamed(world: World, instance: string): Machine | undefine
   return world.machines[Number(instance.slice(2))];
 }
 
-/** The swarm that machine `founder` initialises next: fingerprints are easy to tell apart. */
+/** The swarm that machine `founder` initialises next; named after it, and by how many it had before. */
 export function addSwarm(world: World, founder: number): Swarm {
-  const index = world.swarms.length;
-  const name = index < LETTERS.length
-    ? (LETTERS[index] ?? "").repeat(50)
-    : index.toString(36).padStart(50, "0");
+  const earlier = world.swarms.filter((swarm) => swarm.founder === founder).length;
+  const name = `${founder}.${earlier}`;
   const swarm: Swarm = {
-    index,
-    fingerprint: name,
-    clusterId: `cluster-${name.slice(-6)}`,
+    fingerprint: `swarm-${name}`,
+    clusterId: `cluster-${name}`,
     founder,
     managers: [founder],
     ghosts: 0,
@@ -185,10 +181,14 @@ export function addSwarm(world: World, founder: number): Swarm {
   return swarm;
 }
 
+export function swarmNamed(world: World, fingerprint: string): Swarm {
+  return world.swarms.find((swarm) => swarm.fingerprint === fingerprint)!;
+}
+
 export function markOf(swarm: Swarm, role: Role): TokenMark {
   return {
     fingerprint: swarm.fingerprint,
-    digest: `${role === "manager" ? "m" : "w"}${swarm.index}-${swarm.secret}`,
+    digest: `${role}-token-${swarm.secret}-of-${swarm.fingerprint}`,
   };
 }
 
