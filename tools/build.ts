@@ -86,6 +86,8 @@ async function compile(what: Compilation): Promise<void> {
   if (given || what.release || foreign || !/Setting up base binary/.test(first.said)) {
     const hint = foreign
       ? `\nTo build for ${what.arch}, deno must be able to download its runtime for it, or DENORT_BIN name one.`
+      : what.release && !given
+      ? "\nA release is built with the runtime that deno downloads, or that DENORT_BIN names."
       : "";
     fail(`deno compile failed:\n${first.said}${hint}`);
   }
@@ -108,7 +110,8 @@ async function denoCompile(
     stdout: "null",
     stderr: "piped",
   }).output();
-  return { ok: success, said: new TextDecoder().decode(stderr).trim() };
+  const [said = ""] = new TextDecoder().decode(stderr).split("\nStack backtrace:");
+  return { ok: success, said: said.trim() };
 }
 
 /** The runtime's path as tools/toolchain.sh finds it; undefined: deno is to download its own. */
