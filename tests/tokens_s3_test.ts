@@ -311,7 +311,8 @@ async function valueOf<T>(
 }
 
 async function faultOf(answer: Promise<{ ok: boolean; fault?: Fault }>): Promise<Fault> {
-  const { ok, fault } = await answer;
+  const { ok, fault, ...rest } = await answer;
   assert.ok(!ok && fault !== undefined, "it was answered");
+  assert.deepEqual(rest, {});
   return fault;
 }

@@ -130,6 +130,11 @@ export function sdkCredentials(
   return Object.assign(provide, { memoized: true as const });
 }
 
+/** The fault alone, for who asked. */
+export function faulted({ fault }: { fault: Fault }): { ok: false; fault: Fault } {
+  return { ok: false, fault };
+}
+
 /** The server's clock; a fault when it did not say. */
 export function serverClock({ dateMs }: Seen, { doing }: Attempt): Answer<number> {
   if (dateMs !== null) return { ok: true, value: dateMs };

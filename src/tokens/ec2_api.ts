@@ -8,15 +8,30 @@ import {
   CreateTagsCommand,
   DeleteTagsCommand,
   DescribeInstancesCommand,
-  type DescribeInstancesCommandOutput,
   DescribeLaunchTemplateVersionsCommand,
   type DescribeLaunchTemplateVersionsCommandOutput,
   EC2Client,
   type EC2ClientConfig,
-  type Filter,
 } from "@aws-sdk/client-ec2";
-import { call, type Caller, createHandler, sdkCredentials, serverClock } from "./aws_call.ts";
+import {
+  call,
+  type Caller,
+  createHandler,
+  faulted,
+  sdkCredentials,
+  serverClock,
+} from "./aws_call.ts";
 import type { Attempt } from "./aws_fault.ts";
+import {
+  complaint,
+  decoded,
+  type Ec2Filter,
+  type Ec2Instance,
+  inputOf,
+  instancesOf,
+  literal,
+  type NewVersion,
+} from "./ec2_wire.ts";
 import type { Answer, Fault, Permission } from "../state.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
@@ -32,22 +47,6 @@ export interface TemplateRead {
   serverMs: number;
 }
 
-/** An instance, as far as EC2 shows it. `addresses`: the primary one first; none when terminated. */
-export interface Ec2Instance {
-  instance: string;
-  state: string;
-  addresses: string[];
-  tags: Map<string, string>;
-}
-
-export interface NewVersion {
-  /** At most 128 characters: EC2 makes one version of two requests that have the same. */
-  clientToken: string;
-  /** At most 255 characters. */
-  description: string;
-  text: string;
-}
-
 export interface Ec2Api {
   /** All versions, or with `numbers` these; a number that EC2 does not know is left out. */
   templateVersions(name: string, numbers: number[]): Promise<Answer<TemplateRead>>;
@@ -61,12 +60,6 @@ export interface Ec2Api {
   deleteTags(instance: string, keys: string[]): Promise<Answer<null>>;
   /** Which of the writes to this template and this instance's tags EC2 would allow. */
   permissions(name: string, instance: string, keys: string[]): Promise<Permission[]>;
-}
-
-/** `values` are taken literally: EC2's wildcards in them are escaped. */
-export interface Ec2Filter {
-  name: string;
-  values: string[];
 }
 
 /** A page holds 200 versions of at most 16 KB, or 100 instances with 50 tags each. */
@@ -115,7 +108,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
       return now.ok ? { ok: true, value: { NoTemplate: true, serverMs: now.value } } : now;
     }
     if (/VersionNotFound/.test(answer.code ?? "")) return { ok: true, value: null };
-    return answer;
+    return faulted(answer);
   }
 
   async function templateVersions(
@@ -185,7 +178,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
         ));
       if (!answer.ok) {
         const taken = /^InvalidLaunchTemplateName\.AlreadyExists/.test(answer.code ?? "");
-        return taken ? { ok: true, value: null } : answer;
+        return taken ? { ok: true, value: null } : faulted(answer);
       }
       const template = answer.value.LaunchTemplate?.LaunchTemplateId;
       if (template === undefined) {
@@ -208,7 +201,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
           }),
           options,
         ));
-      if (!answer.ok) return answer;
+      if (!answer.ok) return faulted(answer);
       const number = answer.value.LaunchTemplateVersion?.VersionNumber;
       if (number === undefined) {
         return { ok: false, fault: lacking(attempt, "the version's number") };
@@ -230,7 +223,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
             }),
             options,
           ));
-        if (!answer.ok) return answer;
+        if (!answer.ok) return faulted(answer);
         found.push(...instancesOf(answer.value));
         if (!answer.value.NextToken) return { ok: true, value: found };
         token = answer.value.NextToken;
@@ -250,7 +243,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
         attempt,
         (options) => client.send(new CreateTagsCommand({ Resources: [instance], Tags }), options),
       );
-      return answer.ok ? { ok: true, value: null } : answer;
+      return answer.ok ? { ok: true, value: null } : faulted(answer);
     },
 
     async deleteTags(instance, keys): Promise<Answer<null>> {
@@ -265,7 +258,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
         attempt,
         (options) => client.send(new DeleteTagsCommand({ Resources: [instance], Tags }), options),
       );
-      return answer.ok ? { ok: true, value: null } : answer;
+      return answer.ok ? { ok: true, value: null } : faulted(answer);
     },
 
     async permissions(name, instance, keys): Promise<Permission[]> {
@@ -316,76 +309,6 @@ type TemplatePage = Partial<DescribeLaunchTemplateVersionsCommandOutput> & {
   NoTemplate?: true;
   serverMs: number;
 };
-
-/** An answer that is cut short or HTML would be read as one with nothing in it. */
-function complaint(
-  request: { body?: unknown },
-  status: number,
-  body: Uint8Array,
-): string | null {
-  const text = new TextDecoder().decode(body).trimEnd();
-  if (status >= 300) {
-    return /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse|Error)\b/.test(text)
-      ? null
-      : `HTTP ${status} with an answer that is not EC2's; is the endpoint right?`;
-  }
-  const action = /\bAction=(\w+)/.exec(String(request.body))?.[1] ?? "";
-  return text.endsWith(`</${action}Response>`)
-    ? null
-    : "the answer is not EC2's, or cut short; is the endpoint right?";
-}
-
-function inputOf({ clientToken, description, text }: NewVersion): {
-  ClientToken: string;
-  VersionDescription: string;
-  LaunchTemplateData: { UserData: string };
-} {
-  return {
-    ClientToken: clientToken,
-    VersionDescription: description,
-    LaunchTemplateData: { UserData: new TextEncoder().encode(text).toBase64() },
-  };
-}
-
-/** Null: none, or not what was written by this tool. */
-function decoded(userData: string | undefined): string | null {
-  if (userData === undefined || userData === "") return null;
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(userData));
-  } catch {
-    return null;
-  }
-}
-
-function literal({ name, values }: Ec2Filter): Filter {
-  return { Name: name, Values: values.map((value) => value.replace(/[\\*?]/g, "\\$&")) };
-}
-
-function instancesOf({ Reservations }: DescribeInstancesCommandOutput): Ec2Instance[] {
-  const found: Ec2Instance[] = [];
-  for (const { Instances } of Reservations ?? []) {
-    for (
-      const { InstanceId, State, PrivateIpAddress, NetworkInterfaces, Tags } of Instances ?? []
-    ) {
-      if (InstanceId === undefined || State?.Name === undefined) continue;
-      const others = (NetworkInterfaces ?? []).flatMap(({ PrivateIpAddresses }) =>
-        (PrivateIpAddresses ?? []).map((one) => one.PrivateIpAddress)
-      );
-      const addresses = [PrivateIpAddress, ...others].filter((one) =>
-        one !== undefined && one !== ""
-      );
-      const tags = new Map<string, string>();
-      for (const { Key, Value } of Tags ?? []) if (Key !== undefined) tags.set(Key, Value ?? "");
-      found.push({
-        instance: InstanceId,
-        state: State.Name,
-        addresses: [...new Set(addresses as string[])],
-        tags,
-      });
-    }
-  }
-  return found;
-}
 
 function endless({ doing }: Attempt): Fault {
   return { kind: "malformed", message: `Cannot ${doing}: the answer has over ${PAGES_MAX} pages` };

@@ -8,7 +8,14 @@ import {
   S3Client,
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
-import { call, type Caller, createHandler, sdkCredentials, serverClock } from "./aws_call.ts";
+import {
+  call,
+  type Caller,
+  createHandler,
+  faulted,
+  sdkCredentials,
+  serverClock,
+} from "./aws_call.ts";
 import type { Answer } from "../state.ts";
 
 /** `found` null: there is no such object. */
@@ -73,7 +80,7 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
         attempt,
         (options) => client.send(new GetObjectCommand({ ...place, Key: key }), options),
       );
-      if (!answer.ok && answer.code !== "NoSuchKey") return answer;
+      if (!answer.ok && answer.code !== "NoSuchKey") return faulted(answer);
       const now = serverClock(answer.seen, attempt);
       if (!now.ok) return now;
       if (!answer.ok) return { ok: true, value: { found: null, serverMs: now.value } };
@@ -109,7 +116,7 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
       if (answer.ok) return { ok: true, value: true };
       // `NoSuchKey`: the object that was to be unchanged has been deleted.
       const unmet = answer.code === "PreconditionFailed" || answer.code === "NoSuchKey";
-      return unmet ? { ok: true, value: false } : answer;
+      return unmet ? { ok: true, value: false } : faulted(answer);
     },
   };
 }
