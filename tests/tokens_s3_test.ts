@@ -245,7 +245,7 @@ labTest("S3: a denial of the key names the key's action", async (lab) => {
 
 const BROKEN: [string, RawAnswer, Fault["kind"]][] = [
   ["an error without a body", answer(403, ""), "denied"],
-  ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "malformed"],
+  ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "unreachable"],
   [
     "an answer without an ETag",
     answer(200, "{}", { Date: new Date(0).toUTCString() }),

@@ -331,7 +331,7 @@ const BROKEN: [string, RawAnswer, Fault["kind"]][] = [
   ["an answer that is cut short inside", answer(200, CUT), "malformed"],
   ["an answer without a date", answer(200, whole("<reservationSet/>")), "malformed"],
   ["an empty answer", answer(200, ""), "malformed"],
-  ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "malformed"],
+  ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "unreachable"],
   ["a connection that ends inside the body", {
     text: `HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n${CUT}`,
   }, "unreachable"],

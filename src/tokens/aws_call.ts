@@ -84,7 +84,10 @@ export function createHandler({ onCall }: Caller, limits: Limits): Handler {
       const date = Date.parse(head.headers["date"] ?? "");
       if (!Number.isNaN(date)) seen.dateMs = date;
       const wrong = limits.complaint(request, head.statusCode, body);
-      if (wrong !== null) throw failure("malformed", wrong);
+      // What is in front of a server that is down answers for it, and in words of its own.
+      if (wrong !== null) {
+        throw failure(head.statusCode >= 500 ? "unreachable" : "malformed", wrong);
+      }
       return { response: { ...head, body: limits.streamed ? ReadableStream.from([body]) : body } };
     },
     updateHttpClientConfig(): void {},
