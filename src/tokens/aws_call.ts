@@ -95,6 +95,33 @@ export function createHandler({ onCall }: Caller, limits: Limits): Handler {
   };
 }
 
+/** An answer that is cut short or HTML would be read as one with nothing in it. */
+export function ec2Complaint(
+  request: SdkRequest,
+  status: number,
+  body: Uint8Array,
+): string | null {
+  const text = new TextDecoder().decode(body).trimEnd();
+  if (status >= 300) {
+    return /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse|Error)\b/.test(text)
+      ? null
+      : `HTTP ${status} with an answer that is not EC2's; is the endpoint right?`;
+  }
+  const action = /\bAction=(\w+)/.exec(String(request.body))?.[1] ?? "";
+  return text.endsWith(`</${action}Response>`)
+    ? null
+    : "the answer is not EC2's, or cut short; is the endpoint right?";
+}
+
+/** S3's errors are XML; what is not comes from something else. Some have no body at all. */
+export function s3Complaint(_request: SdkRequest, status: number, body: Uint8Array): string | null {
+  if (status < 300 || body.length === 0) return null;
+  const text = new TextDecoder().decode(body);
+  return /^\s*(<\?xml[^>]*>\s*)?<Error\b/.test(text) && text.trimEnd().endsWith("</Error>")
+    ? null
+    : `HTTP ${status} with an answer that is not S3's; is the endpoint right?`;
+}
+
 /**
  * Sends once, and once more when the SDK has learnt from the answer's `Date` that this machine's clock
  * is wrong: the second request is signed by the server's.

@@ -8,30 +8,23 @@ import {
   CreateTagsCommand,
   DeleteTagsCommand,
   DescribeInstancesCommand,
+  type DescribeInstancesCommandOutput,
   DescribeLaunchTemplateVersionsCommand,
   type DescribeLaunchTemplateVersionsCommandOutput,
   EC2Client,
   type EC2ClientConfig,
+  type Filter,
 } from "@aws-sdk/client-ec2";
 import {
   call,
   type Caller,
   createHandler,
+  ec2Complaint,
   faulted,
   sdkCredentials,
   serverClock,
 } from "./aws_call.ts";
 import type { Attempt } from "./aws_fault.ts";
-import {
-  complaint,
-  decoded,
-  type Ec2Filter,
-  type Ec2Instance,
-  inputOf,
-  instancesOf,
-  literal,
-  type NewVersion,
-} from "./ec2_wire.ts";
 import type { Answer, Fault, Permission } from "../state.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
@@ -45,6 +38,28 @@ export interface TemplateRead {
   template: string | null;
   versions: TemplateVersion[];
   serverMs: number;
+}
+
+/** An instance, as far as EC2 shows it. `addresses`: the primary one first; none when terminated. */
+export interface Ec2Instance {
+  instance: string;
+  state: string;
+  addresses: string[];
+  tags: Map<string, string>;
+}
+
+export interface NewVersion {
+  /** At most 128 characters: EC2 makes one version of two requests that have the same. */
+  clientToken: string;
+  /** At most 255 characters. */
+  description: string;
+  text: string;
+}
+
+/** `values` are taken literally: EC2's wildcards in them are escaped. */
+export interface Ec2Filter {
+  name: string;
+  values: string[];
 }
 
 export interface Ec2Api {
@@ -75,7 +90,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
     credentials: sdkCredentials(caller.credentials),
     requestHandler: createHandler(caller, {
       bytesMax: ANSWER_BYTES_MAX,
-      complaint,
+      complaint: ec2Complaint,
       streamed: false,
     }) as NonNullable<EC2ClientConfig["requestHandler"]>,
     maxAttempts: 1,
@@ -309,6 +324,58 @@ type TemplatePage = Partial<DescribeLaunchTemplateVersionsCommandOutput> & {
   NoTemplate?: true;
   serverMs: number;
 };
+
+function inputOf({ clientToken, description, text }: NewVersion): {
+  ClientToken: string;
+  VersionDescription: string;
+  LaunchTemplateData: { UserData: string };
+} {
+  return {
+    ClientToken: clientToken,
+    VersionDescription: description,
+    LaunchTemplateData: { UserData: new TextEncoder().encode(text).toBase64() },
+  };
+}
+
+/** Null: none, or not what was written by this tool. */
+function decoded(userData: string | undefined): string | null {
+  if (userData === undefined || userData === "") return null;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(userData));
+  } catch {
+    return null;
+  }
+}
+
+function literal({ name, values }: Ec2Filter): Filter {
+  return { Name: name, Values: values.map((value) => value.replace(/[\\*?]/g, "\\$&")) };
+}
+
+function instancesOf({ Reservations }: DescribeInstancesCommandOutput): Ec2Instance[] {
+  const found: Ec2Instance[] = [];
+  for (const { Instances } of Reservations ?? []) {
+    for (
+      const { InstanceId, State, PrivateIpAddress, NetworkInterfaces, Tags } of Instances ?? []
+    ) {
+      if (InstanceId === undefined || State?.Name === undefined) continue;
+      const others = (NetworkInterfaces ?? []).flatMap(({ PrivateIpAddresses }) =>
+        (PrivateIpAddresses ?? []).map((one) => one.PrivateIpAddress)
+      );
+      const addresses = [PrivateIpAddress, ...others].filter((one) =>
+        one !== undefined && one !== ""
+      );
+      const tags = new Map<string, string>();
+      for (const { Key, Value } of Tags ?? []) if (Key !== undefined) tags.set(Key, Value ?? "");
+      found.push({
+        instance: InstanceId,
+        state: State.Name,
+        addresses: [...new Set(addresses as string[])],
+        tags,
+      });
+    }
+  }
+  return found;
+}
 
 function endless({ doing }: Attempt): Fault {
   return { kind: "malformed", message: `Cannot ${doing}: the answer has over ${PAGES_MAX} pages` };

@@ -1,8 +1,7 @@
 /**
  * What EC2 knows of instances: by id, whatever their state, and by address.
  */
-import type { Ec2Api } from "./ec2_api.ts";
-import type { Ec2Filter, Ec2Instance } from "./ec2_wire.ts";
+import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2_api.ts";
 import type { Answer, Config, Identity, Instance, InstanceState } from "../state.ts";
 
 export interface InstancesOptions {

@@ -13,6 +13,7 @@ import {
   type Caller,
   createHandler,
   faulted,
+  s3Complaint,
   sdkCredentials,
   serverClock,
 } from "./aws_call.ts";
@@ -55,7 +56,7 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
     credentials: sdkCredentials(caller.credentials),
     requestHandler: createHandler(caller, {
       bytesMax: ANSWER_BYTES_MAX,
-      complaint,
+      complaint: s3Complaint,
       streamed: true,
     }) as NonNullable<S3ClientConfig["requestHandler"]>,
     maxAttempts: 1,
@@ -119,15 +120,6 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
       return unmet ? { ok: true, value: false } : faulted(answer);
     },
   };
-}
-
-/** S3's errors are XML; what is not comes from something else. Some have no body at all. */
-function complaint(_request: unknown, status: number, body: Uint8Array): string | null {
-  if (status < 300 || body.length === 0) return null;
-  const text = new TextDecoder().decode(body);
-  return /^\s*(<\?xml[^>]*>\s*)?<Error\b/.test(text) && text.trimEnd().endsWith("</Error>")
-    ? null
-    : `HTTP ${status} with an answer that is not S3's; is the endpoint right?`;
 }
 
 /** Null: it is no UTF-8. */

@@ -6,8 +6,7 @@
  * that creating it is an atomic create-if-absent: names are unique in an account and region.
  */
 import { createHash } from "node:crypto";
-import type { Ec2Api, TemplateRead } from "./ec2_api.ts";
-import type { Ec2Instance, NewVersion } from "./ec2_wire.ts";
+import type { Ec2Api, Ec2Instance, NewVersion, TemplateRead } from "./ec2_api.ts";
 import { instanceStateOf, LIVE_STATES } from "./instances.ts";
 import { decodeRecord, encodeRecord, RECORD_BYTES_MAX } from "./record.ts";
 import { secretOf } from "./secret.ts";
