@@ -6,6 +6,7 @@
  * `--release` forbids a recovered runtime: only Deno's own download, or the one in DENORT_BIN.
  * `--entry` and `--output` build another program the same way (the bench's empty one).
  */
+import { ENVIRONMENT } from "../src/flags.ts";
 import { bundle } from "./bundle.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,14 +21,14 @@ const dist = join(root, "dist");
  * - net: any manager on any address, and endpoints that the operator names
  * - read: the Engine's data root may be anywhere (its root CA's certificate is read)
  * - write: the lock file; and Deno wants it for a unix socket to connect to
- * - env: only what the command line documents
+ * - env: only what the program documents
  */
 const permissions = [
   "--no-prompt",
   "--allow-net",
   "--allow-read",
   "--allow-write=/run,/var/run,/tmp",
-  "--allow-env=SWARM_JOIN_*,AWS_*,DOCKER_HOST,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE,TERM,COLUMNS,INVOCATION_ID,JOURNAL_STREAM",
+  `--allow-env=${ENVIRONMENT.join(",")}`,
 ];
 
 async function main(): Promise<void> {

@@ -42,7 +42,7 @@ export async function bundle(entry: string, folder: string): Promise<Bundle> {
     metafile: true,
     logLevel: "silent",
     absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
-    plugins: [slimSdk, requiredBuiltins],
+    plugins: [slimSdk],
   });
   await esbuild.stop();
   const outputs = Object.entries(result.metafile.outputs);
@@ -91,28 +91,6 @@ const unused: Record<string, string> = {
     export class EventStreamSerde {}
     export const eventStreamSerdeProvider = () => ({});
     export const resolveEventStreamSerdeConfig = (config) => config;`,
-};
-
-/**
- * Lets a CommonJS package (commander) `require` what Deno has of Node, which an ES module can't. What
- * the program may not do anyway, or what commander needs for subcommands that are programs of their
- * own, is left out: it would only be loaded.
- */
-const requiredBuiltins: esbuild.Plugin = {
-  name: "required-builtins",
-  setup(build): void {
-    build.onResolve({ filter: /^node:/ }, ({ kind, path }) => {
-      return kind === "require-call" ? { path, namespace: "required-builtin" } : undefined;
-    });
-    build.onLoad({ filter: /./, namespace: "required-builtin" }, ({ path }) => {
-      const unused = path === "node:child_process" || path === "node:fs";
-      return {
-        contents: `module.exports = ${
-          unused ? "{}" : `process.getBuiltinModule(${JSON.stringify(path)})`
-        };`,
-      };
-    });
-  },
 };
 
 /**
