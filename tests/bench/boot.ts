@@ -10,8 +10,6 @@ import { measure, type Measured, shuffled } from "./measure.ts";
 import { type Boot, BOOTS, ENGINE, type Results } from "./results.ts";
 import { insideOf, placesOf, type World } from "./world.ts";
 
-const WARMUPS = 1;
-
 export async function measureBoot(
   contestants: readonly Contestant[],
   world: World,
@@ -19,18 +17,16 @@ export async function measureBoot(
   results: Results,
 ): Promise<void> {
   const members = contestants.filter(({ join }) => join !== null);
-  for (let round = -WARMUPS; round < rounds; round++) {
-    const into = round < 0 ? null : results;
+  for (let round = 0; round < rounds; round++) {
     for (const one of shuffled([...members, null])) {
       await world.fresh(one?.store ?? "tags");
-      if (one === null) await bootAlone(world, into);
-      else await boot(one, world, into);
-      await world.vpc.oneSwarm();
+      if (one === null) await bootAlone(world, results);
+      else await boot(one, world, results);
     }
   }
 }
 
-async function boot(one: Contestant, { vpc }: World, results: Results | null): Promise<void> {
+async function boot(one: Contestant, { vpc }: World, results: Results): Promise<void> {
   const nodes: Record<Boot, Node> = {
     init: vpc.node("m1"),
     manager: vpc.node("m2"),
@@ -47,9 +43,9 @@ async function boot(one: Contestant, { vpc }: World, results: Results | null): P
     const { Swarm } = await node.engine.info();
     assert.equal(Swarm.LocalNodeState, "active", `${one.name}: ${measured.stderr}`);
     assert.equal(Swarm.ControlAvailable, kind !== "worker");
-    results?.add(one.name, `${kind}Ms`, measured.wallMs);
-    results?.add(one.name, `${kind}Calls`, calls);
-    if (results !== null) addPhases(one, kind, measured, results);
+    results.add(one.name, `${kind}Ms`, measured.wallMs);
+    results.add(one.name, `${kind}Calls`, calls);
+    addPhases(one, kind, measured, results);
   }
   await tokensPublished(vpc, [nodes.init, nodes.manager]);
 }
@@ -67,13 +63,13 @@ function addPhases(one: Contestant, kind: Boot, measured: Measured, results: Res
   for (const [name, ms] of Object.entries(phases)) results.add(one.name, `${kind} ${name}`, ms);
 }
 
-async function bootAlone({ vpc }: World, results: Results | null): Promise<void> {
+async function bootAlone({ vpc }: World, results: Results): Promise<void> {
   const [first, second, worker] = vpc.some("m1", "m2", "w1");
   assert.ok(first && second && worker);
   const timed = async (kind: Boot, act: () => Promise<unknown>): Promise<void> => {
     const startMs = performance.now();
     await act();
-    results?.add(ENGINE, `${kind}Ms`, performance.now() - startMs);
+    results.add(ENGINE, `${kind}Ms`, performance.now() - startMs);
   };
   const common = (node: Node): Record<string, string> => ({
     ListenAddr: "0.0.0.0:2377",

@@ -9,11 +9,10 @@ import { insideOf, placesOf, type World } from "./world.ts";
 
 const WARMUPS = 1;
 
-/** `coldRounds`: so many more, each with none of its own files in memory. */
 export async function measureDryRun(
   contestants: readonly Contestant[],
   world: World,
-  { rounds, coldRounds }: { rounds: number; coldRounds: number },
+  rounds: number,
   results: Results,
 ): Promise<void> {
   await world.fresh("tags");
@@ -28,10 +27,19 @@ export async function measureDryRun(
       if (firstAwsMs !== null) results.add(one.name, "firstAwsMs", firstAwsMs);
     }
   }
-  for (let round = 0; round < coldRounds; round++) {
+}
+
+/** Each with none of its own files in memory, from a disk of the bench's own. */
+export async function measureCold(
+  contestants: readonly Contestant[],
+  world: World,
+  rounds: number,
+  results: Results,
+): Promise<void> {
+  await world.fresh("tags");
+  for (let round = 0; round < rounds; round++) {
     for (const one of shuffled(contestants)) {
       const { measured } = await dryRun(one, world, true);
-      results.add(one.name, "coldMs", measured.wallMs);
       results.add(one.name, "readBytes", measured.readBytes);
     }
   }

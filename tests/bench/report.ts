@@ -1,5 +1,6 @@
 /** The bench's table, and docs/performance.md around it. */
 import { type Contestant, FLOOR, FLOOR_CONNECT, S3, TAGS } from "./contestants.ts";
+import { READ_AHEAD_KB } from "./disk.ts";
 import { BOOTS, ENGINE, type Metric, type Results } from "./results.ts";
 import { summarize } from "./stats.ts";
 import { targetsOf } from "./targets.ts";
@@ -25,7 +26,6 @@ const ROWS: readonly Row[] = [
   { title: "(a) start to the first byte to IMDS, ms", metric: "firstByteMs", ...MS },
   { title: "(b) dry run, ms", metric: "dryRunMs", ...MS },
   { title: "(b) of it, to the first AWS request, ms", metric: "firstAwsMs", ...MS },
-  { title: "(b) dry run with its files not in memory, ms", metric: "coldMs", ...MS },
   { title: "(c) boot to first manager (init), ms", metric: "initMs", ...MS },
   { title: "(c) boot to second manager, ms", metric: "managerMs", ...MS },
   { title: "(c) boot to worker, ms", metric: "workerMs", ...MS },
@@ -99,9 +99,9 @@ ${[byPhase, ...rest].join("\n\n")}
 - (d) is the largest resident set of any one process (\`wait4\`); pages of a mapped file count once
   touched.
 - (e) on disk: the program and all that only it needs; Python's interpreter and library count, the C
-  library and the Engine do not. Read from disk: its files are dropped from the page cache
-  (\`POSIX_FADV_DONTNEED\`), and the kernel counts the blocks that it then fetches (\`ru_inblock\`),
-  read-ahead included; what other processes have mapped stays in memory, so these are lower bounds.
+  library and the Engine do not. Read from disk: its files are on a disk of the bench's own that reads
+  ${READ_AHEAD_KB} kB ahead, Linux's default, and are dropped from the page cache; the kernel counts the
+  blocks that a dry run then fetches (\`ru_inblock\`), read-ahead included.
 - No test asserts a time. The bundle's bytes have a budget in the tests.
 `;
 }

@@ -7,8 +7,6 @@ export type Metric =
   | "dryRunMs"
   /** Milliseconds from the start of a dry run to its first request to AWS. */
   | "firstAwsMs"
-  /** As `dryRunMs`, with none of its own files in memory. */
-  | "coldMs"
   | "peakBytes"
   | "diskBytes"
   | "readBytes"

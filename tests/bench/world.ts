@@ -29,8 +29,8 @@ export class World {
   }
 
   async engineVersion(): Promise<string> {
-    const version = await this.node.engine.call<Record<string, string>>("GET", "/version");
-    return `${version["Version"]}, API ${version["ApiVersion"]}`;
+    const version = await this.vpc.pool[0]?.engine.call<Record<string, string>>("GET", "/version");
+    return `${version?.["Version"]}, API ${version?.["ApiVersion"]}`;
   }
 }
 
