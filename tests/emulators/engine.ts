@@ -16,7 +16,7 @@ import {
   inspection,
   named,
   networks,
-  nodeJson,
+  nodes,
   SWARM_PORT,
   swarmInfo,
   tasks,
@@ -156,7 +156,7 @@ export class EngineServer {
       case "GET /swarm":
         return reply(inspection(state.managed()));
       case "GET /nodes":
-        return reply(state.managed().nodes.map(nodeJson));
+        return reply(nodes(state.managed(), exchange));
       case "GET /services":
         return reply(named(state.managed().services));
       case "GET /secrets":
@@ -164,7 +164,7 @@ export class EngineServer {
       case "GET /configs":
         return reply(named(state.managed().configs));
       case "GET /networks":
-        return reply(networks(state));
+        return reply(networks(state, exchange));
       case "GET /tasks":
         return reply(tasks(state.managed(), exchange));
       case "GET /containers/json":

@@ -73,7 +73,14 @@ export function inspection(swarm: SwarmState): unknown {
   };
 }
 
-export function nodeJson(node: SwarmNode): unknown {
+/** `/nodes`. */
+export function nodes(swarm: SwarmState, exchange: Exchange): unknown {
+  return swarm.nodes.filter((node) =>
+    passes(exchange, "role", node.role) && passes(exchange, "id", node.id)
+  ).map(nodeJson);
+}
+
+function nodeJson(node: SwarmNode): unknown {
   const { swarm } = node.engine.membership ?? {};
   const isUp = isLive(node);
   return {
@@ -98,7 +105,7 @@ export function named(names: string[]): unknown {
   return names.map((name) => ({ ID: name, Spec: { Name: name } }));
 }
 
-export function networks(state: EngineState): unknown {
+export function networks(state: EngineState, exchange: Exchange): unknown {
   const local = ["bridge", "host", "none", ...(state.membership ? ["docker_gwbridge"] : [])];
   const swarm = state.isManager ? state.membership?.swarm : undefined;
   return [
@@ -117,25 +124,19 @@ export function networks(state: EngineState): unknown {
       Ingress: name === "ingress",
       Labels: {},
     })),
-  ];
+  ].filter((network) => passes(exchange, "scope", network.Scope));
 }
 
 export function tasks(swarm: SwarmState, exchange: Exchange): unknown {
-  const filters = JSON.parse(exchange.query.get("filters") ?? "{}");
-  const wanted: string[] | null = filters.node === undefined
-    ? null
-    : Array.isArray(filters.node)
-    ? filters.node
-    : Object.keys(filters.node);
-  return swarm.nodes.filter((node) => wanted === null || wanted.includes(node.id)).flatMap((node) =>
-    isLive(node)
-      ? node.engine.tasks.map((name) => ({
-        ID: name,
-        NodeID: node.id,
-        DesiredState: "running",
-        Status: { State: "running" },
-      }))
-      : []
+  return swarm.nodes.filter(isLive).flatMap((node) =>
+    node.engine.tasks.map((name) => ({
+      ID: name,
+      NodeID: node.id,
+      DesiredState: "running",
+      Status: { State: "running" },
+    }))
+  ).filter((task) =>
+    passes(exchange, "node", task.NodeID) && passes(exchange, "desired-state", task.DesiredState)
   );
 }
 
@@ -152,4 +153,12 @@ export function containers(state: EngineState): unknown {
       "com.docker.swarm.task.id": name,
     },
   }));
+}
+
+/** Whether `value` is among those that the query's `filters` ask for, or none is asked for. */
+function passes(exchange: Exchange, name: string, value: string): boolean {
+  const filters = JSON.parse(exchange.query.get("filters") ?? "{}");
+  const wanted: string[] | Record<string, boolean> | undefined = filters[name];
+  if (wanted === undefined) return true;
+  return Array.isArray(wanted) ? wanted.includes(value) : wanted[value] === true;
 }

@@ -1,0 +1,104 @@
+/** `make run`: a VPC on loopback, whose nodes become one swarm before your eyes. */
+import { formSwarm } from "./form.ts";
+import { Lab } from "./lab.ts";
+import { HELP, parseLabArgs } from "./options.ts";
+import { killAll } from "./process.ts";
+import { liveView, plainView, summary, summaryJson, type View } from "./view.ts";
+
+const BINARY = new URL("../../dist/swarm-join", import.meta.url).pathname;
+
+async function main(): Promise<number> {
+  const args = parseLabArgs(Deno.args);
+  if (args === "help") {
+    write(HELP);
+    return 0;
+  }
+  if ("wrong" in args) {
+    say(`${args.wrong}\nTry --help.\n`);
+    return 2;
+  }
+  if (!exists(BINARY)) {
+    say(`${BINARY} is not there: build it with make\n`);
+    return 2;
+  }
+  const lab = new Lab({
+    binary: BINARY,
+    store: args.store,
+    managers: args.managers,
+    workers: args.workers,
+  });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      killAll();
+      remove(lab.directory);
+      Deno.exit(130);
+    });
+  }
+  const beganMs = Date.now();
+  const view = viewOf(lab, args.json);
+  (args.json ? say : write)(
+    `${args.managers} managers and ${args.workers} workers, store ${args.store}, ` +
+      `faults ${args.faults.join(", ") || "none"}, seed ${args.seed}\n\n`,
+  );
+  const verdict = await formSwarm(lab, { ...args, onChange: view.update });
+  view.end();
+  const elapsedMs = Date.now() - beganMs;
+  if (args.verbose) { for (const node of lab.nodes) say(transcript(node)); }
+  write(
+    args.json
+      ? `${JSON.stringify(summaryJson(lab, verdict, elapsedMs, args.seed))}\n`
+      : summary(lab, verdict, elapsedMs, args.seed),
+  );
+  await lab.close(args.keep);
+  if (args.keep) say(`The nodes' files are in ${lab.directory}\n`);
+  return verdict.problems.length === 0 ? 0 : 1;
+}
+
+function viewOf(lab: Lab, json: boolean): View {
+  const to = json ? say : write;
+  const isTerminal = json ? Deno.stderr.isTerminal() : Deno.stdout.isTerminal();
+  return isTerminal ? liveView(lab, to, columns) : plainView(lab, to);
+}
+
+function transcript(node: Lab["nodes"][number]): string {
+  return node.results.map((result, i) =>
+    `--- ${node.name}, run ${i + 1}, exit ${
+      result.exit ?? "killed"
+    }\n${result.stderr}${result.stdout}\n`
+  ).join("");
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 100;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function remove(directory: string): void {
+  try {
+    Deno.removeSync(directory, { recursive: true });
+  } catch {
+    // Another signal was faster.
+  }
+}
+
+function write(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+function say(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(text));
+}
+
+globalThis.addEventListener("unload", killAll);
+Deno.exit(await main());
