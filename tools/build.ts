@@ -25,6 +25,8 @@ const dist = join(root, "dist");
  */
 const permissions = [
   "--no-prompt",
+  // Deno's default would let a program load code from a few hosts.
+  "--deny-import",
   "--allow-net",
   "--allow-read",
   "--allow-write=/run,/var/run,/tmp",
