@@ -16,6 +16,7 @@ import type {
   Observation,
   Permission,
   Role,
+  Shown,
 } from "./state.ts";
 
 /** What the run cost. `phases`: milliseconds by kind of call; calls of one step run side by side. */
@@ -195,7 +196,7 @@ function planLines(report: Report, { action, observation, permissions }: Plan): 
     ["Instances", seen(facts.instances, (list) => list.map(instanceText).join("; ") || "none")],
     ["Answering", seen(facts.answering, (list) => list.join(", ") || "none")],
     ["Contents", seen(facts.contents, (it) => entries(it, " "))],
-    ["Decision", `${action.kind}${actionText(action)}`],
+    ["Decision", actionText(action, valueOf(facts.engine)?.state === "active")],
     ["Rule", report.rule],
     ["Because", report.because],
     ...report.warnings.map((warning): [string, string] => ["Warning", warning]),
@@ -225,7 +226,7 @@ function engineText(
 ): string {
   const name = fingerprint === null ? "" : ` of swarm ${fingerprint}`;
   const node = nodeId === "" ? "" : `, node ${nodeId} at ${address}`;
-  const size = swarm === null ? "" : `, ${swarm.managers.length} managers of ${swarm.nodes} nodes`;
+  const size = swarm === null ? "" : `, managers ${swarm.managers.length} of ${swarm.nodes} nodes`;
   const where = nodeId === "" ? ", in no swarm" : `, ${manager ? "manager" : "worker"}${name}`;
   return `${state}${where}${node}${size}${error === "" ? "" : `; it says: ${error}`}`;
 }
@@ -246,21 +247,13 @@ function recordText({ facts, config }: Observation): string {
   });
 }
 
-function shownText(
-  { by, state, manager, worker, malformed }: {
-    by: string;
-    state: string;
-    manager: unknown;
-    worker: unknown;
-    malformed: string[];
-  },
-): string {
+function shownText({ by, state, manager, worker, malformed }: Shown): string {
   const what = [
-    ...(manager === null ? [] : ["the managers'"]),
-    ...(worker === null ? [] : ["the workers'"]),
+    ...(manager === null ? [] : ["the managers' token"]),
+    ...(worker === null ? [] : ["the workers' token"]),
     ...malformed.map((key) => `no token in ${key}`),
   ];
-  return `${by} (${state}): ${what.join(", ") || "none"}`;
+  return `${by} (${state}) has ${what.join(", ") || "none"}`;
 }
 
 function instanceText(
@@ -269,31 +262,38 @@ function instanceText(
   return `${instance} ${state}${address === null ? "" : ` at ${address}`}`;
 }
 
-function actionText(action: Action): string {
+/** The first thing that a run would do, and what follows if nothing else happens meanwhile. */
+function actionText(action: Action, inSwarm: boolean): string {
   switch (action.kind) {
-    case "join":
-      return ` the swarm ${action.token.fingerprint} by ${action.address}`;
-    case "leave":
-      return action.force ? " with force" : "";
-    case "fail":
-      return ` with exit ${action.exit}`;
     case "init":
-      return action.retract ? ", after taking old tokens out of its tags" : "";
+      return `${action.retract ? "take old tokens out of its tags, " : ""}` +
+        "init a swarm; then found it and publish its tokens";
+    case "join":
+      return `join the swarm ${action.token.fingerprint} by ${action.address}`;
+    case "leave":
+      return action.force ? "leave its own swarm; then join" : "leave; then look again";
     case "found":
-    case "register":
-    case "refresh":
     case "replace":
+      return `${action.kind}: ${recordOfText(action.record)}; then publish its tokens`;
+    case "register":
+      return `register: ${recordOfText(action.record)}${inSwarm ? "" : "; then join"}`;
+    case "refresh":
     case "withdraw":
-      return `: write a record with ${
-        action.record.members.map(({ instance, address }) => instance ?? address).join(", ")
-      }`;
+      return `${action.kind}: ${recordOfText(action.record)}`;
+    case "fail":
+      return `fail with exit ${action.exit}`;
     case "publish":
     case "wait":
     case "done":
-      return "";
+      return action.kind;
     default:
       return action satisfies never;
   }
+}
+
+function recordOfText({ members }: FoundingRecord): string {
+  const names = members.map(({ instance, address }) => instance ?? address).join(", ");
+  return `write a record with ${names || "no members"}`;
 }
 
 function permissionsText(permissions: Answer<Permission[]> | null): string {

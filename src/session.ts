@@ -167,7 +167,7 @@ function logged(perform: Perform, { log, nowMs }: Surface): Perform {
       const answer = await perform(call);
       const tookMs = Math.round(nowMs() - beganMs);
       const outcome = answer.ok ? "ok" : `${answer.fault.kind}: ${answer.fault.message}`;
-      log.debug(outcome, { call: call.kind, tookMs });
+      log.debug(`${call.kind} ${outcome}`, { tookMs });
       return answer;
     } finally {
       clearTimeout(slow);

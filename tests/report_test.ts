@@ -150,7 +150,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       "I am        i-1 at 10.0.0.1, manager, in vpc-1, eu-west-1, account 123456789012",
       "Engine      inactive, in no swarm",
       `Record      swarm ${fp("a")} is founded, with i-1 (10.0.0.1) (the launch template)`,
-      "Tokens      i-2 (running): the managers', the workers'; i-3 (running): the workers', no token in ManagerToken",
+      "Tokens      i-2 (running) has the managers' token, the workers' token; i-3 (running) has the workers' token, no token in ManagerToken",
       "Instances   i-2 running at 10.0.0.2; i-3 stopped at 10.0.0.3",
       "Answering   10.0.0.2",
       `Decision    join the swarm ${fp("a")} by 10.0.0.2`,
