@@ -39,7 +39,10 @@ async function main(): Promise<void> {
   try {
     const made = await bundle(entry, staged);
     await Deno.mkdir(dirname(output), { recursive: true });
-    await compile({ folder: staged, entry: made.entry, output, arch, release });
+    // Beside its place and renamed: who runs the old one meanwhile is not disturbed.
+    const fresh = `${output}.${Deno.pid}`;
+    await compile({ folder: staged, entry: made.entry, output: fresh, arch, release });
+    await Deno.rename(fresh, output);
     if (dirname(output) === dist) await checksums(dist);
     const size = (await Deno.stat(output)).size;
     print(`${output}: ${megabytes(size)} MB, of which the bundle is ${kilobytes(made.bytes)} kB`);
