@@ -1,0 +1,199 @@
+/**
+ * One node's run as the model checker sees it: what it may do next, given all that it may see.
+ *
+ * Time is taken out: a clock that may say anything stands for every duration, so waiting changes
+ * nothing and what must have held for long may be found to have held. A round's reads are made in one
+ * step with its act, just before it: whatever an EC2 read could have shown earlier it can still show
+ * then; a probe that is not true any more is a fault. Reads of S3 are as old as the node's last act at most.
+ * The Engine is looked at in a step of its own where other nodes can change what it says.
+ */
+import type { AnyAnswer, Call } from "../../src/effects.ts";
+import type { RunState, Step } from "../../src/run.ts";
+import type { Decision, Fault, Memory } from "../../src/state.ts";
+import type { Code } from "./program.ts";
+
+/** All that a node may be answered now; `faults`: whether one of its reads may fail. */
+export interface View {
+  answers(call: Call): AnyAnswer[];
+  /** Those that are a fault. */
+  wrongAnswers(call: Call): AnyAnswer[];
+  faults: boolean;
+  /** The next look at the Engine ends the step. */
+  stopsAtEngine: boolean;
+}
+
+export type Outcome =
+  & {
+    /** Whether a read failed on the way. */
+    cost: 0 | 1;
+    told: string;
+  }
+  & (
+    /** `call` is made next, in `state`. */
+    | { kind: "act"; call: Call; state: RunState }
+    /** The node only looked, or waited. */
+    | { kind: "looked"; state: RunState }
+    | { kind: "end"; decision: Decision }
+  );
+
+/** Before anything has lasted; after an attempt or a failed join is over; after any patience is. */
+const CLOCKS_MS = [1_000, 20_000, 200_000] as const;
+const DICE = [0, 0.34, 0.67] as const;
+const FAULTS: { ok: false; fault: Fault }[] = [
+  { ok: false, fault: { kind: "denied", message: "" } },
+  { ok: false, fault: { kind: "timeout", message: "" } },
+];
+
+/** Every outcome of the next round, each once. */
+export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
+  const found = new Map<string, Outcome>();
+  const add = (outcome: Outcome, key: string): void => {
+    const known = found.get(key);
+    if (known === undefined || known.cost > outcome.cost) found.set(key, outcome);
+  };
+
+  function go(state: RunState, cost: 0 | 1): void {
+    for (const step of stepsOf(code, state)) {
+      if (step.kind === "end") {
+        const { decision } = step;
+        add({ kind: "end", cost, decision, told: tell(decision) }, `end ${decision.action.kind}`);
+        continue;
+      }
+      const { calls, decision } = step;
+      if (calls[0]?.kind === "sleep") {
+        // Waiting ends the round.
+        const after = settled(code, code.absorb(step.state, calls, [DONE], 0));
+        add(
+          { kind: "looked", cost, state: after, told: decision === null ? "" : tell(decision) },
+          `looked ${keyOf(after)}`,
+        );
+      } else if (step.state.doing !== null) {
+        const before = canonical(step.state);
+        const told = decision === null ? "goes on" : tell(decision);
+        const [call] = calls;
+        if (call === undefined) continue;
+        add(
+          { kind: "act", cost, call, state: before, told },
+          `act ${JSON.stringify(call)} ${keyOf(before)}`,
+        );
+      } else {
+        lookAll(step, cost);
+      }
+    }
+  }
+
+  function lookAll(step: Step & { kind: "calls" }, cost: 0 | 1): void {
+    const { calls } = step;
+    const stops = view.stopsAtEngine && calls.some(({ kind }) => kind === "engine");
+    const choose = (index: number, answers: AnyAnswer[], spent: 0 | 1): void => {
+      const call = calls[index];
+      if (call === undefined) {
+        const after = code.absorb(step.state, calls, answers, 0);
+        if (stops) {
+          const looked = canonical(after);
+          add(
+            { kind: "looked", cost: spent, state: looked, told: "looks at its Engine" },
+            `looked ${keyOf(looked)}`,
+          );
+        } else go(after, spent);
+        return;
+      }
+      for (const answer of view.answers(call)) choose(index + 1, [...answers, answer], spent);
+      if (view.faults && spent === 0 && REMOTE.includes(call.kind)) {
+        for (const fault of [...FAULTS, ...view.wrongAnswers(call)]) {
+          choose(index + 1, [...answers, fault], 1);
+        }
+      }
+    };
+    choose(0, [], cost);
+  }
+
+  go(start, 0);
+  return [...found.values()];
+}
+
+const REMOTE: readonly Call["kind"][] = ["ledger", "tokens", "instances", "probe"];
+const DONE: AnyAnswer = { ok: true, value: null };
+
+/** What the node may do next for any clock and any dice, each once. */
+function stepsOf(code: Code, state: RunState): Step[] {
+  const steps = new Map<string, Step>();
+  const add = (step: Step): void => {
+    const key = step.kind === "end"
+      ? `end ${step.decision.rule}`
+      : JSON.stringify([step.calls.map(timeless), step.state.doing?.action.kind]);
+    if (!steps.has(key)) steps.set(key, step);
+  };
+  for (const clockMs of CLOCKS_MS) {
+    for (const dice of DICE) {
+      const step = code.next(state, clockMs, dice);
+      add(step);
+      if (step.kind !== "calls" || step.decision?.action.kind !== "wait") continue;
+      // It may have been so for long.
+      const { rule } = step.decision;
+      const memory = { ...state.memory, steady: { rule, sinceMs: 0 } };
+      add(code.next({ ...state, memory }, clockMs, dice));
+    }
+  }
+  return [...steps.values()];
+}
+
+function timeless(call: Call): Call {
+  return call.kind === "sleep" ? { ...call, ms: 0 } : call;
+}
+
+/** After a fault a run waits, and sees what is: that touches nobody. */
+export function settled(code: Code, state: RunState): RunState {
+  let after = canonical(state);
+  for (let waits = 0; after.memory.fault !== null && waits < 3; waits++) {
+    const step = code.next(after, 1_000, 0);
+    if (step.kind === "end" || step.calls[0]?.kind !== "sleep") break;
+    after = canonical(code.absorb(step.state, step.calls, [DONE], 0));
+  }
+  return after;
+}
+
+/** The state without what is only time, or only words. */
+export function canonical(state: RunState): RunState {
+  const { memory } = state;
+  return {
+    ...state,
+    memory: {
+      ...memory,
+      did: [],
+      failures: failuresOf(memory),
+      attemptMs: memory.attemptMs === null ? null : 0,
+      fault: memory.fault === null ? null : { kind: kindOf(memory.fault), message: "" },
+      steady: null,
+      waits: 0,
+    },
+    facts: state.doing === null ? state.facts : {},
+    doing: state.doing === null
+      ? null
+      : { action: state.doing.action, rule: state.doing.rule, because: "", warnings: [] },
+    missing: [],
+  };
+}
+
+function failuresOf({ failures }: Memory): Memory["failures"] {
+  const unique = new Map(
+    failures.map((failure) => [
+      `${failure.address} ${failure.digest} ${failure.kind}`,
+      { ...failure, atMs: 0 },
+    ]),
+  );
+  return [...unique].sort(([a], [b]) => a < b ? -1 : 1).map(([, failure]) => failure);
+}
+
+function kindOf({ kind }: Fault): Fault["kind"] {
+  return kind === "unreachable" || kind === "malformed" ? "timeout" : kind;
+}
+
+/** Names a canonical state; the config follows from the machine. */
+export function keyOf({ memory, facts, doing, plan }: RunState): string {
+  return JSON.stringify([memory, facts, doing, plan]);
+}
+
+function tell({ action, rule, because }: Decision): string {
+  return `${action.kind} (${rule}): ${because}`;
+}
