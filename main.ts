@@ -132,7 +132,7 @@ function variable(name: string): string | undefined {
 
 function columns(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || 80;
   } catch {
     return 80;
   }

@@ -13,6 +13,7 @@ const CLEAR = "\r\x1b[K";
 
 export class Live {
   readonly #options: LiveOptions;
+  #text: () => string = () => "";
   #timer: ReturnType<typeof setInterval> | null = null;
   #shown = false;
 
@@ -20,17 +21,10 @@ export class Live {
     this.#options = options;
   }
 
-  /** Shows what `text` says, again and again, until `stop`. */
+  /** Shows what `text` says, again and again, until `stop`; from now on this text. */
   start(text: () => string): void {
-    this.stop();
-    const draw = (): void => {
-      const columns = this.#options.columns();
-      const line = text();
-      const fits = line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
-      this.#options.write(`${CLEAR}${fits}`);
-      this.#shown = true;
-    };
-    this.#timer = setInterval(draw, TICK_MS);
+    this.#text = text;
+    this.#timer ??= setInterval(() => this.#draw(), TICK_MS);
   }
 
   /** Makes room for another line; the next tick draws again. */
@@ -44,5 +38,13 @@ export class Live {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     this.clear();
+  }
+
+  #draw(): void {
+    const columns = this.#options.columns();
+    const line = this.#text();
+    const fits = line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
+    this.#options.write(`${CLEAR}${fits}`);
+    this.#shown = true;
   }
 }

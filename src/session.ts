@@ -118,11 +118,11 @@ async function loop(
     last = observation;
     const { decision } = step;
     if (decision === null) return;
-    live?.stop();
     if (step.kind === "calls" || !config.dryRun) log.decision(decision);
     const { rule, because, action } = decision;
     if (action.kind !== "wait" && action.kind !== "join") {
       waitingFor = null;
+      live?.stop();
       return;
     }
     if (waitingFor?.rule !== rule) waitingFor = { rule, sinceMs: nowMs() };
