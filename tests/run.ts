@@ -57,7 +57,7 @@ async function findParts(): Promise<Part[]> {
   const below = (dir: string): string[] => tests.filter((path) => path.startsWith(dir));
   const unit = tests.filter((path) => !/^tests\/(lab|world|e2e)\//.test(path));
   const parts: Part[] = [
-    { name: "format", command: [DENO, "fmt", "--check", "--quiet"] },
+    { name: "format", command: [DENO, "fmt", "--check"] },
     { name: "lint", command: [DENO, "lint", "--quiet"] },
     { name: "types", command: [DENO, "check", "--quiet", ...sources] },
     denoTest("unit", unit),
@@ -111,7 +111,7 @@ async function runPart(part: Part): Promise<Result> {
   const output = heard.join("");
   const result = judge(part, code, output);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-  if (result.failed > 0 && !part.streams) write(`${output.trimEnd()}\n`);
+  if (result.failed > 0 && !part.streams) write(`${withoutPassed(output)}\n`);
   say(`${part.name}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`);
   return result;
 }
@@ -122,6 +122,10 @@ function judge(part: Part, code: number, output: string): Result {
   const failed = Number(found?.[2] ?? 0);
   // A runner that ended badly, or ran nothing, has failed, whatever it counted.
   return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed };
+}
+
+function withoutPassed(output: string): string {
+  return output.split("\n").filter((line) => !/ \.\.\. ok \(/.test(line)).join("\n").trimEnd();
 }
 
 /** Files of the project whose path matches, in order. */

@@ -32,10 +32,12 @@ from datetime import datetime, timezone
 
 import boto3
 from botocore.config import Config
+from moto import settings
 from moto.core.authorization import ActionAuthenticatorMixin
+from moto.ec2 import utils
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance
-from moto.iam.access_control import IAMPolicyStatement, IAMRequest
+from moto.iam.access_control import IAMPolicyStatement, IAMRequest, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -160,7 +162,6 @@ class Cloud:
         headers = [(k, v) for k, v in headers if k.lower() not in ("date", "content-length")]
         if not (environ["REQUEST_METHOD"] == "HEAD"):
             headers.append(("Content-Length", str(len(answer))))
-        headers.append(("Date", email.utils.formatdate(time.time() + self.offset, usegmt=True)))
         start_response(status, headers)
         return [answer]
 
@@ -469,7 +470,7 @@ class Control:
                 t.name: [
                     {
                         "number": v.number,
-                        "data": base64.b64decode(v.data.get("UserData", "")).decode(),
+                        "data": base64.b64decode(str(v.data.get("UserData", ""))).decode(),
                         "description": v.description,
                     }
                     for v in t.versions
@@ -512,14 +513,14 @@ def iso(seconds):
 
 
 def enforce_iam():
-    from moto import settings
-
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     ActionAuthenticatorMixin.request_count = 0
 
 
 def tolerate_lost_network():
     """moto's instances always have an interface; a terminated one has none here."""
+    # A filter that moto lacks. Its instances have one address, so this is the same as the other.
+    utils.filter_dict_attribute_mapping["network-interface.addresses.private-ip-address"] = "private_ip"
     names = ("private_ip", "private_ip_address", "private_dns_name", "public_ip", "public_ip_address")
     for name in names:
         found = getattr(Instance, name)
@@ -554,8 +555,6 @@ def check_ec2_resources():
 
     def permitted(self, *args, **kwargs):
         if not hold(self._statement.get("Condition", {}), getattr(context, "values", None)):
-            from moto.iam.access_control import PermissionResult
-
             return PermissionResult.NEUTRAL
         return judged(self, *args, **kwargs)
 
@@ -653,7 +652,13 @@ def fill(pattern, values):
 
 
 class Handler(WSGIRequestHandler):
+    """Answers with the cloud's time, and logs nothing."""
+
     protocol_version = "HTTP/1.1"
+    cloud = None
+
+    def date_time_string(self, timestamp=None):
+        return email.utils.formatdate((timestamp or time.time()) + self.cloud.offset, usegmt=True)
 
     def log(self, *_):
         pass
@@ -664,7 +669,8 @@ def main():
     os.environ["MOTO_PORT"] = str(port)
     tolerate_lost_network()
     check_ec2_resources()
-    server = make_server(host, port, Cloud(), threaded=True, request_handler=Handler)
+    Handler.cloud = Cloud()
+    server = make_server(host, port, Handler.cloud, threaded=True, request_handler=Handler)
     server.daemon_threads = True
     print("ready", flush=True)
     server.serve_forever()

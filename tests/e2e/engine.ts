@@ -1,6 +1,6 @@
 /** One real Docker Engine: its daemon in a node's namespaces, and its API over its unix socket. */
 import http from "node:http";
-import { output, pause, sh, STATE_DIR, until } from "./machine.ts";
+import { output, sh, STATE_DIR, until } from "./machine.ts";
 
 export interface Info {
   Name: string;
@@ -110,15 +110,17 @@ export class Engine {
   async wipe(): Promise<void> {
     await this.kill();
     await endTasks(`n${this.slot}`);
-    for (const mount of await mountsBelow(this.dir)) await output("umount", ["-l", mount]);
-    await output("nsenter", [
-      `--net=/proc/${this.holder}/ns/net`,
-      "ip",
-      "link",
-      "del",
-      "docker_gwbridge",
-    ]);
-    await Deno.remove(this.dir, { recursive: true }).catch(() => {});
+    const bridge = ["ip", "link", "del", "docker_gwbridge"];
+    await output("nsenter", [`--net=/proc/${this.holder}/ns/net`, ...bridge]);
+    let failure = "";
+    await until(`an empty disk of Engine ${this.slot}`, 5_000, async () => {
+      for (const mount of await mountsBelow(this.dir)) await output("umount", ["-l", mount]);
+      const removed = await output("rm", ["-rf", "--one-file-system", this.dir]);
+      failure = removed.stderr;
+      return removed.code === 0;
+    }).catch((error) => {
+      throw new Error(`${error.message}: ${failure}`);
+    });
   }
 
   request(method: string, path: string, body?: unknown): Promise<Answered> {
@@ -161,18 +163,6 @@ export class Engine {
 
   nodes(): Promise<SwarmNode[]> {
     return this.call<SwarmNode[]>("GET", "/nodes");
-  }
-
-  /** Out of any swarm, whatever that costs it. False: it could not be brought to that quickly. */
-  async leave(): Promise<boolean> {
-    const left = await Promise.race([
-      this.request("POST", "/swarm/leave?force=true").then((a) =>
-        a.status === 200 || a.status === 503
-      ),
-      pause(8_000).then(() => false),
-    ]).catch(() => false);
-    if (!left) return false;
-    return (await this.info()).Swarm.LocalNodeState === "inactive";
   }
 
   /** The fingerprint of the swarm's root CA: base 36 of the SHA-256 of its file. Null in no swarm. */

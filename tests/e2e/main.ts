@@ -1,7 +1,7 @@
 /**
  * End to end: the compiled binary, real Docker Engines, and an AWS that others wrote.
  *
- * `deno run -A tests/e2e/main.ts [--only REGEX] [--fail-fast] [--list]`, as root.
+ * `deno run -A tests/e2e/main.ts [--only REGEX] [--fail-fast] [--list] [--binary FILE]`, as root.
  */
 import { enter, isInside, missing } from "./machine.ts";
 import { type Case, play } from "./suite.ts";
@@ -31,9 +31,11 @@ async function main(args: string[]): Promise<number> {
     say(`The end-to-end tests need ${lacks.join(", ")}`);
     return 2;
   }
-  const pattern = args[args.indexOf("--only") + 1];
-  const only = args.includes("--only") && pattern ? new RegExp(pattern) : null;
-  const vpc = await Vpc.start(MACHINES);
+  const valueOf = (flag: string): string | null =>
+    args.includes(flag) ? args[args.indexOf(flag) + 1] ?? null : null;
+  const pattern = valueOf("--only");
+  const only = pattern === null ? null : new RegExp(pattern);
+  const vpc = await Vpc.start(MACHINES, valueOf("--binary"));
   const startMs = performance.now();
   const counts = await play(vpc, cases, { only, failFast: args.includes("--fail-fast") }, say);
   say(`  took ${Math.round((performance.now() - startMs) / 1000)} s`);

@@ -2,13 +2,14 @@
 import type { Aws, Launched } from "./aws.ts";
 import { Engine } from "./engine.ts";
 import type { Metadata, MetadataService } from "./imds.ts";
-import { type Ended, output, sh, until } from "./machine.ts";
+import { type Ended, output, sh, STATE_DIR, until } from "./machine.ts";
 
 export const HUB_ADDRESS = "10.77.0.1";
 export const METADATA_ADDRESS = "169.254.169.254";
 export const AWS_PORT = 4566;
 
-const BINARY = new URL("../../dist/swarm-join", import.meta.url).pathname;
+/** A copy, so that a build during the tests does not change what is tested. */
+const BINARY = `${STATE_DIR}/swarm-join`;
 const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
 
 /** Everything that any run printed, for the search for tokens at the end. */
@@ -36,6 +37,14 @@ export interface Launch {
   policies: unknown[];
   tags?: Record<string, string>;
   address?: string;
+}
+
+/** Takes the binary that is tested: the one that `make` built, or another. */
+export async function takeBinary(path: string | null): Promise<void> {
+  const built = new URL("../../dist/swarm-join", import.meta.url).pathname;
+  await Deno.mkdir(STATE_DIR, { recursive: true });
+  await Deno.copyFile(path ?? built, BINARY);
+  await Deno.chmod(BINARY, 0o755);
 }
 
 export class Node {

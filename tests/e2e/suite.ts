@@ -48,7 +48,7 @@ export async function play(
         }
         counts.failed++;
         say(`  FAILED ${title} (${seconds} s)\n${failure}`);
-        say(await trace(vpc, transcript.slice(runs)));
+        say(await trace(vpc, transcript.slice(runs)).catch(String));
         if (failFast) return counts;
       }
     }

@@ -5,8 +5,8 @@
 import { Aws } from "./aws.ts";
 import { startContainerd, type SwarmNode } from "./engine.ts";
 import { MetadataService } from "./imds.ts";
-import { sh, until } from "./machine.ts";
-import { AWS_PORT, HUB_ADDRESS, METADATA_ADDRESS, Node } from "./node.ts";
+import { pause, sh, until } from "./machine.ts";
+import { AWS_PORT, HUB_ADDRESS, METADATA_ADDRESS, Node, takeBinary } from "./node.ts";
 import { policiesOf } from "./policies.ts";
 
 export type Store = "tags" | "s3";
@@ -29,7 +29,8 @@ export class Vpc {
 
   private constructor(readonly aws: Aws, readonly imds: MetadataService, readonly pool: Node[]) {}
 
-  static async start(slots: number): Promise<Vpc> {
+  static async start(slots: number, binary: string | null): Promise<Vpc> {
+    await takeBinary(binary);
     await sh("ip", "link", "add", "hub", "type", "bridge");
     await sh("ip", "addr", "add", `${HUB_ADDRESS}/24`, "dev", "hub");
     await sh("ip", "addr", "add", `${METADATA_ADDRESS}/32`, "dev", "hub");
@@ -45,7 +46,9 @@ export class Vpc {
   /** Fresh instances on empty Engines: `m1`, `m2`, … and `w1`, `w2`, …; nothing else is left. */
   async reset(store: Store, managers: number, workers: number): Promise<void> {
     this.store = store;
-    await Promise.all(this.pool.map((node) => this.#clear(node)));
+    // All are asked before one is touched: with the first gone, a swarm may have no quorum to answer.
+    const empty = await Promise.all(this.pool.map((node) => node.engine.running && isEmpty(node)));
+    await Promise.all(this.pool.map((node, i) => this.#clear(node, empty[i] === true)));
     await this.aws.ask("reset");
     this.imds.nodes.clear();
     this.imds.troubles.clear();
@@ -55,12 +58,11 @@ export class Vpc {
     await this.aws.ask("settle");
   }
 
-  async #clear(node: Node): Promise<void> {
+  async #clear(node: Node, empty: boolean): Promise<void> {
     await node.blackhole(false);
     await node.plug();
-    if (node.engine.running && await isEmpty(node)) return;
-    // With the others gone there is no quorum to leave with; a new disk is quicker than waiting.
-    await node.wipe();
+    if (!empty) await node.engine.wipe();
+    await node.engine.start();
   }
 
   /** Launches an instance of that name on a machine that has none. */
@@ -152,16 +154,12 @@ export class Vpc {
   }
 }
 
+/** Whether the Engine is in no swarm and holds nothing. A new disk is quicker than leaving in order. */
 async function isEmpty(node: Node): Promise<boolean> {
-  const info = await node.engine.info().catch(() => null);
-  if (info === null) return false;
-  const containers = await node.engine.call<unknown[]>("GET", "/containers/json?all=true");
-  if (containers.length > 0) return false;
-  const state = info.Swarm.LocalNodeState;
-  if (state === "inactive") return true;
-  // A manager of several waits for a quorum that is leaving too; a worker leaves at once.
-  if (info.Swarm.ControlAvailable) return false;
-  return state === "active" && await node.engine.leave();
+  const engine = node.engine;
+  const info = await Promise.race([engine.info(), pause(2_000)]).catch(() => null);
+  if (info?.Swarm.LocalNodeState !== "inactive") return false;
+  return (await engine.call<unknown[]>("GET", "/containers/json?all=true")).length === 0;
 }
 
 interface View {

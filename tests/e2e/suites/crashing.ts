@@ -1,7 +1,7 @@
 /** (c), (d): a process, or a whole instance, ends at the worst moments. */
 import type { RuleSpec } from "../aws.ts";
 import type { Node } from "../node.ts";
-import { type Case, form, plans, together } from "../suite.ts";
+import { type Case, form, lastLines, plans, together } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
 
 /** A moment of a founder's or a joiner's run: the AWS call that it is held at. */
@@ -65,7 +65,11 @@ async function endAt(
   const held = await vpc.aws.rule({ ...rule, node: node.name, times: 1 });
   const stop = Promise.withResolvers<void>();
   const run = node.run(["--timeout", "60s"], { killAt: stop.promise });
-  await held.reached();
+  const over = run.then(({ code, stderr }) => {
+    throw new Error(`exit ${code} before it was held:\n${lastLines(stderr)}`);
+  });
+  await Promise.race([held.reached(), over]);
+  over.catch(() => {});
   stop.resolve();
   await run;
   await end();
