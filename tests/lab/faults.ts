@@ -19,19 +19,20 @@ export interface Plan {
   settled(): Promise<void>;
 }
 
-/** Faults end after this long, ms: then every node must get through. */
-const FAULTS_MS = 15_000;
 const STALE_MS_MAX = 8_000;
 
-/** Arms the lab with `faults`. `restart` starts a node again as it was started first. */
-export function arm(
-  lab: Lab,
-  faults: FaultName[],
-  seed: number,
-  restart: (node: LabNode) => void,
-): Plan {
+export interface ArmOptions {
+  faults: FaultName[];
+  seed: number;
+  /** How long there are faults, ms: then every node must get through. */
+  faultsMs?: number;
+}
+
+/** Arms the lab with faults. `restart` starts a node again as it was started first. */
+export function arm(lab: Lab, options: ArmOptions, restart: (node: LabNode) => void): Plan {
+  const { faults, seed, faultsMs = 15_000 } = options;
   const beganMs = Date.now();
-  const isOver = (): boolean => Date.now() - beganMs > FAULTS_MS;
+  const isOver = (): boolean => Date.now() - beganMs > faultsMs;
   const makers: TroubleMaker[] = [];
   const death = new Death(lab, seed, restart);
   for (const fault of faults) {

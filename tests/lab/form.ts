@@ -1,11 +1,9 @@
 /** Starts swarm-join on all nodes of a lab at the same moment, and waits for what becomes of it. */
-import { arm, type FaultName } from "./faults.ts";
+import { arm, type ArmOptions } from "./faults.ts";
 import type { Lab, LabNode } from "./lab.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
-export interface FormOptions {
-  faults: FaultName[];
-  seed: number;
+export interface FormOptions extends ArmOptions {
   timeoutSeconds: number;
   onChange?: () => void;
 }
@@ -24,7 +22,7 @@ export async function formSwarm(lab: Lab, options: FormOptions): Promise<Verdict
     lab.start(node, args);
   };
   lab.onChange = options.onChange ?? ((): void => {});
-  const plan = arm(lab, options.faults, options.seed, start);
+  const plan = arm(lab, options, start);
   for (const node of lab.nodes) start(node);
   await allEnded(lab);
   await plan.settled();
