@@ -279,6 +279,7 @@ const memory = shape<Memory>({
   confirmed: nullOr(text),
   unknown: nullOr(text),
   published: nullOr(text),
+  terminated: list(text),
   failures: list(
     shape<Memory["failures"][number]>({
       address: text,

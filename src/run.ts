@@ -17,6 +17,7 @@ import type {
   Decision,
   Facts,
   FoundingRecord,
+  Instance,
   LedgerRead,
   Memory,
   Observation,
@@ -76,6 +77,7 @@ export function begin(config: Config, runId: string): RunState {
     confirmed: null,
     unknown: null,
     published: null,
+    terminated: [],
     failures: [],
     attemptMs: null,
     fault: null,
@@ -204,7 +206,7 @@ function seen(state: RunState, call: Call, answer: AnyAnswer, nowMs: number): Ru
     case "tokens":
       return { ...state, facts: { ...facts, tokens: answer as Answer<Values["tokens"]> } };
     case "instances":
-      return { ...state, facts: { ...facts, instances: answer as Answer<Values["instances"]> } };
+      return instancesSeen(state, call, answer as Answer<Instance[]>);
     case "probe":
       return { ...state, facts: { ...facts, answering: answer as Answer<Values["probe"]> } };
     case "contents":
@@ -214,13 +216,42 @@ function seen(state: RunState, call: Call, answer: AnyAnswer, nowMs: number): Ru
   }
 }
 
-function ledgerSeen(state: RunState, answer: Answer<LedgerRead>): RunState {
+/** What EC2 once showed as terminated stays so: an older read does not revive it. */
+function instancesSeen(
+  state: RunState,
+  { ids }: Call & { kind: "instances" },
+  answer: Answer<Instance[]>,
+): RunState {
   const { memory, facts } = state;
+  if (!answer.ok) return { ...state, facts: { ...facts, instances: answer } };
+  const shown = answer.value;
+  const isNews = ({ state, instance }: Instance): boolean =>
+    state === "terminated" && !memory.terminated.includes(instance);
+  const terminated = [
+    ...memory.terminated,
+    ...shown.filter(isNews).map(({ instance }) => instance),
+  ];
+  const value = [
+    ...shown.filter(({ instance }) => !terminated.includes(instance)),
+    ...terminated.filter((id) => ids.includes(id)).map(terminatedInstance),
+  ];
+  return {
+    ...state,
+    facts: { ...facts, instances: { ok: true, value } },
+    memory: { ...memory, terminated },
+  };
+}
+
+function terminatedInstance(instance: string): Instance {
+  return { instance, state: "terminated", address: null, roleTag: null, clusterTag: null };
+}
+
+function ledgerSeen(state: RunState, answer: Answer<LedgerRead>): RunState {
+  const { facts } = state;
   if (!answer.ok) return { ...state, facts: { ...facts, ledger: answer } };
+  const memory = recognised(state.memory, answer.value);
   const view = viewOf(answer.value, memory.written);
-  const confirmed = view.kind === "settled"
-    ? confirmedBy(answer.value, view.record, memory)
-    : memory.confirmed;
+  const confirmed = view.kind === "settled" ? confirmedBy(answer.value, memory) : memory.confirmed;
   return {
     ...state,
     facts: { ...facts, ledger: { ok: true, value: view } },
@@ -229,21 +260,30 @@ function ledgerSeen(state: RunState, answer: Answer<LedgerRead>): RunState {
   };
 }
 
-/**
- * A write of this run that was not judged when it was answered, and counts after all. Behind one whose
- * answer was lost, nothing that was written before says anything: it may have been undone by it.
- */
-function confirmedBy(
-  read: LedgerRead,
-  record: FoundingRecord | null,
-  memory: Memory,
-): string | null {
-  if (memory.unknown !== null) {
-    return record?.nonce === memory.unknown ? membershipIn(record, memory) : memory.confirmed;
+/** A write whose answer was lost is known once the ledger shows it. */
+function recognised(memory: Memory, read: LedgerRead): Memory {
+  if (memory.unknown === null) return memory;
+  if (read.kind === "object") {
+    if (read.record?.nonce !== memory.unknown) return memory;
+    return { ...memory, unknown: null, confirmed: membershipIn(read.record, memory) };
   }
+  const entry = read.entries.find(({ record }) => record?.nonce === memory.unknown);
+  if (read.template === null || entry === undefined || entry.record === null) return memory;
+  const { number, record, follows } = entry;
+  const own = { template: read.template, number, record, follows };
+  return { ...memory, unknown: null, written: [...memory.written, own] };
+}
+
+/**
+ * A write of this run that was not judged when it was answered, and counts after all. While it is not
+ * known what became of the last one, those before it say nothing: it may have undone them.
+ */
+function confirmedBy(read: LedgerRead, memory: Memory): string | null {
   const own = memory.written.at(-1);
-  const isCounted = own !== undefined && read.kind === "log" && counts(read.entries, own.number);
-  return isCounted ? membershipIn(own.record, memory) : memory.confirmed;
+  if (memory.unknown !== null || own === undefined || read.kind === "object") {
+    return memory.confirmed;
+  }
+  return counts(read.entries, own.number) ? membershipIn(own.record, memory) : memory.confirmed;
 }
 
 /** The fingerprint of the swarm that this record lists this node in; null when it does not. */

@@ -266,6 +266,8 @@ export interface Memory {
   unknown: string | null;
   /** The tokens (digests) that this run published. */
   published: string | null;
+  /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
+  terminated: string[];
   /** Joins that failed: where, with which token, why, and when (ms of the run). */
   failures: { address: string; digest: string; kind: FaultKind; atMs: number }[];
   /** Since when the Engine's attempt to join has been under way (ms of the run). */

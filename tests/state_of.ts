@@ -179,6 +179,7 @@ export const memory: Memory = {
   confirmed: null,
   unknown: null,
   published: null,
+  terminated: [],
   failures: [],
   attemptMs: null,
   fault: null,

@@ -13,6 +13,7 @@ import {
   memory,
   NOW_MS,
   ok,
+  outside,
   record,
 } from "./state_of.ts";
 
@@ -68,4 +69,63 @@ Deno.test("trace: after a replacing write without an answer, an older own write 
   // EC2 shows the log as it was before the replacement, and the dead manager as if it lived.
   const then = toAction(awake, { ...script, instances: ok([instance(2)]) });
   assert.equal(then.calls[0]?.kind, "write", "it writes before it leaves what it may have founded");
+});
+
+Deno.test("trace: a read from before does not revive a terminated member", () => {
+  const start: RunState = {
+    config,
+    memory,
+    facts: {},
+    doing: null,
+    plan: [],
+    missing: [],
+  };
+  const entries: LogEntry[] = [
+    { number: 1, follows: 0, record: record({ members: [member(2)] }), newer: false },
+  ];
+  const script: Partial<Record<Call["kind"], AnyAnswer>> = {
+    ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
+    contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    tokens: ok([]),
+    probe: ok([]),
+  };
+  const dead = ok([instance(1), instance(2, { state: "terminated", address: null })]);
+  const initing = toAction(start, { ...script, engine: ok(outside), instances: dead });
+  assert.equal(initing.calls[0]?.kind, "init");
+  const inited = absorb(initing.state, initing.calls, [ok(null)], 1_000);
+  // Once it went on for ever: it yielded to the dead swarm, left its own, and initialised anew.
+  const older = ok([instance(1), instance(2)]);
+  const then = toAction(inited, { ...script, engine: ok(managerOf("b")), instances: older });
+  const [call] = then.calls;
+  assert.ok(call?.kind === "write");
+  assert.equal(call.record.fingerprint, fp("b"));
+});
+
+Deno.test("trace: a write whose answer was lost, and that the log showed, is not forgotten again", () => {
+  const own = record({ members: [member(2), member(1)], nonce: "run-1" });
+  const entries: LogEntry[] = [
+    { number: 1, follows: 0, record: record({ members: [member(2)] }), newer: false },
+    { number: 2, follows: 1, record: own, newer: false },
+  ];
+  let state: RunState = {
+    config,
+    memory: { ...memory, unknown: "run-1" },
+    facts: {},
+    doing: null,
+    plan: [],
+    missing: [],
+  };
+  const log = (shown: LogEntry[]): AnyAnswer =>
+    ok({
+      kind: "log",
+      template: shown.length === 0 ? null : "lt-1",
+      entries: shown,
+      serverMs: NOW_MS,
+    });
+  const calls: Call[] = [{ kind: "ledger", missing: [] }];
+  state = absorb(state, calls, [log(entries)], 1_000);
+  assert.equal(state.memory.confirmed, fp("a"));
+  // A read from before any record: nothing is initialised on it.
+  state = absorb(state, calls, [log([])], 1_000);
+  assert.deepEqual(state.facts.ledger, ok({ kind: "unsettled", missing: [1] }));
 });

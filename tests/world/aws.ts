@@ -40,7 +40,7 @@ function after<T>(world: World, history: History<T>, value: T): History<T> {
 export function forget(machine: Machine): void {
   const state = latest(machine.ec2);
   if (state === "terminated") {
-    machine.ec2 = [...machine.ec2, { value: null, atMs: machine.ec2.at(-1)!.atMs }];
+    machine.ec2 = [...machine.ec2.slice(-1), { value: null, atMs: machine.ec2.at(-1)!.atMs }];
   } else if (state !== null) {
     const launched = machine.ec2.findIndex(({ value }) => value !== null);
     machine.ec2 = machine.ec2.slice(launched);

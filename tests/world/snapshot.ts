@@ -73,7 +73,7 @@ export class Snapshots {
 
   /** The widest row that there can be. */
   get width(): number {
-    return 3 + 3 * this.#count + 8;
+    return 3 + 3 * this.#count + 40;
   }
 
   /** Writes the row of a state; answers its length. */
