@@ -102,14 +102,14 @@ Deno.test("trace: a read from before does not revive a terminated member", () =>
 });
 
 Deno.test("trace: a write whose answer was lost, and that the log showed, is not forgotten again", () => {
-  const own = record({ members: [member(2), member(1)], nonce: "run-1" });
+  const own = record({ members: [member(2), member(1)], nonce: "run-2" });
   const entries: LogEntry[] = [
     { number: 1, follows: 0, record: record({ members: [member(2)] }), newer: false },
     { number: 2, follows: 1, record: own, newer: false },
   ];
   let state: RunState = {
     config,
-    memory: { ...memory, unknown: "run-1" },
+    memory: { ...memory, unknown: "run-2" },
     facts: {},
     doing: null,
     plan: [],
