@@ -442,6 +442,39 @@ const MANAGER_OUTSIDE: Row[] = [
     because: "10.0.0.3",
   },
   {
+    name: "of two that answer, the one that shows the swarm's token is in it for certain",
+    state: observation({
+      dice: 0.99,
+      memory: { confirmed: fp("a") },
+      facts: {
+        ledger: founded({ members: [member(1), member(2), member(3)] }),
+        answering: ok(["10.0.0.2", "10.0.0.3"]),
+        tokens: ok([shown(2, "a"), shown(3, "z")]),
+        instances: ok([instance(1), instance(2), instance(3)]),
+      },
+    }),
+    want: ["join", "join-swarm"],
+    because: "10.0.0.2",
+  },
+  {
+    name: "with S3, of two that answer, the one that was listed first is in it before the other",
+    state: observation({
+      config: { store: s3 },
+      dice: 0.99,
+      memory: { confirmed: fp("a") },
+      facts: {
+        ledger: founded({
+          members: [member(1), member(2, { sinceMs: NOW_MS - 1_000 }), member(3)],
+        }),
+        answering: ok(["10.0.0.2", "10.0.0.3"]),
+        tokens: ok([shown(9, "a")]),
+        instances: ok([instance(1), instance(2), instance(3)]),
+      },
+    }),
+    want: ["join", "join-swarm"],
+    because: "10.0.0.2",
+  },
+  {
     name: "every manager that answers refused: waits, stays registered, and says which",
     state: observation({
       memory: {

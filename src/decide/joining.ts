@@ -1,6 +1,6 @@
 /** Which manager a node tries to join, with which token. */
 import { brief, pick, probe, tokens } from "./facts.ts";
-import { RETRY_MS } from "./patience.ts";
+import { JOINING_MS, RETRY_MS } from "./patience.ts";
 import type { Scene } from "./scene.ts";
 import { act, type Verdict, wait } from "./verdict.ts";
 import type { Decision, FoundingRecord, Member, Role, Shown, TokenMark } from "../state.ts";
@@ -38,11 +38,12 @@ export function candidateOf(
   );
   const token = pick(fresh, o.dice);
   if (token === null) return wait(o, "token-missing", tokenMissing(role, shown, marks));
-  const willing = answering.filter((address) =>
+  const willing = members.filter(({ address }) =>
+    answering.includes(address) &&
     !recent.some((f) => f.kind !== "rejected" && f.address === address)
   );
-  const address = pick(willing, o.dice);
-  if (address === null) {
+  const member = pick(settled(s, record, willing, shown), o.dice);
+  if (member === null) {
     const reasons = recent.map(({ address, kind }) => `${address} (${kind})`).join(", ");
     return wait(
       o,
@@ -50,7 +51,28 @@ export function candidateOf(
       `every manager that answers would not let this node join: ${reasons}`,
     );
   }
-  return { address, token };
+  return { address: member.address, token };
+}
+
+/**
+ * Who is in the swarm for certain, where somebody is: a member may still be on its way into it, and a
+ * wrong guess costs the 10 s that an Engine takes to say no.
+ */
+function settled(
+  { ledger }: Scene,
+  { fingerprint }: FoundingRecord,
+  members: Member[],
+  shown: Shown[],
+): Member[] {
+  const certain = members.filter(({ instance, sinceMs }) =>
+    ledger.serverMs - sinceMs > JOINING_MS ||
+    shown.some(({ by, manager, worker }) =>
+      by === instance && (manager ?? worker)?.fingerprint === fingerprint
+    )
+  );
+  if (certain.length > 0) return certain;
+  const oldestMs = Math.min(...members.map(({ sinceMs }) => sinceMs));
+  return members.filter(({ sinceMs }) => sinceMs === oldestMs);
 }
 
 function tokenMissing(role: Role, shown: Shown[], marks: TokenMark[]): string {

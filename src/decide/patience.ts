@@ -18,6 +18,8 @@ export const BOOT_MS = 60_000;
 export const DENIED_MS = 30_000;
 /** How long an attempt to join may go on in the background before it is given up. */
 export const ATTEMPT_MS = 15_000;
+/** How long a member may take from its registration to its membership, as a rule. */
+export const JOINING_MS = 30_000;
 /** When a manager that would not let this node join is tried again. */
 export const RETRY_MS = 15_000;
 
