@@ -28,10 +28,13 @@ export interface NodeOptions {
 }
 
 /**
- * What is under way when the run's time is over may still end: the Engine alone takes 20 s to say that
- * a join goes on, or that its swarm has no leader.
+ * How long a call may go on when the run's time is over: the Engine alone takes 20 s to say that a join
+ * goes on, or that its swarm has no leader; a write may come to its end; a read may not go on.
  */
-const GRACE_MS = 25_000;
+const ENGINE_GRACE_MS = 25_000;
+const WRITE_GRACE_MS = 10_000;
+/** What a call that is cut has to say why it did not get anywhere. */
+const LAST_WORDS_MS = 500;
 
 /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
 export function createNode({ config, surroundings, env, nowMs }: NodeOptions): Node {
@@ -95,7 +98,7 @@ export function createNode({ config, surroundings, env, nowMs }: NodeOptions): N
   return {
     awsCalls: () => awsCalls,
     perform: (call) => {
-      const leftMs = Math.max(0, config.timeoutMs + GRACE_MS - nowMs());
+      const leftMs = Math.max(0, config.timeoutMs + graceMsOf(call) - nowMs());
       return withinTime(call, leftMs, (signal) => perform(call, signal));
     },
   };
@@ -131,11 +134,28 @@ function performAws(
   }
 }
 
+function graceMsOf({ kind }: Call): number {
+  switch (kind) {
+    case "engine":
+    case "contents":
+    case "init":
+    case "join":
+    case "leave":
+      return ENGINE_GRACE_MS;
+    case "write":
+    case "publish":
+    case "retract":
+      return WRITE_GRACE_MS;
+    default:
+      return 0;
+  }
+}
+
 function firstOf(answer: Answer<Instance[]>): Answer<Instance | null> {
   return answer.ok ? { ok: true, value: answer.value[0] ?? null } : answer;
 }
 
-/** Answers a `timeout` for what has not ended by then, and hangs up on it. */
+/** Hangs up on what has not ended by then; a `timeout` for what does not say itself how it ended. */
 async function withinTime(
   { kind }: Call,
   leftMs: number,
@@ -145,9 +165,11 @@ async function withinTime(
   let timer: number | undefined;
   const cut = new Promise<AnyAnswer>((resolve) => {
     timer = setTimeout(() => {
-      const message = `Cannot end "${kind}": the time of this run is over`;
-      resolve({ ok: false, fault: { kind: "timeout", message } });
       controller.abort();
+      timer = setTimeout(() => {
+        const message = `Cannot end "${kind}": the time of this run is over`;
+        resolve({ ok: false, fault: { kind: "timeout", message } });
+      }, LAST_WORDS_MS);
     }, leftMs);
   });
   try {
