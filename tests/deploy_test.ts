@@ -36,6 +36,7 @@ Deno.test("a policy allows what its role needs, and no action more", () => {
       "ec2:CreateLaunchTemplate",
       "ec2:CreateLaunchTemplateVersion",
       "ec2:CreateTags",
+      "ec2:CreateTags",
       "ec2:DeleteTags",
     ],
     "worker-tags": reads,
@@ -60,7 +61,7 @@ Deno.test("only reads that EC2 can't restrict are allowed on everything", () => 
 
 Deno.test("a manager tags itself only, and only with tokens", () => {
   const tagging = statements("manager-tags").find(({ Action }) =>
-    Action.includes("ec2:CreateTags")
+    Action.includes("ec2:DeleteTags")
   );
   const { ArnLike, ...keys } = tagging?.Condition ?? {};
   assert.deepEqual(ArnLike, {
@@ -71,6 +72,17 @@ Deno.test("a manager tags itself only, and only with tokens", () => {
   assert.deepEqual(keys, {
     "ForAllValues:StringEquals": tags,
     "ForAnyValue:StringEquals": tags,
+  });
+});
+
+Deno.test("a manager writes its own kind of template only, which it marks as it creates it", () => {
+  const conditionOf = (sid: string): unknown =>
+    statements("manager-tags").find(({ Sid }) => Sid === sid)?.Condition;
+  assert.deepEqual(conditionOf("MarkTheRecordAsItIsCreated"), {
+    StringEquals: { "ec2:CreateAction": "CreateLaunchTemplate" },
+  });
+  assert.deepEqual(conditionOf("WriteTheRecordAndNoOtherTemplate"), {
+    StringEquals: { "aws:ResourceTag/swarm-join": "founding-record" },
   });
 });
 

@@ -14,6 +14,7 @@ import {
   EC2Client,
   type EC2ClientConfig,
   type Filter,
+  type TagSpecification,
 } from "@aws-sdk/client-ec2";
 import {
   call,
@@ -82,6 +83,11 @@ const ANSWER_BYTES_MAX = 6 * 1024 * 1024;
 const VERSIONS_PER_PAGE = 200;
 const INSTANCES_PER_PAGE = 100;
 const PAGES_MAX = 100;
+
+/** IAM can't tell templates apart by name; by this tag it can. */
+const MARK: TagSpecification[] = [
+  { ResourceType: "launch-template", Tags: [{ Key: "swarm-join", Value: "founding-record" }] },
+];
 
 export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
   const { region } = caller;
@@ -188,7 +194,11 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
       };
       const answer = await call(caller, attempt, (options) =>
         client.send(
-          new CreateLaunchTemplateCommand({ LaunchTemplateName: name, ...inputOf(version) }),
+          new CreateLaunchTemplateCommand({
+            LaunchTemplateName: name,
+            TagSpecifications: MARK,
+            ...inputOf(version),
+          }),
           options,
         ));
       if (!answer.ok) {
@@ -283,6 +293,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
       const asked = {
         "ec2:CreateLaunchTemplate": new CreateLaunchTemplateCommand({
           LaunchTemplateName: name,
+          TagSpecifications: MARK,
           ...version,
           DryRun,
         }),
