@@ -118,9 +118,11 @@ class Death {
 
   /** The write is performed, and its answer finds nobody. */
   trouble(call: WireCall): Trouble | null {
-    const isFounding = call.action === "CreateLaunchTemplate" || /^PutObject .*/.test(call.action);
+    const isRecord = call.action === "PutObject record.json";
+    const isFounding = call.action === "CreateLaunchTemplate" || isRecord;
+    // With S3 the first write of the record is the founder's.
     const isRegistering = call.action === "CreateLaunchTemplateVersion" ||
-      (/^PutObject .*/.test(call.action) && call.nth > 1);
+      (isRecord && this.#lab.wire.calls.filter((past) => past.action === call.action).length > 1);
     const isDue = this.#moment === "founding" ? isFounding : isRegistering;
     const node = this.#lab.nodeOf(call.node);
     if (!isDue || !["founding", "register"].includes(this.#moment)) return null;

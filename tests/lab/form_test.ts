@@ -43,6 +43,10 @@ async function forms(store: StoreKind, faults: FaultName[], seed: number): Promi
   await withLab({ store, managers: 3, workers: 2 }, async (lab) => {
     const verdict = await formSwarm(lab, { faults, seed, faultsMs: 6_000, timeoutSeconds: 90 });
     assert.deepEqual(verdict.problems, [], `${store}, seed ${seed}`);
+    if (faults.includes("dying-founder")) {
+      const died = lab.nodes.filter((node) => node.results.some((result) => result.exit === null));
+      assert.equal(died.length, 1, "the fault did not strike");
+    }
     await secondRunChangesNothing(lab);
   });
 }
