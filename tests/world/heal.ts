@@ -8,15 +8,19 @@ import { shows } from "./aws.ts";
 import { enact, land } from "./enact.ts";
 import { canFinish, daemonRestarts, finish } from "./engine.ts";
 import { isExcused } from "./excuses.ts";
-import { settled } from "./local.ts";
-import { begun, fork } from "./moves.ts";
+import { canonical, type Outcome, settled, tell } from "./local.ts";
+import { begun, fork, type Moves, named } from "./moves.ts";
 import type { Code } from "./program.ts";
 import type { Seen } from "./seen.ts";
 import type { Local, Scene, Snapshots } from "./snapshot.ts";
 import { TRUTH } from "./view.ts";
-import { foundedSwarm, latest, type World } from "./world.ts";
+import { foundedSwarm, latest, type Machine, type World } from "./world.ts";
 import type { Call } from "../../src/effects.ts";
 import type { Decision } from "../../src/state.ts";
+
+type Healing =
+  | Outcome & { kind: "act" | "end" }
+  | Outcome & { kind: "looked" } & { decision: Decision | null };
 
 const CYCLES_MAX = 60;
 const CHANGES: readonly Call["kind"][] = ["write", "publish", "retract", "init", "join", "leave"];
@@ -24,13 +28,16 @@ const CHANGES: readonly Call["kind"][] = ["write", "publish", "retract", "init",
 export class Healer {
   readonly #code: Code;
   readonly #snapshots: Snapshots;
+  readonly #moves: Moves;
+  readonly #outcomes = new Map<string, Healing>();
   readonly #good: Seen;
   readonly #row: number[] = [];
   /** The longest way that was played, in rounds of all nodes. */
   cyclesMax = 0;
 
-  constructor(code: Code, snapshots: Snapshots, good: Seen) {
+  constructor(code: Code, snapshots: Snapshots, moves: Moves, good: Seen) {
     this.#code = code;
+    this.#moves = moves;
     this.#snapshots = snapshots;
     this.#good = good;
   }
@@ -85,33 +92,65 @@ export class Healer {
       told.push(`${machine.instance} starts run ${local.run}`);
     }
     if (local.kind !== "run") return null;
+    scene.locals[i] = local;
+    const outcome = this.#outcome(scene, i, local, cycle);
+    told.push(`${machine.instance} ${outcome.told}`);
+    if (outcome.kind === "end") {
+      const kind = outcome.decision.action.kind === "done" ? "done" : "failed";
+      scene.locals[i] = { kind, run: local.run };
+      return outcome.decision;
+    }
+    if (outcome.kind === "looked") {
+      scene.locals[i] = { ...local, state: outcome.state };
+      return outcome.decision;
+    }
     scene.world.machines[i] = { ...machine };
+    const answer = enact(scene.world, scene.world.machines[i]!, outcome.call, TRUTH);
+    scene.locals[i] = this.#moves.answered(outcome, local, answer);
+    return outcome.state.doing;
+  }
+
+  /** What the run comes to when it sees what is. */
+  #outcome(
+    scene: Scene,
+    i: number,
+    local: Local & { kind: "run" },
+    cycle: number,
+  ): Healing {
+    const dice = (cycle % 3) * 0.34;
+    const key = `${i} ${dice} ${this.#snapshots.sightOf(scene, i)}`;
+    const known = this.#outcomes.get(key);
+    if (known !== undefined) return known;
+    const outcome = this.#play(scene, i, local, dice);
+    this.#outcomes.set(key, outcome);
+    return outcome;
+  }
+
+  #play(scene: Scene, i: number, local: Local & { kind: "run" }, dice: number): Healing {
+    const code = this.#code;
     let { state } = local;
-    const dice = (cycle * 0.37) % 1;
     for (let steps = 0; steps < 12; steps++) {
-      const step = this.#code.next(state, 20_000, dice);
+      const step = code.next(state, 20_000, dice);
       if (step.kind === "end") {
-        told.push(`${machine.instance} ${step.decision.action.kind} (${step.decision.rule})`);
-        const kind = step.decision.action.kind === "done" ? "done" : "failed";
-        scene.locals[i] = { kind, run: local.run };
-        return step.decision;
+        const { decision } = step;
+        return { kind: "end", cost: 0, decision, told: tell(decision) };
       }
-      const isAct = step.state.doing !== null;
-      const answers = step.calls.map((call) =>
+      const { calls, decision } = step;
+      if (step.state.doing !== null && calls[0]?.kind !== "sleep") {
+        const told = decision === null ? "goes on" : tell(decision);
+        const act = { kind: "act", cost: 0, call: calls[0]!, state: canonical(step.state), told };
+        return named(act as Outcome) as Outcome & { kind: "act" };
+      }
+      const answers = calls.map((call) =>
         enact(scene.world, scene.world.machines[i]!, call, TRUTH)
       );
-      state = settled(this.#code, this.#code.absorb(step.state, step.calls, answers, 0));
-      if (isAct && step.decision !== null) {
-        const { action, rule, because } = step.decision;
-        told.push(`${machine.instance} ${action.kind} (${rule}): ${because}`);
-      }
-      if (isAct && state.plan.length === 0) {
-        scene.locals[i] = { ...local, state };
-        return step.decision;
+      state = code.absorb(step.state, calls, answers, 0);
+      if (calls[0]?.kind === "sleep") {
+        const told = decision === null ? "waits" : tell(decision);
+        return { kind: "looked", cost: 0, state: settled(code, state), told, decision };
       }
     }
-    scene.locals[i] = { ...local, state };
-    return null;
+    throw new Error("A run looks for ever");
   }
 
   /** Nobody changes anything any more: each node must be where it should, or say truly why not. */
@@ -174,17 +213,17 @@ function healed(scene: Scene, code: Code): Scene {
   const { world } = next;
   while (world.inFlight.length > 0) land(world, TRUTH);
   next.locals = next.locals.map((local, i): Local => {
-    const machine = { ...world.machines[i]! };
-    world.machines[i] = machine;
-    if (machine.power === "terminated") return { kind: "idle", run: local.run };
-    const { power } = machine;
-    machine.isCut = false;
-    machine.power = "up";
-    if (power === "down") daemonRestarts(machine);
-    if (latest(machine.ec2) !== "running") shows(world, machine, "running");
+    const before = world.machines[i]!;
+    const { power } = before;
+    if (power === "terminated") return { kind: "idle", run: local.run };
     next.floors[i] = 0;
-    if (power === "unborn") return begun(code, world, machine, 1);
-    return local.kind === "run" ? local : { kind: local.kind, run: local.run };
+    if (power !== "up" || before.isCut || before.place.kind === "attempt") {
+      const machine: Machine = { ...before, power: "up", isCut: false };
+      world.machines[i] = machine;
+      if (power === "down") daemonRestarts(machine);
+      if (latest(machine.ec2) !== "running") shows(world, machine, "running");
+    }
+    return power === "unborn" ? begun(code, world, world.machines[i]!, 1) : local;
   });
   for (const machine of world.machines) {
     if (machine.place.kind === "attempt") {

@@ -37,8 +37,9 @@ export type Outcome =
   );
 
 /** Before anything has lasted; after an attempt or a failed join is over; after any patience is. */
-const CLOCKS_MS = [1_000, 20_000, 200_000] as const;
-const DICE = [0, 0.34, 0.67] as const;
+const LATE_MS = 200_000;
+const CLOCKS_MS: readonly number[] = [1_000, 20_000, LATE_MS];
+const DICE = [0.26, 0.34, 0.51, 0.67, 0.76] as const;
 const FAULTS: { ok: false; fault: Fault }[] = [
   { ok: false, fault: { kind: "denied", message: "" } },
   { ok: false, fault: { kind: "timeout", message: "" } },
@@ -65,7 +66,7 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
         const after = settled(code, code.absorb(step.state, calls, [DONE], 0));
         add(
           { kind: "looked", cost, state: after, told: decision === null ? "" : tell(decision) },
-          `looked ${keyOf(after)}`,
+          `waited ${gainOf(after)}`,
         );
       } else if (step.state.doing !== null) {
         const before = canonical(step.state);
@@ -74,7 +75,7 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
         if (call === undefined) continue;
         add(
           { kind: "act", cost, call, state: before, told },
-          `act ${JSON.stringify(call)} ${keyOf(before)}`,
+          `act ${JSON.stringify(call)} ${gainOf(before)}`,
         );
       } else {
         lookAll(step, cost);
@@ -93,7 +94,7 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
           const looked = canonical(after);
           add(
             { kind: "looked", cost: spent, state: looked, told: "looks at its Engine" },
-            `looked ${keyOf(looked)}`,
+            `looked ${gainOf(looked)} ${JSON.stringify(looked.facts)}`,
           );
         } else go(after, spent);
         return;
@@ -112,34 +113,49 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
   return [...found.values()];
 }
 
+/** What the reads of a round can have changed in the run's memory. */
+function gainOf({ memory }: RunState): string {
+  const { identity, confirmed, unknown, written, terminated } = memory;
+  return `${identity === null} ${confirmed} ${unknown} ${written.length} ${terminated.join()}`;
+}
+
 const REMOTE: readonly Call["kind"][] = ["ledger", "tokens", "instances", "probe"];
 const DONE: AnyAnswer = { ok: true, value: null };
 
-/** What the node may do next for any clock and any dice, each once. */
+/** What the node may do next for any clock and any dice, each once. Only a join is drawn by dice. */
 function stepsOf(code: Code, state: RunState): Step[] {
   const steps = new Map<string, Step>();
-  const add = (step: Step): void => {
-    const key = step.kind === "end"
-      ? `end ${step.decision.rule}`
-      : JSON.stringify([step.calls.map(timeless), step.state.doing?.action.kind]);
+  const add = (step: Step): Step => {
+    const key = nameOf(step);
     if (!steps.has(key)) steps.set(key, step);
+    return step;
   };
-  for (const clockMs of CLOCKS_MS) {
-    for (const dice of DICE) {
-      const step = code.next(state, clockMs, dice);
-      add(step);
-      if (step.kind !== "calls" || step.decision?.action.kind !== "wait") continue;
+  const { failures, attemptMs } = state.memory;
+  const clocksMs = failures.length > 0 || attemptMs !== null ? CLOCKS_MS : [LATE_MS];
+  for (const clockMs of clocksMs) {
+    const step = add(code.next(state, clockMs, 0));
+    if (step.kind !== "calls" || step.decision === null) continue;
+    const { rule, action } = step.decision;
+    if (action.kind === "join") {
+      for (const dice of DICE) add(code.next(state, clockMs, dice));
+    } else if (action.kind === "wait") {
       // It may have been so for long.
-      const { rule } = step.decision;
       const memory = { ...state.memory, steady: { rule, sinceMs: 0 } };
-      add(code.next({ ...state, memory }, clockMs, dice));
+      add(code.next({ ...state, memory }, LATE_MS, 0));
     }
   }
   return [...steps.values()];
 }
 
-function timeless(call: Call): Call {
-  return call.kind === "sleep" ? { ...call, ms: 0 } : call;
+/** Tells steps from the same facts apart. */
+function nameOf(step: Step): string {
+  if (step.kind === "end") return `end ${step.decision.rule}`;
+  const [call] = step.calls;
+  const decision = step.decision === null
+    ? ""
+    : `${step.decision.rule} ${step.decision.action.kind}`;
+  const detail = call?.kind === "join" ? `${call.address} ${call.token.digest}` : "";
+  return `${decision} ${step.calls.map(({ kind }) => kind).join()} ${detail}`;
 }
 
 /** After a fault a run waits, and sees what is: that touches nobody. */
@@ -194,6 +210,6 @@ export function keyOf({ memory, facts, doing, plan }: RunState): string {
   return JSON.stringify([memory, facts, doing, plan]);
 }
 
-function tell({ action, rule, because }: Decision): string {
+export function tell({ action, rule, because }: Decision): string {
   return `${action.kind} (${rule}): ${because}`;
 }

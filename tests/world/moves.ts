@@ -8,7 +8,6 @@ import type { Local, Scene, Snapshots } from "./snapshot.ts";
 import { troubled, TRUTH, truthBut, wholeView } from "./view.ts";
 import { EPOCH_MS, latest, type Machine, type World } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
-import type { RunState } from "../../src/run.ts";
 import type { FoundingRecord, Position } from "../../src/state.ts";
 
 /** What is given a state that follows, and what happened, in words. */
@@ -46,6 +45,8 @@ export class Moves {
   readonly #snapshots: Snapshots;
   readonly #faults: Faults;
   readonly #outcomes = new Map<string, Outcome[]>();
+  readonly #answered = new WeakMap<Outcome, Map<string, Local>>();
+  readonly #ends = new WeakMap<Outcome, Local>();
 
   constructor(code: Code, snapshots: Snapshots, faults: Faults) {
     this.#code = code;
@@ -193,7 +194,7 @@ export class Moves {
     let outcomes = this.#outcomes.get(key);
     if (outcomes === undefined) {
       const view = wholeView(scene.world, scene.world.machines[i]!, scene.floors[i]!, faults);
-      outcomes = outcomesOf(this.#code, local.state, view);
+      outcomes = outcomesOf(this.#code, local.state, view).map(named);
       this.#outcomes.set(key, outcomes);
     }
     return outcomes;
@@ -212,13 +213,13 @@ export class Moves {
       const next = fork(scene, null);
       next.faults -= outcome.cost;
       const kind = outcome.decision.action.kind === "done" ? "done" : "failed";
-      next.locals[i] = { kind, run: local.run };
+      next.locals[i] = this.#ended(outcome, { kind, run: local.run });
       next.floors[i] = 0;
       emit(next, told);
     } else if (outcome.kind === "looked") {
       const next = fork(scene, null);
       next.faults -= outcome.cost;
-      next.locals[i] = { ...local, state: outcome.state };
+      next.locals[i] = this.#ended(outcome, { ...local, state: outcome.state });
       emit(next, told);
     } else {
       this.#act(scene, i, local, outcome, emit);
@@ -234,16 +235,14 @@ export class Moves {
     emit: Emit,
   ): void {
     const { instance } = scene.world.machines[i]!;
-    const { state, call } = outcome.call.kind === "write"
-      ? named(outcome.state, outcome.call)
-      : { state: outcome.state, call: outcome.call };
+    const { call } = outcome;
     const make = (choice: Choice, cost: number, said: string, survives = true): void => {
       const next = fork(scene, i);
       next.faults -= cost + outcome.cost;
       if (next.faults < 0) return;
       const answer = enact(next.world, next.world.machines[i]!, call, choice);
       next.locals[i] = survives
-        ? { ...local, state: settled(this.#code, this.#code.absorb(state, [call], [answer], 0)) }
+        ? this.answered(outcome, local, answer)
         : { kind: "idle", run: local.run };
       next.floors[i] = floorOf(next.world);
       emit(
@@ -261,6 +260,33 @@ export class Moves {
     if (this.#faults.background && call.kind === "join") {
       make(truthBut({ course: () => "background" }), 1, "(goes on in the background)");
     }
+  }
+
+  /** The run after its act was answered. */
+  answered(
+    outcome: Outcome & { kind: "act" },
+    local: Local & { kind: "run" },
+    answer: AnyAnswer,
+  ): Local {
+    let answers = this.#answered.get(outcome);
+    if (answers === undefined) this.#answered.set(outcome, answers = new Map());
+    const key = answer.ok ? JSON.stringify(answer.value) : answer.fault.kind;
+    let after = answers.get(key);
+    if (after === undefined) {
+      const { state, call } = outcome;
+      const absorbed = this.#code.absorb(state, [call], [answer], 0);
+      after = { ...local, state: settled(this.#code, absorbed) };
+      answers.set(key, after);
+    }
+    return after;
+  }
+
+  /** One object for one value, so that it is named once. */
+  #ended(outcome: Outcome, local: Local): Local {
+    const known = this.#ends.get(outcome);
+    if (known !== undefined) return known;
+    this.#ends.set(outcome, local);
+    return local;
   }
 
   #troubles({ kind }: Call): Trouble[] {
@@ -302,16 +328,13 @@ export function floorOf({ store, versions }: World): number {
   return store === "s3" ? versions.length : 0;
 }
 
-/** The write under a nonce that a change of names keeps: of its run, its kind and its place. */
-function named(
-  state: RunState,
-  call: Call & { kind: "write" },
-): { state: RunState; call: Call } {
-  const kind = state.doing?.action.kind ?? "";
-  const nonce = `${state.memory.runId}-${kind}@${placeOf(call.at)}`;
-  const record = { ...call.record, nonce };
-  const renamed: Call = { ...call, record };
-  return { call: renamed, state: { ...state, plan: [renamed] } };
+/** A write under a nonce that a change of names keeps: of its run, its kind and its place. */
+export function named(outcome: Outcome): Outcome {
+  if (outcome.kind !== "act" || outcome.call.kind !== "write") return outcome;
+  const { state, call } = outcome;
+  const nonce = `${state.memory.runId}-${state.doing?.action.kind}@${placeOf(call.at)}`;
+  const renamed: Call = { ...call, record: { ...call.record, nonce } };
+  return { ...outcome, call: renamed, state: { ...state, plan: [renamed] } };
 }
 
 function placeOf(at: Position): string {

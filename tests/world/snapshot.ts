@@ -14,6 +14,7 @@ import {
   type World,
 } from "./world.ts";
 import type { RunState } from "../../src/run.ts";
+import type { FoundingRecord } from "../../src/state.ts";
 
 /** A node's run. `run`: how many it has had. */
 export type Local =
@@ -49,6 +50,9 @@ export class Snapshots {
   readonly #versionIds = new WeakMap<Version[], number>();
   readonly #machineIds = new WeakMap<Machine, number>();
   readonly #localIds = new WeakMap<Local, number>();
+  readonly #parts = new WeakMap<Machine, number>();
+  readonly #records: Intern<FoundingRecord>;
+  readonly #recordIds = new WeakMap<FoundingRecord, number>();
   readonly #candidate: number[] = [];
   readonly #best: number[] = [];
 
@@ -60,6 +64,7 @@ export class Snapshots {
     this.#rename = this.#renamings.map(renamer);
     const { length } = this.#renamings;
     this.#versions = new Intern(length);
+    this.#records = new Intern(length);
     this.#rests = new Intern(length);
     this.#machines = new Intern(length);
     this.#sights = new Intern(1);
@@ -137,7 +142,7 @@ export class Snapshots {
       const rename = this.#rename[renaming]!;
       const to = this.#renamings[renaming]!;
       candidate[0] = row[0]!;
-      candidate[1] = this.#versions.renamed(row[1]!, renaming, rename);
+      candidate[1] = this.#renamedVersions(row[1]!, renaming);
       candidate[2] = this.#rests.renamed(row[2]!, renaming, rename);
       for (let i = 0; i < n; i++) {
         const j = to[i]!;
@@ -208,22 +213,50 @@ export class Snapshots {
   }
 
   #partId(machine: Machine): number {
-    const { ec2, managerTag, workerTag, place } = machine;
+    const known = this.#parts.get(machine);
+    if (known !== undefined) return known;
+    const { ec2, managerTag, workerTag, place, power, isCut } = machine;
     const isManager = place.kind === "member" && place.manager;
-    const key = `${isManager} ${historyKey(ec2)} ${historyKey(managerTag)} ${
+    const key = `${isManager} ${power} ${isCut} ${historyKey(ec2)} ${historyKey(managerTag)} ${
       historyKey(workerTag)
     }`;
-    return this.#sights.id(key, () => null);
+    const id = this.#sights.id(key, () => null);
+    this.#parts.set(machine, id);
+    return id;
   }
 
   #versionsId(versions: Version[]): number {
     let id = this.#versionIds.get(versions);
     if (id === undefined) {
-      const key = JSON.stringify(versions.map((v) => [v.follows, v.counts, v.record]));
+      const key = versions.map((v) =>
+        `${v.follows},${v.counts ? 1 : 0},${this.#recordId(v.record)}`
+      ).join(";");
       id = this.#versions.id(key, () => versions);
       this.#versionIds.set(versions, id);
     }
     return id;
+  }
+
+  #recordId(record: FoundingRecord): number {
+    let id = this.#recordIds.get(record);
+    if (id === undefined) {
+      id = this.#records.id(JSON.stringify(record), () => record);
+      this.#recordIds.set(record, id);
+    }
+    return id;
+  }
+
+  #renamedVersions(id: number, renaming: number): number {
+    const rename = this.#rename[renaming]!;
+    return this.#versions.renamed(
+      id,
+      renaming,
+      (key) =>
+        key === "" ? "" : key.split(";").map((part) => {
+          const [follows, counts, record] = part.split(",");
+          return `${follows},${counts},${this.#records.renamed(Number(record), renaming, rename)}`;
+        }).join(";"),
+    );
   }
 
   #restId({ objects, inFlight, nowMs }: World): number {
