@@ -553,9 +553,10 @@ const MANAGER_OUTSIDE: Row[] = [
     want: ["init", "members-gone"],
   },
   {
-    name: "only this node is a member, and its Engine was wiped: inits",
+    name:
+      "only this node is a member, and its Engine was wiped: withdraws, so that nobody joins it for the old swarm",
     state: observation({ facts: { ledger: founded() } }),
-    want: ["init", "members-gone"],
+    want: ["withdraw", "withdraw-member"],
   },
   {
     name: "everybody withdrew: inits",

@@ -18,6 +18,7 @@ import {
   describe,
   founding,
   isListed,
+  isMe,
   isSameSwarm,
   others,
   questionOf,
@@ -215,20 +216,19 @@ export function managerOutside(s: Scene): Verdict {
   const instances = ask(s, record.members, []);
   if (!Array.isArray(instances)) return instances;
   const living = peers.filter((member) => !gone(s, member, instances));
+  const isMember = record.members.some((member) => isMe(member, me));
   if (living.length === 0) {
-    return init(s, "members-gone", `every manager of the founded swarm ${brief(record)} is gone`);
+    const because = `every manager of the founded swarm ${brief(record)} is gone`;
+    // Whoever still saw this node listed would take the swarm that it starts for the dead one.
+    return isMember ? withdraw(s, record, because) : init(s, "members-gone", because);
   }
   const candidate = candidateOf(s, record, living, "manager");
   if (isSilent(candidate)) {
-    if (record.members.some(({ instance }) => instance === me.instance)) {
-      return writing(
+    if (isMember) {
+      return withdraw(
         s,
         record,
-        [],
-        "withdraw",
-        "withdraw-member",
         `no manager of the founded swarm answers: ${describe(living, instances)}`,
-        (w) => withdrawn(record, w),
       );
     }
     return wait(
@@ -252,6 +252,19 @@ export function managerOutside(s: Scene): Verdict {
     );
   }
   return join(candidate, record);
+}
+
+/** Only from outside, with no attempt under way. */
+function withdraw(s: Scene, record: FoundingRecord, because: string): Verdict {
+  return writing(
+    s,
+    record,
+    [],
+    "withdraw",
+    "withdraw-member",
+    because,
+    (w) => withdrawn(record, w),
+  );
 }
 
 function firstManager(s: Scene): Verdict {
