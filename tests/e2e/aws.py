@@ -543,6 +543,15 @@ def check_ec2_resources():
         context.values = condition_values(self)
         for named in ec2_resources(self):
             plain(self, named)
+        if self._action != "ec2:CreateLaunchTemplate" or not tags_of_new(self):
+            return None
+        # Tags that come with a new resource need a permission of their own.
+        called, self._action = self._action, "ec2:CreateTags"
+        context.values["ec2:createaction"] = [called.removeprefix("ec2:")]
+        context.values["aws:tagkeys"] = tags_of_new(self)
+        for named in ec2_resources(self, called):
+            plain(self, named)
+        self._action = called
         return None
 
     def matches(self, element, value):
@@ -570,23 +579,35 @@ def wildcard(pattern, value):
     return re.fullmatch("".join(parts), value, re.S) is not None
 
 
-def ec2_resources(request):
-    params = {k: v[0] if isinstance(v, list) else v for k, v in request._data.items()}
+def params_of(request):
+    return {k: v[0] if isinstance(v, list) else v for k, v in request._data.items()}
+
+
+def tags_of_new(request):
+    pattern = re.compile(r"TagSpecification\.\d+\.Tag\.\d+\.Key$")
+    return [v for k, v in params_of(request).items() if pattern.match(k)]
+
+
+def ec2_resources(request, action=None):
+    """The ARNs of what a call acts on; `*` where the API has no resources."""
+    params = params_of(request)
+    action = action or request._action
     home = f"arn:aws:ec2:{request._region}:{request.account_id}:"
-    if request._action in ("ec2:CreateTags", "ec2:DeleteTags"):
+    if action in ("ec2:CreateTags", "ec2:DeleteTags"):
         ids = [v for k, v in params.items() if k.startswith("ResourceId")]
         kinds = {"i": "instance", "lt": "launch-template"}
         return [f"{home}{kinds.get(i.split('-')[0], 'other')}/{i}" for i in ids] or [home + "instance/*"]
-    if request._action == "ec2:CreateLaunchTemplate":
+    if action == "ec2:CreateLaunchTemplate":
         return [home + "launch-template/lt-new"]
-    if request._action == "ec2:CreateLaunchTemplateVersion":
+    if action == "ec2:CreateLaunchTemplateVersion":
         name = params.get("LaunchTemplateId") or "lt-by-name"
         return [home + "launch-template/" + name]
     return ["*"]
 
 
 def condition_values(request):
-    params = {k: v[0] if isinstance(v, list) else v for k, v in request._data.items()}
+    """What a call carries for conditions, by lower-case key."""
+    params = params_of(request)
     key = request._access_key
     session = getattr(key, "_session_name", "")
     home = f"arn:aws:ec2:{request._region}:{request.account_id}:instance/"
@@ -599,10 +620,6 @@ def condition_values(request):
         "aws:tagkeys": [v for k, v in params.items() if re.match(r"Tag\.\d+\.Key$", k)],
         "ec2:createaction": [],
     }
-    if request._action == "ec2:CreateLaunchTemplate":
-        values["aws:tagkeys"] = [
-            v for k, v in params.items() if re.match(r"TagSpecification\.\d+\.Tag\.\d+\.Key$", k)
-        ]
     if named and named[0].startswith("i-"):
         values["ec2:instanceid"] = [named[0]]
         values["aws:resourceid"] = [named[0]]
