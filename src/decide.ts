@@ -7,13 +7,16 @@
  * that a node can then be in: a manager in a swarm or in none, a worker in a swarm or in none.
  */
 import { managerInSwarm, managerOutside } from "./decide/manager_rules.ts";
-import { bounded } from "./decide/patience.ts";
+import { bounded, overdue } from "./decide/patience.ts";
 import { isScene, type Scene, sceneOf } from "./decide/scene.ts";
 import { isLook, type Look, type Verdict } from "./decide/verdict.ts";
 import { starting, workerInSwarm, workerOutside } from "./decide/worker_rules.ts";
 import type { Decision, Observation } from "./state.ts";
 
 export function decide(o: Observation): Decision | Look {
+  // What is looked at after the deadline comes too late to be acted on.
+  const late = Object.keys(o.facts).length === 0 ? overdue(o) : null;
+  if (late !== null) return late;
   const scene = sceneOf(o);
   const verdict = isScene(scene) ? place(scene) : scene;
   return isLook(verdict) ? verdict : bounded(o, verdict);

@@ -290,7 +290,14 @@ const memory = shape<Memory>({
   ),
   attemptMs: nullOr(count),
   fault: nullOr(fault),
-  steady: nullOr(shape<NonNullable<Memory["steady"]>>({ rule: text, sinceMs: count })),
+  steady: nullOr(
+    shape<NonNullable<Memory["steady"]>>({
+      rule: text,
+      because: text,
+      exit: count,
+      sinceMs: count,
+    }),
+  ),
   waits: count,
 });
 

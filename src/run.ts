@@ -7,7 +7,8 @@
  * another run.
  */
 import { decide } from "./decide.ts";
-import { counts, viewOf } from "./tokens/log.ts";
+import { confirmedBy, membershipIn, newMemory, recognised, revised, steadyOf } from "./memory.ts";
+import { viewOf } from "./tokens/log.ts";
 import type { AnyAnswer, Call, Perform, Values } from "./effects.ts";
 import type {
   Action,
@@ -16,9 +17,11 @@ import type {
   Contents,
   Decision,
   Facts,
-  FoundingRecord,
+  Fault,
+  FaultKind,
   Instance,
   LedgerRead,
+  LedgerView,
   Memory,
   Observation,
 } from "./state.ts";
@@ -68,23 +71,7 @@ export async function run(start: RunState, machine: Machine): Promise<Ending> {
 
 /** `runId`: drawn once per run, at most 40 characters of `a-z0-9`; it names this run's writes. */
 export function begin(config: Config, runId: string): RunState {
-  const memory: Memory = {
-    runId,
-    identity: null,
-    self: null,
-    did: [],
-    written: [],
-    confirmed: null,
-    unknown: null,
-    published: null,
-    terminated: [],
-    failures: [],
-    attemptMs: null,
-    fault: null,
-    steady: null,
-    waits: 0,
-  };
-  return { config, memory, facts: {}, doing: null, plan: [], missing: [] };
+  return { config, memory: newMemory(runId), facts: {}, doing: null, plan: [], missing: [] };
 }
 
 export function observationOf(state: RunState, nowMs: number, dice: number): Observation {
@@ -107,8 +94,8 @@ export function next(state: RunState, nowMs: number, dice: number): Step {
     return { kind: "end", decision, state };
   }
   const plan = callsOf(decision.action, state);
-  const memory = kind === "wait"
-    ? { ...state.memory, steady: steadyOf(state.memory, decision, nowMs) }
+  const memory = decision.action.kind === "wait"
+    ? { ...state.memory, steady: steadyOf(state.memory, decision, decision.action, nowMs) }
     : state.memory;
   return {
     kind: "calls",
@@ -169,10 +156,6 @@ function callsOf(action: Action, { config, memory }: RunState): Call[] {
   }
 }
 
-function steadyOf(memory: Memory, { rule }: Decision, nowMs: number): Memory["steady"] {
-  return memory.steady?.rule === rule ? memory.steady : { rule, sinceMs: nowMs };
-}
-
 /** A fact was looked at. */
 function seen(state: RunState, call: Call, answer: AnyAnswer, nowMs: number): RunState {
   const { memory, facts } = state;
@@ -216,7 +199,6 @@ function seen(state: RunState, call: Call, answer: AnyAnswer, nowMs: number): Ru
   }
 }
 
-/** What EC2 once showed as terminated stays so: an older read does not revive it. */
 function instancesSeen(
   state: RunState,
   { ids }: Call & { kind: "instances" },
@@ -224,26 +206,12 @@ function instancesSeen(
 ): RunState {
   const { memory, facts } = state;
   if (!answer.ok) return { ...state, facts: { ...facts, instances: answer } };
-  const shown = answer.value;
-  const isNews = ({ state, instance }: Instance): boolean =>
-    state === "terminated" && !memory.terminated.includes(instance);
-  const terminated = [
-    ...memory.terminated,
-    ...shown.filter(isNews).map(({ instance }) => instance),
-  ];
-  const value = [
-    ...shown.filter(({ instance }) => !terminated.includes(instance)),
-    ...terminated.filter((id) => ids.includes(id)).map(terminatedInstance),
-  ];
+  const { instances, terminated } = revised(memory, ids, answer.value);
   return {
     ...state,
-    facts: { ...facts, instances: { ok: true, value } },
+    facts: { ...facts, instances: { ok: true, value: instances } },
     memory: { ...memory, terminated },
   };
-}
-
-function terminatedInstance(instance: string): Instance {
-  return { instance, state: "terminated", address: null, roleTag: null, clusterTag: null };
 }
 
 function ledgerSeen(state: RunState, answer: Answer<LedgerRead>): RunState {
@@ -251,46 +219,14 @@ function ledgerSeen(state: RunState, answer: Answer<LedgerRead>): RunState {
   if (!answer.ok) return { ...state, facts: { ...facts, ledger: answer } };
   const memory = recognised(state.memory, answer.value);
   const view = viewOf(answer.value, memory.written);
-  const confirmed = view.kind === "settled" ? confirmedBy(answer.value, memory) : memory.confirmed;
   return {
     ...state,
     facts: { ...facts, ledger: { ok: true, value: view } },
-    memory: { ...memory, confirmed },
+    memory: view.kind === "settled"
+      ? { ...memory, confirmed: confirmedBy(answer.value, memory) }
+      : memory,
     missing: view.kind === "unsettled" ? view.missing : [],
   };
-}
-
-/** A write whose answer was lost is known once the ledger shows it. */
-function recognised(memory: Memory, read: LedgerRead): Memory {
-  if (memory.unknown === null) return memory;
-  if (read.kind === "object") {
-    if (read.record?.nonce !== memory.unknown) return memory;
-    return { ...memory, unknown: null, confirmed: membershipIn(read.record, memory) };
-  }
-  const entry = read.entries.find(({ record }) => record?.nonce === memory.unknown);
-  if (read.template === null || entry === undefined || entry.record === null) return memory;
-  const { number, record, follows } = entry;
-  const own = { template: read.template, number, record, follows };
-  return { ...memory, unknown: null, written: [...memory.written, own] };
-}
-
-/**
- * A write of this run that was not judged when it was answered, and counts after all. While it is not
- * known what became of the last one, those before it say nothing: it may have undone them.
- */
-function confirmedBy(read: LedgerRead, memory: Memory): string | null {
-  const own = memory.written.at(-1);
-  if (memory.unknown !== null || own === undefined || read.kind === "object") {
-    return memory.confirmed;
-  }
-  return counts(read.entries, own.number) ? membershipIn(own.record, memory) : memory.confirmed;
-}
-
-/** The fingerprint of the swarm that this record lists this node in; null when it does not. */
-function membershipIn(record: FoundingRecord, { identity }: Memory): string | null {
-  return record.members.some(({ instance }) => instance === identity?.instance)
-    ? record.fingerprint
-    : null;
 }
 
 /** A call of the current action was made. */
@@ -304,7 +240,7 @@ function performed(
   if (call === undefined || answer === undefined) {
     throw new Error("An action was performed without a call");
   }
-  if (!answer.ok) return failed(state, call, answer, nowMs);
+  if (!answer.ok) return failed(state, action, call, answer, nowMs);
   if (call.kind === "contents" && total(answer.value as Contents) > 0) {
     return round(state, state.memory);
   }
@@ -314,23 +250,23 @@ function performed(
   if (action.kind === "wait") {
     return round(state, { ...memory, fault: null, waits: memory.waits + 1 });
   }
-  const after: Memory = { ...memory, steady: null, waits: 0 };
+  const after: Memory = { ...memory, steady: null, waits: 0, did: [...memory.did, action.kind] };
   if (call.kind === "write") {
-    return round(state, written(after, action, call, answer.value as Values["write"]));
+    return written(state, after, call, answer.value as Values["write"]);
   }
-  const did = [...memory.did, action.kind];
   if (call.kind === "publish") {
-    return round(state, {
-      ...after,
-      did,
-      published: `${call.manager.digest} ${call.worker.digest}`,
-    });
+    const published = `${call.manager.digest} ${call.worker.digest}`;
+    return goOn(state, state.facts, { ...after, published });
   }
-  return round(state, { ...after, did });
+  return round(state, after);
 }
+
+/** The next look at the Engine says whether it did; the result then tells what the run has done. */
+const MAY_HAVE_HAPPENED: readonly FaultKind[] = ["timeout", "unreachable", "pending", "busy"];
 
 function failed(
   state: RunState,
+  doing: Action,
   call: Call,
   { fault }: AnyAnswer & { ok: false },
   nowMs: number,
@@ -340,7 +276,8 @@ function failed(
   if (call.kind === "write") {
     return round(state, { ...memory, fault, confirmed: null, unknown: call.record.nonce });
   }
-  if (call.kind !== "join") return round(state, { ...memory, fault });
+  const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, doing.kind] : memory.did;
+  if (call.kind !== "join") return round(state, { ...memory, did, fault });
   // The next look at the Engine says what became of it; the reason decides whom to try next.
   const failure = {
     address: call.address,
@@ -348,27 +285,43 @@ function failed(
     kind: fault.kind,
     atMs: nowMs,
   };
-  return round(state, { ...memory, failures: [...memory.failures, failure].slice(-50) });
+  return round(state, { ...memory, did, failures: [...memory.failures, failure].slice(-50) });
 }
 
+/** What was written is what the ledger holds now: it need not be read again to go on. */
 function written(
+  state: RunState,
   memory: Memory,
-  action: Action,
   { record, at }: Call & { kind: "write" },
   result: Values["write"],
-): Memory {
+): RunState {
   if (result.kind === "lost") {
-    return { ...memory, fault: { kind: "busy", message: "another node wrote the record first" } };
+    const fault: Fault = { kind: "busy", message: "another node wrote the record first" };
+    return round(state, { ...state.memory, fault });
   }
-  const did = [...memory.did, action.kind];
-  const entry = result.template === null ? [] : [{
-    template: result.template,
-    number: result.number,
-    record,
-    follows: at.kind === "log" ? at.head : 0,
-  }];
-  const confirmed = result.kind === "done" ? membershipIn(record, memory) : memory.confirmed;
-  return { ...memory, did, written: [...memory.written, ...entry], confirmed, unknown: null };
+  const follows = at.kind === "log" ? at.head : 0;
+  if (result.kind === "appended") {
+    const { template, number } = result;
+    const entry = { template, number, record, follows };
+    return round(state, { ...memory, written: [...memory.written, entry], unknown: null });
+  }
+  const entries = result.at.kind === "log"
+    ? [{ template: result.at.template, number: result.at.head, record, follows }]
+    : [];
+  const before = state.facts.ledger?.ok ? state.facts.ledger.value : null;
+  const serverMs = before?.kind === "settled" ? before.serverMs : 0;
+  const ledger: LedgerView = { kind: "settled", record, at: result.at, serverMs };
+  return goOn(state, { ...state.facts, ledger: { ok: true, value: ledger } }, {
+    ...memory,
+    written: [...memory.written, ...entries],
+    confirmed: membershipIn(record, memory),
+    unknown: null,
+  });
+}
+
+/** The round goes on: what was done has changed nothing of what else was seen in it. */
+function goOn(state: RunState, facts: Facts, memory: Memory): RunState {
+  return { ...state, memory, facts, doing: null, plan: [] };
 }
 
 /** A new round: nothing that was seen before counts any more. */

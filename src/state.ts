@@ -194,11 +194,11 @@ export type LedgerView =
   | { kind: "unreadable"; why: string };
 
 /**
- * The answer to a compare-and-set. `done`: it counts. `lost`: somebody else's write came first.
+ * The answer to a compare-and-set. `done`: it counts, and is at this place now. `lost`: somebody else's write came first.
  * `appended`: it is in the log, behind versions that were not read yet: read them, then judge.
  */
 export type WriteResult =
-  | { kind: "done"; template: string | null; number: number }
+  | { kind: "done"; at: Position & { kind: "log" | "object" } }
   | { kind: "lost" }
   | { kind: "appended"; template: string; number: number };
 
@@ -275,7 +275,7 @@ export interface Memory {
   /** The fault of the last performed action, until it was waited for. */
   fault: Fault | null;
   /** Since when the same rule has kept this run waiting, with no successful action in between. */
-  steady: { rule: string; sinceMs: number } | null;
+  steady: { rule: Rule; because: string; exit: FailExit; sinceMs: number } | null;
   /** Waits in a row, for the backoff. */
   waits: number;
 }
@@ -319,7 +319,8 @@ export type Action =
   | { kind: "publish"; manager: TokenMark; worker: TokenMark }
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: look once more that nothing would be lost. */
   | { kind: "leave"; force: boolean; onlyEmpty: boolean }
-  | { kind: "wait"; ms: number }
+  /** `exit`: how the run ends when its time is over before the wait was worth it. */
+  | { kind: "wait"; ms: number; exit: FailExit }
   | { kind: "done" }
   /** `afterMs`: only once the same has held for that long, for what EC2 shows may be old. */
   | { kind: "fail"; exit: FailExit; afterMs: number };

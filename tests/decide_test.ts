@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { decide } from "../src/decide.ts";
 import { BOOT_MS, CONFLICT_MS, DENIED_MS, RETRY_MS } from "../src/decide/patience.ts";
-import type { ActionKind, Contents, Observation, Rule } from "../src/state.ts";
+import type { ActionKind, Contents, Memory, Observation, Rule } from "../src/state.ts";
 import {
   fault,
   founded,
@@ -37,7 +37,9 @@ const empty: Contents = { services: 0, secrets: 0, configs: 0, networks: 0, task
 const worker = { role: "worker" as const };
 const twoMembers = founded({ members: [member(1), member(2)] });
 const others2 = { members: [member(2)] };
-const held = (rule: Rule, ms: number) => ({ steady: { rule, sinceMs: 10_000 - ms } });
+const held = (rule: Rule, ms: number): Pick<Memory, "steady"> => ({
+  steady: { rule, because: "as before", exit: 3, sinceMs: 10_000 - ms },
+});
 const known = ok([instance(1), instance(2)]);
 const gone2 = ok([instance(1), instance(2, { state: "terminated", address: null })]);
 

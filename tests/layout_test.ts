@@ -14,7 +14,8 @@ const MAY_IMPORT: { [module: string]: string[] } = {
   "decide/*": ["decide/*", "effects", "state"],
   "tokens/record": ["state"],
   "tokens/log": ["state"],
-  "run": ["decide", "tokens/log", "effects", "state"],
+  "memory": ["tokens/log", "state"],
+  "run": ["decide", "memory", "tokens/log", "effects", "state"],
   // What people write and read
   "flags": [],
   "values": ["state"],
@@ -59,6 +60,7 @@ const PURE = [
   "effects",
   "decide",
   "decide/*",
+  "memory",
   "run",
   "flags",
   "values",

@@ -136,8 +136,9 @@ export function ledgerContract(name: string, open: () => LedgerWorld | Promise<L
     const created = named("n-1");
     const done = await must(world.node(1).write(created, { kind: "none" }));
     assert.equal(done.kind, "done");
-    if (done.kind !== "done" || done.template === null) return;
-    written.push({ template: done.template, number: done.number, record: created, follows: 0 });
+    if (done.kind !== "done" || done.at.kind !== "log") return;
+    const { template, head } = done.at;
+    written.push({ template, number: head, record: created, follows: 0 });
     const read = await must(world.node(1).ledger([]));
     assert.equal(settledOf(viewOf(read, written)).record?.nonce, "n-1");
   });

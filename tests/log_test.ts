@@ -8,7 +8,7 @@ import type { Decision } from "../src/state.ts";
 const FINGERPRINT = "3pu6hszjas19xyp7ghgosyx9k8atbfcr8p2is99znpy26u2lkl";
 const TOKEN = `SWMTKN-1-${FINGERPRINT}-1awxwuwd3z9j1z3puu7rcgdbx`;
 const WAIT: Decision = {
-  action: { kind: "wait", ms: 1_500 },
+  action: { kind: "wait", ms: 1_500, exit: 3 },
   rule: "members-silent",
   because: "no manager of the founded swarm answers",
   warnings: [],

@@ -201,7 +201,7 @@ const SEEN: Observation[] = [
     memory: {
       did: ["init"],
       failures: [{ address: "10.0.0.2", digest: "a", kind: "rejected", atMs: 5 }],
-      steady: { rule: "members-silent", sinceMs: 3 },
+      steady: { rule: "members-silent", because: "nobody answers", exit: 3, sinceMs: 3 },
       fault: { kind: "denied", message: "m", permission: "ec2:CreateTags" },
     },
   }),

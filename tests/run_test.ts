@@ -51,7 +51,7 @@ function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call
     join: ok(null),
     leave: ok(null),
     publish: ok(null),
-    write: ok({ kind: "done", template: "lt-1", number: 1 }),
+    write: ok({ kind: "done", at: { kind: "log", template: "lt-1", head: 1, last: 1 } }),
   };
   const answers = { ...defaults, ...script };
   return {
@@ -261,10 +261,16 @@ Deno.test("run: an attempt in the background is timed from when it is first seen
 Deno.test("run: what keeps it waiting is timed across rounds, until something succeeds", () => {
   const denied: Script = { ledger: fault("denied") };
   const first = afterPerforming(start(), denied, 1_000);
-  assert.deepEqual(first.memory.steady, { rule: "permission-missing", sinceMs: 1_000 });
+  const steady = {
+    rule: "permission-missing",
+    because: "a denied call",
+    exit: 4,
+    sinceMs: 1_000,
+  };
+  assert.deepEqual(first.memory.steady, steady);
   assert.equal(first.memory.waits, 1);
   const second = afterPerforming(first, denied, 9_000);
-  assert.deepEqual(second.memory.steady, { rule: "permission-missing", sinceMs: 1_000 });
+  assert.deepEqual(second.memory.steady, steady);
   const done = afterPerforming(second, {}, 10_000);
   assert.deepEqual([done.memory.steady, done.memory.waits, done.memory.did], [null, 0, ["init"]]);
 });
@@ -297,4 +303,64 @@ Deno.test("run: an identity in a warm pool is asked for again, a fixed one is no
   const after =
     toDecision(state, { identity: ok({ ...identity(), lifecycle: "InService" }) }).state;
   assert.equal(after.memory.identity?.instance, "i-1");
+});
+
+Deno.test("run: what was written is what the ledger holds: the round goes on without another read", () => {
+  const registering: Script = {
+    ledger: logRead(record({ members: [member(2)] })),
+    probe: ok(["10.0.0.2"]),
+    tokens: ok([shown(2, "a")]),
+    write: ok({ kind: "done", at: { kind: "log", template: "lt-1", head: 2, last: 2 } }),
+  };
+  const registered = afterPerforming(start(), registering);
+  assert.deepEqual(registered.memory.did, ["register"]);
+  const { perform, made } = stage({});
+  const step = next(registered, 0, 0);
+  assert.ok(step.kind === "calls");
+  step.calls.map(perform);
+  assert.deepEqual(made.map(({ kind }) => kind), ["join"]);
+});
+
+Deno.test("run: after a join everything is looked at anew", () => {
+  const own = record({ members: [member(1), member(2)], nonce: "run-1" });
+  const joined = afterPerforming(start({ memory: { confirmed: fp("a") } }), {
+    ledger: logRead(own),
+    probe: ok(["10.0.0.2"]),
+    tokens: ok([shown(2, "a")]),
+  });
+  assert.deepEqual([joined.memory.did, joined.facts], [["join"], {}]);
+});
+
+Deno.test("run: an init or a join without an answer may have happened, and counts as done by this run", () => {
+  assert.deepEqual(afterPerforming(start(), { init: fault("timeout") }).memory.did, ["init"]);
+  assert.deepEqual(afterPerforming(start(), { init: fault("refused") }).memory.did, []);
+});
+
+Deno.test("run: at its deadline it ends with what it waited for, and looks at nothing more", () => {
+  const waiting = afterPerforming(start(), { ledger: fault("denied", "allow ec2:X") }, 1_000);
+  const step = next(waiting, config.timeoutMs, 0);
+  assert.ok(step.kind === "end");
+  assert.deepEqual(step.decision.action, { kind: "fail", exit: 4, afterMs: 0 });
+  assert.deepEqual([step.decision.rule, step.decision.because], [
+    "permission-missing",
+    "allow ec2:X",
+  ]);
+});
+
+Deno.test("run: an action that comes too late gives way to what kept the run waiting", () => {
+  const denied = afterPerforming(start(), { ledger: fault("denied", "allow ec2:X") }, 1_000);
+  const { step } = toDecision(
+    { ...denied, facts: { engine: ok(managerOf("a")) } },
+    {},
+    config.timeoutMs,
+  );
+  assert.ok(step.kind === "end");
+  assert.equal(step.decision.rule, "permission-missing");
+});
+
+Deno.test("run: a run whose first look takes all its time says what it would have done", () => {
+  const { step } = toDecision(start(), { engine: ok(managerOf("a")) }, config.timeoutMs);
+  assert.ok(step.kind === "end");
+  assert.deepEqual(step.decision.action, { kind: "fail", exit: 3, afterMs: 0 });
+  assert.equal(step.decision.rule, "found-swarm");
 });

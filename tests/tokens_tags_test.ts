@@ -70,9 +70,9 @@ labTest("tags: a log of many pages is read whole, as are many instances", async 
   }
   const one = lab.node(1);
   const made = await valueOf(one.store.write(record({ nonce: "n-1" }), { kind: "none" }));
-  assert.ok(made.kind === "done" && made.template !== null);
+  assert.ok(made.kind === "done" && made.at.kind === "log");
   for (let last = 1; last < 210; last++) {
-    const at = { kind: "log" as const, template: made.template, head: last, last };
+    const at = { kind: "log" as const, template: made.at.template, head: last, last };
     await valueOf(one.store.write(record({ nonce: `n-${last + 1}` }), at));
   }
   const log = await valueOf(one.store.ledger([]));
@@ -86,8 +86,8 @@ labTest("tags: a log of many pages is read whole, as are many instances", async 
 labTest("tags: versions that are asked for by name are added to what is shown", async (lab) => {
   const one = lab.node(1);
   const made = await valueOf(one.store.write(record({ nonce: "n-1" }), { kind: "none" }));
-  assert.ok(made.kind === "done" && made.template !== null);
-  const { template } = made;
+  assert.ok(made.kind === "done" && made.at.kind === "log");
+  const { template } = made.at;
   for (const last of [1, 2]) {
     const at = { kind: "log" as const, template, head: last, last };
     await valueOf(one.store.write(record({ nonce: `n-${last + 1}` }), at));

@@ -2,7 +2,7 @@
  * How long a run waits: the backoff between two looks, how long a bad sign must hold before it is
  * believed, and the deadline. Times in milliseconds.
  */
-import type { Decision, FailExit, Observation, Rule } from "../state.ts";
+import type { Decision, Observation, Rule } from "../state.ts";
 
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
@@ -40,15 +40,25 @@ export function backoffMs(o: Observation, rule: Rule): number {
 export function bounded(o: Observation, decision: Decision): Decision {
   if (o.config.dryRun) return decision;
   const { action, rule } = decision;
-  const late = o.nowMs >= o.config.timeoutMs;
   if (action.kind === "fail") {
     const steady = o.memory.steady;
     const heldMs = steady?.rule === rule ? o.nowMs - steady.sinceMs : 0;
-    if (late || heldMs >= action.afterMs) return decision;
-    return { ...decision, action: { kind: "wait", ms: backoffMs(o, rule) } };
+    if (isLate(o) || heldMs >= action.afterMs) return decision;
+    return { ...decision, action: { kind: "wait", ms: backoffMs(o, rule), exit: action.exit } };
   }
-  if (late && action.kind !== "done") {
-    return { ...decision, action: { kind: "fail", exit: 3 satisfies FailExit, afterMs: 0 } };
-  }
-  return decision;
+  if (!isLate(o) || action.kind === "done") return decision;
+  const exit = action.kind === "wait" ? action.exit : 3;
+  return overdue(o) ?? { ...decision, action: { kind: "fail", exit, afterMs: 0 } };
+}
+
+/** After the deadline: the failure that the run has been waiting against, if it waited. */
+export function overdue(o: Observation): Decision | null {
+  const { steady } = o.memory;
+  if (!isLate(o) || o.config.dryRun || steady === null) return null;
+  const { rule, because, exit } = steady;
+  return { action: { kind: "fail", exit, afterMs: 0 }, rule, because, warnings: [] };
+}
+
+function isLate({ nowMs, config }: Observation): boolean {
+  return nowMs >= config.timeoutMs;
 }

@@ -34,7 +34,7 @@ type Settled = LedgerView & { kind: "settled" };
 
 /** The scene, or what must be looked at, waited for or mended first. */
 export function sceneOf(o: Observation): Scene | Verdict {
-  const { memory, facts } = o;
+  const { config, memory, facts } = o;
   if (memory.fault !== null) return faulted(o, memory.fault);
 
   if (facts.engine === undefined) {
@@ -56,7 +56,13 @@ export function sceneOf(o: Observation): Scene | Verdict {
 
   const asksForSelf = needsSelf(o, me) && memory.self === null;
   if (facts.ledger === undefined) {
-    return look({ kind: "ledger", missing: [] }, asksForSelf && { kind: "self" });
+    const asksForTokens = engine.state === "active" && engine.manager &&
+      config.store.kind === "tags" && facts.tokens === undefined;
+    return look(
+      { kind: "ledger", missing: [] },
+      asksForSelf && { kind: "self" },
+      asksForTokens && { kind: "tokens", fingerprint: "", want: ["manager", "worker"] },
+    );
   }
   const role = roleOf(o, me);
   if (typeof role !== "string") return role;

@@ -24,7 +24,7 @@ export function act(action: Action, rule: Rule, because: string): Decision {
 }
 
 export function wait(o: Observation, rule: Rule, because: string): Decision {
-  return act({ kind: "wait", ms: backoffMs(o, rule) }, rule, because);
+  return act({ kind: "wait", ms: backoffMs(o, rule), exit: 3 }, rule, because);
 }
 
 /** Fails once the same has held for `afterMs`; until then the run looks again. */

@@ -101,15 +101,19 @@ export function createS3Store({ config, vault, s3 }: S3StoreOptions): Store {
       const condition = at.kind === "none"
         ? { kind: "absent" as const }
         : { kind: "unchanged" as const, etag: at.etag };
-      const done: WriteResult = { kind: "done", template: null, number: 0 };
+      const done = (etag: string): Answer<WriteResult> => ({
+        ok: true,
+        value: { kind: "done", at: { kind: "object", etag } },
+      });
       const put = await api.put(recordKey, text, condition);
       if (!put.ok) return put;
-      if (put.value) return { ok: true, value: done };
+      if (put.value !== null) return done(put.value);
       // The condition may have failed because of this very write, whose answer was lost before.
       const now = await readRecord();
       if (!now.ok) return now;
-      const mine = now.value.record?.nonce === record.nonce;
-      return { ok: true, value: mine ? done : { kind: "lost" } };
+      const { record: current, etag } = now.value;
+      if (current?.nonce === record.nonce && etag !== null) return done(etag);
+      return { ok: true, value: { kind: "lost" } };
     },
 
     async tokens(fingerprint, want): Promise<Answer<Shown[]>> {

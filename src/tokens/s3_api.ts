@@ -33,8 +33,8 @@ export type Condition =
 
 export interface S3Api {
   get(key: string): Promise<Answer<ObjectRead>>;
-  /** False when the condition did not hold. */
-  put(key: string, text: string, condition: Condition): Promise<Answer<boolean>>;
+  /** The new ETag; null when the condition did not hold. */
+  put(key: string, text: string, condition: Condition): Promise<Answer<string | null>>;
 }
 
 export interface S3Options {
@@ -94,7 +94,7 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
       return { ok: true, value: { found: { text, etag: ETag }, serverMs: now.value } };
     },
 
-    async put(key, text, condition): Promise<Answer<boolean>> {
+    async put(key, text, condition): Promise<Answer<string | null>> {
       const attempt = {
         action: "s3:PutObject",
         doing: `write s3://${bucket}/${key}`,
@@ -114,10 +114,15 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
           }),
           options,
         ));
-      if (answer.ok) return { ok: true, value: true };
+      if (answer.ok) {
+        const etag = answer.value.ETag;
+        if (etag !== undefined) return { ok: true, value: etag };
+        const message = `Cannot tell whether to ${attempt.doing} went well: the answer has no ETag`;
+        return { ok: false, fault: { kind: "malformed", message } };
+      }
       // `NoSuchKey`: the object that was to be unchanged has been deleted.
       const unmet = answer.code === "PreconditionFailed" || answer.code === "NoSuchKey";
-      return unmet ? { ok: true, value: false } : faulted(answer);
+      return unmet ? { ok: true, value: null } : faulted(answer);
     },
   };
 }

@@ -64,14 +64,19 @@ export function createTagsStore({ config, identity, vault, ec2 }: TagsOptions): 
         const made = await api.createTemplate(name, version);
         if (!made.ok) return made;
         if (made.value === null) return { ok: true, value: { kind: "lost" } };
-        return { ok: true, value: { kind: "done", template: made.value.template, number: 1 } };
+        const { template } = made.value;
+        const first = { kind: "log" as const, template, head: 1, last: 1 };
+        return { ok: true, value: { kind: "done", at: first } };
       }
       const { template, last } = at;
       const made = await api.createTemplateVersion(template, version);
       if (!made.ok) return made;
       const number = made.value;
-      const kind = number === last + 1 ? "done" : "appended";
-      return { ok: true, value: { kind, template, number } };
+      if (number !== last + 1) {
+        return { ok: true, value: { kind: "appended", template, number } };
+      }
+      const next = { kind: "log" as const, template, head: number, last: number };
+      return { ok: true, value: { kind: "done", at: next } };
     },
 
     async tokens(): Promise<Answer<Shown[]>> {
