@@ -58,20 +58,27 @@ Deno.test("a second run says that it waits, and goes on when the first is done",
   });
 });
 
-Deno.test("a second run gives up at its deadline, and lets go of what it gets later", async () => {
-  await inDirectory(async (path) => {
-    const first = valueOf(await acquireLock({ path, onWait: silent, signal: never }));
-    const stop = new AbortController();
-    const onWait = (): void => stop.abort();
-    const fault = faultOf(await acquireLock({ path, onWait, signal: stop.signal }));
-    assert.equal(fault.kind, "timeout");
-    assert.match(fault.message, /another swarm-join on this node/);
-    first.release();
-    valueOf(await acquireLock({ path, onWait: silent, signal: never })).release();
-  });
-});
+// The attempt that was given up ends by itself, when nobody holds the lock any more: maybe after this.
+const MAY_OUTLIVE = { sanitizeOps: false, sanitizeResources: false };
 
-Deno.test("a free lock is taken even when there is no time to wait", async () => {
+Deno.test(
+  "a second run gives up at its deadline, and lets go of what it gets later",
+  MAY_OUTLIVE,
+  async () => {
+    await inDirectory(async (path) => {
+      const first = valueOf(await acquireLock({ path, onWait: silent, signal: never }));
+      const stop = new AbortController();
+      const onWait = (): void => stop.abort();
+      const fault = faultOf(await acquireLock({ path, onWait, signal: stop.signal }));
+      assert.equal(fault.kind, "timeout");
+      assert.match(fault.message, /another swarm-join on this node/);
+      first.release();
+      valueOf(await acquireLock({ path, onWait: silent, signal: never })).release();
+    });
+  },
+);
+
+Deno.test("a free lock is taken even when there is no time to wait", MAY_OUTLIVE, async () => {
   await inDirectory(async (path) => {
     const signal = AbortSignal.abort();
     const result = await acquireLock({ path, onWait: silent, signal });
