@@ -37,7 +37,7 @@ export function s3Handler(
         errorReply(new S3Error("SlowDown", "Please reduce your request rate.", 503), headOnly),
       denied: () => errorReply(new S3Error("AccessDenied", "Access Denied", 403), headOnly),
     };
-    return await wire.handle(
+    const reply = await wire.handle(
       {
         service: "s3",
         node: typeof caller === "string" ? caller : "",
@@ -55,6 +55,9 @@ export function s3Handler(
         }
       },
     );
+    if (reply.kind !== "reply") return reply;
+    const date = new Date(state.now()).toUTCString();
+    return { ...reply, headers: { date, ...reply.headers } };
   };
 }
 

@@ -19,6 +19,8 @@ export interface LabOptions {
   managers: number;
   workers: number;
   times?: Partial<EngineTimes>;
+  /** How far AWS's clock is ahead of the nodes'. */
+  clockAheadMs?: number;
 }
 
 /** Like a real Engine's, with its waits five times shorter. */
@@ -75,6 +77,7 @@ export class Lab {
 
   constructor(options: LabOptions) {
     this.options = options;
+    this.aws.clockAheadMs = options.clockAheadMs ?? 0;
     this.directory = Deno.makeTempDirSync({ prefix: "swarm-lab-" });
     this.#network = claimNetwork();
     this.#endpoint = this.aws.serve(this.#network.address(250));
