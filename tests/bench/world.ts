@@ -11,7 +11,7 @@ export class World {
   private constructor(readonly vpc: Vpc) {}
 
   static async start(): Promise<World> {
-    return new World(await Vpc.start(MACHINES));
+    return new World(await Vpc.start(MACHINES, null));
   }
 
   /** The manager that boots first. */
