@@ -54,6 +54,8 @@ export function createNode({ config, surroundings, env, nowMs }: NodeOptions): N
   let known: { identity: Identity; aws: Aws } | null = null;
 
   async function identify(signal: AbortSignal): Promise<Answer<Identity>> {
+    // Asked for side by side with the identity: the first call of AWS finds them there.
+    void credentials.get();
     const answer = await imds.identity(config.roleTag, signal);
     if (answer.ok) known = { identity: answer.value, aws: awsOf(answer.value) };
     return answer;
