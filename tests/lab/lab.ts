@@ -119,8 +119,7 @@ export class Lab {
       subnet: this.#subnet,
       address,
       state: "running",
-      // It is there for long enough that even old reads show it.
-      launchedMs: Date.now() - 60_000,
+      launchedMs: Date.now(),
       tags: new Map([["Name", name], ["Role", role]]),
     });
     const node: LabNode = {

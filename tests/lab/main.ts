@@ -1,7 +1,7 @@
 /** `make run`: a VPC on loopback, whose nodes become one swarm before your eyes. */
 import { formSwarm } from "./form.ts";
 import { Lab } from "./lab.ts";
-import { HELP, parseLabArgs } from "./options.ts";
+import { HELP, type LabArgs, parseLabArgs } from "./options.ts";
 import { killAll } from "./process.ts";
 import { liveView, plainView, summary, summaryJson, type View } from "./view.ts";
 
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   write(
     args.json
       ? `${JSON.stringify(summaryJson(lab, verdict, elapsedMs, args.seed))}\n`
-      : summary(lab, verdict, elapsedMs, args.seed),
+      : summary(lab, verdict, elapsedMs, againWith(args)),
   );
   await lab.close(args.keep);
   if (args.keep) say(`The nodes' files are in ${lab.directory}\n`);
@@ -57,7 +57,16 @@ async function main(): Promise<number> {
 function viewOf(lab: Lab, json: boolean): View {
   const to = json ? say : write;
   const isTerminal = json ? Deno.stderr.isTerminal() : Deno.stdout.isTerminal();
-  return isTerminal ? liveView(lab, to, columns) : plainView(lab, to);
+  // What does not fit on the screen can't be redrawn.
+  const fits = isTerminal && size().rows > lab.nodes.length + 2;
+  return fits ? liveView(lab, to, () => size().columns) : plainView(lab, to);
+}
+
+/** The command that draws the same faults again. */
+function againWith(args: LabArgs): string {
+  const faults = args.faults.map((fault) => ` --fault ${fault}`).join("");
+  return `make run ARGS="--store ${args.store} --managers ${args.managers} --workers ${args.workers}` +
+    `${faults} --seed ${args.seed} --verbose"`;
 }
 
 function transcript(node: Lab["nodes"][number]): string {
@@ -68,11 +77,11 @@ function transcript(node: Lab["nodes"][number]): string {
   ).join("");
 }
 
-function columns(): number {
+function size(): { columns: number; rows: number } {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize();
   } catch {
-    return 100;
+    return { columns: 100, rows: 30 };
   }
 }
 

@@ -51,8 +51,8 @@ export function plainView(lab: Lab, write: (text: string) => void): View {
   return { update, end: update };
 }
 
-/** The end: every node, and the swarm they are in. */
-export function summary(lab: Lab, verdict: Verdict, elapsedMs: number, seed: number): string {
+/** The end: every node, and the swarm they are in. `again`: the command that does the same. */
+export function summary(lab: Lab, verdict: Verdict, elapsedMs: number, again: string): string {
   const rows = lab.nodes.map((node) => {
     const result = node.results.at(-1);
     return [
@@ -75,7 +75,7 @@ export function summary(lab: Lab, verdict: Verdict, elapsedMs: number, seed: num
     ? `One swarm, ${members(verdict)}, in ${seconds(elapsedMs)}; ` +
       `${mean.toFixed(1)} AWS calls a node.\nFingerprint ${verdict.swarm?.fingerprint}\n`
     : verdict.problems.map((problem) => `WRONG: ${problem}\n`).join("") +
-      `Again with: make run ARGS="--seed ${seed} …"\n`;
+      `Again with: ${again}\n`;
   return `\n${table}\n${end}`;
 }
 
