@@ -33,6 +33,14 @@ const permissions = [
   `--allow-env=${ENVIRONMENT.join(",")}`,
 ];
 
+/**
+ * Nothing here runs often enough to be worth compiling to machine code: without that, a run takes a
+ * tenth less processor time and an eighth less memory, and needs no memory that is both written and
+ * executed, which systemd can then forbid it. A code cache would be written to /tmp by the program's
+ * first run, and a node boots once.
+ */
+const runOnce = ["--v8-flags=--jitless", "--no-code-cache"];
+
 async function main(): Promise<void> {
   const { arch, release, entry, output } = options(Deno.args);
   const staged = await Deno.makeTempDir({ prefix: "swarm-join-build-" });
@@ -108,8 +116,7 @@ async function denoCompile(
 ): Promise<{ ok: boolean; said: string }> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     cwd: folder,
-    // A code cache would be written to /tmp by the program's first run, and a node boots once.
-    args: ["compile", "--no-config", "--no-check", "--no-code-cache", ...permissions]
+    args: ["compile", "--no-config", "--no-check", ...runOnce, ...permissions]
       .concat("--target", `${arch}-unknown-linux-gnu`, "--output", output, basename(entry)),
     env: { NO_COLOR: "1", ...(runtime ? { DENORT_BIN: runtime } : {}) },
     stdin: "null",
