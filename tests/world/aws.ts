@@ -26,6 +26,8 @@ import type {
 } from "../../src/state.ts";
 
 export const TEMPLATE = "lt-1";
+/** What S3 takes for a write without a condition; only a mutant does that. */
+const ANY = "*";
 
 /** EC2's history of a machine's state goes on. */
 export function shows(world: World, machine: Machine, state: InstanceState | null): void {
@@ -77,27 +79,30 @@ export function write(
   const repeated = world.versions.find((version) => version.record.nonce === record.nonce);
   if (world.store === "s3") {
     const etag = world.versions.length === 0 ? null : `etag-${world.versions.length}`;
-    if ((at.kind === "object" ? at.etag : null) !== etag) return { kind: "lost" };
+    const wanted = at.kind === "object" ? at.etag : null;
+    if (wanted !== etag && wanted !== ANY) return { kind: "lost" };
     append(world, record, world.versions.length, true);
-    return { kind: "done", template: null, number: 0 };
+    return { kind: "done", at: { kind: "object", etag: `etag-${world.versions.length}` } };
   }
   if (at.kind !== "log") {
     if (world.versions.length > 0) {
       return repeated?.number === 1 && choice.isRepeated()
-        ? { kind: "done", template: TEMPLATE, number: 1 }
+        ? { kind: "done", at: { kind: "log", template: TEMPLATE, head: 1, last: 1 } }
         : { kind: "lost" };
     }
     append(world, record, 0, true);
-    return { kind: "done", template: TEMPLATE, number: 1 };
+    return { kind: "done", at: { kind: "log", template: TEMPLATE, head: 1, last: 1 } };
   }
-  if (repeated !== undefined && choice.isRepeated()) return numbered(repeated.number, at);
+  if (repeated !== undefined && choice.isRepeated()) return numbered(repeated.number, at.last);
   const isNext = (recordNow(world)?.number ?? 0) === at.head;
   append(world, record, at.head, isNext);
-  return numbered(world.versions.length, at);
+  return numbered(world.versions.length, at.last);
 }
 
-function numbered(number: number, at: Position & { kind: "log" }): WriteResult {
-  return { kind: number === at.last + 1 ? "done" : "appended", template: TEMPLATE, number };
+/** `last`: the highest number that the writer had seen. */
+function numbered(number: number, last: number): WriteResult {
+  if (number !== last + 1) return { kind: "appended", template: TEMPLATE, number };
+  return { kind: "done", at: { kind: "log", template: TEMPLATE, head: number, last: number } };
 }
 
 function append(world: World, record: FoundingRecord, follows: number, counts: boolean): void {

@@ -19,6 +19,7 @@ export interface Plan {
   faults: number;
   hours: number;
   kinds?: Partial<Faults>;
+  statesMax?: number;
 }
 
 export interface Limits {
@@ -36,7 +37,6 @@ export interface Report {
   isWhole: boolean;
   violation: { property: Property; what: string; story: string[] } | null;
   healCycles: number;
-  tail?: string[];
 }
 
 const CHUNK = 1 << 18;
@@ -125,7 +125,6 @@ class Checker {
       isWhole: isWhole && violation === null,
       violation,
       healCycles: this.#healer.cyclesMax,
-      tail: this.#storyOf(this.#count - 1),
     };
   }
 

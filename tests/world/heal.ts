@@ -133,12 +133,19 @@ export class Healer {
       const step = code.next(state, 20_000, dice);
       if (step.kind === "end") {
         const { decision } = step;
-        return { kind: "end", cost: 0, decision, told: tell(decision) };
+        return { kind: "end", cost: 0, blind: false, decision, told: tell(decision) };
       }
       const { calls, decision } = step;
       if (step.state.doing !== null && calls[0]?.kind !== "sleep") {
         const told = decision === null ? "goes on" : tell(decision);
-        const act = { kind: "act", cost: 0, call: calls[0]!, state: canonical(step.state), told };
+        const act = {
+          kind: "act",
+          cost: 0,
+          blind: false,
+          call: calls[0]!,
+          state: canonical(step.state),
+          told,
+        };
         return named(act as Outcome) as Outcome & { kind: "act" };
       }
       const answers = calls.map((call) =>
@@ -147,7 +154,14 @@ export class Healer {
       state = code.absorb(step.state, calls, answers, 0);
       if (calls[0]?.kind === "sleep") {
         const told = decision === null ? "waits" : tell(decision);
-        return { kind: "looked", cost: 0, state: settled(code, state), told, decision };
+        return {
+          kind: "looked",
+          cost: 0,
+          blind: false,
+          state: settled(code, state),
+          told,
+          decision,
+        };
       }
     }
     throw new Error("A run looks for ever");

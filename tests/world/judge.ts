@@ -80,6 +80,22 @@ export function judgeLeave(
   ) lose("another machine is joining through it");
 }
 
+/** A run has ended as done. Workers may go by an older record, and say so when there is none. */
+export function judgeDone(world: World, { instance, place }: Machine): void {
+  const swarm = place.kind === "member"
+    ? world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)
+    : undefined;
+  if (swarm === undefined) {
+    broken(world, "done-is-in-the-founded-swarm", `${instance} is done and in no swarm`);
+  } else if (!swarm.isFounded && !swarm.isOld) {
+    broken(
+      world,
+      "done-is-in-the-founded-swarm",
+      `${instance} is done in ${nameOf(swarm)}, which nobody has founded`,
+    );
+  }
+}
+
 export function broken(world: World, property: Property, what: string): void {
   world.broken.push({ property, what });
 }

@@ -24,8 +24,9 @@ export interface View {
 
 export type Outcome =
   & {
-    /** Whether a read failed on the way. */
+    /** Whether a read went wrong on the way, and whether it is one that says who is where. */
     cost: 0 | 1;
+    blind: boolean;
     told: string;
   }
   & (
@@ -53,11 +54,14 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
     if (known === undefined || known.cost > outcome.cost) found.set(key, outcome);
   };
 
-  function go(state: RunState, cost: 0 | 1): void {
+  function go(state: RunState, cost: 0 | 1, blind: boolean): void {
     for (const step of stepsOf(code, state)) {
       if (step.kind === "end") {
         const { decision } = step;
-        add({ kind: "end", cost, decision, told: tell(decision) }, `end ${decision.action.kind}`);
+        add(
+          { kind: "end", cost, blind, decision, told: tell(decision) },
+          `end ${decision.action.kind}`,
+        );
         continue;
       }
       const { calls, decision } = step;
@@ -65,7 +69,13 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
         // Waiting ends the round.
         const after = settled(code, code.absorb(step.state, calls, [DONE], 0));
         add(
-          { kind: "looked", cost, state: after, told: decision === null ? "" : tell(decision) },
+          {
+            kind: "looked",
+            cost,
+            blind,
+            state: after,
+            told: decision === null ? "" : tell(decision),
+          },
           `waited ${gainOf(after)}`,
         );
       } else if (step.state.doing !== null) {
@@ -74,42 +84,47 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
         const [call] = calls;
         if (call === undefined) continue;
         add(
-          { kind: "act", cost, call, state: before, told },
-          `act ${JSON.stringify(call)} ${gainOf(before)}`,
+          { kind: "act", cost, blind, call, state: before, told },
+          `act ${JSON.stringify(call)} ${gainOf(before)} ${JSON.stringify(before.facts)}`,
         );
       } else {
-        lookAll(step, cost);
+        lookAll(step, cost, blind);
       }
     }
   }
 
-  function lookAll(step: Step & { kind: "calls" }, cost: 0 | 1): void {
+  function lookAll(step: Step & { kind: "calls" }, cost: 0 | 1, wasBlind: boolean): void {
     const { calls } = step;
     const stops = view.stopsAtEngine && calls.some(({ kind }) => kind === "engine");
-    const choose = (index: number, answers: AnyAnswer[], spent: 0 | 1): void => {
+    const choose = (index: number, answers: AnyAnswer[], spent: 0 | 1, blind: boolean): void => {
       const call = calls[index];
       if (call === undefined) {
         const after = code.absorb(step.state, calls, answers, 0);
         if (stops) {
           const looked = canonical(after);
           add(
-            { kind: "looked", cost: spent, state: looked, told: "looks at its Engine" },
+            { kind: "looked", cost: spent, blind, state: looked, told: "looks at its Engine" },
             `looked ${gainOf(looked)} ${JSON.stringify(looked.facts)}`,
           );
-        } else go(after, spent);
+        } else go(after, spent, blind);
         return;
       }
-      for (const answer of view.answers(call)) choose(index + 1, [...answers, answer], spent);
+      for (const answer of view.answers(call)) {
+        choose(index + 1, [...answers, answer], spent, blind);
+      }
       if (view.faults && spent === 0 && REMOTE.includes(call.kind)) {
-        for (const fault of [...FAULTS, ...view.wrongAnswers(call)]) {
-          choose(index + 1, [...answers, fault], 1);
+        for (const fault of FAULTS) {
+          choose(index + 1, [...answers, fault], 1, call.kind !== "probe");
+        }
+        for (const wrong of view.wrongAnswers(call)) {
+          choose(index + 1, [...answers, wrong], 1, blind);
         }
       }
     };
-    choose(0, [], cost);
+    choose(0, [], cost, wasBlind);
   }
 
-  go(start, 0);
+  go(start, 0, false);
   return [...found.values()];
 }
 
@@ -140,7 +155,10 @@ function stepsOf(code: Code, state: RunState): Step[] {
       for (const dice of DICE) add(code.next(state, clockMs, dice));
     } else if (action.kind === "wait") {
       // It may have been so for long.
-      const memory = { ...state.memory, steady: { rule, sinceMs: 0 } };
+      const memory = {
+        ...state.memory,
+        steady: { rule, because: "", exit: action.exit, sinceMs: 0 },
+      };
       add(code.next({ ...state, memory }, LATE_MS, 0));
     }
   }
@@ -183,12 +201,17 @@ export function canonical(state: RunState): RunState {
       steady: null,
       waits: 0,
     },
-    facts: state.doing === null ? state.facts : {},
+    facts: state.doing === null || goesOn(state.plan[0]) ? state.facts : {},
     doing: state.doing === null
       ? null
       : { action: state.doing.action, rule: state.doing.rule, because: "", warnings: [] },
     missing: [],
   };
+}
+
+/** Whether the round may go on after this call with what was seen before. */
+function goesOn(call: Call | undefined): boolean {
+  return call?.kind === "write" || call?.kind === "publish";
 }
 
 function failuresOf({ failures }: Memory): Memory["failures"] {

@@ -2,6 +2,7 @@
 import { forget, shows } from "./aws.ts";
 import { type Choice, configOf, enact, land, type Trouble } from "./enact.ts";
 import { canFinish, daemonRestarts, finish } from "./engine.ts";
+import { broken, judgeDone } from "./judge.ts";
 import { canonical, type Outcome, outcomesOf, settled } from "./local.ts";
 import type { Code } from "./program.ts";
 import type { Local, Scene, Snapshots } from "./snapshot.ts";
@@ -213,6 +214,7 @@ export class Moves {
       const next = fork(scene, null);
       next.faults -= outcome.cost;
       const kind = outcome.decision.action.kind === "done" ? "done" : "failed";
+      if (kind === "done") judgeDone(next.world, next.world.machines[i]!);
       next.locals[i] = this.#ended(outcome, { kind, run: local.run });
       next.floors[i] = 0;
       emit(next, told);
@@ -236,11 +238,15 @@ export class Moves {
   ): void {
     const { instance } = scene.world.machines[i]!;
     const { call } = outcome;
+    const isFallback = outcome.blind && (call.kind === "init" || call.kind === "retract");
     const make = (choice: Choice, cost: number, said: string, survives = true): void => {
       const next = fork(scene, i);
       next.faults -= cost + outcome.cost;
       if (next.faults < 0) return;
       const answer = enact(next.world, next.world.machines[i]!, call, choice);
+      if (isFallback) {
+        broken(next.world, "no-init-as-a-fallback", `${instance} inits after a read that failed`);
+      }
       next.locals[i] = survives
         ? this.answered(outcome, local, answer)
         : { kind: "idle", run: local.run };

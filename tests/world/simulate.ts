@@ -23,6 +23,7 @@ import {
   type World,
 } from "./world.ts";
 import { isExcused } from "./excuses.ts";
+import { judgeDone } from "./judge.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { Decision, Role } from "../../src/state.ts";
 
@@ -282,12 +283,7 @@ class Simulation {
     if (action.kind === "done") {
       node.doneMs = this.#now;
       if (node.startedMs <= this.#rotatedMs) this.#again(node);
-      if (machine.place.kind !== "member") {
-        this.#world.broken.push({
-          property: "everyone-ends-well",
-          what: `${machine.instance} is done and in no swarm`,
-        });
-      }
+      judgeDone(this.#world, machine);
     } else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
     }

@@ -107,8 +107,10 @@ export const PROPERTIES = [
   "nobody-in-an-unfounded-swarm",
   "members-are-recorded",
   "nothing-lost-by-leaving",
+  "done-is-in-the-founded-swarm",
   "done-writes-nothing",
   "quorum-kept",
+  "no-init-as-a-fallback",
   "no-token-outside",
   "everyone-ends-well",
 ] as const;

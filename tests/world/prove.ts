@@ -1,0 +1,109 @@
+/**
+ * `make prove`: the model checker over its worlds, then the mutants. Prints states, depth, time and the
+ * verdict of each property; a violation is told as the shortest story that leads to it.
+ *
+ * `--minutes N` shares so much time among the worlds that have no end in sight; `--world NAME` looks at
+ * one; `--no-mutants` leaves these out.
+ */
+import { parseArgs } from "node:util";
+import { explore, type Report } from "./explore.ts";
+import { MUTANTS, seek } from "./mutants.ts";
+import { PLANS } from "./plans.ts";
+import { PROPERTIES } from "./world.ts";
+import * as run from "../../src/run.ts";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "10" },
+    world: { type: "string" },
+    mutants: { type: "boolean", default: true },
+  },
+  allowNegative: true,
+});
+
+const startMs = performance.now();
+const reports = proveAll(Number(values.minutes) * 60_000);
+const planted = values.mutants ? await plantAll() : [];
+Deno.exit(conclude());
+
+/** Smaller worlds first: what they leave of their share goes to the larger ones. */
+function proveAll(budgetMs: number): Report[] {
+  const plans = PLANS.filter(({ name }) => values.world === undefined || name === values.world);
+  const reports: Report[] = [];
+  print(
+    `${"world".padEnd(34)} ${"states".padStart(10)} ${"steps".padStart(11)} ${
+      "depth".padStart(5)
+    } ${"time".padStart(7)}`,
+  );
+  for (const [i, plan] of plans.entries()) {
+    const left = budgetMs - (performance.now() - startMs);
+    const share = Math.max(1_000, left / (plans.length - i));
+    const report = explore(run, plan, { states: plan.statesMax ?? 3_000_000, ms: share });
+    reports.push(report);
+    const { states, steps, depth, ms, isWhole, violation } = report;
+    print(
+      `${plan.name.padEnd(34)} ${grouped(states).padStart(10)} ${grouped(steps).padStart(11)} ${
+        String(depth).padStart(5)
+      } ${(ms / 1000).toFixed(1).padStart(6)}s ${
+        violation !== null ? "VIOLATED" : isWhole ? "whole" : `all up to depth ${depth - 1}`
+      }`,
+    );
+    if (violation !== null) {
+      print(`\n  ${violation.property}: ${violation.what}`);
+      for (const [at, told] of violation.story.entries()) {
+        print(`  ${String(at + 1).padStart(3)} ${told}`);
+      }
+      print(`  again: make prove ARGS="--no-mutants --world '${plan.name}'"\n`);
+    }
+  }
+  return reports;
+}
+
+async function plantAll(): Promise<boolean[]> {
+  print("\nmutants");
+  const source = new URL("../../src", import.meta.url).pathname;
+  const caught: boolean[] = [];
+  for (const mutant of MUTANTS) {
+    const { caught: by, states, seeds } = await seek(mutant, source);
+    caught.push(by !== null);
+    print(
+      by === null
+        ? `  MISSED ${mutant.name}: in ${grouped(states)} states and ${grouped(seeds)} seeds`
+        : `  caught ${mutant.name}: by the ${by.by}, ${grouped(by.took)} ${
+          by.by === "checker" ? "states" : "seeds"
+        } (${by.property})`,
+    );
+  }
+  return caught;
+}
+
+function conclude(): number {
+  const violations = reports.filter(({ violation }) => violation !== null);
+  print("");
+  for (const property of PROPERTIES) {
+    const broken = violations.filter(({ violation }) => violation?.property === property).length;
+    print(`${property.padEnd(32)} ${broken === 0 ? "holds" : `BROKEN in ${broken} worlds`}`);
+  }
+  const states = reports.reduce((sum, report) => sum + report.states, 0);
+  const healed = Math.max(0, ...reports.map(({ healCycles }) => healCycles));
+  const found = planted.filter(Boolean).length;
+  const missed = planted.length - found;
+  print(
+    `from every state all was well within ${healed + 1} rounds of all nodes once faults stopped`,
+  );
+  print(`${((performance.now() - startMs) / 1000).toFixed(0)} s`);
+  print(
+    `${reports.length - violations.length + found} passed, ${violations.length + missed} failed`,
+  );
+  const mutants = values.mutants ? `, mutants caught ${found} of ${planted.length}` : "";
+  print(`${grouped(states)} states, ${violations.length} violations${mutants}`);
+  return violations.length + missed === 0 ? 0 : 1;
+}
+
+function grouped(number: number): string {
+  return number.toLocaleString("en-US");
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
