@@ -17,6 +17,8 @@ export interface Certificates {
 /** `nodeId`: `unknown` for a certificate that can't be understood; this node is a member all the same. */
 export interface NodeCertificate {
   nodeId: string;
+  /** Null where it can't be understood. */
+  clusterId: string | null;
   manager: boolean;
 }
 
@@ -58,6 +60,7 @@ export function parseNodeCertificate(pem: Uint8Array): NodeCertificate {
   const subject = subjectOf(pem);
   return {
     nodeId: /^CN=([0-9a-z]+)$/m.exec(subject)?.[1] ?? "unknown",
+    clusterId: /^O=([0-9a-z]+)$/m.exec(subject)?.[1] ?? null,
     manager: /^OU=swarm-manager$/m.test(subject),
   };
 }

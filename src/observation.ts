@@ -194,6 +194,7 @@ const engine = shape<Engine>({
   address: text,
   error: text,
   fingerprint: nullOr(text),
+  clusterId: nullOr(text),
   manager: flag,
   swarm: nullOr(swarm),
 });

@@ -117,6 +117,8 @@ export interface Engine {
   error: string;
   /** The fingerprint of the swarm's root CA; null in no swarm. */
   fingerprint: string | null;
+  /** The cluster's ID, which a rotation of the CA leaves as it is; null where it can't be read. */
+  clusterId: string | null;
   manager: boolean;
   /** Null on a worker, and on a manager that has no quorum. */
   swarm: SwarmView | null;

@@ -105,6 +105,7 @@ async function look(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<
       error: view === null || view.ok ? error : view.fault.message,
       // During a rotation of the CA the tokens are right before the file is.
       fingerprint: view?.ok ? view.value.managerToken.fingerprint : fingerprint,
+      clusterId: view?.ok ? view.value.clusterId : node?.clusterId ?? null,
       manager: controls || (node?.manager ?? false),
       swarm: view?.ok ? view.value : null,
     },
@@ -118,6 +119,7 @@ function inactive(error: string): Engine {
     address: "",
     error: quote(error),
     fingerprint: null,
+    clusterId: null,
     manager: false,
     swarm: null,
   };

@@ -692,6 +692,18 @@ const WORKERS: Row[] = [
     want: ["done", "in-order"],
   },
   {
+    name: "a worker whose CA was rotated before any manager has refreshed the record: done",
+    state: observation({
+      config: worker,
+      facts: {
+        engine: ok({ ...workerOf("z"), clusterId: "cluster-a" }),
+        ledger: founded(others2),
+        answering: ok(["10.0.0.2"]),
+      },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
     name: "a worker of the founded swarm, and no manager answers: waits",
     state: observation({
       config: worker,

@@ -128,6 +128,7 @@ export const outside: Engine = {
   address: "",
   error: "",
   fingerprint: null,
+  clusterId: null,
   manager: false,
   swarm: null,
 };
@@ -143,6 +144,7 @@ export function managerOf(
     address: "10.0.0.1",
     error: "",
     fingerprint: fp(letter),
+    clusterId: change.clusterId ?? `cluster-${letter}`,
     manager: true,
     swarm: {
       clusterId: `cluster-${letter}`,

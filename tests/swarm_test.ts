@@ -204,6 +204,7 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
         address: "10.0.0.7",
         error: "",
         fingerprint: FINGERPRINT,
+        clusterId: "oytpfm48q6up9cqh5xdkcivwo",
         manager: true,
         swarm: {
           clusterId: "oytpfm48q6up9cqh5xdkcivwo",
@@ -246,6 +247,7 @@ Deno.test("an Engine in no swarm says so, whatever an old file says", async () =
       address: "",
       error: "",
       fingerprint: null,
+      clusterId: null,
       manager: false,
       swarm: null,
     });
@@ -326,13 +328,14 @@ Deno.test("a fingerprint has 50 characters, and all of a bundle counts", () => {
   assert.notEqual(print(ROOT_PEM), print(ROOT_PEM + ROOT_PEM));
 });
 
-Deno.test("a node's certificate tells its id and role", () => {
+Deno.test("a node's certificate tells its id, its cluster's and its role", () => {
   const parse = (text: string): NodeCertificate =>
     parseNodeCertificate(new TextEncoder().encode(text));
-  assert.deepEqual(parse(MANAGER_PEM), { nodeId: NODE_ID, manager: true });
-  assert.deepEqual(parse(WORKER_PEM), { nodeId: NODE_ID, manager: false });
+  const clusterId = "oytpfm48q6up9cqh5xdkcivwo";
+  assert.deepEqual(parse(MANAGER_PEM), { nodeId: NODE_ID, clusterId, manager: true });
+  assert.deepEqual(parse(WORKER_PEM), { nodeId: NODE_ID, clusterId, manager: false });
   for (const text of [ROOT_PEM, "", "<html>"]) {
-    assert.deepEqual(parse(text), { nodeId: "unknown", manager: false });
+    assert.deepEqual(parse(text), { nodeId: "unknown", clusterId: null, manager: false });
   }
 });
 

@@ -37,7 +37,7 @@ export function managerInSwarm(s: Scene): Verdict {
   const { engine, record } = s;
   if (engine.swarm === null) return withoutQuorum(s);
   if (record === null) return unfounded(s, engine.swarm);
-  if (isSameSwarm(record, engine.swarm.managerToken.fingerprint, engine.swarm.clusterId)) {
+  if (isSameSwarm(record, engine)) {
     return inFounded(s, record, engine.swarm);
   }
   return inAnother(s, record, engine.swarm);
@@ -46,7 +46,7 @@ export function managerInSwarm(s: Scene): Verdict {
 /** It can neither read its swarm nor change it; whoever is missing has to come back. */
 function withoutQuorum(s: Scene): Verdict {
   const { o, me, record, engine } = s;
-  if (record === null || !isSameSwarm(record, engine.fingerprint ?? "", null)) {
+  if (record === null || !isSameSwarm(record, engine)) {
     const other = record === null ? "no swarm is founded" : `the founded swarm is ${brief(record)}`;
     return wait(o, "quorum-lost", `this manager's swarm has no quorum, and ${other}`);
   }

@@ -2,7 +2,15 @@
  * The founding record's members: who is listed, who is gone, and the record that each write makes of
  * the one that was read.
  */
-import type { FoundingRecord, Identity, Instance, Member, Position, SwarmView } from "../state.ts";
+import type {
+  Engine,
+  FoundingRecord,
+  Identity,
+  Instance,
+  Member,
+  Position,
+  SwarmView,
+} from "../state.ts";
 
 /** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
 export const FORGOTTEN_MS = 60 * 60 * 1000;
@@ -49,14 +57,13 @@ export function isGone(member: Member, { me, instances, serverMs }: Sight): bool
   return knowsMe && serverMs - member.sinceMs > FORGOTTEN_MS;
 }
 
-/** Whether two names mean one swarm: the fingerprint, one it had before a CA rotation, or the cluster's id. */
+/** Whether the Engine is in the record's swarm: by its fingerprint, also from before a rotation, or its id. */
 export function isSameSwarm(
   record: FoundingRecord,
-  fingerprint: string,
-  clusterId: string | null,
+  { fingerprint, clusterId }: Engine,
 ): boolean {
-  return record.fingerprint === fingerprint || record.rotated.includes(fingerprint) ||
-    record.clusterId === clusterId;
+  return record.clusterId === clusterId || record.fingerprint === fingerprint ||
+    (fingerprint !== null && record.rotated.includes(fingerprint));
 }
 
 /** What a manager puts into a record: itself, and its swarm as its Engine shows it. */

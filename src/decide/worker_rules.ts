@@ -21,7 +21,7 @@ export function workerInSwarm(s: Scene): Verdict {
       BOOT_MS,
     );
   }
-  if (isSameSwarm(record, fingerprint, null)) {
+  if (isSameSwarm(record, engine)) {
     const answering = probe(s, record.members);
     if (!Array.isArray(answering)) return answering;
     if (answering.length > 0) {

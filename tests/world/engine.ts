@@ -25,6 +25,7 @@ const OUTSIDE: Engine = {
   address: "",
   error: "",
   fingerprint: null,
+  clusterId: null,
   manager: false,
   swarm: null,
 };
@@ -65,6 +66,7 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
     address: machine.address,
     error: "",
     fingerprint: swarm.fingerprint,
+    clusterId: swarm.clusterId,
     manager,
     swarm: null,
   };
