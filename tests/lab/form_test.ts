@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { FaultName } from "./faults.ts";
 import { formSwarm } from "./form.ts";
 import type { Lab, StoreKind } from "./lab.ts";
-import { labTest, withLab, writesSince } from "./with_lab.ts";
+import { manyLabs, withLab, writesSince } from "./with_lab.ts";
 
 interface Case {
   name: string;
@@ -32,12 +32,15 @@ const CASES: Case[] = [
   },
 ];
 
-for (const { name, faults, seed } of CASES) {
-  labTest(`with ${name}, all nodes become one swarm, with either store`, async () => {
-    // Both at once: they mostly wait.
-    await Promise.all((["tags", "s3"] as const).map((store) => forms(store, faults, seed)));
-  });
-}
+const BOTH = CASES.flatMap((one) => (["tags", "s3"] as const).map((store) => ({ ...one, store })));
+
+manyLabs(
+  "all nodes become one swarm, and a second run changes nothing",
+  BOTH,
+  4,
+  ({ name, store }) => `${store}, with ${name}`,
+  ({ store, faults, seed }) => forms(store, faults, seed),
+);
 
 async function forms(store: StoreKind, faults: FaultName[], seed: number): Promise<void> {
   await withLab({ store, managers: 3, workers: 2 }, async (lab) => {

@@ -5,7 +5,7 @@ import { SwarmState } from "../emulators/engine_state.ts";
 import type { Service, Trouble } from "../emulators/wire.ts";
 import { BUCKET, type Lab, type LabNode, type LabOptions, type StoreKind } from "./lab.ts";
 import type { RunResult } from "./process.ts";
-import { joined, nodeNamed, withLab, writesSince } from "./with_lab.ts";
+import { joined, manyLabs, nodeNamed, withLab, writesSince } from "./with_lab.ts";
 
 interface Case {
   name: string;
@@ -341,32 +341,11 @@ const GROUPS: Record<string, Case[]> = {
   "where it looks, and what it finds there": PLACES,
 };
 
-/** They mostly wait, and each has a lab of its own. */
 const AT_ONCE = 4;
 
 for (const [group, cases] of Object.entries(GROUPS)) {
-  Deno.test({
-    name: `bad input: ${group}`,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn(t): Promise<void> {
-      const waiting = [...cases];
-      const work = async (): Promise<void> => {
-        for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-          const current = one;
-          const { name, exit } = current;
-          await t.step({
-            name: `${name}: exit ${exit}, and nothing changed`,
-            sanitizeOps: false,
-            sanitizeResources: false,
-            sanitizeExit: false,
-            fn: () => refuses(current),
-          });
-        }
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, work));
-    },
-  });
+  const nameOf = ({ name, exit }: Case): string => `${name}: exit ${exit}, and nothing changed`;
+  manyLabs(`bad input: ${group}`, cases, AT_ONCE, nameOf, refuses);
 }
 
 async function refuses(one: Case): Promise<void> {

@@ -21,7 +21,7 @@ const QUICK: EngineTimes = {
   noLeader: 100,
 };
 
-const AT_ONCE = 4;
+const AT_ONCE = 6;
 /** More requests than any of these runs makes; reaching it is a failure. */
 const REQUESTS_MAX = 120;
 

@@ -44,3 +44,28 @@ export function nodeNamed(lab: Lab, name: string): LabNode {
   if (node === undefined) throw new Error(`no node ${name}`);
   return node;
 }
+
+/** A test of many labs, `atOnce` at a time: they mostly wait. Each step is one of `cases`. */
+export function manyLabs<Case>(
+  name: string,
+  cases: Case[],
+  atOnce: number,
+  nameOf: (one: Case) => string,
+  run: (one: Case) => Promise<void>,
+): void {
+  const unchecked = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+  Deno.test({
+    name,
+    ...unchecked,
+    async fn(t): Promise<void> {
+      const waiting = [...cases];
+      const work = async (): Promise<void> => {
+        for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+          const current = one;
+          await t.step({ name: nameOf(current), ...unchecked, fn: () => run(current) });
+        }
+      };
+      await Promise.all(Array.from({ length: atOnce }, work));
+    },
+  });
+}
