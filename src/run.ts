@@ -248,11 +248,19 @@ function performed(
   if (plan.length > 0) return { ...state, plan };
   const { memory } = state;
   if (action.kind === "wait") {
-    return round(state, { ...memory, fault: null, waits: memory.waits + 1 });
+    const after = { ...memory, fault: null, waits: memory.waits + 1 };
+    return state.doing?.rule === "throttled" && memory.fault === null
+      ? goOn(state, answered(state.facts), after)
+      : round(state, after);
   }
   const after: Memory = { ...memory, steady: null, waits: 0, did: [...memory.did, action.kind] };
   if (call.kind === "write") {
     return written(state, after, call, answer.value as Values["write"]);
+  }
+  if (call.kind === "join") {
+    // The Engine has changed, and what the ledger held a moment ago will do to see that all is in order.
+    const { engine: _, contents: __, ...facts } = state.facts;
+    return goOn(state, facts, after);
   }
   if (call.kind === "publish") {
     const published = `${call.manager.digest} ${call.worker.digest}`;
@@ -322,6 +330,11 @@ function written(
 /** The round goes on: what was done has changed nothing of what else was seen in it. */
 function goOn(state: RunState, facts: Facts, memory: Memory): RunState {
   return { ...state, memory, facts, doing: null, plan: [] };
+}
+
+/** Only what was refused is looked at again: EC2 gives too little to ask for all of it anew. */
+function answered(facts: Facts): Facts {
+  return Object.fromEntries(Object.entries(facts).filter(([, fact]) => fact.ok));
 }
 
 /** A new round: nothing that was seen before counts any more. */

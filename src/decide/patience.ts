@@ -7,6 +7,14 @@ import type { Decision, Observation, Rule } from "../state.ts";
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_MAX_MS = 20_000;
+/**
+ * EC2's request limits are shared: a worker that was refused makes room for long, or a herd spends all
+ * that EC2 gives on refusals. With 20 requests a second, 10,000 nodes take eight minutes whatever they
+ * do. The few managers, whom all others wait for, don't.
+ */
+const WORKER_THROTTLED_BASE_MS = 35_000;
+const WORKER_THROTTLED_MAX_MS = 240_000;
+const MANAGER_THROTTLED_MAX_MS = 4_000;
 /** The local Engine changes quickly, and asking it costs nobody else anything. */
 const LOCAL_MAX_MS = 2_000;
 
@@ -25,12 +33,25 @@ export const RETRY_MS = 15_000;
 
 const LOCAL_RULES: readonly Rule[] = ["attempt-pending", "engine-starting", "engine-unavailable"];
 
-/** Full jitter: anything from nothing to a bound that doubles with each wait in a row. */
+/** Full jitter: anything from nothing to a bound that grows with each wait in a row. */
 export function backoffMs(o: Observation, rule: Rule): number {
-  const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
-  const bound = Math.min(max, BACKOFF_BASE_MS * 2 ** Math.min(o.memory.waits, 10));
+  const bound = boundMs(o, rule);
   const left = Math.max(0, o.config.timeoutMs - o.nowMs);
   return Math.min(left, Math.ceil(bound * (0.1 + 0.9 * o.dice)));
+}
+
+function boundMs({ config, memory }: Observation, rule: Rule): number {
+  const doublings = Math.min(memory.waits, 10);
+  if (rule === "throttled") {
+    const role = config.role === "auto"
+      ? memory.identity?.roleTag ?? memory.self?.roleTag
+      : config.role;
+    return role === "manager"
+      ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** doublings)
+      : Math.min(WORKER_THROTTLED_MAX_MS, WORKER_THROTTLED_BASE_MS * 2 ** doublings);
+  }
+  const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
+  return Math.min(max, BACKOFF_BASE_MS * 2 ** doublings);
 }
 
 /**

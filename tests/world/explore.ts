@@ -20,6 +20,8 @@ export interface Plan {
   hours: number;
   kinds?: Partial<Faults>;
   statesMax?: number;
+  /** Whether its states come to an end within a minute or two. */
+  isSmall?: boolean;
 }
 
 export interface Limits {

@@ -44,6 +44,7 @@ const DICE = [0.26, 0.34, 0.51, 0.67, 0.76] as const;
 const FAULTS: { ok: false; fault: Fault }[] = [
   { ok: false, fault: { kind: "denied", message: "" } },
   { ok: false, fault: { kind: "timeout", message: "" } },
+  { ok: false, fault: { kind: "throttled", message: "" } },
 ];
 
 /** Every outcome of the next round, each once. */
@@ -76,7 +77,7 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
             state: after,
             told: decision === null ? "" : tell(decision),
           },
-          `waited ${gainOf(after)}`,
+          `waited ${gainOf(after)} ${JSON.stringify(after.facts)}`,
         );
       } else if (step.state.doing !== null) {
         const before = canonical(step.state);
@@ -211,7 +212,7 @@ export function canonical(state: RunState): RunState {
 
 /** Whether the round may go on after this call with what was seen before. */
 function goesOn(call: Call | undefined): boolean {
-  return call?.kind === "write" || call?.kind === "publish";
+  return call?.kind === "write" || call?.kind === "publish" || call?.kind === "join";
 }
 
 function failuresOf({ failures }: Memory): Memory["failures"] {

@@ -10,7 +10,7 @@ const MEMBERSHIP: Partial<Faults> = {
   stop: false,
 };
 
-export const PLANS: Plan[] = [
+const SMALL: Plan[] = [
   // Whole: every interleaving, any fault at any point
   plan("s3", 2, 0, "nothing", 1, 0),
   plan("tags", 2, 0, "nothing", 1, 0),
@@ -26,6 +26,9 @@ export const PLANS: Plan[] = [
   plan("tags", 2, 0, "dead", 1, 1),
   plan("s3", 3, 1, "nothing", 0, 0),
   plan("tags", 3, 1, "nothing", 0, 0),
+];
+
+const LARGE: Plan[] = [
   // Breadth first, as far as the time goes
   plan("s3", 3, 1, "nothing", 2, 0, MEMBERSHIP, "crash, reboot, terminate, lost answers"),
   plan("tags", 3, 1, "nothing", 2, 0, MEMBERSHIP, "crash, reboot, terminate, lost answers"),
@@ -40,6 +43,8 @@ export const PLANS: Plan[] = [
   plan("s3", 3, 1, "nothing", 2, 0),
   plan("tags", 3, 1, "nothing", 2, 0),
 ];
+
+export const PLANS: Plan[] = [...SMALL.map((plan) => ({ ...plan, isSmall: true })), ...LARGE];
 
 function plan(
   store: Plan["store"],
