@@ -88,7 +88,10 @@ class Call:
 
 
 class Rule:
-    """A fault: which calls, in which phase, what happens, how often. `times` null: until removed."""
+    """A fault: which calls, in which phase, what happens, how often.
+
+    `times` null: until removed. `chance`: of each call that it could take.
+    """
 
     def __init__(self, spec):
         self.id = spec["id"]
@@ -99,17 +102,22 @@ class Rule:
         self.effect = spec["effect"]
         self.times = spec.get("times")
         self.skip = spec.get("skip", 0)
+        self.chance = spec.get("chance", 1)
         self.hits = 0
         self.released = threading.Event()
         self.perform = False
 
     def takes(self, call, phase):
-        if self.phase != phase or (self.node and self.node != call.node):
+        if call.node == "admin" or (self.node and self.node != call.node):
+            return False
+        if self.phase != phase:
             return False
         if not self.action.match(call.action) or not self.path.search(call.path):
             return False
         if self.skip > 0:
             self.skip -= 1
+            return False
+        if random.random() >= self.chance:
             return False
         if self.times is not None and self.hits >= self.times:
             return False
@@ -187,7 +195,7 @@ class Cloud:
 
     def _too_skewed(self, call, environ):
         stamp = environ.get("HTTP_X_AMZ_DATE")
-        if self.skew_max is None or not stamp or call.node == "?":
+        if self.skew_max is None or not stamp or call.node in ("?", "admin"):
             return None
         sent = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
         if abs(sent - (time.time() + self.offset)) <= self.skew_max:
@@ -505,6 +513,8 @@ def drop(environ):
     """Ends the connection with a reset and no answer."""
     connection = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # The server would go on reading; at an end it closes the connection.
+    connection.shutdown(socket.SHUT_RD)
     raise ConnectionResetError("injected")
 
 

@@ -33,6 +33,8 @@ export interface RuleSpec {
   times?: number;
   /** Lets so many matching calls pass first. */
   skip?: number;
+  /** Of each of the rest to be taken; left out: 1. */
+  chance?: number;
 }
 
 export interface Dump {

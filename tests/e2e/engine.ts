@@ -100,7 +100,11 @@ export class Engine {
     const daemon = this.#daemon;
     if (!daemon) return;
     this.#daemon = null;
-    daemon.kill("SIGKILL");
+    try {
+      daemon.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
     await daemon.status;
     await Deno.remove(`${this.dir}/pid`).catch(() => {});
     await Deno.remove(this.socket).catch(() => {});

@@ -43,8 +43,12 @@ export function isInside(): boolean {
   return Deno.env.get(INSIDE) === "1";
 }
 
-/** Runs this program again inside namespaces of its own and gives its exit code. */
-export async function enter(program: string, args: string[]): Promise<number> {
+/** Runs this program again inside namespaces of its own; `hear` gets each line that it prints. */
+export async function enter(
+  program: string,
+  args: string[],
+  hear: (line: string) => void,
+): Promise<number> {
   // The shell is process 1 in there and collects orphans, of which containerd makes many.
   const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && "$@"; exit $?';
   const child = new Deno.Command("setpriv", {
@@ -55,7 +59,15 @@ export async function enter(program: string, args: string[]): Promise<number> {
     ],
     env: { [INSIDE]: "1" },
     stdin: "null",
+    stdout: "piped",
   }).spawn();
+  let rest = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) hear(line);
+  }
+  if (rest !== "") hear(rest);
   return (await child.status).code;
 }
 

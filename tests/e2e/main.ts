@@ -1,7 +1,8 @@
 /**
  * End to end: the compiled binary, real Docker Engines, and an AWS that others wrote.
  *
- * `deno run -A tests/e2e/main.ts [--only REGEX] [--fail-fast] [--list] [--binary FILE]`, as root.
+ * `deno run -A tests/e2e/main.ts [--only REGEX] [--store tags|s3] [--fail-fast] [--list]
+ * [--binary FILE]`, as root.
  */
 import { enter, isInside, missing } from "./machine.ts";
 import { type Case, play } from "./suite.ts";
@@ -27,20 +28,52 @@ async function main(args: string[]): Promise<number> {
   }
   if (!isInside()) {
     const lacks = await missing();
-    if (lacks.length === 0) return await enter(import.meta.filename ?? "", args);
-    say(`The end-to-end tests need ${lacks.join(", ")}`);
-    return 2;
+    if (lacks.length > 0) {
+      say(`The end-to-end tests need ${lacks.join(", ")}`);
+      return 2;
+    }
+    return await both(args);
   }
-  const valueOf = (flag: string): string | null =>
-    args.includes(flag) ? args[args.indexOf(flag) + 1] ?? null : null;
-  const pattern = valueOf("--only");
-  const only = pattern === null ? null : new RegExp(pattern);
-  const vpc = await Vpc.start(MACHINES, valueOf("--binary"));
+  const pattern = valueOf(args, "--only");
+  const store = valueOf(args, "--store");
+  if (store !== "tags" && store !== "s3") throw new TypeError(`--store ${store}: tags or s3`);
+  const vpc = await Vpc.start(MACHINES, valueOf(args, "--binary"));
+  const counts = await play(vpc, cases, {
+    store,
+    only: pattern === null ? null : new RegExp(pattern),
+    failFast: args.includes("--fail-fast"),
+  }, say);
+  say(`${counts.passed} passed, ${counts.failed} failed`);
+  return counts.failed === 0 ? 0 : 1;
+}
+
+/** One VPC for each store, side by side: most cases wait most of the time. */
+async function both(args: string[]): Promise<number> {
   const startMs = performance.now();
-  const counts = await play(vpc, cases, { only, failFast: args.includes("--fail-fast") }, say);
+  const asked = valueOf(args, "--store");
+  const counts = { passed: 0, failed: 0 };
+  const played = (asked === null ? ["tags", "s3"] : [asked]).map(async (store) => {
+    let summed = false;
+    const own = asked === null ? [...args, "--store", store] : args;
+    const code = await enter(import.meta.filename ?? "", own, (line) => {
+      const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(line) ?? [];
+      if (passed === undefined) return say(line);
+      summed = true;
+      counts.passed += Number(passed);
+      counts.failed += Number(failed);
+    });
+    if (summed) return;
+    say(`  FAILED the tests of the store ${store} ended early, with exit ${code}`);
+    counts.failed++;
+  });
+  await Promise.all(played);
   say(`  took ${Math.round((performance.now() - startMs) / 1000)} s`);
   say(`${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed === 0 ? 0 : 1;
+}
+
+function valueOf(args: string[], flag: string): string | null {
+  return args.includes(flag) ? args[args.indexOf(flag) + 1] ?? null : null;
 }
 
 function say(text: string): void {

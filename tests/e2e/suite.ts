@@ -16,6 +16,7 @@ export interface Case {
 }
 
 export interface Selection {
+  store: Store;
   /** Matches `name [store]`; null: all. */
   only: RegExp | null;
   /** Stops at the first failure. */
@@ -28,29 +29,27 @@ const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
 export async function play(
   vpc: Vpc,
   cases: Case[],
-  { only, failFast }: Selection,
+  { store, only, failFast }: Selection,
   say: (line: string) => void,
 ): Promise<{ passed: number; failed: number }> {
   const counts = { passed: 0, failed: 0 };
-  for (const one of cases) {
-    for (const store of one.stores ?? ["tags", "s3"] as const) {
-      for (let turn = 1; turn <= (one.times ?? 1); turn++) {
-        const title = `${one.name} [${store}]${one.times ? ` ${turn}/${one.times}` : ""}`;
-        if (only && !only.test(title)) continue;
-        const startMs = performance.now();
-        const runs = transcript.length;
-        const failure = await attempt(vpc, one, store);
-        const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-        if (failure === null) {
-          counts.passed++;
-          say(`  ok     ${title} (${seconds} s)`);
-          continue;
-        }
-        counts.failed++;
-        say(`  FAILED ${title} (${seconds} s)\n${failure}`);
-        say(await trace(vpc, transcript.slice(runs)).catch(String));
-        if (failFast) return counts;
+  for (const one of cases.filter(({ stores }) => stores?.includes(store) ?? true)) {
+    for (let turn = 1; turn <= (one.times ?? 1); turn++) {
+      const title = `${one.name} [${store}]${one.times ? ` ${turn}/${one.times}` : ""}`;
+      if (only && !only.test(title)) continue;
+      const startMs = performance.now();
+      const runs = transcript.length;
+      const failure = await attempt(vpc, one, store);
+      const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+      if (failure === null) {
+        counts.passed++;
+        say(`  ok     ${title} (${seconds} s)`);
+        continue;
       }
+      counts.failed++;
+      const traced = await trace(vpc, transcript.slice(runs)).catch(String);
+      say(`  FAILED ${title} (${seconds} s)\n${failure}\n${traced}`);
+      if (failFast) return counts;
     }
   }
   const leaks = [
@@ -59,10 +58,9 @@ export async function play(
   ];
   if (leaks.length === 0) counts.passed++;
   else counts.failed++;
-  const runs = `${transcript.length} runs`;
   say(
     leaks.length === 0
-      ? `  ok     no token in any output, argument or environment of ${runs}`
+      ? `  ok     no token in any output, argument or environment of ${transcript.length} runs [${store}]`
       : `  FAILED tokens: ${leaks.join("; ")}`,
   );
   return counts;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Effect } from "../aws.ts";
 import { until } from "../machine.ts";
 import type { Node, RunOptions } from "../node.ts";
-import { allDone, type Case, changesNothing, ended, form, type Joinable } from "../suite.ts";
+import { type Case, changesNothing, ended, form, type Joinable } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
 import { byHand } from "./living.ts";
 
@@ -48,6 +48,11 @@ const bad: Bad[] = [
   {
     name: "a bucket that is not there",
     stores: ["s3"],
+    // moto looks at the policy first, and at whether there is such a bucket then.
+    given: (vpc) =>
+      vpc.node("m1").permit([
+        { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] },
+      ]),
     args: ["--store", "s3://no-such-bucket/prod"],
     exit: 2,
     says: /no-such-bucket/,
@@ -162,7 +167,7 @@ const bad: Bad[] = [
       await byHand(m1);
       await m1.engine.kill();
       await Deno.writeTextFile(
-        `${m1.engine.dataRoot}/swarm/certificates/swarm-root-ca.crt`,
+        `${m1.engine.dataRoot}/swarm/certificates/swarm-node.key`,
         "damaged",
       );
       await m1.engine.start();
@@ -201,12 +206,6 @@ const bad: Bad[] = [
     says: /quorum/,
   },
   {
-    name: "a wrong clock",
-    given: (vpc) => vpc.aws.ask("clock", { offset: 3_600, skew_max: 300 }),
-    exit: 3,
-    says: /clock/,
-  },
-  {
     name: "answers of 10 MB",
     given: (vpc) => fault(vpc, { kind: "body", text: "x".repeat(1024), repeat: 10 * 1024 }),
     exit: 3,
@@ -217,7 +216,7 @@ const bad: Bad[] = [
     given: (vpc) =>
       fault(vpc, { kind: "body", text: "<!DOCTYPE html><html><body>Sign in</body></html>" }),
     exit: 3,
-    says: /HTML|not what/i,
+    says: /endpoint right|ETag/,
   },
   {
     name: "every request throttled",
@@ -283,31 +282,24 @@ export const badInput: Case[] = [
     },
   })),
   {
-    name: "each request in turn is reset, or its answer lost",
+    name: "a clock that is an hour slow does no harm: AWS's own clock counts",
     managers: 2,
-    workers: 0,
+    workers: 1,
     async run(vpc): Promise<void> {
+      await vpc.aws.ask("clock", { offset: 3_600, skew_max: 300 });
+      await form(vpc);
+    },
+  },
+  {
+    name: "every third request is reset, or its answer lost: slower, and right",
+    managers: 3,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      // By chance, since a round of as many requests would lose the same one again and again.
       for (const phase of ["before", "after"] as const) {
-        for (let nth = 0; nth < 40; nth++) {
-          await vpc.reset(vpc.store, 2, 0);
-          const rule = await vpc.aws.rule({
-            node: "m2",
-            phase,
-            skip: nth,
-            times: 1,
-            effect: { kind: "reset" },
-          });
-          // By turns it founds the swarm, or joins that of another.
-          if (nth % 2 === 1) await form(vpc, vpc.some("m1"));
-          const run = await vpc.node("m2").run(["--json", "--timeout", "60s"]);
-          try {
-            allDone([run]);
-            await vpc.oneSwarm(vpc.some(...(nth % 2 === 1 ? ["m1", "m2"] : ["m2"])));
-          } catch (error) {
-            throw new Error(`request ${nth + 1} reset ${phase} it was performed: ${error}`);
-          }
-          if (await rule.hits() === 0) break;
-        }
+        await vpc.reset(vpc.store, 3, 1);
+        await vpc.aws.rule({ phase, chance: 1 / 3, effect: { kind: "reset" } });
+        await form(vpc, vpc.all, "140s");
       }
     },
   },
