@@ -259,8 +259,12 @@ function performed(
   }
   if (call.kind === "join") {
     // The Engine has changed, and what the ledger held a moment ago will do to see that all is in order.
-    const { engine: _, contents: __, ...facts } = state.facts;
-    return goOn(state, facts, after);
+    const { ledger, answering, instances } = state.facts;
+    return goOn(state, {
+      ...(ledger && { ledger }),
+      ...(answering && { answering }),
+      ...(instances && { instances }),
+    }, after);
   }
   if (call.kind === "publish") {
     const published = `${call.manager.digest} ${call.worker.digest}`;

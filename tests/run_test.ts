@@ -321,14 +321,15 @@ Deno.test("run: what was written is what the ledger holds: the round goes on wit
   assert.deepEqual(made.map(({ kind }) => kind), ["join"]);
 });
 
-Deno.test("run: after a join everything is looked at anew", () => {
+Deno.test("run: after a join the Engine is looked at anew, and what the ledger held will do", () => {
   const own = record({ members: [member(1), member(2)], nonce: "run-1" });
   const joined = afterPerforming(start({ memory: { confirmed: fp("a") } }), {
     ledger: logRead(own),
     probe: ok(["10.0.0.2"]),
     tokens: ok([shown(2, "a")]),
   });
-  assert.deepEqual([joined.memory.did, joined.facts], [["join"], {}]);
+  assert.deepEqual(joined.memory.did, ["join"]);
+  assert.deepEqual(Object.keys(joined.facts).sort(), ["answering", "instances", "ledger"]);
 });
 
 Deno.test("run: an init or a join without an answer may have happened, and counts as done by this run", () => {
@@ -363,4 +364,11 @@ Deno.test("run: a run whose first look takes all its time says what it would hav
   assert.ok(step.kind === "end");
   assert.deepEqual(step.decision.action, { kind: "fail", exit: 3, afterMs: 0 });
   assert.equal(step.decision.rule, "found-swarm");
+});
+
+Deno.test("run: after a throttled look only that one is made again", () => {
+  const waited = afterPerforming(start(), { ledger: fault("throttled") });
+  assert.deepEqual(Object.keys(waited.facts), ["engine"]);
+  const { step } = toDecision(waited, {});
+  assert.ok(step.kind === "calls");
 });
