@@ -41,6 +41,7 @@ async function main(args: string[]): Promise<number> {
   const results = new Results();
   const contestants = await contestantsOf(tools);
   const startMs = performance.now();
+  const loadBefore = Deno.loadavg()[0] ?? 0;
   if (only.includes("a")) {
     say("(a) start to the first byte to IMDS");
     await measureFirstByte(contestants, rounds ?? 20, results);
@@ -74,6 +75,8 @@ async function main(args: string[]): Promise<number> {
   say(`took ${seconds} s`);
   if (values.only === undefined && lacks.length === 0) {
     const machine = await versions(tools, engine);
+    // What else ran makes (c) worse before all: its Engines want both cores.
+    machine.push(["load average before", loadBefore.toFixed(1)]);
     const command = ["make bench", ...(rounds === null ? [] : [`ARGS="--rounds ${rounds}"`])].join(
       " ",
     );
