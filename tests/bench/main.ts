@@ -36,7 +36,7 @@ async function main(args: string[]): Promise<number> {
   const lacks = await missing();
   // The way to a registry is outside.
   const tools = await prepare(say);
-  if (lacks.length === 0 && !isInside()) return await enter(import.meta.filename ?? "", args);
+  if (lacks.length === 0 && !isInside()) return await enter(import.meta.filename ?? "", args, say);
 
   const results = new Results();
   const contestants = await contestantsOf(tools);
