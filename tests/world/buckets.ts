@@ -57,6 +57,8 @@ export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] 
       return store === "s3" ? [null, null] : ["CreateTags"];
     case "retract":
       return ["CreateTags"];
+    case "permissions":
+      return [null];
     default:
       return [];
   }

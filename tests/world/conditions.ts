@@ -20,7 +20,8 @@ export interface Conditions {
   pauseMs: number;
   /** What happens to machines before all is healed. */
   mishaps: Mishap[];
-  healMs: number;
+  /** When everything that can be healed is, and all boot once more; null: never. */
+  healMs: number | null;
   /** The world as it is found. */
   start: "nothing" | "old-swarm" | "founded" | "dead";
   /** Whether EC2's token buckets are those of an account with nothing else in it. */

@@ -29,8 +29,10 @@ import type { Decision, Role } from "../../src/state.ts";
 
 export interface History {
   broken: Broken[];
-  /** Ms until the last node that is in the swarm got there. */
+  /** Ms until the last run that ended as done. */
   wholeMs: number;
+  /** Ms until the last machine that is a member became one. */
+  joinedMs: number;
   /** AWS requests, of all nodes. */
   awsCalls: number;
   throttled: number;
@@ -49,6 +51,9 @@ interface Node {
   answers: AnyAnswer[];
   ending: Decision | null;
   doneMs: number;
+  /** Its Engine's place when it was last looked at, and since when it is there. */
+  place: Machine["place"];
+  joinedMs: number;
 }
 
 type Event =
@@ -69,11 +74,14 @@ export interface Setting {
   /** Makes the program that runs on a machine; the production loop when left out. */
   spawn?: (world: World, machine: Machine, runId: string) => Program;
   tell?: Tell;
+  /** Plays on when a property is broken, and judges nothing at the end. */
+  isUnjudged?: boolean;
 }
 
 /** How long after the healing everyone must have ended, besides the run's own deadline. */
 const BOUND_MS = 900_000;
 const RESTART_MS = 30_000;
+const BOOT_MS = 20_000;
 const RUNS_MAX = 50;
 /** Long enough for EC2 to forget who was terminated. */
 const HOUR_MS = 65 * 60_000;
@@ -86,6 +94,7 @@ class Simulation {
   readonly #c: Conditions;
   readonly #tell: Tell | null;
   readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
+  readonly #isUnjudged: boolean;
   readonly #dice: Dice;
   readonly #world: World;
   readonly #nodes: Node[];
@@ -101,7 +110,8 @@ class Simulation {
   /** When tokens were last rotated: the person then runs swarm-join again on the managers. */
   #rotatedMs = -1;
 
-  constructor(code: Code, conditions: Conditions, { tell, spawn }: Setting) {
+  constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
+    this.#isUnjudged = isUnjudged === true;
     this.#c = conditions;
     this.#tell = tell ?? null;
     this.#spawn = spawn ??
@@ -127,6 +137,8 @@ class Simulation {
       answers: [],
       ending: null,
       doneMs: 0,
+      place: machine.place,
+      joinedMs: 0,
     };
   }
 
@@ -134,27 +146,32 @@ class Simulation {
     const { launchMs, mishaps, healMs } = this.#c;
     for (const node of this.#nodes) {
       if (node.machine.power === "terminated") continue;
-      this.#agenda.add(this.#dice.between(0, launchMs), { kind: "start", node });
+      const bootedMs = this.#dice.between(0, launchMs);
+      if (node.machine.power === "unborn") launch(node.machine, EPOCH_MS + bootedMs - BOOT_MS);
+      this.#agenda.add(bootedMs, { kind: "start", node });
     }
     for (const mishap of mishaps) this.#agenda.add(mishap.atMs, { kind: "mishap", mishap });
-    this.#agenda.add(healMs, { kind: "heal" });
+    if (healMs !== null) this.#agenda.add(healMs, { kind: "heal" });
+    const endMs = (healMs ?? 0) + this.#c.timeoutMs + BOUND_MS;
     const pace = 1 + (this.#nodes.length >> 3);
     let events = 0;
     for (;;) {
       const entry = this.#agenda.take();
-      if (entry === undefined || entry.atMs > healMs + this.#c.timeoutMs + BOUND_MS) break;
+      if (entry === undefined || entry.atMs > endMs) break;
       this.#now = entry.atMs;
       this.#world.nowMs = EPOCH_MS + this.#skippedMs + Math.floor(entry.atMs);
       this.#happen(entry.what);
-      if (this.#world.broken.length > 0) break;
+      if (this.#world.broken.length > 0 && !this.#isUnjudged) break;
       // Asking everyone at each event would take longer than all else in a herd.
-      if (this.#isHealed && events++ % pace === 0 && this.#isOver()) break;
+      const mayEnd = this.#isHealed || healMs === null;
+      if (mayEnd && events++ % pace === 0 && this.#isOver()) break;
     }
-    if (this.#world.broken.length === 0) this.#judgeEnds();
-    if (this.#world.broken.length === 0) this.#judgeSecondRun();
+    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeEnds();
+    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecondRun();
     return {
       broken: this.#world.broken,
-      wholeMs: Math.max(0, ...this.#nodes.map(({ doneMs }) => doneMs)),
+      wholeMs: this.#nodes.reduce((most, { doneMs }) => Math.max(most, doneMs), 0),
+      joinedMs: this.#nodes.reduce((most, node) => Math.max(most, node.joinedMs), 0),
       awsCalls: this.#awsCalls,
       throttled: this.#throttled,
       nodes: this.#nodes.length,
@@ -189,10 +206,7 @@ class Simulation {
 
   #start(node: Node): void {
     const { machine } = node;
-    if (machine.power === "unborn") {
-      machine.power = "up";
-      shows(this.#world, machine, "running");
-    }
+    if (machine.power === "unborn") machine.power = "up";
     if (machine.power !== "up" || node.program !== null) return;
     node.run++;
     node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
@@ -229,10 +243,18 @@ class Simulation {
     if (!this.#isHealed && this.#dice.chance(this.#c.pauseRate)) {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
+    this.#notePlace(node);
     if (machine.place.kind === "attempt") {
       this.#agenda.add(this.#now + this.#dice.between(1_000, 40_000), { kind: "join", node });
     }
     this.#agenda.add(this.#now + takesMs, { kind: "wake", node, run: node.run });
+  }
+
+  #notePlace(node: Node): void {
+    const { place } = node.machine;
+    if (place === node.place) return;
+    node.place = place;
+    node.joinedMs = place.kind === "member" ? this.#now : 0;
   }
 
   #perform(machine: Machine, call: Call): AnyAnswer {
@@ -379,7 +401,8 @@ class Simulation {
     this.#world.machines.push(machine);
     const node = this.#nodeOf(machine);
     this.#nodes.push(node);
-    this.#agenda.add(this.#now, { kind: "start", node });
+    launch(machine, this.#world.nowMs);
+    this.#agenda.add(this.#now + BOOT_MS, { kind: "start", node });
   }
 
   #up(node: Node): void {
@@ -392,11 +415,13 @@ class Simulation {
     this.#agenda.add(this.#now + this.#dice.between(0, 3_000), { kind: "start", node });
   }
 
-  #background({ machine }: Node): void {
+  #background(node: Node): void {
+    const { machine } = node;
     if (machine.place.kind !== "attempt" || machine.power !== "up") return;
     if (canFinish(this.#world, machine)) {
       this.#tell?.(this.#now, machine.instance, "*** its attempt to join ends well");
       finish(this.#world, machine, "member");
+      this.#notePlace(node);
     } else if (this.#dice.chance(0.5)) {
       this.#tell?.(this.#now, machine.instance, "*** its attempt to join ends in error");
       finish(this.#world, machine, this.#dice.chance(0.5) ? "failed" : "outside");
@@ -471,6 +496,11 @@ class Simulation {
       });
     }
   }
+}
+
+/** EC2 shows an instance while it boots. */
+function launch(machine: Machine, atMs: number): void {
+  machine.ec2 = [...machine.ec2, { value: "running", atMs: Math.floor(atMs) }];
 }
 
 function isInFounded(world: World, { place }: Machine): boolean {
