@@ -98,7 +98,9 @@ ${[byPhase, ...rest].join("\n\n")}
 - (a) is taken by a listener that is the metadata service: from just before the process is made to its
   first byte. Files are in memory. (b) is a node that would init, (c) a node's whole way from an Engine
   that is up to the tool's end.
-- (c) is compared with **${ENGINE}**: the same request sent to it by a program that was running already.
+- **${ENGINE}** is asked for the same by a program that was running already. Its join takes 0.54 s, and a
+  good quarter of a second more every few times, whoever asks; so the target of (c) is each run less the
+  init or join in that very run.
 - (d) is the largest resident set of any one process (\`wait4\`); pages of a mapped file count once
   touched.
 - (e) on disk: the program and all that only it needs; Python's interpreter and library count, the C
