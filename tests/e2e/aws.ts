@@ -1,4 +1,5 @@
 /** The tests' side of `aws.py`: starts it, steers it, and reads what nodes did. */
+import type { Credentials } from "../emulators/sigv4.ts";
 import { spawnLogged } from "./engine.ts";
 import { python, STATE_DIR, until } from "./machine.ts";
 
@@ -46,7 +47,7 @@ export interface Dump {
 
 export interface Launched {
   instance: string;
-  credentials: Record<string, string>;
+  credentials: Credentials;
 }
 
 /** A rule that was set; `hold` rules let a test wait for the call and decide what becomes of it. */
@@ -85,7 +86,7 @@ export class Aws {
     const script = new URL("aws.py", import.meta.url).pathname;
     const found = await python();
     if (found === null) throw new Error("no Python with moto");
-    spawnLogged(found, [script, hostname, `${port}`], `${STATE_DIR}/aws.log`);
+    spawnLogged(found, ["-B", script, hostname, `${port}`], `${STATE_DIR}/aws.log`);
     const aws = new Aws(`http://${hostname}:${port}`);
     await until("moto", 60_000, () => aws.ask("calls").then(() => true, () => false));
     const begun = await aws.ask<Record<string, string>>("begin", { endpoint: aws.endpoint });

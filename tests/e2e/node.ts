@@ -1,7 +1,8 @@
 /** One machine of the VPC: namespaces, an Engine, an instance, and runs of swarm-join on it. */
 import type { Aws, Launched } from "./aws.ts";
 import { Engine } from "./engine.ts";
-import type { Metadata, MetadataService } from "./imds.ts";
+import type { ImdsInstance } from "../emulators/imds.ts";
+import type { MetadataService } from "./imds.ts";
 import { type Ended, output, sh, STATE_DIR, until } from "./machine.ts";
 
 export const HUB_ADDRESS = "10.77.0.1";
@@ -114,20 +115,24 @@ export class Node {
       policies: launch.policies,
     });
     this.instance = made.instance;
+    const { account, region, vpc, subnet } = this.aws;
+    const mac = `02:00:0a:4d:00:${this.slot.toString(16).padStart(2, "0")}`;
     this.imds.nodes.set(this.address, {
+      node: name,
       instance: made.instance,
-      account: this.aws.account,
-      region: this.aws.region,
-      vpc: this.aws.vpc,
-      subnet: this.aws.subnet,
+      account,
+      region,
+      partition: "aws",
       address: this.address,
-      credentials: made.credentials,
+      interfaces: [{ mac, addresses: [this.address], vpc, subnet }],
+      role: { name: "swarm-join", credentials: made.credentials },
       tags: null,
       lifecycle: null,
+      v1: false,
     });
   }
 
-  get metadata(): Metadata {
+  get metadata(): ImdsInstance {
     const found = this.imds.nodes.get(this.address);
     if (!found) throw new Error(`${this.name} has no instance`);
     return found;
@@ -136,7 +141,8 @@ export class Node {
   /** Gives the instance's role other policies, and new credentials of it. */
   async permit(policies: unknown[]): Promise<void> {
     const parameters = { name: this.name, instance: this.instance, policies };
-    this.metadata.credentials = await this.aws.ask("role", parameters);
+    const credentials = await this.aws.ask<Launched["credentials"]>("role", parameters);
+    this.metadata.role = { name: "swarm-join", credentials };
   }
 
   async tags(): Promise<Record<string, string>> {

@@ -51,7 +51,8 @@ export class Vpc {
     await Promise.all(this.pool.map((node, i) => this.#clear(node, empty[i] === true)));
     await this.aws.ask("reset");
     this.imds.nodes.clear();
-    this.imds.troubles.clear();
+    this.imds.wire.calls.length = 0;
+    this.imds.wire.trouble = () => null;
     this.nodes.clear();
     for (let i = 1; i <= managers; i++) await this.launch(`m${i}`, "manager");
     for (let i = 1; i <= workers; i++) await this.launch(`w${i}`, "worker");

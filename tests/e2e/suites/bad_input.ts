@@ -34,7 +34,7 @@ const bad: Bad[] = [
   {
     name: "an instance without a role",
     stores: ["tags"],
-    given: (vpc) => Promise.resolve(void (vpc.node("m1").metadata.credentials = null)),
+    given: (vpc) => Promise.resolve(void (vpc.node("m1").metadata.role = null)),
     exit: 4,
     says: /role/i,
   },
@@ -183,6 +183,7 @@ const bad: Bad[] = [
       const m1 = vpc.node("m1");
       await byHand(m1);
       m1.metadata.address = "10.77.0.99";
+      for (const nic of m1.metadata.interfaces) nic.addresses = ["10.77.0.99"];
     },
     exit: 5,
     says: /cloned/,
@@ -282,6 +283,21 @@ export const badInput: Case[] = [
     },
   })),
   {
+    name: "IMDS refuses and resets the first requests of a boot: waited for",
+    managers: 1,
+    workers: 1,
+    stores: ["tags"],
+    async run(vpc): Promise<void> {
+      vpc.imds.wire.trouble = ({ sequence }) =>
+        sequence > 4
+          ? null
+          : sequence % 2 === 0
+          ? { kind: "reset" }
+          : { kind: "reply", reply: { kind: "reply", status: 401, body: "" } };
+      await form(vpc);
+    },
+  },
+  {
     name: "a clock that is an hour slow does no harm: AWS's own clock counts",
     managers: 2,
     workers: 1,
@@ -291,14 +307,14 @@ export const badInput: Case[] = [
     },
   },
   {
-    name: "every third request is reset, or its answer lost: slower, and right",
+    name: "every fourth request is reset, or its answer lost: slower, and right",
     managers: 3,
     workers: 1,
     async run(vpc): Promise<void> {
       // By chance, since a round of as many requests would lose the same one again and again.
       for (const phase of ["before", "after"] as const) {
         await vpc.reset(vpc.store, 3, 1);
-        await vpc.aws.rule({ phase, chance: 1 / 3, effect: { kind: "reset" } });
+        await vpc.aws.rule({ phase, chance: 1 / 4, effect: { kind: "reset" } });
         await form(vpc, vpc.all, "140s");
       }
     },

@@ -57,4 +57,26 @@ export const forming: Case[] = [
       await vpc.oneSwarm();
     },
   },
+  {
+    name: "two clusters in one VPC keep apart, and each forms one swarm",
+    managers: 0,
+    workers: 0,
+    async run(vpc): Promise<void> {
+      const clusters = await Promise.all(["blue", "green"].map(async (cluster) => {
+        const tags = { Cluster: cluster };
+        const nodes = [
+          await vpc.launch(`${cluster}-m1`, "manager", tags),
+          await vpc.launch(`${cluster}-m2`, "manager", tags),
+          await vpc.launch(`${cluster}-w1`, "worker", tags),
+        ];
+        for (const node of nodes) {
+          node.args = [...node.args, "--cluster", cluster, "--cluster-tag", "Cluster"];
+        }
+        return nodes;
+      }));
+      allDone(await together(clusters.flat(), ["--timeout", "90s"]));
+      const verdicts = await Promise.all(clusters.map((nodes) => vpc.oneSwarm(nodes)));
+      assert.equal(new Set(verdicts.flatMap(({ fingerprints }) => fingerprints)).size, 2);
+    },
+  },
 ];
