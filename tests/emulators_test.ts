@@ -1,5 +1,6 @@
 /** The emulators against the clients that others wrote, and against what AWS and the Engine document. */
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import {
   CreateLaunchTemplateCommand,
   CreateLaunchTemplateVersionCommand,
@@ -466,6 +467,14 @@ Deno.test("an Engine that inits shows its swarm, its root CA's file and its port
     const pem = Deno.readTextFileSync(
       `${info.DockerRootDir}/swarm/certificates/swarm-root-ca.crt`,
     );
+    const { subject } = new X509Certificate(
+      Deno.readTextFileSync(`${info.DockerRootDir}/swarm/certificates/swarm-node.crt`),
+    );
+    assert.deepEqual(subject.split("\n").toSorted(), [
+      `CN=${info.Swarm.NodeID}`,
+      `O=${info.Swarm.Cluster.ID}`,
+      "OU=swarm-manager",
+    ]);
     assert.match(JoinTokens.Manager, /^SWMTKN-1-[0-9a-z]{50}-[0-9a-z]{25}$/);
     assert.equal(JoinTokens.Manager.split("-")[2], fingerprintOf(pem));
     (await Deno.connect({ hostname: engine.state.address, port: 2377 })).close();

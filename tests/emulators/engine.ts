@@ -296,7 +296,7 @@ export class EngineServer {
       Deno.writeTextFileSync(`${directory}/swarm-root-ca.crt`, state.caPem);
       // Only who was admitted has a certificate of its own.
       if (state.membership !== null) {
-        Deno.writeTextFileSync(`${directory}/swarm-node.crt`, state.membership.nodeId);
+        Deno.writeTextFileSync(`${directory}/swarm-node.crt`, state.membership.certificatePem);
       }
     }
     const shouldListen = state.running && state.reachable && state.isManager;

@@ -5,6 +5,7 @@
  * The texts and shapes are those of Engine 20.10.24, taken from a running one.
  */
 import { createHash } from "node:crypto";
+import { certificatePem } from "./certificate.ts";
 import { BASE36, randomText } from "./wire.ts";
 
 export type SwarmRole = "manager" | "worker";
@@ -74,7 +75,7 @@ export class SwarmState {
 
   constructor(nowMs: number) {
     this.createdMs = nowMs;
-    this.caPem = newCaPem();
+    this.caPem = certificatePem({ name: "swarm-ca" });
     this.tokenSecrets = { manager: newTokenSecret(), worker: newTokenSecret() };
     this.#noteTokens();
   }
@@ -95,7 +96,7 @@ export class SwarmState {
   }
 
   rotateCa(): void {
-    this.caPem = newCaPem();
+    this.caPem = certificatePem({ name: "swarm-ca" });
     this.#noteTokens();
     for (const node of this.nodes) if (isLive(node)) node.engine.changed();
   }
@@ -145,7 +146,7 @@ export class EngineState {
   running = true;
   /** Whether packets reach it: without, callers hang instead of being refused. */
   reachable = true;
-  membership: { swarm: SwarmState; nodeId: string } | null = null;
+  membership: { swarm: SwarmState; nodeId: string; certificatePem: string } | null = null;
   /** A join under way, in the foreground or behind. `caPem`: it got as far as the root CA. */
   attempt: { caPem: string | null } | null = null;
   /** The component's failure, while the daemon runs. */
@@ -287,7 +288,8 @@ export class EngineState {
       inRaft: role === "manager",
     };
     swarm.nodes.push(node);
-    this.membership = { swarm, nodeId: node.id };
+    const subject = { organization: swarm.id, unit: `swarm-${role}`, name: node.id };
+    this.membership = { swarm, nodeId: node.id, certificatePem: certificatePem(subject) };
     this.changed();
   }
 
@@ -342,11 +344,4 @@ function newTokenSecret(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const value = bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
   return value.toString(36).padStart(25, "0");
-}
-
-/** A file of a certificate's size and form. Nobody here reads what is in it, only its bytes. */
-function newCaPem(): string {
-  const body = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(366))));
-  const lines = body.match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
