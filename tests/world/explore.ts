@@ -101,7 +101,7 @@ class Checker {
       const healing = this.#healer.judge(scene);
       if (healing !== null) {
         violation = {
-          property: "everyone-ends-well",
+          property: healing.property,
           what: healing.what,
           story: [...this.#storyOf(at), ...healing.told],
         };

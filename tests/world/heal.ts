@@ -14,13 +14,24 @@ import type { Code } from "./program.ts";
 import type { Seen } from "./seen.ts";
 import type { Local, Scene, Snapshots } from "./snapshot.ts";
 import { TRUTH } from "./view.ts";
-import { foundedSwarm, latest, type Machine, type World } from "./world.ts";
+import { foundedSwarm, latest, type Machine, type Property, type World } from "./world.ts";
 import type { Call } from "../../src/effects.ts";
 import type { Decision } from "../../src/state.ts";
 
 type Healing =
   | Outcome & { kind: "act" | "end" }
   | Outcome & { kind: "looked" } & { decision: Decision | null };
+
+/** What goes wrong on the way from a state to the end, and the way. */
+export interface Unwell {
+  property: Property;
+  what: string;
+  told: string[];
+}
+
+function unwell(what: string, told: string[]): Unwell {
+  return { property: "everyone-ends-well", what, told };
+}
 
 const CYCLES_MAX = 60;
 const CHANGES: readonly Call["kind"][] = ["write", "publish", "retract", "init", "join", "leave"];
@@ -43,7 +54,7 @@ export class Healer {
   }
 
   /** Null: all ends well. Otherwise what is wrong, and the way there. */
-  judge(scene: Scene): { what: string; told: string[] } | null {
+  judge(scene: Scene): Unwell | null {
     const told: string[] = ["no more faults happen, and all is up"];
     const now = healed(scene, this.#code);
     if (this.#isKnown(now)) return null;
@@ -59,7 +70,8 @@ export class Healer {
         const before = this.#name(now, i);
         last[i] = this.#round(now, i, cycle, told) ?? last[i]!;
         if (now.locals[i]!.kind === "failed") failedAt[i] = cycle + 1;
-        if (now.world.broken.length > 0) return { what: now.world.broken[0]!.what, told };
+        const [broken] = now.world.broken;
+        if (broken !== undefined) return { ...broken, told };
         if (failedAt[i] === cycle + 1 || this.#name(now, i) === before) continue;
         isChanged = true;
         changedAt = cycle + 1;
@@ -68,7 +80,7 @@ export class Healer {
       this.cyclesMax = Math.max(this.cyclesMax, cycle);
       if (!isChanged) return this.#atRest(now, last, told);
     }
-    return { what: `nothing comes to rest in ${CYCLES_MAX} rounds`, told };
+    return unwell(`nothing comes to rest in ${CYCLES_MAX} rounds`, told);
   }
 
   #name(scene: Scene, i: number): string {
@@ -172,13 +184,13 @@ export class Healer {
     scene: Scene,
     last: (Decision | null)[],
     told: string[],
-  ): { what: string; told: string[] } | null {
+  ): Unwell | null {
     for (const [i, local] of scene.locals.entries()) {
       const machine = scene.world.machines[i]!;
       if (machine.power !== "up") continue;
       if (local.kind === "done" && !isStranded(scene.world, machine.place)) {
         const what = this.#second(scene, i);
-        if (what !== null) return { what, told };
+        if (what !== null) return { property: "done-writes-nothing", what, told };
         continue;
       }
       const decision = last[i] ?? null;
@@ -189,7 +201,7 @@ export class Healer {
       const why = decision === null
         ? "without a decision"
         : `${decision.rule}: ${decision.because}`;
-      return { what: `${machine.instance} never ends well (${why})`, told };
+      return unwell(`${machine.instance} never ends well (${why})`, told);
     }
     return null;
   }

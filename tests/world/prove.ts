@@ -1,20 +1,26 @@
 /**
- * `make prove`: the model checker over its worlds, then the mutants. Prints states, depth, time and the
- * verdict of each property; a violation is told as the shortest story that leads to it.
+ * `make prove`: the model checker over its worlds, the simulator over random histories and herds, then
+ * the mutants. Prints states, depth, time and the verdict of each property; a violation is told as the
+ * shortest story that leads to it.
  *
- * `--minutes N` shares so much time among the worlds that have no end in sight; `--world NAME` looks at
- * one; `--no-mutants` leaves these out.
+ * `--minutes N`: as long as the worlds take at most; those whose end is in sight come first, the others
+ * share what is left. `--seeds N`: so many histories. `--world NAME`: only that world.
+ * `--no-mutants`: without these.
  */
 import { parseArgs } from "node:util";
+import { conditionsOf } from "./conditions.ts";
 import { explore, type Report } from "./explore.ts";
+import { HERDS, runHerd } from "./herd.ts";
 import { MUTANTS, seek } from "./mutants.ts";
 import { PLANS } from "./plans.ts";
+import { simulate } from "./simulate.ts";
 import { PROPERTIES } from "./world.ts";
 import * as run from "../../src/run.ts";
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: "string", default: "10" },
+    minutes: { type: "string", default: "6" },
+    seeds: { type: "string", default: "100000" },
     world: { type: "string" },
     mutants: { type: "boolean", default: true },
   },
@@ -23,6 +29,8 @@ const { values } = parseArgs({
 
 const startMs = performance.now();
 const reports = proveAll(Number(values.minutes) * 60_000);
+const failed = values.world === undefined ? playAll(Number(values.seeds)) : 0;
+const herds = values.world === undefined ? driveHerds() : [];
 const planted = values.mutants ? await plantAll() : [];
 Deno.exit(conclude());
 
@@ -60,6 +68,42 @@ function proveAll(budgetMs: number): Report[] {
   return reports;
 }
 
+/** Random histories of large worlds; answers how many broke a property. */
+function playAll(count: number): number {
+  const beganMs = performance.now();
+  let failed = 0;
+  for (let seed = 1; seed <= count; seed++) {
+    const [broken] = simulate(run, conditionsOf(seed)).broken;
+    if (broken === undefined) continue;
+    failed++;
+    if (failed > 5) continue;
+    print(`  seed ${seed}: ${broken.property}: ${broken.what}`);
+    print(`  again: make sim ARGS="--seed ${seed}"`);
+  }
+  const seconds = (performance.now() - beganMs) / 1000;
+  print(
+    `\n${grouped(count)} histories in ${seconds.toFixed(0)} s, ${grouped(failed)} with a violation`,
+  );
+  return failed;
+}
+
+/** Whether each herd came together within its bound. */
+function driveHerds(): boolean[] {
+  print(
+    "\nherd           whole    limit  AWS calls a node   (request buckets as EC2 documents them)",
+  );
+  return HERDS.map(({ store, nodes, wholeMsMax, callsMax }) => {
+    const { wholeMs, callsPerNode, failed } = runHerd(run, store, nodes, 1);
+    const isWell = failed === 0 && wholeMs <= wholeMsMax && callsPerNode <= callsMax;
+    print(
+      `${store.padEnd(5)}${grouped(nodes).padStart(7)}${(wholeMs / 1000).toFixed(1).padStart(7)} s${
+        String(wholeMsMax / 1000).padStart(7)
+      } s${callsPerNode.toFixed(2).padStart(10)} of ${callsMax}${isWell ? "" : "   MISSED"}`,
+    );
+    return isWell;
+  });
+}
+
 async function plantAll(): Promise<boolean[]> {
   print("\nmutants");
   const source = new URL("../../src", import.meta.url).pathname;
@@ -89,16 +133,20 @@ function conclude(): number {
   const healed = Math.max(0, ...reports.map(({ healCycles }) => healCycles));
   const found = planted.filter(Boolean).length;
   const missed = planted.length - found;
+  const slow = herds.filter((isWell) => !isWell).length;
+  const bad = violations.length + missed + slow + (failed > 0 ? 1 : 0);
   print(
     `from every state all was well within ${healed + 1} rounds of all nodes once faults stopped`,
   );
   print(`${((performance.now() - startMs) / 1000).toFixed(0)} s`);
   print(
-    `${reports.length - violations.length + found} passed, ${violations.length + missed} failed`,
+    `${
+      reports.length - violations.length + found + herds.filter(Boolean).length
+    } passed, ${bad} failed`,
   );
   const mutants = values.mutants ? `, mutants caught ${found} of ${planted.length}` : "";
   print(`${grouped(states)} states, ${violations.length} violations${mutants}`);
-  return violations.length + missed === 0 ? 0 : 1;
+  return bad === 0 ? 0 : 1;
 }
 
 function grouped(number: number): string {
