@@ -259,12 +259,8 @@ function performed(
   }
   if (call.kind === "join") {
     // The Engine has changed, and what the ledger held a moment ago will do to see that all is in order.
-    const { ledger, answering, instances } = state.facts;
-    return goOn(state, {
-      ...(ledger && { ledger }),
-      ...(answering && { answering }),
-      ...(instances && { instances }),
-    }, after);
+    const { ledger, answering } = state.facts;
+    return goOn(state, { ...(ledger && { ledger }), ...(answering && { answering }) }, after);
   }
   if (call.kind === "publish") {
     const published = `${call.manager.digest} ${call.worker.digest}`;

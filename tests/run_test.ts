@@ -329,7 +329,7 @@ Deno.test("run: after a join the Engine is looked at anew, and what the ledger h
     tokens: ok([shown(2, "a")]),
   });
   assert.deepEqual(joined.memory.did, ["join"]);
-  assert.deepEqual(Object.keys(joined.facts).sort(), ["answering", "instances", "ledger"]);
+  assert.deepEqual(Object.keys(joined.facts).sort(), ["answering", "ledger"]);
 });
 
 Deno.test("run: an init or a join without an answer may have happened, and counts as done by this run", () => {

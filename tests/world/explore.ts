@@ -64,7 +64,7 @@ class Checker {
     this.#plan = plan;
     const world = worldOf(plan.store, plan.roles, plan.start);
     const alike = plan.roles.flatMap((role, i) => role === "manager" ? [i] : []);
-    this.#snapshots = new Snapshots(world, alike);
+    this.#snapshots = new Snapshots(code, world, alike);
     this.#moves = new Moves(code, this.#snapshots, { ...ALL_FAULTS, ...plan.kinds });
     this.#healer = new Healer(code, this.#snapshots, this.#moves, new Seen());
     this.#width = this.#snapshots.width + 1;

@@ -86,7 +86,7 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
         if (call === undefined) continue;
         add(
           { kind: "act", cost, blind, call, state: before, told },
-          `act ${JSON.stringify(call)} ${gainOf(before)} ${JSON.stringify(before.facts)}`,
+          `act ${JSON.stringify(call)} ${gainOf(before)} ${sequelOf(code, before, call)}`,
         );
       } else {
         lookAll(step, cost, blind);
@@ -229,9 +229,36 @@ function kindOf({ kind }: Fault): Fault["kind"] {
   return kind === "unreachable" || kind === "malformed" ? "timeout" : kind;
 }
 
-/** Names a canonical state; the config follows from the machine. */
-export function keyOf({ memory, facts, doing, plan }: RunState): string {
-  return JSON.stringify([memory, facts, doing, plan]);
+/**
+ * Names a canonical state; the config follows from the machine. Of what was seen in a round only what
+ * comes of it counts: where the next acts end the round, these stand for it.
+ */
+export function keyOf(code: Code, state: RunState): string {
+  const { memory, facts, doing, plan } = state;
+  if (doing !== null || Object.keys(facts).length < 2) {
+    return JSON.stringify([memory, facts, doing, plan]);
+  }
+  const steps = stepsOf(code, state);
+  const isDecided = steps.every((step) =>
+    step.kind === "end" || (step.state.doing !== null && endsRound(step.calls[0]))
+  );
+  if (!isDecided) return JSON.stringify([memory, facts]);
+  const { ledger, answering } = facts;
+  const next = steps.map((step) => step.kind === "end" ? nameOf(step) : [nameOf(step), step.calls]);
+  return JSON.stringify([memory, ledger, answering, next]);
+}
+
+/** After a join the record and the probe are kept; after these others nothing. */
+function endsRound(call: Call | undefined): boolean {
+  return call !== undefined && ["join", "leave", "init", "retract", "contents"].includes(call.kind);
+}
+
+/** What tells two acts apart that are the same call: what a good answer leads to, beside the memory. */
+function sequelOf(code: Code, before: RunState, call: Call): string {
+  if (!goesOn(call)) return "";
+  const at = { kind: "object" as const, etag: "" };
+  const value = call.kind === "write" ? { kind: "done" as const, at } : null;
+  return keyOf(code, canonical(code.absorb(before, [call], [{ ok: true, value }], 0)));
 }
 
 export function tell({ action, rule, because }: Decision): string {

@@ -3,6 +3,7 @@
  * ledger, the rest of AWS, each machine, each node's run, each swarm.
  */
 import { keyOf } from "./local.ts";
+import type { Code } from "./program.ts";
 import { Intern, renamer } from "./intern.ts";
 import {
   EPOCH_MS,
@@ -37,6 +38,7 @@ type Rest = Pick<World, "objects" | "inFlight" | "nowMs">;
 const HOURS_MS = 2 * 60 * 60_000;
 
 export class Snapshots {
+  readonly #code: Code;
   readonly #store: World["store"];
   readonly #count: number;
   readonly #versions: Intern<Version[]>;
@@ -57,7 +59,8 @@ export class Snapshots {
   readonly #best: number[] = [];
 
   /** `alike`: the machines that may change places, by index. */
-  constructor(world: World, alike: number[]) {
+  constructor(code: Code, world: World, alike: number[]) {
+    this.#code = code;
     this.#store = world.store;
     this.#count = world.machines.length;
     this.#renamings = permutations(alike, this.#count);
@@ -293,7 +296,7 @@ export class Snapshots {
     let id = this.#localIds.get(local);
     if (id === undefined) {
       const key = local.kind === "run"
-        ? `#${index} run ${local.run} ${keyOf(local.state)}`
+        ? `#${index} run ${local.run} ${keyOf(this.#code, local.state)}`
         : `#${index} ${local.kind} ${local.run}`;
       id = this.#locals.id(key, () => local);
       this.#localIds.set(local, id);
