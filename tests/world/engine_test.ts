@@ -1,0 +1,40 @@
+/** The world's Engines keep the contract that the lab's emulator keeps. */
+import { enact } from "./enact.ts";
+import { daemonRestarts } from "./engine.ts";
+import { TRUTH } from "./view.ts";
+import { createWorld } from "./world.ts";
+import { engineContract, type EngineNode, type EngineWorld } from "../engine_contract.ts";
+import type { Call } from "../../src/effects.ts";
+import type { Answer } from "../../src/state.ts";
+
+engineContract("in the world", (): EngineWorld => {
+  const world = createWorld("tags", ["manager", "manager", "manager", "manager"]);
+  for (const machine of world.machines) machine.power = "up";
+  const machineOf = (n: number) => world.machines[n - 1]!;
+
+  function perform<T>(n: number, call: Call): Promise<Answer<T>> {
+    return Promise.resolve(enact(world, machineOf(n), call, TRUTH) as Answer<T>);
+  }
+
+  return {
+    node: (n): EngineNode => {
+      const { address } = machineOf(n);
+      return {
+        address,
+        engine: () => perform(n, { kind: "engine" }),
+        contents: (manager) => perform(n, { kind: "contents", manager }),
+        init: () => perform(n, { kind: "init", advertiseAddr: address }),
+        join: (where, token) =>
+          perform(n, { kind: "join", address: where, token, advertiseAddr: address }),
+        leave: (force) => perform(n, { kind: "leave", force }),
+        probe: (addresses) => perform(n, { kind: "probe", addresses }),
+      };
+    },
+    restart: (n) => Promise.resolve(daemonRestarts(machineOf(n))),
+    stop: (n) => {
+      machineOf(n).power = "down";
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+});
