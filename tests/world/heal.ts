@@ -11,11 +11,11 @@ import { isExcused } from "./excuses.ts";
 import { canonical, type Outcome, settled, tell } from "./local.ts";
 import { begun, fork, type Moves, named } from "./moves.ts";
 import type { Code } from "./program.ts";
+import { CHANGES } from "./second_run.ts";
 import type { Seen } from "./seen.ts";
 import type { Local, Scene, Snapshots } from "./snapshot.ts";
 import { TRUTH } from "./view.ts";
 import { foundedSwarm, latest, type Machine, type Property, type World } from "./world.ts";
-import type { Call } from "../../src/effects.ts";
 import type { Decision } from "../../src/state.ts";
 
 type Healing =
@@ -34,7 +34,6 @@ function unwell(what: string, told: string[]): Unwell {
 }
 
 const CYCLES_MAX = 60;
-const CHANGES: readonly Call["kind"][] = ["write", "publish", "retract", "init", "join", "leave"];
 
 export class Healer {
   readonly #code: Code;

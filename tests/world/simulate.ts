@@ -7,14 +7,15 @@ import { Agenda } from "./agenda.ts";
 import { Buckets, requestsOf } from "./buckets.ts";
 import type { Conditions, Mishap } from "./conditions.ts";
 import { createDice, type Dice } from "./dice.ts";
+import { brief, durationOf } from "./durations.ts";
 import { configOf, enact, land } from "./enact.ts";
 import { canFinish, daemonRestarts, finish } from "./engine.ts";
 import { type Code, type Program, programOf } from "./program.ts";
+import { judgeSecondRun } from "./second_run.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "./starts.ts";
 import {
-  addressOf,
-  type Broken,
+  addMachine,
   EPOCH_MS,
   foundedSwarm,
   latest,
@@ -22,61 +23,11 @@ import {
   swarmNamed,
   type World,
 } from "./world.ts";
+import type { Event, History, Node, Setting, Tell } from "./history.ts";
 import { isExcused } from "./excuses.ts";
 import { judgeDone } from "./judge.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { Decision, Role } from "../../src/state.ts";
-
-export interface History {
-  broken: Broken[];
-  /** Ms until the last run that ended as done. */
-  wholeMs: number;
-  /** Ms until the last machine that is a member became one. */
-  joinedMs: number;
-  /** AWS requests, of all nodes. */
-  awsCalls: number;
-  throttled: number;
-  nodes: number;
-  world: World;
-}
-
-/** A run on a machine, and what it waits for. */
-interface Node {
-  machine: Machine;
-  program: Program | null;
-  startedMs: number;
-  /** Counts runs; an event of an earlier run is void. */
-  run: number;
-  calls: Call[];
-  answers: AnyAnswer[];
-  ending: Decision | null;
-  doneMs: number;
-  /** Its Engine's place when it was last looked at, and since when it is there. */
-  place: Machine["place"];
-  joinedMs: number;
-}
-
-type Event =
-  | { kind: "wake"; node: Node; run: number }
-  | { kind: "start"; node: Node }
-  | { kind: "mishap"; mishap: Mishap }
-  | { kind: "up"; node: Node }
-  | { kind: "join"; node: Node }
-  | { kind: "uncut"; node: Node }
-  | { kind: "land" }
-  | { kind: "heal" };
-
-const CHANGES: readonly Call["kind"][] = ["write", "publish", "retract", "init", "join", "leave"];
-
-export type Tell = (atMs: number, who: string, what: string) => void;
-
-export interface Setting {
-  /** Makes the program that runs on a machine; the production loop when left out. */
-  spawn?: (world: World, machine: Machine, runId: string) => Program;
-  tell?: Tell;
-  /** Plays on when a property is broken, and judges nothing at the end. */
-  isUnjudged?: boolean;
-}
 
 /** How long after the healing everyone must have ended, besides the run's own deadline. */
 const BOUND_MS = 900_000;
@@ -167,7 +118,7 @@ class Simulation {
       if (mayEnd && events++ % pace === 0 && this.#isOver()) break;
     }
     if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeEnds();
-    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecondRun();
+    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecond();
     return {
       broken: this.#world.broken,
       wholeMs: this.#nodes.reduce((most, { doneMs }) => Math.max(most, doneMs), 0),
@@ -235,7 +186,7 @@ class Simulation {
     for (const call of step.calls) {
       const answer = this.#perform(machine, call);
       node.answers.push(answer);
-      takesMs = Math.max(takesMs, this.#durationOf(call, answer));
+      takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
       if (this.#tell !== null && call.kind !== "sleep") {
         this.#tell(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
       }
@@ -275,28 +226,6 @@ class Simulation {
       this.#agenda.add(this.#now + this.#dice.between(5_000, 60_000), { kind: "land" });
     }
     return answer;
-  }
-
-  #durationOf(call: Call, answer: AnyAnswer): number {
-    switch (call.kind) {
-      case "sleep":
-        return call.ms;
-      case "engine":
-      case "contents":
-      case "identity":
-        return 3;
-      case "probe":
-        return !answer.ok || (answer.value as string[]).length < call.addresses.length ? 1_000 : 2;
-      case "init":
-        return this.#dice.between(200, 700);
-      case "join":
-        if (answer.ok) return this.#dice.between(200, 1_000);
-        return answer.fault.kind === "pending" ? 20_000 : 10_000;
-      case "leave":
-        return this.#dice.between(100, 1_000);
-      default:
-        return answer.ok || answer.fault.kind !== "timeout" ? this.#dice.between(20, 250) : 10_000;
-    }
   }
 
   #end(node: Node, decision: Decision): void {
@@ -383,22 +312,7 @@ class Simulation {
   }
 
   #launch(role: Role): void {
-    const index = this.#world.machines.length;
-    const machine: Machine = {
-      ...this.#world.machines[0]!,
-      index,
-      role,
-      instance: `i-${index}`,
-      address: addressOf(index),
-      power: "unborn",
-      isCut: false,
-      readyMs: 0,
-      place: { kind: "outside" },
-      ec2: [{ value: null, atMs: 0 }],
-      managerTag: [{ value: null, atMs: 0 }],
-      workerTag: [{ value: null, atMs: 0 }],
-    };
-    this.#world.machines.push(machine);
+    const machine = addMachine(this.#world, role);
     const node = this.#nodeOf(machine);
     this.#nodes.push(node);
     launch(machine, this.#world.nowMs);
@@ -456,29 +370,12 @@ class Simulation {
     return isOver;
   }
 
-  /** A second run on a node that is done changes nothing. */
-  #judgeSecondRun(): void {
+  #judgeSecond(): void {
     const done = this.#nodes.filter(({ ending }) => ending?.action.kind === "done");
     if (done.length === 0) return;
-    const node = this.#dice.pick(done);
-    const { machine } = node;
+    const { machine } = this.#dice.pick(done);
     this.#world.nowMs += 10_000;
-    const program = this.#spawn(this.#world, machine, "second");
-    for (let steps = 0; steps < 20; steps++) {
-      const step = program.step(steps * 1_000, 0.5);
-      if (step.kind === "end") return;
-      const write = step.calls.find(({ kind }) => CHANGES.includes(kind));
-      if (write !== undefined) {
-        this.#world.broken.push({
-          property: "done-writes-nothing",
-          what:
-            `a second run on ${machine.instance} would ${write.kind}: ${step.decision?.because}`,
-        });
-        return;
-      }
-      const answers = step.calls.map((call) => enact(this.#world, machine, call, this.#sight));
-      program.absorb(step.calls, answers, steps * 1_000 + 500);
-    }
+    judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);
   }
 
   #judgeEnds(): void {
@@ -505,12 +402,4 @@ function launch(machine: Machine, atMs: number): void {
 
 function isInFounded(world: World, { place }: Machine): boolean {
   return place.kind === "member" && swarmNamed(world, place.swarm) === foundedSwarm(world);
-}
-
-function brief(call: Call, answer: AnyAnswer): string {
-  if (!answer.ok) return `${answer.fault.kind}: ${answer.fault.message}`;
-  const text = JSON.stringify(answer.value);
-  return text.length > 400
-    ? `${text.slice(0, 400)}…`
-    : text + (call.kind === "join" ? ` (${call.address})` : "");
 }

@@ -149,6 +149,13 @@ function machine(role: Role, index: number): Machine {
   };
 }
 
+/** A machine that is launched later than the others. */
+export function addMachine(world: World, role: Role): Machine {
+  const added = machine(role, world.machines.length);
+  world.machines.push(added);
+  return added;
+}
+
 export function addressOf(index: number): string {
   return `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
 }
