@@ -64,3 +64,8 @@ function isInAnother(world: World, { place }: Machine, founded: Swarm | null): b
   return swarm !== founded &&
     (swarm.services > 0 || !place.manager || swarm.managers.length + swarm.workers > 1);
 }
+
+/** Whether a machine is where all should be. */
+export function isInFounded(world: World, { place }: Machine): boolean {
+  return place.kind === "member" && swarmNamed(world, place.swarm) === foundedSwarm(world);
+}

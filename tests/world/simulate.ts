@@ -14,17 +14,9 @@ import { type Code, type Program, programOf } from "./program.ts";
 import { judgeSecondRun } from "./second_run.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "./starts.ts";
-import {
-  addMachine,
-  EPOCH_MS,
-  foundedSwarm,
-  latest,
-  type Machine,
-  swarmNamed,
-  type World,
-} from "./world.ts";
+import { addMachine, EPOCH_MS, latest, type Machine, swarmNamed, type World } from "./world.ts";
 import type { Event, History, Node, Setting, Tell } from "./history.ts";
-import { isExcused } from "./excuses.ts";
+import { isExcused, isInFounded } from "./excuses.ts";
 import { judgeDone } from "./judge.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { Decision, Role } from "../../src/state.ts";
@@ -398,8 +390,4 @@ class Simulation {
 /** EC2 shows an instance while it boots. */
 function launch(machine: Machine, atMs: number): void {
   machine.ec2 = [...machine.ec2, { value: "running", atMs: Math.floor(atMs) }];
-}
-
-function isInFounded(world: World, { place }: Machine): boolean {
-  return place.kind === "member" && swarmNamed(world, place.swarm) === foundedSwarm(world);
 }
