@@ -66,7 +66,7 @@ async function findParts(): Promise<Part[]> {
   ];
   if (await exists(`${ROOT}tests/world/prove.ts`)) {
     const command = [DENO, "run", "-A", "tests/world/prove.ts"];
-    parts.push({ name: "prove", command, counts: PLAIN_COUNTS });
+    parts.push({ name: "prove", command, counts: PLAIN_COUNTS, streams: true });
   }
   parts.push({
     name: "end-to-end",

@@ -127,8 +127,11 @@ export class Engine {
     });
   }
 
+  /** `body`: bytes as they are, anything else as JSON. */
   request(method: string, path: string, body?: unknown): Promise<Answered> {
-    const data = body === undefined ? "" : JSON.stringify(body);
+    const isRaw = body instanceof Uint8Array;
+    const text = body === undefined || isRaw ? "" : JSON.stringify(body);
+    const data = isRaw ? body : new TextEncoder().encode(text);
     return new Promise((resolve, reject) => {
       const request = http.request({
         socketPath: this.socket,
@@ -136,7 +139,7 @@ export class Engine {
         path: `/v1.41${path}`,
         headers: {
           Host: "docker",
-          "Content-Type": "application/json",
+          "Content-Type": isRaw ? "application/x-tar" : "application/json",
           "Content-Length": data.length,
         },
         agent: false,

@@ -10,26 +10,10 @@ export const IMAGE = `${REPOSITORY}:e2e`;
 
 /** Puts the image into an Engine. */
 export async function loadImage(engine: Engine): Promise<void> {
-  const file = `${engine.dir}.tar`;
-  await Deno.writeFile(file, tar("pause", program()));
   const change = encodeURIComponent(`CMD ["/pause"]`);
   const query = `fromSrc=-&repo=${REPOSITORY}&tag=e2e&changes=${change}`;
-  const done = await new Deno.Command("curl", {
-    args: [
-      ...[
-        "-sS",
-        "--fail",
-        "--unix-socket",
-        engine.socket,
-        "-X",
-        "POST",
-        "--data-binary",
-        `@${file}`,
-      ],
-      ...["-H", "Content-Type: application/x-tar", `http://docker/v1.41/images/create?${query}`],
-    ],
-  }).output();
-  if (!done.success) throw new Error(new TextDecoder().decode(done.stderr));
+  await engine.request("POST", `/images/create?${query}`, tar("pause", program()));
+  await engine.call("GET", `/images/${IMAGE}/json`);
 }
 
 /** A service without overlay networks, which need more of the kernel than every machine has. */

@@ -10,8 +10,24 @@ import {
   together,
   tokensPublished,
 } from "../suite.ts";
+import { byHand } from "./living.ts";
 
 export const forming: Case[] = [
+  {
+    name: "the verdict of these tests sees a split",
+    managers: 2,
+    workers: 0,
+    stores: ["tags"],
+    async run(vpc): Promise<void> {
+      const [m1, m2] = vpc.all;
+      assert.ok(m1 && m2);
+      await byHand(m1);
+      await byHand(m2);
+      const { swarms, faults } = await vpc.verdict();
+      assert.equal(swarms, 2);
+      assert.ok(faults.length > 0);
+    },
+  },
   {
     name: "(a) three managers and two workers start at the same moment",
     managers: 3,
