@@ -5,7 +5,7 @@ import type { RunResult } from "./process.ts";
 import { manyLabs, nodeNamed, withLab, writesSince } from "./with_lab.ts";
 
 /** Everything that is worth waiting for is given up after this long: what is wrong stays wrong. */
-const TIMEOUT = "3s";
+const TIMEOUT = "4s";
 
 const AT_ONCE = 4;
 
