@@ -1,4 +1,5 @@
 /** Observations for decide's table: a healthy manager of a founded swarm, with whatever a row changes. */
+import { newMemory } from "../src/memory.ts";
 import type {
   Answer,
   Config,
@@ -173,20 +174,9 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
 }
 
 export const memory: Memory = {
-  runId: "run",
+  ...newMemory("run"),
   identity: identity(),
   self: instance(1),
-  did: [],
-  written: [],
-  confirmed: null,
-  unknown: null,
-  published: null,
-  terminated: [],
-  failures: [],
-  attemptMs: null,
-  fault: null,
-  steady: null,
-  waits: 0,
 };
 
 /** Node 1, tagged manager, in no swarm, with no record and no tokens anywhere, 10 s after its start. */
