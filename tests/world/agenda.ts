@@ -9,6 +9,10 @@ export class Agenda<T> {
   readonly #heap: Entry<T>[] = [];
   #made = 0;
 
+  get isEmpty(): boolean {
+    return this.#heap.length === 0;
+  }
+
   add(atMs: number, what: T): void {
     const heap = this.#heap;
     const entry = { atMs, order: this.#made++, what };

@@ -19,7 +19,6 @@ export interface Plan {
   faults: number;
   hours: number;
   kinds?: Partial<Faults>;
-  statesMax?: number;
   /** Whether its states come to an end within a minute or two. */
   isSmall?: boolean;
 }
@@ -39,6 +38,8 @@ export interface Report {
   isWhole: boolean;
   violation: { property: Property; what: string; story: string[] } | null;
   healCycles: number;
+  /** Steps that were not followed, because a machine initialised too many swarms. */
+  cutShort: number;
 }
 
 const CHUNK = 1 << 18;
@@ -127,6 +128,7 @@ class Checker {
       isWhole: isWhole && violation === null,
       violation,
       healCycles: this.#healer.cyclesMax,
+      cutShort: this.#moves.cutShort,
     };
   }
 

@@ -40,6 +40,11 @@ export const ALL_FAULTS: Faults = {
 };
 
 const HOURS_MS = 2 * 60 * 60_000;
+/**
+ * How often a machine initialises a swarm in a search. Reads that go back and forth for ever, on whether
+ * EC2 still knows a forgotten member, could make it do so without an end.
+ */
+const INITS_MAX = 3;
 
 export class Moves {
   readonly #code: Code;
@@ -54,6 +59,9 @@ export class Moves {
     this.#snapshots = snapshots;
     this.#faults = faults;
   }
+
+  /** Steps that were not followed, because a machine initialised too many swarms. */
+  cutShort = 0;
 
   get views(): number {
     return this.#outcomes.size;
@@ -238,6 +246,10 @@ export class Moves {
   ): void {
     const { instance } = scene.world.machines[i]!;
     const { call } = outcome;
+    if (call.kind === "init" && initsOf(scene.world, i) >= INITS_MAX) {
+      this.cutShort++;
+      return;
+    }
     const isFallback = outcome.blind && (call.kind === "init" || call.kind === "retract");
     const make = (choice: Choice, cost: number, said: string, survives = true): void => {
       const next = fork(scene, i);
@@ -354,6 +366,10 @@ function placeOf(at: Position): string {
     default:
       return at satisfies never;
   }
+}
+
+function initsOf({ swarms }: World, founder: number): number {
+  return swarms.filter((swarm) => swarm.founder === founder).length;
 }
 
 function isRepeatable({ store, versions }: World, { nonce }: FoundingRecord): boolean {

@@ -22,14 +22,16 @@ const SMALL: Plan[] = [
   plan("tags", 2, 0, "founded", 2, 0),
   plan("s3", 2, 0, "nothing", 2, 0),
   plan("tags", 2, 0, "nothing", 2, 0),
-  plan("s3", 2, 0, "dead", 1, 1),
-  plan("tags", 2, 0, "dead", 1, 1),
+  plan("s3", 2, 0, "dead", 1, 0),
+  plan("tags", 2, 0, "dead", 1, 0),
   plan("s3", 3, 1, "nothing", 0, 0),
   plan("tags", 3, 1, "nothing", 0, 0),
 ];
 
 const LARGE: Plan[] = [
   // Breadth first, as far as the time goes
+  plan("s3", 2, 0, "dead", 1, 1),
+  plan("tags", 2, 0, "dead", 1, 1),
   plan("s3", 3, 1, "nothing", 2, 0, MEMBERSHIP, "crash, reboot, terminate, lost answers"),
   plan("tags", 3, 1, "nothing", 2, 0, MEMBERSHIP, "crash, reboot, terminate, lost answers"),
   plan("s3", 3, 1, "dead", 1, 1),
@@ -62,7 +64,9 @@ function plan(
   ];
   const size = workers === 0 ? `${managers}` : `${managers}+${workers}`;
   return {
-    name: `${store} ${size} ${start}, ${faults} faults${note === undefined ? "" : ` (${note})`}`,
+    name: `${store} ${size} ${start}, ${faults} faults${hours > 0 ? ", an hour" : ""}${
+      note === undefined ? "" : ` (${note})`
+    }`,
     store,
     roles,
     start,

@@ -3,13 +3,13 @@
  * the mutants. Prints states, depth, time and the verdict of each property; a violation is told as the
  * shortest story that leads to it.
  *
- * `--minutes N`: as long as the worlds take at most; those whose end is in sight come first, the others
- * share what is left. `--seeds N`: so many histories. `--world NAME`: only that world.
+ * `--minutes N`: as long as the worlds take at most, on `--jobs N` threads; those whose end is in sight
+ * come first, the others share what is left. `--seeds N`: so many histories. `--world NAME`: only that world.
  * `--no-mutants`: without these.
  */
 import { parseArgs } from "node:util";
 import { conditionsOf } from "./conditions.ts";
-import { explore, type Report } from "./explore.ts";
+import type { Limits, Plan, Report } from "./explore.ts";
 import { HERDS, runHerd } from "./herd.ts";
 import { MUTANTS, seek } from "./mutants.ts";
 import { PLANS } from "./plans.ts";
@@ -19,7 +19,8 @@ import * as run from "../../src/run.ts";
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: "string", default: "6" },
+    minutes: { type: "string", default: "7" },
+    jobs: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
     seeds: { type: "string", default: "100000" },
     world: { type: "string" },
     mutants: { type: "boolean", default: true },
@@ -27,45 +28,73 @@ const { values } = parseArgs({
   allowNegative: true,
 });
 
+/** More than there is time for: a bound on memory. */
+const STATES_MAX = 20_000_000;
+
 const startMs = performance.now();
-const reports = proveAll(Number(values.minutes) * 60_000);
+const reports = await proveAll(Number(values.minutes) * 60_000);
 const failed = values.world === undefined ? playAll(Number(values.seeds)) : 0;
 const herds = values.world === undefined ? driveHerds() : [];
 const planted = values.mutants ? await plantAll() : [];
 Deno.exit(conclude());
 
-/** Smaller worlds first: what they leave of their share goes to the larger ones. */
-function proveAll(budgetMs: number): Report[] {
+/** Each world on one of the threads. Those that are known to end come first; the others share what is left. */
+async function proveAll(budgetMs: number): Promise<Report[]> {
   const plans = PLANS.filter(({ name }) => values.world === undefined || name === values.world);
+  const jobs = Math.min(plans.length, Number(values.jobs));
   const reports: Report[] = [];
+  let taken = 0;
   print(
     `${"world".padEnd(34)} ${"states".padStart(10)} ${"steps".padStart(11)} ${
       "depth".padStart(5)
     } ${"time".padStart(7)}`,
   );
-  for (const [i, plan] of plans.entries()) {
-    const left = budgetMs - (performance.now() - startMs);
-    // Worlds that are known to end may take what they need; the others share what is left.
-    const share = Math.max(1_000, plan.isSmall ? left / 2 : left / (plans.length - i));
-    const report = explore(run, plan, { states: plan.statesMax ?? 3_000_000, ms: share });
-    reports.push(report);
-    const { states, steps, depth, ms, isWhole, violation } = report;
-    print(
-      `${plan.name.padEnd(34)} ${grouped(states).padStart(10)} ${grouped(steps).padStart(11)} ${
-        String(depth).padStart(5)
-      } ${(ms / 1000).toFixed(1).padStart(6)}s ${
-        violation !== null ? "VIOLATED" : isWhole ? "whole" : `all up to depth ${depth - 1}`
-      }`,
-    );
-    if (violation !== null) {
-      print(`\n  ${violation.property}: ${violation.what}`);
-      for (const [at, told] of violation.story.entries()) {
-        print(`  ${String(at + 1).padStart(3)} ${told}`);
-      }
-      print(`  again: make prove ARGS="--no-mutants --world '${plan.name}'"\n`);
+  const work = async (): Promise<void> => {
+    const worker = new Worker(new URL("./checker_worker.ts", import.meta.url), { type: "module" });
+    for (let plan = plans[taken]; plan !== undefined; plan = plans[taken]) {
+      const left = budgetMs - (performance.now() - startMs);
+      const share = left * jobs / (plans.length - taken);
+      taken++;
+      const ms = Math.max(1_000, plan.isSmall ? left : Math.min(left, share));
+      const report = await search(worker, plan, { states: STATES_MAX, ms });
+      reports.push(report);
+      tell(report);
     }
-  }
+    worker.terminate();
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
   return reports;
+}
+
+function search(worker: Worker, plan: Plan, limits: Limits): Promise<Report> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<Report>) => resolve(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(`${plan.name}: ${event.message}`));
+    };
+    worker.postMessage({ plan, limits });
+  });
+}
+
+function tell({ plan, states, steps, depth, ms, isWhole, violation, cutShort }: Report): void {
+  const inits = cutShort > 0 ? ", at most three inits a machine" : "";
+  const verdict = violation !== null
+    ? "VIOLATED"
+    : isWhole
+    ? `whole${inits}`
+    : `all up to depth ${depth - 1}${inits}`;
+  print(
+    `${plan.name.padEnd(34)} ${grouped(states).padStart(10)} ${grouped(steps).padStart(11)} ${
+      String(depth).padStart(5)
+    } ${(ms / 1000).toFixed(1).padStart(6)}s ${verdict}`,
+  );
+  if (violation === null) return;
+  print(`\n  ${violation.property}: ${violation.what}`);
+  for (const [at, told] of violation.story.entries()) {
+    print(`  ${String(at + 1).padStart(3)} ${told}`);
+  }
+  print(`  again: make prove ARGS="--no-mutants --world '${plan.name}'"\n`);
 }
 
 /** Random histories of large worlds; answers how many broke a property. */

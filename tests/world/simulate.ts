@@ -100,7 +100,12 @@ class Simulation {
     let events = 0;
     for (;;) {
       const entry = this.#agenda.take();
-      if (entry === undefined || entry.atMs > endMs) break;
+      if (entry === undefined) {
+        // Nobody has anything left to do, unless somebody runs again.
+        if (this.#isOver() || this.#agenda.isEmpty) break;
+        continue;
+      }
+      if (entry.atMs > endMs) break;
       this.#now = entry.atMs;
       this.#world.nowMs = EPOCH_MS + this.#skippedMs + Math.floor(entry.atMs);
       this.#happen(entry.what);
