@@ -40,8 +40,8 @@ export async function acquireLock({ path, onWait, signal }: LockOptions): Promis
   };
 }
 
-/** How long a lock takes at most that nobody holds. */
-const FREE_MS = 100;
+/** How long a lock takes at most that nobody holds, on a machine that is busy booting. */
+const FREE_MS = 1_000;
 
 async function withinWait(
   locked: Promise<void>,

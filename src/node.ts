@@ -54,9 +54,10 @@ export function createNode({ config, surroundings, env, nowMs }: NodeOptions): N
   let known: { identity: Identity; aws: Aws } | null = null;
 
   async function identify(signal: AbortSignal): Promise<Answer<Identity>> {
+    const identifying = imds.identity(config.roleTag, signal);
     // Asked for side by side with the identity: the first call of AWS finds them there.
     void credentials.get();
-    const answer = await imds.identity(config.roleTag, signal);
+    const answer = await identifying;
     if (answer.ok) known = { identity: answer.value, aws: awsOf(answer.value) };
     return answer;
   }

@@ -8,10 +8,15 @@ const DEADLINE_MS = 2_000;
 
 /**
  * Gives those of the addresses that accept a connection, in the order in which they were asked for.
- * Refused, reset, dropped and unroutable are all the same: no answer. All are asked side by side.
+ * Refused, reset, dropped and unroutable are all the same: no answer. All are asked side by side. A
+ * `timeout` when the signal aborts: then nobody had the time to answer.
  */
 export async function probe(addresses: string[], signal: AbortSignal): Promise<Answer<string[]>> {
   const answers = await Promise.all(addresses.map((address) => accepts(address, signal)));
+  if (signal.aborted) {
+    const message = `Cannot ask ${addresses.join(", ")} for a manager: the time is over`;
+    return { ok: false, fault: { kind: "timeout", message } };
+  }
   return { ok: true, value: addresses.filter((_, index) => answers[index]) };
 }
 
