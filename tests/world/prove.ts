@@ -107,7 +107,7 @@ function playAll(count: number): number {
     failed++;
     if (failed > 5) continue;
     print(`  seed ${seed}: ${broken.property}: ${broken.what}`);
-    print(`  again: make sim ARGS="--seed ${seed}"`);
+    print(`  again: make sim SEED=${seed}`);
   }
   const seconds = (performance.now() - beganMs) / 1000;
   print(

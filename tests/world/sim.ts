@@ -1,9 +1,10 @@
 /**
- * `make sim`: plays random histories of large worlds. `--seed N` replays one as a timeline, `--seeds N`
- * plays so many; `--nodes N` fixes the size.
+ * `make sim`: plays random histories of large worlds. `make sim SEED=7` replays one as a timeline, with
+ * `NODES=5` one of that size; `CONDITIONS='{…}'` replays a shrunk one. `ARGS="--seeds 1000000"` plays
+ * so many.
  */
 import { parseArgs } from "node:util";
-import { conditionsOf } from "./conditions.ts";
+import { type Conditions, conditionsOf } from "./conditions.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import type { Code } from "./program.ts";
@@ -15,18 +16,21 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     seeds: { type: "string", default: "100000" },
     nodes: { type: "string" },
-    quiet: { type: "boolean", default: false },
     brief: { type: "boolean", default: false },
   },
 });
 const code: Code = run;
-const size = values.nodes === undefined ? {} : { nodes: Number(values.nodes) };
+// Make hands on what stands on its command line.
+const seed = values.seed ?? Deno.env.get("SEED");
+const nodes = values.nodes ?? Deno.env.get("NODES");
+const shrunk = Deno.env.get("CONDITIONS");
+const size = nodes === undefined ? {} : { nodes: Number(nodes) };
 
-if (values.seed !== undefined) replay(Number(values.seed));
+if (shrunk !== undefined) replay(JSON.parse(shrunk) as Conditions);
+else if (seed !== undefined) replay(conditionsOf(Number(seed), size));
 else playAll(Number(values.from), Number(values.seeds));
 
-function replay(seed: number): void {
-  const conditions = conditionsOf(seed, size);
+function replay(conditions: Conditions): void {
   print(JSON.stringify(conditions));
   const history = simulate(code, conditions, {
     tell: (atMs, who, what) =>
@@ -46,8 +50,9 @@ function playAll(from: number, count: number): void {
     if (failed > 10) continue;
     const { property, what } = broken[0]!;
     print(`seed ${seed}: ${property}: ${what}`);
-    if (!values.brief) print(`  shrunk: ${JSON.stringify(shrink(code, conditions))}`);
-    print(`  replay: make sim ARGS="--seed ${seed}${size.nodes ? ` --nodes ${size.nodes}` : ""}"`);
+    print(`  again: make sim SEED=${seed}${nodes === undefined ? "" : ` NODES=${nodes}`}`);
+    if (values.brief) continue;
+    print(`  shrunk: make sim CONDITIONS='${JSON.stringify(shrink(code, conditions))}'`);
   }
   const seconds = (performance.now() - startMs) / 1000;
   print(
