@@ -7,6 +7,8 @@ import type { Decision, Observation, Rule } from "../state.ts";
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_MAX_MS = 20_000;
+/** Somebody has just written: what there is to read is there. */
+const LOST_BASE_MS = 250;
 /**
  * EC2's request limits are shared: a worker that was refused makes room for long, or a herd spends all
  * that EC2 gives on refusals. With 20 requests a second, 10,000 nodes take eight minutes whatever they
@@ -51,7 +53,8 @@ function boundMs({ config, memory }: Observation, rule: Rule): number {
       : Math.min(WORKER_THROTTLED_MAX_MS, WORKER_THROTTLED_BASE_MS * 2 ** doublings);
   }
   const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
-  return Math.min(max, BACKOFF_BASE_MS * 2 ** doublings);
+  const base = rule === "write-lost" ? LOST_BASE_MS : BACKOFF_BASE_MS;
+  return Math.min(max, base * 2 ** doublings);
 }
 
 /**
