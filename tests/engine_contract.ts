@@ -28,8 +28,16 @@ export interface EngineWorld {
   close(): Promise<void>;
 }
 
+/** A lost manager is noticed after some 15 s. */
+const NOTICED_MS = 60_000;
+
+export interface EngineRule {
+  promise: string;
+  test: (world: EngineWorld) => Promise<void>;
+}
+
 export function engineContract(name: string, open: () => EngineWorld | Promise<EngineWorld>): void {
-  const rule = (promise: string, test: (world: EngineWorld) => Promise<void>): void => {
+  for (const { promise, test } of engineRules) {
     Deno.test({
       name: `engine ${name}: ${promise}`,
       sanitizeOps: false,
@@ -43,143 +51,153 @@ export function engineContract(name: string, open: () => EngineWorld | Promise<E
         }
       },
     });
-  };
+  }
+}
 
-  rule("in no swarm it says so, and nobody answers on its port", async (world) => {
-    const node = world.node(1);
-    const { state, nodeId, fingerprint, manager, swarm } = await must(node.engine());
-    assert.deepEqual([state, nodeId, fingerprint, manager, swarm], [
-      "inactive",
-      "",
-      null,
-      false,
-      null,
-    ]);
-    assert.deepEqual(await must(world.node(2).probe([node.address])), []);
-  });
+export const engineRules: EngineRule[] = [];
 
-  rule("an init makes a swarm of one manager, whose tokens name it", async (world) => {
-    const node = world.node(1);
-    await must(node.init());
-    const engine = await must(node.engine());
-    assert.deepEqual([engine.state, engine.manager, engine.address], [
-      "active",
-      true,
-      node.address,
-    ]);
-    const view = viewOf(engine);
-    assert.equal(view.managerToken.fingerprint, engine.fingerprint);
-    assert.equal(view.workerToken.fingerprint, engine.fingerprint);
-    assert.notEqual(view.managerToken.digest, view.workerToken.digest);
-    assert.deepEqual([view.nodes, view.managers.map(({ address }) => address)], [1, [
-      node.address,
-    ]]);
-    assert.deepEqual(await must(world.node(2).probe([node.address])), [node.address]);
-    const { services, secrets, configs, networks, tasks } = await must(node.contents(true));
-    assert.deepEqual([services, secrets, configs, networks, tasks], [0, 0, 0, 0, 0]);
-  });
+function rule(promise: string, test: EngineRule["test"]): void {
+  engineRules.push({ promise, test });
+}
 
-  rule("a second init and a join are refused, and change nothing", async (world) => {
-    const view = await swarmOf(world, 1);
-    const other = await swarmOf(world, 2);
-    const node = world.node(1);
-    assert.equal(faultOf(await node.init()), "busy");
-    assert.equal(faultOf(await node.join(world.node(2).address, other.workerToken)), "busy");
-    assert.equal(viewOf(await must(node.engine())).clusterId, view.clusterId);
-  });
+rule("in no swarm it says so, and nobody answers on its port", async (world) => {
+  const node = world.node(1);
+  const { state, nodeId, fingerprint, manager, swarm } = await must(node.engine());
+  assert.deepEqual([state, nodeId, fingerprint, manager, swarm], [
+    "inactive",
+    "",
+    null,
+    false,
+    null,
+  ]);
+  assert.deepEqual(await must(world.node(2).probe([node.address])), []);
+});
 
-  rule("a worker's token makes a worker, which sees the fingerprint and no more", async (world) => {
-    const { workerToken } = await swarmOf(world, 1);
-    const worker = world.node(2);
-    await must(worker.join(world.node(1).address, workerToken));
-    const engine = await must(worker.engine());
-    assert.deepEqual([engine.state, engine.manager, engine.fingerprint, engine.swarm], [
-      "active",
-      false,
-      workerToken.fingerprint,
-      null,
-    ]);
-    assert.equal(viewOf(await must(world.node(1).engine())).nodes, 2);
-    assert.deepEqual(await must(world.node(1).probe([worker.address])), []);
-  });
+rule("an init makes a swarm of one manager, whose tokens name it", async (world) => {
+  const node = world.node(1);
+  await must(node.init());
+  const engine = await must(node.engine());
+  assert.deepEqual([engine.state, engine.manager, engine.address], [
+    "active",
+    true,
+    node.address,
+  ]);
+  const view = viewOf(engine);
+  assert.equal(view.managerToken.fingerprint, engine.fingerprint);
+  assert.equal(view.workerToken.fingerprint, engine.fingerprint);
+  assert.notEqual(view.managerToken.digest, view.workerToken.digest);
+  assert.deepEqual([view.nodes, view.managers.map(({ address }) => address)], [1, [
+    node.address,
+  ]]);
+  assert.deepEqual(await must(world.node(2).probe([node.address])), [node.address]);
+  const { services, secrets, configs, networks, tasks } = await must(node.contents(true));
+  assert.deepEqual([services, secrets, configs, networks, tasks], [0, 0, 0, 0, 0]);
+});
 
-  rule("a manager's token makes a manager, and all managers see all managers", async (world) => {
-    const { managerToken } = await swarmOf(world, 1);
-    await must(world.node(2).join(world.node(1).address, managerToken));
-    await must(world.node(3).join(world.node(2).address, managerToken));
-    for (const n of [1, 2, 3]) {
+rule("a second init and a join are refused, and change nothing", async (world) => {
+  const view = await swarmOf(world, 1);
+  const other = await swarmOf(world, 2);
+  const node = world.node(1);
+  assert.equal(faultOf(await node.init()), "busy");
+  assert.equal(faultOf(await node.join(world.node(2).address, other.workerToken)), "busy");
+  assert.equal(viewOf(await must(node.engine())).clusterId, view.clusterId);
+});
+
+rule("a worker's token makes a worker, which sees the fingerprint and no more", async (world) => {
+  const { workerToken } = await swarmOf(world, 1);
+  const worker = world.node(2);
+  await must(worker.join(world.node(1).address, workerToken));
+  const engine = await must(worker.engine());
+  assert.deepEqual([engine.state, engine.manager, engine.fingerprint, engine.swarm], [
+    "active",
+    false,
+    workerToken.fingerprint,
+    null,
+  ]);
+  assert.equal(viewOf(await must(world.node(1).engine())).nodes, 2);
+  assert.deepEqual(await must(world.node(1).probe([worker.address])), []);
+});
+
+rule("a manager's token makes a manager, and all managers see all managers", async (world) => {
+  const { managerToken } = await swarmOf(world, 1);
+  await must(world.node(2).join(world.node(1).address, managerToken));
+  await must(world.node(3).join(world.node(2).address, managerToken));
+  for (const n of [1, 2, 3]) {
+    await eventually(async () => {
       const view = viewOf(await must(world.node(n).engine()));
       const seen = view.managers.map(({ address }) => address).sort();
       assert.deepEqual(seen, [1, 2, 3].map((m) => world.node(m).address).sort());
-    }
-  });
+    });
+  }
+});
 
-  rule("a token of another swarm is refused as foreign, and leaves no trace", async (world) => {
-    await swarmOf(world, 1);
-    const other = await swarmOf(world, 2);
-    const node = world.node(3);
-    assert.equal(faultOf(await node.join(world.node(1).address, other.workerToken)), "foreign");
-    assert.equal((await must(node.engine())).state, "inactive");
-  });
+rule("a token of another swarm is refused as foreign, and leaves no trace", async (world) => {
+  await swarmOf(world, 1);
+  const other = await swarmOf(world, 2);
+  const node = world.node(3);
+  assert.equal(faultOf(await node.join(world.node(1).address, other.workerToken)), "foreign");
+  assert.equal((await must(node.engine())).state, "inactive");
+});
 
-  rule("at an address where no manager listens a join fails as unreachable", async (world) => {
-    const { workerToken } = await swarmOf(world, 1);
-    const node = world.node(3);
-    assert.equal(faultOf(await node.join(world.node(2).address, workerToken)), "unreachable");
-    assert.equal((await must(node.engine())).state, "inactive");
-  });
+rule("at an address where no manager listens a join fails as unreachable", async (world) => {
+  const { workerToken } = await swarmOf(world, 1);
+  const node = world.node(3);
+  assert.equal(faultOf(await node.join(world.node(2).address, workerToken)), "unreachable");
+  assert.equal((await must(node.engine())).state, "inactive");
+});
 
-  rule("a join that nobody answers goes on in the background, until it is left", async (world) => {
-    const { workerToken } = await swarmOf(world, 1);
-    await world.stop(2);
-    const node = world.node(3);
-    assert.equal(faultOf(await node.join(world.node(2).address, workerToken)), "pending");
-    const { state, nodeId } = await must(node.engine());
-    assert.deepEqual([state, nodeId], ["pending", ""]);
-    await must(node.leave(false));
-    assert.equal((await must(node.engine())).state, "inactive");
-  });
+rule("a join that nobody answers goes on in the background, until it is left", async (world) => {
+  const { workerToken } = await swarmOf(world, 1);
+  await world.stop(2);
+  const node = world.node(3);
+  assert.equal(faultOf(await node.join(world.node(2).address, workerToken)), "pending");
+  const { state, nodeId } = await must(node.engine());
+  assert.deepEqual([state, nodeId], ["pending", ""]);
+  await must(node.leave(false));
+  assert.equal((await must(node.engine())).state, "inactive");
+});
 
-  rule("a daemon that restarts has forgotten its attempt to join", async (world) => {
-    const { workerToken } = await swarmOf(world, 1);
-    await world.stop(2);
-    const node = world.node(3);
-    assert.equal(faultOf(await node.join(world.node(2).address, workerToken)), "pending");
-    await world.restart(3);
-    assert.equal((await must(node.engine())).state, "inactive");
-  });
+rule("a daemon that restarts has forgotten its attempt to join", async (world) => {
+  const { workerToken } = await swarmOf(world, 1);
+  await world.stop(2);
+  const node = world.node(3);
+  assert.equal(faultOf(await node.join(world.node(2).address, workerToken)), "pending");
+  await world.restart(3);
+  assert.equal((await must(node.engine())).state, "inactive");
+});
 
-  rule("a restart changes nothing for a member", async (world) => {
-    const { clusterId } = await swarmOf(world, 1);
-    await world.restart(1);
-    assert.equal(viewOf(await must(world.node(1).engine())).clusterId, clusterId);
-  });
+rule("a restart changes nothing for a member", async (world) => {
+  const { clusterId } = await swarmOf(world, 1);
+  await world.restart(1);
+  assert.equal(viewOf(await must(world.node(1).engine())).clusterId, clusterId);
+});
 
-  rule("a manager does not leave without force", async (world) => {
-    await swarmOf(world, 1);
-    const node = world.node(1);
-    assert.equal(faultOf(await node.leave(false)), "refused");
-    assert.equal((await must(node.engine())).state, "active");
-    await must(node.leave(true));
-    assert.equal((await must(node.engine())).state, "inactive");
-  });
+rule("a manager does not leave without force", async (world) => {
+  await swarmOf(world, 1);
+  const node = world.node(1);
+  assert.equal(faultOf(await node.leave(false)), "refused");
+  assert.equal((await must(node.engine())).state, "active");
+  await must(node.leave(true));
+  assert.equal((await must(node.engine())).state, "inactive");
+});
 
-  rule("whoever is in no swarm may leave", async (world) => {
-    await must(world.node(1).leave(false));
-    assert.equal((await must(world.node(1).engine())).state, "inactive");
-  });
+rule("whoever is in no swarm may leave", async (world) => {
+  await must(world.node(1).leave(false));
+  assert.equal((await must(world.node(1).engine())).state, "inactive");
+});
 
-  rule("a worker leaves without force", async (world) => {
-    const { workerToken } = await swarmOf(world, 1);
-    await must(world.node(2).join(world.node(1).address, workerToken));
-    await must(world.node(2).leave(false));
-    assert.equal((await must(world.node(2).engine())).state, "inactive");
-  });
+rule("a worker leaves without force", async (world) => {
+  const { workerToken } = await swarmOf(world, 1);
+  await must(world.node(2).join(world.node(1).address, workerToken));
+  await must(world.node(2).leave(false));
+  assert.equal((await must(world.node(2).engine())).state, "inactive");
+});
 
-  rule("without quorum a manager knows its swarm, and lets nobody in", async (world) => {
-    const { managerToken, workerToken } = await swarmOf(world, 1);
-    await must(world.node(2).join(world.node(1).address, managerToken));
-    await world.stop(2);
+rule("without quorum a manager knows its swarm, and lets nobody in", async (world) => {
+  const { managerToken, workerToken } = await swarmOf(world, 1);
+  await must(world.node(2).join(world.node(1).address, managerToken));
+  await world.stop(2);
+  await eventually(async () => {
     const { state, manager, swarm, fingerprint } = await must(world.node(1).engine());
     assert.deepEqual([state, manager, swarm, fingerprint], [
       "active",
@@ -187,15 +205,28 @@ export function engineContract(name: string, open: () => EngineWorld | Promise<E
       null,
       managerToken.fingerprint,
     ]);
-    const answer = await world.node(3).join(world.node(1).address, workerToken);
-    assert.equal(faultOf(answer), "pending");
   });
-}
+  const answer = await world.node(3).join(world.node(1).address, workerToken);
+  assert.equal(faultOf(answer), "pending");
+});
 
 /** The swarm that node `n` has just made. */
 async function swarmOf(world: EngineWorld, n: number): Promise<SwarmView> {
   await must(world.node(n).init());
   return viewOf(await must(world.node(n).engine()));
+}
+
+/** Real swarms take a while to notice. */
+async function eventually(test: () => Promise<void>): Promise<void> {
+  const endMs = performance.now() + NOTICED_MS;
+  for (;;) {
+    try {
+      return await test();
+    } catch (error) {
+      if (performance.now() > endMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
 
 function viewOf({ swarm }: Engine): SwarmView {

@@ -8,6 +8,7 @@ import { enter, isInside, missing } from "./machine.ts";
 import { type Case, play } from "./suite.ts";
 import { badInput } from "./suites/bad_input.ts";
 import { crashing } from "./suites/crashing.ts";
+import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
 import { living } from "./suites/living.ts";
 import { permissions } from "./suites/permissions.ts";
@@ -20,7 +21,7 @@ const MACHINES = 8;
 async function main(args: string[]): Promise<number> {
   const cases: Case[] = [
     ...[...forming, ...crashing, ...living, ...replacing, ...stale],
-    ...[...permissions, ...badInput],
+    ...[...permissions, ...badInput, ...engines],
   ];
   if (args.includes("--list")) {
     say(cases.map(({ name }) => name).join("\n"));

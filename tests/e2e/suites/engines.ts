@@ -1,0 +1,48 @@
+/** Real Engines keep the contract that the emulator and the simulated world keep. */
+import { type EngineNode, engineRules, type EngineWorld } from "../../engine_contract.ts";
+import { config } from "../../state_of.ts";
+import type { Case } from "../suite.ts";
+import type { Vpc } from "../vpc.ts";
+import { probe } from "../../../src/probe.ts";
+import { createEngine } from "../../../src/swarm.ts";
+import { Vault } from "../../../src/vault.ts";
+
+const never = new AbortController().signal;
+
+/** The store plays no part in it: once is enough. */
+export const engines: Case[] = engineRules.map(({ promise, test }): Case => ({
+  name: `an Engine: ${promise}`,
+  managers: 4,
+  workers: 0,
+  stores: ["s3"],
+  run: (vpc) => test(realEngines(vpc)),
+}));
+
+function realEngines(vpc: Vpc): EngineWorld {
+  const vault = new Vault();
+  const nodeOf = (n: number) => vpc.node(`m${n}`);
+  return {
+    node: (n): EngineNode => {
+      const { address, engine } = nodeOf(n);
+      const client = createEngine({ path: engine.socket, vault });
+      return {
+        address,
+        engine: () => client.look(never),
+        contents: (manager) => client.contents(manager, never),
+        init: () => client.init(config, address, never),
+        join: (where, token) => client.join(config, where, token, address, never),
+        leave: (force) => client.leave(force, never),
+        probe: (addresses) => probe(addresses, never),
+      };
+    },
+    restart: async (n) => {
+      await nodeOf(n).engine.kill();
+      await nodeOf(n).engine.start();
+    },
+    stop: async (n) => {
+      await nodeOf(n).engine.kill();
+      await nodeOf(n).unplug();
+    },
+    close: () => Promise.resolve(),
+  };
+}
