@@ -68,7 +68,7 @@ const pages = SETTINGS.map(({ title, what, change }) => {
   const rows = TOOLS.map((tool) => rowOf(tool, change));
   const table = tableOf(rows);
   print(`${title}: ${what}\n\n${table}\n`);
-  return `### ${title}\n\n${what}.\n\n${table}\n`;
+  return `### ${title}\n\n${what.slice(0, 1).toUpperCase()}${what.slice(1)}.\n\n${table}\n`;
 });
 if (values.write) {
   const file = new URL("../../docs/comparison.md", import.meta.url);
