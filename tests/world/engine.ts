@@ -139,10 +139,11 @@ export function join(
   if (!manager && token.digest !== markOf(swarm, "worker").digest) {
     return fault("rejected", "a valid join token is necessary");
   }
-  if (course === "background" || !hasQuorum(world, swarm)) {
+  if (course === "background") {
     machine.place = attempt(swarm.fingerprint, through.index, manager);
     return fault("pending", "timeout was reached: the Engine goes on in the background");
   }
+  if (!hasQuorum(world, swarm)) return fault("unreachable", "the swarm does not have a leader");
   enter(world, machine, swarm, manager, false);
   return { ok: true, value: null };
 }
