@@ -277,7 +277,7 @@ export async function seek(mutant: Mutant, source: string, only = false): Promis
   names.sort((a, b) => Number(b === mutant.first) - Number(a === mutant.first));
   for (const name of names) {
     const most = name === mutant.first ? FIRST_STATES_MAX : STATES_MAX;
-    const limits = { states: most, ms: 60_000 };
+    const limits = { states: most, ms: 300_000 };
     const { states, violation } = explore(code, PLANS[name], limits);
     sought.states += states;
     if (violation === null && only) return sought;
