@@ -26,6 +26,7 @@ const SMALL: Plan[] = [
   plan("tags", 2, 0, "dead", 1, 0),
   plan("s3", 3, 1, "nothing", 0, 0),
   plan("tags", 3, 1, "nothing", 0, 0),
+  plan("s3", 2, 0, "nothing", 3, 0),
 ];
 
 const LARGE: Plan[] = [
@@ -40,7 +41,6 @@ const LARGE: Plan[] = [
   plan("tags", 3, 1, "foreign", 2, 0),
   plan("s3", 3, 1, "founded", 2, 0),
   plan("tags", 3, 1, "founded", 2, 0),
-  plan("s3", 2, 0, "nothing", 3, 0),
   plan("tags", 2, 0, "nothing", 3, 0),
   plan("s3", 3, 1, "nothing", 2, 0),
   plan("tags", 3, 1, "nothing", 2, 0),
