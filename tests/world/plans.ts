@@ -22,7 +22,7 @@ const SMALL: Plan[] = [
   plan("tags", 2, 0, "founded", 2, 0),
   plan("s3", 2, 0, "nothing", 2, 0),
   plan("tags", 2, 0, "nothing", 2, 0),
-  plan("s3", 2, 0, "dead", 1, 0),
+  plan("s3", 2, 0, "dead", 2, 0),
   plan("tags", 2, 0, "dead", 1, 0),
   plan("s3", 3, 1, "nothing", 0, 0),
   plan("tags", 3, 1, "nothing", 0, 0),
