@@ -78,7 +78,7 @@ Deno.test("a run that can't have the node's lock says so and exits 3", async () 
   const path = Deno.makeTempFileSync();
   const file = Deno.openSync(path, { read: true, write: true });
   file.lockSync(true);
-  const { code, stdout, stderr } = await ran(["--json", "--timeout", "500ms", "--lock-file", path]);
+  const { code, stdout, stderr } = await ran(["--json", "--timeout", "3s", "--lock-file", path]);
   file.close();
   Deno.removeSync(path);
   assert.equal(code, 3);
