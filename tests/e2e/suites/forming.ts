@@ -66,6 +66,7 @@ export const forming: Case[] = [
     async run(vpc): Promise<void> {
       const [m1, w1] = vpc.all;
       assert.ok(m1 && w1);
+      await plans(vpc, m1, "init");
       const founders = allDone(await together([m1, m1], ["--timeout", "60s"]));
       assert.deepEqual(founders.sort(), ["initialized", "unchanged"]);
       const joiners = allDone(await together([w1, w1], ["--timeout", "60s"]));

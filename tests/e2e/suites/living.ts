@@ -76,10 +76,12 @@ export const living: Case[] = [
       assert.ok(m1 && m2);
       await form(vpc, vpc.some("m1", "m2", "m3"));
       await m1.engine.kill();
+      await plans(vpc, vpc.node("m4"), "register");
       allDone(await together(vpc.some("m4", "w1"), ["--timeout", "60s"]));
       await m1.engine.start();
       await vpc.oneSwarm(vpc.some("m1", "m2", "m3", "m4", "w1"), 40_000);
       await m2.blackhole(true);
+      await plans(vpc, vpc.node("w2"), "join");
       allDone(await together(vpc.some("w2", "w3"), ["--timeout", "60s"]));
       await m2.blackhole(false);
       await vpc.oneSwarm(vpc.all, 60_000);

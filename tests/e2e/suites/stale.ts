@@ -11,6 +11,10 @@ export const stale: Case[] = [
     workers: 2,
     async run(vpc): Promise<void> {
       await vpc.aws.ask("lag", { node: "*", seconds: LAG_SECONDS });
+      const [m1, w1] = vpc.some("m1", "w1");
+      assert.ok(m1 && w1);
+      await plans(vpc, m1, "init");
+      await plans(vpc, w1, "wait");
       await form(vpc, vpc.all, "150s");
     },
   },
@@ -48,6 +52,10 @@ export const stale: Case[] = [
       await form(vpc, [m1]);
       await vpc.aws.ask("lag", { node: "*", seconds: LAG_SECONDS });
       await m1.terminate();
+      const [m2] = rest;
+      assert.ok(m2);
+      // By what is shown the founder may still be there, and may have no tokens yet.
+      await plans(vpc, m2, "init", "wait");
       await form(vpc, rest, "150s");
     },
   },
@@ -62,6 +70,7 @@ export const stale: Case[] = [
       await form(vpc, [m1]);
       await vpc.aws.ask("lag", { node: "m1", seconds: LAG_SECONDS });
       await m1.wipe();
+      await plans(vpc, m1, "init", "withdraw", "wait");
       await form(vpc, [m1, m2], "150s");
     },
   },
