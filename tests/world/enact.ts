@@ -1,4 +1,5 @@
 /** What each call does in the world and answers: the same calls as on a node. */
+import { config, s3 } from "../state_of.ts";
 import {
   instanceOf,
   publish,
@@ -49,23 +50,9 @@ export const VPC = "vpc-1";
 
 export function configOf(world: World, machine: Machine, change: Partial<Config> = {}): Config {
   return {
-    cluster: "default",
-    store: world.store === "tags"
-      ? { kind: "tags" }
-      : { kind: "s3", bucket: "b", prefix: "p", kmsKey: null },
+    ...config,
+    ...(world.store === "s3" ? { store: s3 } : {}),
     role: machine.role,
-    roleTag: "Role",
-    managerTokenTag: "ManagerToken",
-    workerTokenTag: "WorkerToken",
-    clusterTag: null,
-    advertiseAddr: null,
-    listenAddr: null,
-    dataPathAddr: null,
-    dataPathPort: null,
-    defaultAddrPool: [],
-    availability: null,
-    timeoutMs: 600_000,
-    dryRun: false,
     ...change,
   };
 }
