@@ -23,8 +23,8 @@ function emulated(change: Partial<Config>): LedgerWorld {
       if (node === undefined) throw new Error(`no node ${n}`);
       return node.store;
     },
-    loseAnswer: (n) => losing.add(`i-${n}`),
-    lag: change.store?.kind === "s3" ? null : (n, count) => lags.set(`i-${n}`, count),
+    loseAnswer: (n): void => void losing.add(`i-${n}`),
+    lag: change.store?.kind === "s3" ? null : (n, count): void => void lags.set(`i-${n}`, count),
     close,
   };
 }

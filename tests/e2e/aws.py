@@ -78,6 +78,7 @@ class Cloud:
         self.calls = []
         self.history = []
         self.lag = {}
+        self.behind = {}
         self.offset = 0.0
         self.skew_max = None
         self.control = Control(self)
@@ -125,9 +126,9 @@ class Cloud:
             captured["status"], captured["headers"] = status, list(headers)
 
         with self.lock:
-            lag = self.lag.get(call.node, self.lag.get("*", 0))
-            stale = lag > 0 and call.service == "ec2" and call.action.startswith("Describe")
-            with self._as_of(lag) if stale else contextlib.nullcontext():
+            reads = call.service == "ec2" and call.action.startswith("Describe")
+            old = self._old_state(call.node) if reads else None
+            with self._as_of(old) if old else contextlib.nullcontext():
                 answer = b"".join(self.moto(environ, start))
             if call.action == "TerminateInstances" and captured["status"].startswith("200"):
                 self._lose_network(call)
@@ -220,15 +221,23 @@ class Cloud:
             ec2.launch_templates[template.id] = template
             ec2.launch_template_name_to_ids[template.name] = template.id
 
-    @contextlib.contextmanager
-    def _as_of(self, lag):
-        """Answers from the state of up to `lag` seconds ago; how old exactly is drawn for each read."""
+    def _old_state(self, node):
+        """
+        What a read of the node is answered from; None: the state as it is. Old by so many writes, or
+        by up to so many seconds: how old exactly is then drawn for each read.
+        """
+        behind = self.behind.get(node, 0)
+        lag = self.lag.get(node, self.lag.get("*", 0))
+        if not self.history or (behind == 0 and lag == 0):
+            return None
+        if behind > 0:
+            return self.history[max(0, len(self.history) - 1 - behind)][1]
         then = time.monotonic() - lag * random.choice((1, 1, 1, 0.5, 0))
         older = [s for at, s in self.history if at <= then]
-        old = older[-1] if older else self.history[0][1] if self.history else None
-        if old is None:
-            yield
-            return
+        return older[-1] if older else self.history[0][1]
+
+    @contextlib.contextmanager
+    def _as_of(self, old):
         now = self._snapshot()
         self._restore(old)
         try:

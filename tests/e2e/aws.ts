@@ -58,7 +58,7 @@ export class Rule {
     return (await this.aws.ask<{ hits: number }>("hits", { id: this.id })).hits;
   }
 
-  async reached(ms = 30_000): Promise<void> {
+  async reached(ms = 120_000): Promise<void> {
     await until(
       `a call that rule ${this.id} waits for`,
       ms,
@@ -88,7 +88,7 @@ export class Aws {
     if (found === null) throw new Error("no Python with moto");
     spawnLogged(found, ["-B", script, hostname, `${port}`], `${STATE_DIR}/aws.log`);
     const aws = new Aws(`http://${hostname}:${port}`);
-    await until("moto", 60_000, () => aws.ask("calls").then(() => true, () => false));
+    await until("moto", 120_000, () => aws.ask("calls").then(() => true, () => false));
     const begun = await aws.ask<Record<string, string>>("begin", { endpoint: aws.endpoint });
     return Object.assign(aws, begun);
   }

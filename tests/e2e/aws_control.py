@@ -186,7 +186,7 @@ class Control:
         cloud = self.cloud
         for rule in cloud.rules:
             rule.released.set()
-        cloud.rules, cloud.lag, cloud.offset, cloud.skew_max = [], {}, 0.0, None
+        cloud.rules, cloud.lag, cloud.behind, cloud.offset, cloud.skew_max = [], {}, {}, 0.0, None
         self.do_forget()
         with cloud.lock:
             cloud.ec2.launch_templates.clear()
@@ -203,6 +203,10 @@ class Control:
 
     def do_lag(self, node, seconds):
         self.cloud.lag[node] = seconds
+
+    def do_behind(self, node, writes):
+        """The node's reads of EC2 lack the newest writes, exactly so many."""
+        self.cloud.behind[node] = writes
 
     def do_clock(self, offset, skew_max=None):
         self.cloud.offset, self.cloud.skew_max = offset, skew_max

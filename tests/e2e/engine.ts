@@ -1,4 +1,5 @@
 /** One real Docker Engine: its daemon in a node's namespaces, and its API over its unix socket. */
+import { X509Certificate } from "node:crypto";
 import http from "node:http";
 import { output, sh, STATE_DIR, until } from "./machine.ts";
 
@@ -28,6 +29,13 @@ export interface Answered {
   text: string;
 }
 
+export interface Membership {
+  /** The ids of the cluster and of the node. */
+  swarm: string;
+  node: string;
+  manager: boolean;
+}
+
 /** The containerd that all Engines share. */
 export const CONTAINERD = `${STATE_DIR}/containerd.sock`;
 
@@ -48,7 +56,7 @@ export async function startContainerd(): Promise<void> {
   ].join("\n");
   await Deno.writeTextFile(`${home}/config.toml`, config);
   spawnLogged("containerd", ["--config", `${home}/config.toml`], `${home}/log`);
-  await until("containerd's socket", 20_000, () => exists(CONTAINERD));
+  await until("containerd's socket", 60_000, () => exists(CONTAINERD));
 }
 
 export class Engine {
@@ -87,7 +95,7 @@ export class Engine {
         `p${this.slot}`,
       ],
     ], `${this.dir}/log`);
-    await until(`Engine ${this.slot}`, 60_000, async () => {
+    await until(`Engine ${this.slot}`, 120_000, async () => {
       if (this.#daemon === null) throw new Error(`Engine ${this.slot} was killed while starting`);
       const answered = await this.request("GET", "/info").catch(() => null);
       // A node that was in a swarm is loading it for some moments.
@@ -117,7 +125,7 @@ export class Engine {
     const bridge = ["ip", "link", "del", "docker_gwbridge"];
     await output("nsenter", [`--net=/proc/${this.holder}/ns/net`, ...bridge]);
     let failure = "";
-    await until(`an empty disk of Engine ${this.slot}`, 5_000, async () => {
+    await until(`an empty disk of Engine ${this.slot}`, 30_000, async () => {
       for (const mount of await mountsBelow(this.dir)) await output("umount", ["-l", mount]);
       const removed = await output("rm", ["-rf", "--one-file-system", this.dir]);
       failure = removed.stderr;
@@ -180,6 +188,17 @@ export class Engine {
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     const number = digest.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
     return number.toString(36).padStart(50, "0");
+  }
+
+  /** Who it is in its swarm, by what it has on its disk: also of a daemon that is dead. */
+  async membership(): Promise<Membership | null> {
+    const file = `${this.dataRoot}/swarm/certificates/swarm-node.crt`;
+    const bytes = await Deno.readFile(file).catch(() => null);
+    if (bytes === null) return null;
+    const { subject } = new X509Certificate(bytes);
+    const parts = new Map(subject.split("\n").map((line) => line.split("=") as [string, string]));
+    const part = (name: string): string => parts.get(name) ?? "";
+    return { swarm: part("O"), node: part("CN"), manager: part("OU") === "swarm-manager" };
   }
 
   /** The last lines of the daemon's log. */

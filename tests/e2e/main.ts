@@ -10,6 +10,7 @@ import { badInput } from "./suites/bad_input.ts";
 import { crashing } from "./suites/crashing.ts";
 import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
+import { ledgers } from "./suites/ledgers.ts";
 import { living } from "./suites/living.ts";
 import { permissions } from "./suites/permissions.ts";
 import { replacing } from "./suites/replacing.ts";
@@ -21,7 +22,7 @@ const MACHINES = 8;
 async function main(args: string[]): Promise<number> {
   const cases: Case[] = [
     ...[...forming, ...crashing, ...living, ...replacing, ...stale],
-    ...[...permissions, ...badInput, ...engines],
+    ...[...permissions, ...badInput, ...ledgers, ...engines],
   ];
   if (args.includes("--list")) {
     say(cases.map(({ name }) => name).join("\n"));

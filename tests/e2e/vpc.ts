@@ -125,7 +125,7 @@ export class Vpc {
   }
 
   /** Waits until the Engines have caught up with each other and the verdict has no fault. */
-  async oneSwarm(nodes: Node[] = this.all, ms = 20_000): Promise<Verdict> {
+  async oneSwarm(nodes: Node[] = this.all, ms = 120_000): Promise<Verdict> {
     let last: Verdict | null = null;
     const settled = await until("one swarm", ms, async () => {
       last = await this.verdict(nodes);
@@ -133,25 +133,6 @@ export class Vpc {
     }, 250).catch(() => null);
     if (settled) return settled;
     throw new Error(`not one swarm: ${JSON.stringify(last, null, 2)}`);
-  }
-
-  /** What the Engines are in, to be compared before and after something that must change nothing. */
-  async engines(nodes: Node[] = this.all): Promise<string> {
-    const states = await Promise.all(nodes.map(async (node) => {
-      if (!node.engine.running) return { name: node.name, state: "dead" };
-      const { Swarm } = await node.engine.info();
-      const inspected = Swarm.ControlAvailable ? await node.engine.request("GET", "/swarm") : null;
-      const swarm = inspected?.status === 200 ? JSON.parse(inspected.text) : null;
-      return {
-        name: node.name,
-        state: Swarm.LocalNodeState,
-        id: Swarm.NodeID,
-        manager: Swarm.ControlAvailable,
-        fingerprint: await node.engine.fingerprint(),
-        version: swarm?.Version?.Index ?? null,
-      };
-    }));
-    return JSON.stringify(states, null, 1);
   }
 }
 

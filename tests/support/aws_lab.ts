@@ -90,7 +90,8 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
   return { lab, close: () => aws.close() };
 }
 
-function staticCredentials(
+/** Credentials that are given, as in the environment. */
+export function staticCredentials(
   { accessKeyId, secretAccessKey, sessionToken }: {
     accessKeyId: string;
     secretAccessKey: string;

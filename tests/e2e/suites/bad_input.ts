@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { Effect } from "../aws.ts";
 import { until } from "../machine.ts";
 import type { Node, RunOptions } from "../node.ts";
-import { type Case, changesNothing, ended, form, type Joinable } from "../suite.ts";
+import type { Joinable } from "../observed.ts";
+import { type Case, endsWith, form } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
 import { byHand } from "./living.ts";
 
@@ -17,7 +18,8 @@ interface Bad {
   options?: (vpc: Vpc) => RunOptions;
   exit: number;
   says: RegExp;
-  timeout?: string;
+  /** What it has to see why in; left out: four. */
+  seconds?: number;
 }
 
 const FAKE = "SWMTKN-1-" + "0".repeat(50) + "-" + "0".repeat(25);
@@ -154,7 +156,7 @@ const bad: Bad[] = [
       await m1.engine.call("POST", `/swarm/update?version=${Version.Index}`, Spec);
       await m1.engine.kill();
       await m1.engine.start();
-      await until("the lock", 10_000, async () => (await state(m1)) === "locked");
+      await until("the lock", 60_000, async () => (await state(m1)) === "locked");
     },
     exit: 5,
     says: /docker swarm unlock/,
@@ -171,7 +173,7 @@ const bad: Bad[] = [
         "damaged",
       );
       await m1.engine.start();
-      await until("the error", 10_000, async () => (await state(m1)) === "error");
+      await until("the error", 60_000, async () => (await state(m1)) === "error");
     },
     exit: 5,
     says: /error/,
@@ -197,12 +199,12 @@ const bad: Bad[] = [
       const m1 = vpc.node("m1");
       await until(
         "the loss of quorum",
-        60_000,
+        120_000,
         async () => (await m1.engine.request("GET", "/swarm")).status >= 500,
         500,
       );
     },
-    timeout: "15s",
+    seconds: 15,
     exit: 3,
     says: /quorum/,
   },
@@ -277,9 +279,8 @@ export const badInput: Case[] = [
     ...(one.stores ? { stores: one.stores } : {}),
     async run(vpc): Promise<void> {
       const node = await one.given?.(vpc) ?? vpc.node("m1");
-      const args = ["--timeout", one.timeout ?? "4s", ...one.args ?? []];
-      const run = await changesNothing(vpc, () => node.run(args, one.options?.(vpc)));
-      ended(run, one.exit, one.says);
+      const wanted = { code: one.exit, says: one.says, seconds: one.seconds ?? 4 };
+      await endsWith(vpc, node, wanted, one.args, one.options?.(vpc));
     },
   })),
   {
@@ -315,7 +316,7 @@ export const badInput: Case[] = [
       for (const phase of ["before", "after"] as const) {
         await vpc.reset(vpc.store, 3, 1);
         await vpc.aws.rule({ phase, chance: 1 / 4, effect: { kind: "reset" } });
-        await form(vpc, vpc.all, "140s");
+        await form(vpc);
       }
     },
   },

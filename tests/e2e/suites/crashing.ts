@@ -1,7 +1,7 @@
 /** (c), (d): a process, or a whole instance, ends at the worst moments. */
 import type { RuleSpec } from "../aws.ts";
-import type { Node } from "../node.ts";
-import { type Case, form, lastLines, plans, together } from "../suite.ts";
+import type { Node, Run } from "../node.ts";
+import { allDone, AMPLE, type Case, form, lastLines, plans, together } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
 
 /** A moment of a founder's or a joiner's run: the AWS call that it is held at. */
@@ -64,7 +64,7 @@ async function endAt(
 ): Promise<void> {
   const held = await vpc.aws.rule({ ...rule, node: node.name, times: 1 });
   const stop = Promise.withResolvers<void>();
-  const run = node.run(["--timeout", "60s"], { killAt: stop.promise });
+  const run = node.run(AMPLE, { killAt: stop.promise });
   const over = run.then(({ code, stderr }) => {
     throw new Error(`exit ${code} before it was held:\n${lastLines(stderr)}`);
   });
@@ -106,12 +106,12 @@ export const crashing: Case[] = moments.flatMap((moment): Case[] => {
         if (!rule) return;
         const node = vpc.node(victim);
         const rest = vpc.all.filter((other) => other !== node);
-        let others: Promise<unknown> = Promise.resolve();
+        let others: Promise<Run[]> = Promise.resolve([]);
         await endAt(vpc, node, rule, async () => {
-          others = together(rest, ["--timeout", "90s"]);
+          others = together(rest);
           await node.terminate();
         });
-        await others;
+        allDone(await others);
         await form(vpc, rest);
       },
     },

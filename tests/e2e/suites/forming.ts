@@ -10,7 +10,7 @@ import {
   together,
   tokensPublished,
 } from "../suite.ts";
-import { byHand } from "./living.ts";
+import { byHand, updateSwarm } from "./living.ts";
 
 export const forming: Case[] = [
   {
@@ -26,6 +26,34 @@ export const forming: Case[] = [
       const { swarms, faults } = await vpc.verdict();
       assert.equal(swarms, 2);
       assert.ok(faults.length > 0);
+    },
+  },
+  {
+    name: "the comparison of these tests sees what a dry run must not change",
+    managers: 3,
+    workers: 1,
+    stores: ["tags"],
+    async run(vpc): Promise<void> {
+      const [m1, m2, m3, w1] = vpc.all;
+      assert.ok(m1 && m2 && m3 && w1);
+      await form(vpc, [m1, m2, w1]);
+      const effect = { kind: "error", status: 503, code: "RequestLimitExceeded" } as const;
+      await vpc.aws.rule({ node: "m2", action: "CreateTags", effect });
+      const planted: [string, () => Promise<unknown>][] = [
+        ["an init", () => byHand(m3)],
+        ["new tokens", () => updateSwarm(m1, "&rotateWorkerToken=true")],
+        [
+          "a setting",
+          () => updateSwarm(m1, "", (spec) => spec.Orchestration.TaskHistoryRetentionLimit = 3),
+        ],
+        ["a departure", () => w1.engine.call("POST", "/swarm/leave")],
+        ["a tag", () => m1.tag({ ManagerToken: "another" })],
+        ["a write that AWS refuses", () => m2.run(["--timeout", "6s"])],
+      ];
+      for (const [what, act] of planted) {
+        const seen = changesNothing(vpc, act, 1_000);
+        await assert.rejects(seen, /an Engine changed|AWS changed|a write was sent/, what);
+      }
     },
   },
   {
@@ -55,7 +83,7 @@ export const forming: Case[] = [
       await plans(vpc, vpc.node("w1"), "wait");
       await form(vpc);
       for (const node of vpc.all) await plans(vpc, node, "done");
-      const runs = await changesNothing(vpc, () => together(vpc.all, ["--timeout", "30s"]));
+      const runs = await changesNothing(vpc, () => together(vpc.all));
       assert.deepEqual([...new Set(allDone(runs))], ["unchanged"]);
     },
   },
@@ -67,9 +95,9 @@ export const forming: Case[] = [
       const [m1, w1] = vpc.all;
       assert.ok(m1 && w1);
       await plans(vpc, m1, "init");
-      const founders = allDone(await together([m1, m1], ["--timeout", "60s"]));
+      const founders = allDone(await together([m1, m1]));
       assert.deepEqual(founders.sort(), ["initialized", "unchanged"]);
-      const joiners = allDone(await together([w1, w1], ["--timeout", "60s"]));
+      const joiners = allDone(await together([w1, w1]));
       assert.deepEqual(joiners.sort(), ["joined", "unchanged"]);
       await vpc.oneSwarm();
     },
@@ -91,7 +119,7 @@ export const forming: Case[] = [
         }
         return nodes;
       }));
-      allDone(await together(clusters.flat(), ["--timeout", "90s"]));
+      allDone(await together(clusters.flat()));
       const verdicts = await Promise.all(clusters.map((nodes) => vpc.oneSwarm(nodes)));
       assert.equal(new Set(verdicts.flatMap(({ fingerprints }) => fingerprints)).size, 2);
     },

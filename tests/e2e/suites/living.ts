@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { loadImage, service } from "../image.ts";
 import { until } from "../machine.ts";
 import type { Node } from "../node.ts";
+import type { Joinable } from "../observed.ts";
 import {
   allDone,
+  AMPLE,
   type Case,
   changesNothing,
-  ended,
+  endsWith,
   form,
-  type Joinable,
   lastLines,
   plans,
   recordIn,
@@ -18,7 +19,7 @@ import {
 } from "../suite.ts";
 
 /** Changes the swarm's own settings by one of its managers. */
-async function updateSwarm(
+export async function updateSwarm(
   node: Node,
   query: string,
   change: (spec: Joinable["Spec"]) => void = () => {},
@@ -55,7 +56,7 @@ export async function serve(manager: Node, nodes: Node[], constraint?: string): 
   if (constraint) spec.TaskTemplate.Placement = { Constraints: [constraint] };
   else spec.TaskTemplate.Placement = { MaxReplicas: 1 };
   await manager.engine.call("POST", "/services/create", spec);
-  return await until("the service's tasks", 30_000, async () => {
+  return await until("the service's tasks", 120_000, async () => {
     const ids = await Promise.all(nodes.map(containers));
     return ids.every((list) => list.length > 0) ? ids.flat() : null;
   });
@@ -77,14 +78,14 @@ export const living: Case[] = [
       await form(vpc, vpc.some("m1", "m2", "m3"));
       await m1.engine.kill();
       await plans(vpc, vpc.node("m4"), "register");
-      allDone(await together(vpc.some("m4", "w1"), ["--timeout", "60s"]));
+      allDone(await together(vpc.some("m4", "w1")));
       await m1.engine.start();
-      await vpc.oneSwarm(vpc.some("m1", "m2", "m3", "m4", "w1"), 40_000);
+      await vpc.oneSwarm(vpc.some("m1", "m2", "m3", "m4", "w1"));
       await m2.blackhole(true);
       await plans(vpc, vpc.node("w2"), "join");
-      allDone(await together(vpc.some("w2", "w3"), ["--timeout", "60s"]));
+      allDone(await together(vpc.some("w2", "w3")));
       await m2.blackhole(false);
-      await vpc.oneSwarm(vpc.all, 60_000);
+      await vpc.oneSwarm();
     },
   },
   {
@@ -97,13 +98,13 @@ export const living: Case[] = [
       await form(vpc, [m1, m2, w1]);
       await updateSwarm(m1, "&rotateManagerToken=true&rotateWorkerToken=true");
       await plans(vpc, m1, "publish");
-      const joining = w2.run(["--json", "--timeout", "90s"]);
+      const joining = w2.run(["--json", ...AMPLE]);
       await until(
         "a rejected token",
-        30_000,
+        90_000,
         async () => (await w2.engine.info()).Swarm.LocalNodeState === "pending",
       );
-      allDone(await together([m1, m2], ["--timeout", "60s"]));
+      allDone(await together([m1, m2]));
       allDone([await joining]);
       await tokensPublished(vpc, [m1, m2]);
       await vpc.oneSwarm();
@@ -123,7 +124,7 @@ export const living: Case[] = [
         "",
         (spec) => spec.CAConfig.ForceRotate = (spec.CAConfig.ForceRotate ?? 0) + 1,
       );
-      const rotated = await until("the rotation", 60_000, async () => {
+      const rotated = await until("the rotation", 120_000, async () => {
         const prints = await Promise.all([m1, m2, w1].map((n) => n.engine.fingerprint()));
         const { JoinTokens } = await m1.engine.call<Joinable>("GET", "/swarm");
         const [print] = prints;
@@ -131,13 +132,13 @@ export const living: Case[] = [
         return done && JoinTokens.Worker.includes(print) ? print : null;
       }, 250);
       await plans(vpc, m1, "publish", "refresh");
-      allDone(await together([m1, m2, w1, w2], ["--timeout", "60s"]));
+      allDone(await together([m1, m2, w1, w2]));
       await vpc.oneSwarm();
       const record = recordIn(await vpc.aws.dump());
       assert.equal(record.fingerprint, rotated);
       assert.deepEqual(record.rotated, [before]);
       await tokensPublished(vpc, [m1, m2]);
-      const again = await changesNothing(vpc, () => together(vpc.all, ["--timeout", "30s"]));
+      const again = await changesNothing(vpc, () => together(vpc.all));
       assert.deepEqual([...new Set(allDone(again))], ["unchanged"]);
     },
   },
@@ -153,10 +154,10 @@ export const living: Case[] = [
       const held = await serve(m1, managers);
       const before = (await m1.engine.info()).Swarm.Cluster?.ID;
       await plans(vpc, m1, "found", "publish");
-      const first = await m1.run(["--json", "--timeout", "60s"]);
+      const first = await m1.run(["--json", ...AMPLE]);
       assert.deepEqual(allDone([first]), ["adopted"]);
       assert.equal(recordIn(await vpc.aws.dump()).members.length, 3);
-      const all = allDone(await together([...managers, w1], ["--timeout", "60s"]));
+      const all = allDone(await together([...managers, w1]));
       assert.equal(all.at(-1), "joined");
       assert.ok(all.slice(0, 3).every((result) => result === "unchanged"), all.join());
       await vpc.oneSwarm([...managers, w1]);
@@ -167,8 +168,7 @@ export const living: Case[] = [
       await byHand(other);
       const [task] = await serve(other, [other]);
       await plans(vpc, other, "fail");
-      const refused = await changesNothing(vpc, () => other.run(["--timeout", "8s"]));
-      ended(refused, 5, /docker swarm leave/);
+      await endsWith(vpc, other, { code: 5, says: /docker swarm leave/, seconds: 6 });
       assert.deepEqual(await containers(other), [task]);
     },
   },
@@ -179,9 +179,8 @@ export const living: Case[] = [
     async run(vpc): Promise<void> {
       const [w1] = vpc.all;
       assert.ok(w1);
-      const run = await changesNothing(vpc, () => w1.run(["--timeout", "6s"]));
-      ended(run, 3, /no swarm is founded/);
-      assert.ok(run.elapsedMs < 12_000, `took ${run.elapsedMs} ms`);
+      const run = await endsWith(vpc, w1, { code: 3, says: /no swarm is founded/, seconds: 6 });
+      assert.ok(run.elapsedMs > 6_000, `took ${run.elapsedMs} ms`);
     },
   },
   {
@@ -194,8 +193,7 @@ export const living: Case[] = [
       await form(vpc, [m1]);
       await m1.stop();
       await plans(vpc, m2, "wait");
-      const run = await m2.run(["--timeout", "12s"]);
-      ended(run, 3, new RegExp(m1.instance));
+      await endsWith(vpc, m2, { code: 3, says: new RegExp(m1.instance), seconds: 8 });
       const { Swarm } = await m2.engine.info();
       assert.equal(Swarm.LocalNodeState, "inactive");
       await m1.boot();
@@ -213,8 +211,8 @@ export const living: Case[] = [
       const before = await m1.engine.fingerprint();
       await m1.wipe();
       await plans(vpc, m1, "join", "register");
-      assert.deepEqual(allDone([await m1.run(["--json", "--timeout", "60s"])]), ["joined"]);
-      const verdict = await vpc.oneSwarm(vpc.all, 40_000);
+      assert.deepEqual(allDone([await m1.run(["--json", ...AMPLE])]), ["joined"]);
+      const verdict = await vpc.oneSwarm();
       assert.deepEqual(verdict.fingerprints, [before]);
     },
   },
@@ -227,7 +225,7 @@ export const living: Case[] = [
       const before = await vpc.node("m1").engine.fingerprint();
       for (const name of ["m1", "m2", "m3"]) await vpc.node(name).wipe();
       await plans(vpc, vpc.node("m1"), "withdraw", "wait");
-      const runs = await together(vpc.all, ["--timeout", "120s"]);
+      const runs = await together(vpc.all);
       allDone(runs);
       const { fingerprints } = await vpc.oneSwarm();
       assert.notEqual(fingerprints[0], before, lastLines(runs[0]?.stderr ?? ""));

@@ -1,6 +1,6 @@
 /** (e), (k): all managers of a swarm are gone. */
 import assert from "node:assert/strict";
-import { type Case, changesNothing, ended, form, plans, recordIn, together } from "../suite.ts";
+import { type Case, ended, endsWith, form, plans, recordIn, together } from "../suite.ts";
 import { containers, serve } from "./living.ts";
 
 export const replacing: Case[] = [
@@ -24,15 +24,14 @@ export const replacing: Case[] = [
       assert.ok(n1);
       await plans(vpc, n1, "init");
       await plans(vpc, idle, "wait");
-      const runs = await together([...fresh, idle], ["--timeout", "90s"]);
+      const runs = await together([...fresh, idle]);
       for (const run of runs) ended(run, 0);
       const { fingerprints } = await vpc.oneSwarm([...fresh, idle]);
       assert.notEqual(fingerprints[0], before);
       assert.deepEqual(recordIn(await vpc.aws.dump()).replaced, [before]);
 
       await plans(vpc, busy, "fail");
-      const refused = await changesNothing(vpc, () => busy.run(["--timeout", "8s"]));
-      ended(refused, 5, /1 task/);
+      await endsWith(vpc, busy, { code: 5, says: /1 task/, seconds: 6 });
       assert.deepEqual(await containers(busy), held);
       assert.equal(await busy.engine.fingerprint(), before);
     },
@@ -50,8 +49,7 @@ export const replacing: Case[] = [
       await m1.terminate();
       await vpc.aws.ask("forget", { instance: m1.instance });
       await plans(vpc, m2, "wait");
-      const young = await changesNothing(vpc, () => m2.run(["--timeout", "6s"]));
-      ended(young, 3, new RegExp(m1.instance));
+      await endsWith(vpc, m2, { code: 3, says: new RegExp(m1.instance), seconds: 6 });
       await vpc.aws.ask("clock", { offset: 3_700 });
       await plans(vpc, m2, "init");
       await form(vpc, [m2]);

@@ -15,7 +15,7 @@ export const stale: Case[] = [
       assert.ok(m1 && w1);
       await plans(vpc, m1, "init");
       await plans(vpc, w1, "wait");
-      await form(vpc, vpc.all, "150s");
+      await form(vpc);
     },
   },
   {
@@ -25,7 +25,7 @@ export const stale: Case[] = [
     stores: ["tags"],
     async run(vpc): Promise<void> {
       await vpc.aws.ask("lag", { node: "m2", seconds: 30 });
-      await form(vpc, vpc.all, "150s");
+      await form(vpc);
       // A run long after its own writes still sees a world without them.
       await plans(
         vpc,
@@ -38,7 +38,7 @@ export const stale: Case[] = [
         "wait",
         "fail",
       );
-      allDone(await together(vpc.some("m2"), ["--timeout", "90s"]));
+      allDone(await together(vpc.some("m2")));
       await vpc.oneSwarm();
     },
   },
@@ -56,7 +56,7 @@ export const stale: Case[] = [
       assert.ok(m2);
       // By what is shown the founder may still be there, and may have no tokens yet.
       await plans(vpc, m2, "init", "wait");
-      await form(vpc, rest, "150s");
+      await form(vpc, rest);
     },
   },
   {
@@ -71,7 +71,7 @@ export const stale: Case[] = [
       await vpc.aws.ask("lag", { node: "m1", seconds: LAG_SECONDS });
       await m1.wipe();
       await plans(vpc, m1, "init", "withdraw", "wait");
-      await form(vpc, [m1, m2], "150s");
+      await form(vpc, [m1, m2]);
     },
   },
 ];
