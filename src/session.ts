@@ -14,6 +14,8 @@ import type {
   Decision,
   FailExit,
   Fault,
+  Identity,
+  Instance,
   Observation,
   Permission,
   Role,
@@ -89,21 +91,34 @@ async function join(config: Config, surface: Surface, meter: Meter): Promise<Rep
 }
 
 async function plan(config: Config, surface: Surface, meter: Meter): Promise<Report> {
-  const { decision, observation } = await loop(config, surface, meter);
+  const asked = new Map<Role, Promise<AnyAnswer>>();
+  const ask = (role: Role): Promise<AnyAnswer> => {
+    const answer = asked.get(role) ??
+      meter.measured(surface.perform)({ kind: "permissions", role });
+    asked.set(role, answer);
+    return answer;
+  };
+  // Beside whatever else is read: the answers do not depend on each other.
+  const perform: Perform = async (call) => {
+    const answer = await surface.perform(call);
+    const role = roleTold(config, call, answer);
+    if (role !== null) void ask(role);
+    return answer;
+  };
+  const { decision, observation } = await loop(config, { ...surface, perform }, meter);
   const { role } = reportOf({ decision, observation, permissions: null, meters: meter.read() });
   const permissions = role !== null && observation.memory.identity !== null
-    ? await permissionsOf(role, surface, meter)
+    ? await ask(role) as Answer<Permission[]>
     : null;
   return reportOf({ decision, observation, permissions, meters: meter.read() });
 }
 
-async function permissionsOf(
-  role: Role,
-  { perform }: Surface,
-  meter: Meter,
-): Promise<Answer<Permission[]>> {
-  const answer = await meter.measured(perform)({ kind: "permissions", role });
-  return answer as Answer<Permission[]>;
+/** The role that this answer shows the node to have; null: it tells none. */
+function roleTold(config: Config, { kind }: Call, answer: AnyAnswer): Role | null {
+  if (!answer.ok || (kind !== "identity" && kind !== "self")) return null;
+  const { roleTag } = answer.value as Identity | Instance ?? { roleTag: null };
+  const role = config.role === "auto" ? roleTag : config.role;
+  return role === "manager" || role === "worker" ? role : null;
 }
 
 async function loop(

@@ -49,6 +49,13 @@ Deno.test("a dry run makes no write, takes no lock, and asks which permissions t
   assert.equal(log(), "");
 });
 
+Deno.test("a dry run asks for permissions once, and as soon as the role is known", async () => {
+  const { surface, calls } = surfaceOf({ role: "worker" });
+  await hold({ ...config, role: "worker", dryRun: true }, surface);
+  assert.equal(calls().filter((kind) => kind === "permissions").length, 1);
+  assert.ok(calls().indexOf("permissions") < calls().indexOf("ledger"), calls().join());
+});
+
 Deno.test("who can't have the node's lock in time is told to try again", async () => {
   const { surface, calls } = surfaceOf({ role: "worker" });
   const lock: Surface["lock"] = (onWait) => {

@@ -24,8 +24,6 @@ export async function measureDryRun(
       results.add(one.name, "peakBytes", measured.peakBytes);
       if (one.join === null) continue;
       results.add(one.name, "dryRunCalls", calls);
-      const askedMs = permissionsMs(measured.stdout);
-      if (askedMs !== null) results.add(one.name, "decidedMs", measured.wallMs - askedMs);
       if (firstAwsMs !== null) results.add(one.name, "firstAwsMs", firstAwsMs);
     }
   }
@@ -65,10 +63,4 @@ async function dryRun(
   const [first] = calls;
   const firstAwsMs = first ? first.atMs - measured.startWallMs : null;
   return { measured, calls: calls.length, firstAwsMs };
-}
-
-/** swarm-join's own word on how long it asked for its permissions; null: another program. */
-function permissionsMs(stdout: string): number | null {
-  if (!stdout.startsWith("{")) return null;
-  return (JSON.parse(stdout) as { phases: Record<string, number> }).phases["permissions"] ?? 0;
 }

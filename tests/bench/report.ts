@@ -26,7 +26,6 @@ const ROWS: readonly Row[] = [
   { title: "(a) start to the first byte to IMDS, ms", metric: "firstByteMs", ...MS },
   { title: "(b) dry run, ms", metric: "dryRunMs", ...MS },
   { title: "(b) of it, to the first AWS request, ms", metric: "firstAwsMs", ...MS },
-  { title: "(b) dry run less its check of permissions, ms", metric: "decidedMs", ...MS },
   { title: "(c) boot to first manager (init), ms", metric: "initMs", ...MS },
   { title: "(c) boot to second manager, ms", metric: "managerMs", ...MS },
   { title: "(c) boot to worker, ms", metric: "workerMs", ...MS },

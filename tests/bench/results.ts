@@ -7,8 +7,6 @@ export type Metric =
   | "dryRunMs"
   /** Milliseconds from the start of a dry run to its first request to AWS. */
   | "firstAwsMs"
-  /** `dryRunMs` without the time in which it asks whether its writes would be allowed. */
-  | "decidedMs"
   | "peakBytes"
   | "diskBytes"
   | "readBytes"
