@@ -30,7 +30,7 @@ export interface Seen {
 }
 
 /** What the SDK's handlers are called with. */
-interface SdkRequest {
+export interface SdkRequest {
   protocol: string;
   hostname: string;
   port?: number;
@@ -41,7 +41,7 @@ interface SdkRequest {
   body?: unknown;
 }
 
-interface SdkResponse {
+export interface SdkResponse {
   statusCode: number;
   reason: string;
   headers: Record<string, string>;

@@ -2,19 +2,11 @@
  * The EC2 calls that the tool makes, with answers cut to what is needed of them. Loaded only when one
  * is made.
  */
-import {
-  CreateLaunchTemplateCommand,
-  CreateLaunchTemplateVersionCommand,
-  CreateTagsCommand,
-  DeleteTagsCommand,
-  DescribeInstancesCommand,
-  type DescribeInstancesCommandOutput,
-  DescribeLaunchTemplateVersionsCommand,
-  type DescribeLaunchTemplateVersionsCommandOutput,
-  EC2Client,
-  type EC2ClientConfig,
-  type Filter,
-  type TagSpecification,
+import type {
+  DescribeInstancesResult,
+  DescribeLaunchTemplateVersionsResult,
+  Filter,
+  TagSpecification,
 } from "@aws-sdk/client-ec2";
 import {
   call,
@@ -22,9 +14,17 @@ import {
   createHandler,
   ec2Complaint,
   faulted,
-  sdkCredentials,
   serverClock,
 } from "./aws_call.ts";
+import {
+  createEc2Client,
+  createLaunchTemplate,
+  createLaunchTemplateVersion,
+  createTags,
+  deleteTags,
+  describeInstances,
+  describeLaunchTemplateVersions,
+} from "./ec2_client.ts";
 import type { Attempt } from "./aws_fault.ts";
 import type { Answer, Fault, Permission } from "../state.ts";
 
@@ -91,16 +91,15 @@ const MARK: TagSpecification[] = [
 
 export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
   const { region } = caller;
-  const client = new EC2Client({
+  const { send } = createEc2Client({
     region,
-    credentials: sdkCredentials(caller.credentials),
-    requestHandler: createHandler(caller, {
+    credentials: caller.credentials,
+    handler: createHandler(caller, {
       bytesMax: ANSWER_BYTES_MAX,
       complaint: ec2Complaint,
       streamed: false,
-    }) as NonNullable<EC2ClientConfig["requestHandler"]>,
-    maxAttempts: 1,
-    ...(endpoint === null ? {} : { endpoint }),
+    }),
+    endpoint,
   });
 
   async function templatePage(
@@ -110,8 +109,8 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
     token: string | undefined,
   ): Promise<Answer<TemplatePage | null>> {
     const answer = await call(caller, attempt, (options) =>
-      client.send(
-        new DescribeLaunchTemplateVersionsCommand({
+      send(
+        describeLaunchTemplateVersions({
           LaunchTemplateName: name,
           ...(numbers.length > 0
             ? { Versions: numbers.map(String) }
@@ -193,8 +192,8 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
         region,
       };
       const answer = await call(caller, attempt, (options) =>
-        client.send(
-          new CreateLaunchTemplateCommand({
+        send(
+          createLaunchTemplate({
             LaunchTemplateName: name,
             TagSpecifications: MARK,
             ...inputOf(version),
@@ -219,8 +218,8 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
         region,
       };
       const answer = await call(caller, attempt, (options) =>
-        client.send(
-          new CreateLaunchTemplateVersionCommand({
+        send(
+          createLaunchTemplateVersion({
             LaunchTemplateId: template,
             ...inputOf(version),
           }),
@@ -240,8 +239,8 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
       let token: string | undefined;
       for (let page = 0; page < PAGES_MAX; page++) {
         const answer = await call(caller, attempt, (options) =>
-          client.send(
-            new DescribeInstancesCommand({
+          send(
+            describeInstances({
               Filters: filters.map(literal),
               MaxResults: INSTANCES_PER_PAGE,
               ...(token === undefined ? {} : { NextToken: token }),
@@ -266,7 +265,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
       const answer = await call(
         caller,
         attempt,
-        (options) => client.send(new CreateTagsCommand({ Resources: [instance], Tags }), options),
+        (options) => send(createTags({ Resources: [instance], Tags }), options),
       );
       return answer.ok ? { ok: true, value: null } : faulted(answer);
     },
@@ -281,7 +280,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
       const answer = await call(
         caller,
         attempt,
-        (options) => client.send(new DeleteTagsCommand({ Resources: [instance], Tags }), options),
+        (options) => send(deleteTags({ Resources: [instance], Tags }), options),
       );
       return answer.ok ? { ok: true, value: null } : faulted(answer);
     },
@@ -291,23 +290,23 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
       const Resources = [instance];
       const version = inputOf({ clientToken: "dry-run", description: "", text: "{}" });
       const asked = {
-        "ec2:CreateLaunchTemplate": new CreateLaunchTemplateCommand({
+        "ec2:CreateLaunchTemplate": createLaunchTemplate({
           LaunchTemplateName: name,
           TagSpecifications: MARK,
           ...version,
           DryRun,
         }),
-        "ec2:CreateLaunchTemplateVersion": new CreateLaunchTemplateVersionCommand({
+        "ec2:CreateLaunchTemplateVersion": createLaunchTemplateVersion({
           LaunchTemplateName: name,
           ...version,
           DryRun,
         }),
-        "ec2:CreateTags": new CreateTagsCommand({
+        "ec2:CreateTags": createTags({
           Resources,
           Tags: keys.map((Key) => ({ Key, Value: "" })),
           DryRun,
         }),
-        "ec2:DeleteTags": new DeleteTagsCommand({
+        "ec2:DeleteTags": deleteTags({
           Resources,
           Tags: keys.map((Key) => ({ Key })),
           DryRun,
@@ -319,7 +318,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
           const answer = await call(
             caller,
             attempt,
-            (options) => client.send(command as CreateTagsCommand, options),
+            (options) => send(command, options),
           );
           if (answer.ok) return { action, verdict: "unknown" };
           if (answer.code === "DryRunOperation") return { action, verdict: "allowed" };
@@ -331,7 +330,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
   };
 }
 
-type TemplatePage = Partial<DescribeLaunchTemplateVersionsCommandOutput> & {
+type TemplatePage = Partial<DescribeLaunchTemplateVersionsResult> & {
   NoTemplate?: true;
   serverMs: number;
 };
@@ -362,7 +361,7 @@ function literal({ name, values }: Ec2Filter): Filter {
   return { Name: name, Values: values.map((value) => value.replace(/[\\*?]/g, "\\$&")) };
 }
 
-function instancesOf({ Reservations }: DescribeInstancesCommandOutput): Ec2Instance[] {
+function instancesOf({ Reservations }: DescribeInstancesResult): Ec2Instance[] {
   const found: Ec2Instance[] = [];
   for (const { Instances } of Reservations ?? []) {
     for (
