@@ -32,6 +32,8 @@ export interface Bounds {
   bytesMax: number;
   /** Ends the exchange early, as its deadline does. */
   signal: AbortSignal;
+  /** Told when all of the request has been sent. */
+  onSent?: () => void;
 }
 
 /**
@@ -56,6 +58,7 @@ export async function exchange(
     controller.signal.addEventListener("abort", hangUp);
     if (controller.signal.aborted) hangUp();
     await send(connection, requestBytes(target, request));
+    bounds.onSent?.();
     return { ok: true, value: await readReply(new Inbox(connection), bounds.bytesMax) };
   } catch (error) {
     if (controller.signal.aborted) {

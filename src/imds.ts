@@ -33,14 +33,16 @@ export interface ImdsOptions {
   endpoint: string;
   /** Whether to read without a session token where none is to be had. */
   allowV1: boolean;
+  /** Told once, when the first reads have been sent and there is only to wait for the answers. */
+  onAsked?: () => void;
 }
 
 export const IMDS_ENDPOINT_DEFAULT = "http://169.254.169.254";
 
 /** Throws a `TypeError` for an endpoint that is no `http:` URL. */
-export function createImds({ endpoint, allowV1 }: ImdsOptions): Imds {
+export function createImds({ endpoint, allowV1, onAsked = () => {} }: ImdsOptions): Imds {
   const { target, base } = parseImdsEndpoint(endpoint);
-  const session = new Session({ target, base, allowV1 });
+  const session = new Session({ target, base, allowV1, onAsked });
   return {
     get: (path, signal) => session.get(path, signal, performance.now() + TOTAL_DEADLINE_MS),
     identity: (roleTagKey, signal) => readIdentity(session, roleTagKey, signal),
@@ -89,12 +91,19 @@ class Session {
   readonly #target: Target;
   readonly #base: string;
   readonly #allowV1: boolean;
+  #onAsked: () => void;
   #token: Promise<SessionToken> | null = null;
 
-  constructor(options: { target: Target; base: string; allowV1: boolean }) {
+  constructor(options: {
+    target: Target;
+    base: string;
+    allowV1: boolean;
+    onAsked: () => void;
+  }) {
     this.#target = options.target;
     this.#base = options.base;
     this.#allowV1 = options.allowV1;
+    this.#onAsked = options.onAsked;
   }
 
   /** `endMs`: when to stop trying, by `performance.now()`. */
@@ -154,11 +163,18 @@ class Session {
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<Answer<Reply>> {
+    const onSent = method === "GET" ? () => this.#sent() : () => {};
     return exchange(
       this.#target,
       { method, path: `${this.#base}/latest/${path}`, headers },
-      { deadlineMs: TRY_DEADLINE_MS, bytesMax: BODY_BYTES_MAX, signal },
+      { deadlineMs: TRY_DEADLINE_MS, bytesMax: BODY_BYTES_MAX, signal, onSent },
     );
+  }
+
+  #sent(): void {
+    const tell = this.#onAsked;
+    this.#onAsked = (): void => {};
+    tell();
   }
 }
 

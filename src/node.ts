@@ -8,7 +8,7 @@ import { createImds, IMDS_ENDPOINT_DEFAULT } from "./imds.ts";
 import { probe } from "./probe.ts";
 import type { Answer, Config, Identity, Instance } from "./state.ts";
 import { createEngine } from "./swarm.ts";
-import { type Aws, createAws, DEADLINE_MS } from "./tokens/aws.ts";
+import { type Aws, createAws, DEADLINE_MS, preload } from "./tokens/aws.ts";
 import { createCredentials } from "./tokens/credentials.ts";
 import { Vault } from "./vault.ts";
 
@@ -42,6 +42,8 @@ export function createNode({ config, surroundings, env, nowMs }: NodeOptions): N
   const imds = createImds({
     endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
     allowV1: surroundings.imdsV1,
+    // To load it holds up all else for a while: once all that was asked for has gone out.
+    onAsked: () => setTimeout(preload, 0, config.store),
   });
   const engine = createEngine({ path: surroundings.dockerSocket, vault });
   const credentials = createCredentials({

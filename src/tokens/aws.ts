@@ -63,6 +63,12 @@ export function createAws(options: AwsOptions): Aws {
   };
 }
 
+/** Begins to load what a store's calls need: the first of them then finds it there. */
+export function preload({ kind }: Config["store"]): void {
+  void import("./ec2_api.ts");
+  if (kind === "s3") void import("./s3_api.ts");
+}
+
 /** The endpoints that the ecosystem's variables name. */
 export function endpointsOf(env: (name: string) => string | undefined): AwsOptions["endpoints"] {
   const of = (service: string): string | null =>
