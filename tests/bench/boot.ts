@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import type { Node } from "../e2e/node.ts";
-import { type Joinable, tokensPublished } from "../e2e/suite.ts";
+import type { Joinable } from "../e2e/observed.ts";
+import { tokensPublished } from "../e2e/suite.ts";
 import { type Contestant, environmentOf } from "./contestants.ts";
 import { measure, type Measured, shuffled } from "./measure.ts";
 import { type Boot, BOOTS, ENGINE, type Results } from "./results.ts";
