@@ -28,8 +28,8 @@ export interface EngineWorld {
   close(): Promise<void>;
 }
 
-/** A lost manager is noticed after some 15 s. */
-const NOTICED_MS = 60_000;
+/** A lost manager is noticed after some 15 s; a busy machine takes a multiple of it. */
+const NOTICED_MS = 180_000;
 
 export interface EngineRule {
   promise: string;
@@ -169,7 +169,9 @@ rule("a daemon that restarts has forgotten its attempt to join", async (world) =
 rule("a restart changes nothing for a member", async (world) => {
   const { clusterId } = await swarmOf(world, 1);
   await world.restart(1);
-  assert.equal(viewOf(await must(world.node(1).engine())).clusterId, clusterId);
+  await eventually(async () => {
+    assert.equal(viewOf(await must(world.node(1).engine())).clusterId, clusterId);
+  });
 });
 
 rule("a manager does not leave without force", async (world) => {

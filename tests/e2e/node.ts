@@ -59,6 +59,7 @@ export class Node {
   /** What every run on it gets: the store and such. */
   args: string[] = [];
   readonly engine: Engine;
+  #runs = new Set<Deno.ChildProcess>();
 
   private constructor(
     readonly slot: number,
@@ -241,6 +242,7 @@ export class Node {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.#runs.add(child);
     let killed = false;
     let over = false;
     const kill = (): void => {
@@ -259,6 +261,7 @@ export class Node {
     const text = new TextDecoder();
     const done = await child.output();
     over = true;
+    this.#runs.delete(child);
     clearTimeout(limit);
     clearTimeout(watch);
     const [stdout, stderr] = [text.decode(done.stdout), text.decode(done.stderr)];
@@ -267,6 +270,19 @@ export class Node {
     if (late) throw new Error(`${name}: still running at its limit\n${stderr}`);
     const elapsedMs = Math.round(performance.now() - startMs);
     return { code: done.code, stdout, stderr, elapsedMs, killed, json: parse(stdout) };
+  }
+
+  /** Kills what a failed test has left running. */
+  async endRuns(): Promise<void> {
+    const left = [...this.#runs];
+    for (const child of left) {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await Promise.all(left.map((child) => child.status));
   }
 
   /** Says in JSON what it would do, and does nothing. */

@@ -53,6 +53,16 @@ export async function engineStates(nodes: Node[]): Promise<string> {
   return JSON.stringify(await Promise.all(nodes.map((node) => engineFacts(node, 0))), null, 1);
 }
 
+/** A manager's view of its swarm, as soon as there is a leader. */
+export function swarmOf({ name, engine }: Node): Promise<Joinable> {
+  return until(
+    `the swarm of ${name}`,
+    ELECTION_MS,
+    () => engine.call<Joinable>("GET", "/swarm").catch(() => null),
+    250,
+  );
+}
+
 async function engineFacts(node: Node, startingMs = STARTING_MS): Promise<EngineFacts> {
   const { name, engine } = node;
   const fingerprint = await engine.fingerprint();

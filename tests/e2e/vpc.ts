@@ -46,6 +46,7 @@ export class Vpc {
   /** Fresh instances on empty Engines: `m1`, `m2`, … and `w1`, `w2`, …; nothing else is left. */
   async reset(store: Store, managers: number, workers: number): Promise<void> {
     this.store = store;
+    await Promise.all(this.pool.map((node) => node.endRuns()));
     // All are asked before one is touched: with the first gone, a swarm may have no quorum to answer.
     const empty = await Promise.all(this.pool.map((node) => node.engine.running && isEmpty(node)));
     await Promise.all(this.pool.map((node, i) => this.#clear(node, empty[i] === true)));
@@ -128,7 +129,7 @@ export class Vpc {
   async oneSwarm(nodes: Node[] = this.all, ms = 120_000): Promise<Verdict> {
     let last: Verdict | null = null;
     const settled = await until("one swarm", ms, async () => {
-      last = await this.verdict(nodes);
+      last = await this.verdict(nodes).catch((error) => unseen(String(error)));
       return last.faults.length === 0 ? last : null;
     }, 250).catch(() => null);
     if (settled) return settled;
@@ -142,6 +143,10 @@ async function isEmpty(node: Node): Promise<boolean> {
   const info = await Promise.race([engine.info(), pause(2_000)]).catch(() => null);
   if (info?.Swarm.LocalNodeState !== "inactive") return false;
   return (await engine.call<unknown[]>("GET", "/containers/json?all=true")).length === 0;
+}
+
+function unseen(why: string): Verdict {
+  return { swarms: 0, fingerprints: [], managers: [], workers: [], faults: [why] };
 }
 
 interface View {

@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import type { Effect } from "../aws.ts";
 import { until } from "../machine.ts";
 import type { Node, RunOptions } from "../node.ts";
-import type { Joinable } from "../observed.ts";
 import { type Case, endsWith, form } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
-import { byHand } from "./living.ts";
+import { byHand, updateSwarm } from "./living.ts";
 
 interface Bad {
   name: string;
@@ -24,25 +23,27 @@ interface Bad {
 
 const FAKE = "SWMTKN-1-" + "0".repeat(50) + "-" + "0".repeat(25);
 const OTHER = "SWMTKN-1-" + "1".repeat(50) + "-" + "1".repeat(25);
+/** It names the tag, or the object. */
+const NO_TOKEN = /no join token in "([^"]*\/manager|ManagerToken)"/;
 
+/** Where the store plays no part, one is enough. */
 const bad: Bad[] = [
   {
     name: "no IMDS",
-    stores: ["tags"],
+    stores: ["s3"],
     options: () => ({ env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://10.77.0.1:9" } }),
     exit: 6,
     says: /metadata|IMDS/i,
   },
   {
     name: "an instance without a role",
-    stores: ["tags"],
     given: (vpc) => Promise.resolve(void (vpc.node("m1").metadata.role = null)),
     exit: 4,
     says: /role/i,
   },
   {
     name: "no Engine",
-    stores: ["tags"],
+    stores: ["s3"],
     given: (vpc) => vpc.node("m1").engine.kill(),
     exit: 6,
     says: /docker\.sock/,
@@ -107,18 +108,16 @@ const bad: Bad[] = [
   {
     name: "a malformed token",
     managers: 2,
-    stores: ["tags"],
-    given: (vpc) => tagged(vpc, { ManagerToken: "SWMTKN-1-broken", WorkerToken: "no" }),
+    given: (vpc) => showing(vpc, "SWMTKN-1-broken", "no"),
     exit: 3,
-    says: /ManagerToken/,
+    says: NO_TOKEN,
   },
   {
     name: "an empty token",
     managers: 2,
-    stores: ["tags"],
-    given: (vpc) => tagged(vpc, { ManagerToken: "", WorkerToken: "" }),
+    given: (vpc) => showing(vpc, "", ""),
     exit: 3,
-    says: /token/,
+    says: NO_TOKEN,
   },
   {
     name: "tokens of two swarms visible",
@@ -133,27 +132,32 @@ const bad: Bad[] = [
   },
   {
     name: "no role tag",
-    stores: ["tags"],
+    stores: ["s3"],
     given: (vpc) => vpc.node("m1").tag({ Role: null }),
     exit: 2,
-    says: /Role/,
+    says: /"Role".*has no such tag/,
+  },
+  {
+    name: "an empty role tag",
+    stores: ["s3"],
+    given: (vpc) => vpc.node("m1").tag({ Role: "" }),
+    exit: 2,
+    says: /"Role".*has ""/,
   },
   {
     name: "an unknown role",
-    stores: ["tags"],
+    stores: ["s3"],
     given: (vpc) => vpc.node("m1").tag({ Role: "queen" }),
     exit: 2,
     says: /queen/,
   },
   {
     name: "a locked Engine",
-    stores: ["tags"],
+    stores: ["s3"],
     async given(vpc): Promise<void> {
       const m1 = vpc.node("m1");
       await byHand(m1);
-      const { Version, Spec } = await m1.engine.call<Joinable>("GET", "/swarm");
-      Spec.EncryptionConfig.AutoLockManagers = true;
-      await m1.engine.call("POST", `/swarm/update?version=${Version.Index}`, Spec);
+      await updateSwarm(m1, "", (spec) => spec.EncryptionConfig.AutoLockManagers = true);
       await m1.engine.kill();
       await m1.engine.start();
       await until("the lock", 60_000, async () => (await state(m1)) === "locked");
@@ -163,7 +167,7 @@ const bad: Bad[] = [
   },
   {
     name: "an Engine in error state",
-    stores: ["tags"],
+    stores: ["s3"],
     async given(vpc): Promise<void> {
       const m1 = vpc.node("m1");
       await byHand(m1);
@@ -180,7 +184,7 @@ const bad: Bad[] = [
   },
   {
     name: "a cloned disk",
-    stores: ["tags"],
+    stores: ["s3"],
     async given(vpc): Promise<void> {
       const m1 = vpc.node("m1");
       await byHand(m1);
@@ -200,7 +204,7 @@ const bad: Bad[] = [
       await until(
         "the loss of quorum",
         120_000,
-        async () => (await m1.engine.request("GET", "/swarm")).status >= 500,
+        () => m1.engine.request("GET", "/swarm").then(({ status }) => status >= 500, () => false),
         500,
       );
     },
@@ -263,11 +267,15 @@ async function written(vpc: Vpc, spoil: (text: string) => string): Promise<void>
   }
 }
 
-/** A founded swarm of `m1` whose tags say something else; `m2` is to join. */
-async function tagged(vpc: Vpc, tags: Record<string, string>): Promise<Node> {
+/** A founded swarm of `m1` that shows something else than its tokens; `m2` is to join. */
+async function showing(vpc: Vpc, manager: string, worker: string): Promise<Node> {
   const m1 = vpc.node("m1");
   await form(vpc, [m1]);
-  await m1.tag(tags);
+  if (vpc.store === "tags") await m1.tag({ ManagerToken: manager, WorkerToken: worker });
+  for (const key of Object.keys((await vpc.aws.dump()).objects)) {
+    if (key.endsWith("/manager")) await vpc.aws.ask("put", { key, text: manager });
+    if (key.endsWith("/worker")) await vpc.aws.ask("put", { key, text: worker });
+  }
   return vpc.node("m2");
 }
 

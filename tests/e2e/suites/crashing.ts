@@ -68,8 +68,8 @@ async function endAt(
   const over = run.then(({ code, stderr }) => {
     throw new Error(`exit ${code} before it was held:\n${lastLines(stderr)}`);
   });
-  await Promise.race([held.reached(), over]);
   over.catch(() => {});
+  await Promise.race([held.reached(), over]);
   stop.resolve();
   await run;
   await end();

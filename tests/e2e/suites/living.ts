@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { loadImage, service } from "../image.ts";
 import { until } from "../machine.ts";
 import type { Node } from "../node.ts";
-import type { Joinable } from "../observed.ts";
+import { type Joinable, swarmOf } from "../observed.ts";
 import {
   allDone,
   AMPLE,
@@ -24,26 +24,33 @@ export async function updateSwarm(
   query: string,
   change: (spec: Joinable["Spec"]) => void = () => {},
 ): Promise<void> {
-  const swarm = await node.engine.call<Joinable>("GET", "/swarm");
-  change(swarm.Spec);
-  await node.engine.call(
-    "POST",
-    `/swarm/update?version=${swarm.Version.Index}${query}`,
-    swarm.Spec,
-  );
+  await until("a change of the swarm", 60_000, async () => {
+    const { Version, Spec } = await swarmOf(node);
+    change(Spec);
+    const path = `/swarm/update?version=${Version.Index}${query}`;
+    const { status, text } = await node.engine.request("POST", path, Spec);
+    // An Engine has changed something else meanwhile.
+    if (text.includes("out of sequence")) return false;
+    assert.equal(status, 200, text);
+    return true;
+  });
 }
 
 /** Makes these managers a swarm by hand, as before the tool. */
 export async function byHand(first: Node, rest: Node[] = []): Promise<void> {
   const listen = { ListenAddr: "0.0.0.0:2377" };
   await first.engine.call("POST", "/swarm/init", { ...listen, AdvertiseAddr: first.address });
-  const { JoinTokens } = await first.engine.call<Joinable>("GET", "/swarm");
+  const { JoinTokens } = await swarmOf(first);
   for (const node of rest) {
-    await node.engine.call("POST", "/swarm/join", {
+    const { status, text } = await node.engine.request("POST", "/swarm/join", {
       ...listen,
       AdvertiseAddr: node.address,
       RemoteAddrs: [`${first.address}:2377`],
       JoinToken: JoinTokens.Manager,
+    });
+    assert.ok(status === 200 || text.includes("continue in the background"), text);
+    await until(`${node.name} in the swarm`, 120_000, async () => {
+      return (await node.engine.info()).Swarm.LocalNodeState === "active";
     });
   }
 }
@@ -79,13 +86,18 @@ export const living: Case[] = [
       await m1.engine.kill();
       await plans(vpc, vpc.node("m4"), "register");
       allDone(await together(vpc.some("m4", "w1")));
+      await plans(vpc, vpc.node("m4"), "done");
       await m1.engine.start();
       await vpc.oneSwarm(vpc.some("m1", "m2", "m3", "m4", "w1"));
+      await plans(vpc, m1, "done");
       await m2.blackhole(true);
       await plans(vpc, vpc.node("w2"), "join");
       allDone(await together(vpc.some("w2", "w3")));
+      // Until it notices that nobody hears it, it sees nothing wrong.
+      await plans(vpc, m2, "wait", "done");
       await m2.blackhole(false);
       await vpc.oneSwarm();
+      await plans(vpc, m2, "done");
     },
   },
   {
@@ -126,7 +138,7 @@ export const living: Case[] = [
       );
       const rotated = await until("the rotation", 120_000, async () => {
         const prints = await Promise.all([m1, m2, w1].map((n) => n.engine.fingerprint()));
-        const { JoinTokens } = await m1.engine.call<Joinable>("GET", "/swarm");
+        const { JoinTokens } = await swarmOf(m1);
         const [print] = prints;
         const done = print && print !== before && prints.every((p) => p === print);
         return done && JoinTokens.Worker.includes(print) ? print : null;
@@ -151,6 +163,7 @@ export const living: Case[] = [
       assert.ok(m1 && m2 && m3 && other && w1);
       const managers = [m1, m2, m3];
       await byHand(m1, [m2, m3]);
+      await vpc.oneSwarm(managers);
       const held = await serve(m1, managers);
       const before = (await m1.engine.info()).Swarm.Cluster?.ID;
       await plans(vpc, m1, "found", "publish");

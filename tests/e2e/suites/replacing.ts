@@ -53,6 +53,7 @@ export const replacing: Case[] = [
       await vpc.aws.ask("clock", { offset: 3_700 });
       await plans(vpc, m2, "init");
       await form(vpc, [m2]);
+      await plans(vpc, m2, "done");
       assert.deepEqual(recordIn(await vpc.aws.dump()).replaced, [before]);
     },
   },
