@@ -49,6 +49,19 @@ const MAY_IMPORT: { [module: string]: string[] } = {
     "@aws-sdk/client-ec2",
     "@aws-sdk/core/client",
     "@aws-sdk/core/protocols",
+    "tokens/sdk_client",
+    "tokens/aws_call",
+    "tokens/credentials",
+  ],
+  "tokens/s3_client": [
+    "@aws-sdk/client-s3",
+    "@aws-sdk/core/client",
+    "@aws-sdk/core/protocols",
+    "tokens/sdk_client",
+    "tokens/aws_call",
+    "tokens/credentials",
+  ],
+  "tokens/sdk_client": [
     "@smithy/core/checksum",
     "@smithy/core/protocols",
     "@smithy/core/schema",
@@ -57,7 +70,7 @@ const MAY_IMPORT: { [module: string]: string[] } = {
     "tokens/aws_call",
     "tokens/credentials",
   ],
-  "tokens/s3_api": ["@aws-sdk/client-s3", "tokens/aws_call", "tokens/aws_fault", "state"],
+  "tokens/s3_api": ["tokens/s3_client", "tokens/aws_call", "tokens/aws_fault", "state"],
   "tokens/*": ["node:crypto", "tokens/*", "http", "imds", "vault", "state"],
   "node": [
     "cli",

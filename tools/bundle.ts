@@ -4,7 +4,7 @@
  * The SDK as it comes is made for every program; three things make of it what this one needs:
  *
  * - its schema modules are rewritten so that unused declarations can be dropped (`literalKeys`);
- * - its variants for browsers are taken: they use `fetch`, and no files, profiles or SSO;
+ * - its variants for browsers are taken: they need nothing of Node, no files and no streams;
  * - what a store needs is reached by `import()` only, and split off into a file of its own.
  *
  * Names are kept, so that a stack trace names functions.
@@ -66,10 +66,6 @@ const slimSdk: esbuild.Plugin = {
     build.onLoad({ filter: /\/client-(ec2|s3)\/dist-es\/schemas\/\w+\.js$/ }, async ({ path }) => ({
       contents: literalKeys(await Deno.readTextFile(path)),
       loader: "js",
-    }));
-    build.onLoad({ filter: /\/client-(ec2|s3)\/package\.json$/ }, async ({ path }) => ({
-      contents: JSON.stringify({ version: JSON.parse(await Deno.readTextFile(path)).version }),
-      loader: "json",
     }));
     build.onResolve({ filter: /./ }, ({ path }) => {
       return path in unused ? { path, namespace: "unused" } : undefined;

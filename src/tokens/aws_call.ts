@@ -1,6 +1,6 @@
 /**
  * One AWS call: sent with `fetch`, bounded in time and size, counted, never retried; and its answer or
- * fault. Both clients of the SDK send through this.
+ * fault. All that `sdk_client.ts` makes of the SDK sends through this.
  */
 import {
   type Attempt,
@@ -12,7 +12,7 @@ import {
 } from "./aws_fault.ts";
 import { quote } from "../http.ts";
 import type { Answer, Fault } from "../state.ts";
-import type { Credentials } from "./credentials.ts";
+import type { AwsCredentials, Credentials } from "./credentials.ts";
 
 /** What sends: given by `aws.ts`, the same for all calls. */
 export interface Caller {
@@ -62,8 +62,6 @@ export type Outcome<T> =
 
 export interface Handler {
   handle(request: SdkRequest, options: SendOptions): Promise<{ response: SdkResponse }>;
-  updateHttpClientConfig(): void;
-  httpHandlerConfigs(): Record<string, never>;
 }
 
 export interface Limits {
@@ -90,8 +88,6 @@ export function createHandler({ onCall }: Caller, limits: Limits): Handler {
       }
       return { response: { ...head, body: limits.streamed ? ReadableStream.from([body]) : body } };
     },
-    updateHttpClientConfig(): void {},
-    httpHandlerConfigs: () => ({}),
   };
 }
 
@@ -144,20 +140,13 @@ export async function call<T>(
   }
 }
 
-/** The SDK's way to ask for credentials. It may not keep them: `credentials.ts` does. */
-export function sdkCredentials(
-  credentials: Credentials,
-): (() => Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string }>) & {
-  memoized: true;
-} {
-  const provide = async (): Promise<
-    { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
-  > => {
+/** The way of the SDK's signer to ask for credentials. */
+export function sdkCredentials(credentials: Credentials): () => Promise<AwsCredentials> {
+  return async () => {
     const answer = await credentials.get();
     if (!answer.ok) throw new CallFailure(answer.fault);
     return answer.value;
   };
-  return Object.assign(provide, { memoized: true as const });
 }
 
 /** The fault alone, for who asked. */

@@ -2,21 +2,8 @@
  * The two S3 calls that the tool makes: read an object, and write one on a condition. Loaded only with
  * an S3 store.
  */
-import {
-  GetObjectCommand,
-  PutObjectCommand,
-  S3Client,
-  type S3ClientConfig,
-} from "@aws-sdk/client-s3";
-import {
-  call,
-  type Caller,
-  createHandler,
-  faulted,
-  s3Complaint,
-  sdkCredentials,
-  serverClock,
-} from "./aws_call.ts";
+import { call, type Caller, createHandler, faulted, s3Complaint, serverClock } from "./aws_call.ts";
+import { createS3Client, getObject, putObject } from "./s3_client.ts";
 import type { Answer } from "../state.ts";
 
 /** `found` null: there is no such object. */
@@ -51,19 +38,16 @@ const ANSWER_BYTES_MAX = 1024 * 1024;
 export function createS3Api(caller: Caller, options: S3Options): S3Api {
   const { bucket, account, kmsKey, endpoint } = options;
   const { region } = caller;
-  const client = new S3Client({
+  const { send } = createS3Client({
     region,
-    credentials: sdkCredentials(caller.credentials),
-    requestHandler: createHandler(caller, {
+    bucket,
+    endpoint,
+    credentials: caller.credentials,
+    handler: createHandler(caller, {
       bytesMax: ANSWER_BYTES_MAX,
       complaint: s3Complaint,
       streamed: true,
-    }) as NonNullable<S3ClientConfig["requestHandler"]>,
-    maxAttempts: 1,
-    responseChecksumValidation: "WHEN_REQUIRED",
-    disableS3ExpressSessionAuth: true,
-    // Others' S3 is rarely set up with a host name for each bucket.
-    ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
+    }),
   });
   const place = { Bucket: bucket, ExpectedBucketOwner: account };
 
@@ -79,7 +63,7 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
       const answer = await call(
         caller,
         attempt,
-        (options) => client.send(new GetObjectCommand({ ...place, Key: key }), options),
+        (options) => send(getObject({ ...place, Key: key }), options),
       );
       if (!answer.ok && answer.code !== "NoSuchKey") return faulted(answer);
       const now = serverClock(answer.seen, attempt);
@@ -101,12 +85,15 @@ export function createS3Api(caller: Caller, options: S3Options): S3Api {
         hint: `the bucket must belong to the account ${account}`,
         region,
       };
+      const checksum = await sha256Of(text);
       const answer = await call(caller, attempt, (options) =>
-        client.send(
-          new PutObjectCommand({
+        send(
+          putObject({
             ...place,
             Key: key,
             Body: text,
+            // Where a bucket keeps its objects for a set time, S3 asks for one.
+            ChecksumSHA256: checksum,
             ContentType: "application/json",
             ...(condition.kind === "absent" ? { IfNoneMatch: "*" } : {}),
             ...(condition.kind === "unchanged" ? { IfMatch: condition.etag } : {}),
@@ -134,4 +121,9 @@ function textOf(body: Uint8Array | undefined): string | null {
   } catch {
     return null;
   }
+}
+
+async function sha256Of(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toBase64();
 }
