@@ -9,7 +9,7 @@
 import { decide } from "./decide.ts";
 import { confirmedBy, membershipIn, newMemory, recognised, revised, steadyOf } from "./memory.ts";
 import { viewOf } from "./tokens/log.ts";
-import type { AnyAnswer, Call, Perform, Values } from "./effects.ts";
+import type { AnyAnswer, Call, CallKind, Perform, Values } from "./effects.ts";
 import type {
   Action,
   Answer,
@@ -219,9 +219,11 @@ function ledgerSeen(state: RunState, answer: Answer<LedgerRead>): RunState {
   if (!answer.ok) return { ...state, facts: { ...facts, ledger: answer } };
   const memory = recognised(state.memory, answer.value);
   const view = viewOf(answer.value, memory.written);
+  // Who answers was asked of the record before.
+  const { answering: _, ...rest } = facts;
   return {
     ...state,
-    facts: { ...facts, ledger: { ok: true, value: view } },
+    facts: { ...rest, ledger: { ok: true, value: view } },
     memory: view.kind === "settled"
       ? { ...memory, confirmed: confirmedBy(answer.value, memory) }
       : memory,
@@ -257,10 +259,8 @@ function performed(
   if (call.kind === "write") {
     return written(state, after, call, answer.value as Values["write"]);
   }
-  if (call.kind === "join") {
-    // The Engine has changed, and what the ledger held a moment ago will do to see that all is in order.
-    const { ledger, answering } = state.facts;
-    return goOn(state, { ...(ledger && { ledger }), ...(answering && { answering }) }, after);
+  if (call.kind === "init" || call.kind === "join" || call.kind === "leave") {
+    return goOn(state, lasting(state.facts, call.kind), after);
   }
   if (call.kind === "publish") {
     const published = `${call.manager.digest} ${call.worker.digest}`;
@@ -330,6 +330,19 @@ function written(
 /** The round goes on: what was done has changed nothing of what else was seen in it. */
 function goOn(state: RunState, facts: Facts, memory: Memory): RunState {
   return { ...state, memory, facts, doing: null, plan: [] };
+}
+
+/**
+ * What was seen before this node's Engine changed and holds after it: nothing of others has changed by
+ * that, what is read again may be older, and a write compares.
+ */
+function lasting({ ledger, tokens, answering }: Facts, changed: CallKind): Facts {
+  return {
+    ...(ledger?.ok && { ledger }),
+    // Those of the manager that this node gives way to may be shown only now.
+    ...(tokens?.ok && changed !== "leave" && { tokens }),
+    ...(answering?.ok && changed === "join" && { answering }),
+  };
 }
 
 /** Only what was refused is looked at again: EC2 gives too little to ask for all of it anew. */

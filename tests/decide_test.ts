@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { decide } from "../src/decide.ts";
 import { BOOT_MS, CONFLICT_MS, DENIED_MS, RETRY_MS } from "../src/decide/patience.ts";
-import type { ActionKind, Contents, Memory, Observation, Rule } from "../src/state.ts";
+import type { ActionKind, Contents, Facts, Memory, Observation, Rule } from "../src/state.ts";
 import {
   fault,
   founded,
@@ -21,6 +21,7 @@ import {
   s3,
   shown,
   unfounded,
+  without,
   workerOf,
 } from "./state_of.ts";
 
@@ -146,19 +147,22 @@ const MANAGER_IN_SWARM: Row[] = [
   },
   {
     name: "the Engine knows a manager that the record lacks: refreshes it",
-    state: observation({
-      facts: {
-        engine: ok(managerOf("a", {
-          managers: [
-            { nodeId: "node-1", address: "10.0.0.1", reachable: true },
-            { nodeId: "node-2", address: "10.0.0.2", reachable: true },
-          ],
-        })),
-        ledger: founded(),
-        tokens: ok([shown(1, "a")]),
-        instances: known,
-      },
-    }),
+    state: without(
+      observation({
+        facts: {
+          engine: ok(managerOf("a", {
+            managers: [
+              { nodeId: "node-1", address: "10.0.0.1", reachable: true },
+              { nodeId: "node-2", address: "10.0.0.2", reachable: true },
+            ],
+          })),
+          ledger: founded(),
+          tokens: ok([shown(1, "a")]),
+          instances: known,
+        },
+      }),
+      "answering",
+    ),
     want: ["refresh", "refresh-record"],
     because: "10.0.0.2",
   },
@@ -1201,12 +1205,65 @@ Deno.test("decide: what can be looked at side by side is asked for together", ()
     memory: { ...observation().memory, identity: null },
   });
   assert.deepEqual(first, { kind: "look", calls: [{ kind: "identity" }, { kind: "engine" }] });
-  const joining = decide({
-    ...observation(),
-    facts: { engine: ok(outside), ledger: founded(others2) },
+  const looks = (change: Parameters<typeof observation>[0], facts: Facts): string[] => {
+    const decision = decide({ ...observation(change), facts: { engine: ok(outside), ...facts } });
+    assert.ok("calls" in decision);
+    return decision.calls.map(({ kind }) => kind);
+  };
+  assert.deepEqual(looks({}, {}), ["ledger", "tokens"]);
+  assert.deepEqual(looks({ memory: { self: null } }, {}), ["ledger", "self"]);
+  assert.deepEqual(looks({ config: worker }, {}), ["ledger"]);
+  const ledger = founded(others2);
+  assert.deepEqual(looks({}, { ledger }), ["probe", "tokens"]);
+  assert.deepEqual(looks({ config: { store: s3 } }, { ledger }), ["probe", "instances", "tokens"]);
+  assert.deepEqual(looks({ config: worker }, { ledger }), ["probe", "tokens"]);
+});
+
+Deno.test("decide: with tags the members whose tokens are shown live, and EC2 is asked for no more of them", () => {
+  const state = (tokens: Facts["tokens"], change: Partial<Memory> = {}): Observation =>
+    without(
+      observation({
+        memory: change,
+        facts: { ledger: twoMembers, answering: ok(["10.0.0.2"]), ...(tokens && { tokens }) },
+      }),
+      "instances",
+    );
+  const decided = (o: Observation): string => {
+    const decision = decide(o);
+    return "calls" in decision ? decision.calls.map(({ kind }) => kind).join() : decision.rule;
+  };
+  assert.equal(decided(state(ok([shown(2, "a")]))), "register-member");
+  assert.equal(decided(state(ok([shown(2, "a", { state: "stopped" })]))), "register-member");
+  assert.equal(decided(state(ok([]))), "instances");
+  assert.equal(decided(state(ok([shown(3, "a")]))), "instances");
+  assert.equal(decided(state(ok([shown(2, "a", { state: "terminated" })]))), "instances");
+  assert.equal(decided(state(ok([shown(2, "a")]), { terminated: ["i-2"] })), "instances");
+});
+
+Deno.test("decide: a manager that has just joined reads the record again before it adds others to it", () => {
+  const managers = [1, 2].map((n) => ({
+    nodeId: `node-${n}`,
+    address: `10.0.0.${n}`,
+    reachable: true,
+  }));
+  const joined = observation({
+    facts: {
+      engine: ok(managerOf("a", { managers })),
+      ledger: founded(),
+      tokens: ok([shown(1, "a")]),
+      answering: ok(["10.0.0.2"]),
+    },
   });
-  assert.ok("calls" in joining);
-  assert.deepEqual(joining.calls.map(({ kind }) => kind), ["probe", "instances", "tokens"]);
+  assert.deepEqual(decide(joined), { kind: "look", calls: [{ kind: "ledger", missing: [] }] });
+});
+
+Deno.test("decide: no init while a read of the tokens failed", () => {
+  const decision = decide(observation({
+    config: { store: s3 },
+    facts: { ledger: founded(others2), instances: gone2, tokens: fault("timeout") },
+  }));
+  assert.ok(!("calls" in decision));
+  assert.equal(decision.rule, "unreachable");
 });
 
 Deno.test("decide: no wait is longer than what is left of the run", () => {

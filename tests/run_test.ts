@@ -329,7 +329,49 @@ Deno.test("run: after a join the Engine is looked at anew, and what the ledger h
     tokens: ok([shown(2, "a")]),
   });
   assert.deepEqual(joined.memory.did, ["join"]);
-  assert.deepEqual(Object.keys(joined.facts).sort(), ["answering", "ledger"]);
+  assert.deepEqual(Object.keys(joined.facts).sort(), ["answering", "ledger", "tokens"]);
+  assert.deepEqual(
+    joined.facts.ledger,
+    ok({
+      kind: "settled",
+      record: own,
+      at: { kind: "log", template: "lt-1", head: 1, last: 1 },
+      serverMs: NOW_MS,
+    }),
+  );
+});
+
+Deno.test("run: after an init only the Engine is looked at anew: founding is a write that compares", () => {
+  const inited = afterPerforming(start(), { tokens: ok([shown(1, "z")]) });
+  assert.deepEqual(inited.memory.did, ["init"]);
+  assert.deepEqual(Object.keys(inited.facts).sort(), ["ledger", "tokens"]);
+  const { perform, made } = stage({ engine: ok(managerOf("a")) });
+  let step = next(inited, 0, 0);
+  while (step.kind === "calls" && step.decision === null) {
+    step = next(absorb(step.state, step.calls, step.calls.map(perform), 0), 0, 0);
+  }
+  assert.deepEqual(made.map(({ kind }) => kind), ["engine"]);
+  assert.equal(step.decision?.rule, "found-swarm");
+});
+
+Deno.test("run: after it left its swarm for the founded one, the record that it registered in will do", () => {
+  const own = record({ members: [member(2), member(1)], nonce: "run-1" });
+  const left = afterPerforming(start({ memory: { confirmed: fp("a") } }), {
+    engine: ok(managerOf("b")),
+    ledger: logRead(own),
+  });
+  assert.deepEqual(left.memory.did, ["leave"]);
+  assert.deepEqual(Object.keys(left.facts), ["ledger"]);
+});
+
+Deno.test("run: a new read of the record forgets who answered to the one before", () => {
+  const read = absorb(
+    { ...start(), facts: { answering: ok(["10.0.0.2"]), tokens: ok([]) } },
+    [{ kind: "ledger", missing: [] }],
+    [logRead(record())],
+    0,
+  );
+  assert.deepEqual(Object.keys(read.facts).sort(), ["ledger", "tokens"]);
 });
 
 Deno.test("run: an init or a join without an answer may have happened, and counts as done by this run", () => {
@@ -368,7 +410,7 @@ Deno.test("run: a run whose first look takes all its time says what it would hav
 
 Deno.test("run: after a throttled look only that one is made again", () => {
   const waited = afterPerforming(start(), { ledger: fault("throttled") });
-  assert.deepEqual(Object.keys(waited.facts), ["engine"]);
+  assert.deepEqual(Object.keys(waited.facts), ["engine", "tokens"]);
   const { step } = toDecision(waited, {});
   assert.ok(step.kind === "calls");
 });

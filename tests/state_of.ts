@@ -179,6 +179,12 @@ export const memory: Memory = {
   self: instance(1),
 };
 
+/** The same, with one thing not looked at. */
+export function without(state: Observation, fact: keyof Facts): Observation {
+  const { [fact]: _, ...facts } = state.facts;
+  return { ...state, facts };
+}
+
 /** Node 1, tagged manager, in no swarm, with no record and no tokens anywhere, 10 s after its start. */
 export function observation(
   change: {

@@ -58,6 +58,7 @@ Deno.test("trace: after a replacing write without an answer, an older own write 
     engine: ok(managerOf("b")),
     ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
     contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    tokens: ok([]),
   };
   const dead = [instance(2, { state: "terminated", address: null })];
   const replacing = toAction(start, { ...script, instances: ok(dead) });

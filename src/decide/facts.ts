@@ -17,9 +17,26 @@ import type {
 export function ask(s: Scene, members: Member[], addresses: string[]): Instance[] | Verdict {
   const { instances } = s.o.facts;
   if (instances === undefined) {
-    return look({ kind: "instances", ...questionOf(members, s.me, addresses) });
+    const living = addresses.length === 0 ? shownAlive(s, members) : null;
+    return living ?? look({ kind: "instances", ...questionOf(members, s.me, addresses) });
   }
   return instances.ok ? instances.value : faulted(s.o, instances.fault);
+}
+
+/** The members besides this node, when the read of their tags has shown that none of them is terminated. */
+export function shownAlive({ o, me }: Scene, members: Member[]): Instance[] | null {
+  const { tokens } = o.facts;
+  if (o.config.store.kind === "s3" || !tokens?.ok) return null;
+  const living: Instance[] = [];
+  for (const { instance, address } of members) {
+    if (instance === me.instance) continue;
+    const state = tokens.value.find(({ by }) => by === instance)?.state ?? "terminated";
+    if (instance === null || state === "terminated" || o.memory.terminated.includes(instance)) {
+      return null;
+    }
+    living.push({ instance, state, address, roleTag: null, clusterTag: null });
+  }
+  return living;
 }
 
 export function tokens(s: Scene, fingerprint: string, want: Role[]): Shown[] | Verdict {

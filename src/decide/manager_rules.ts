@@ -10,6 +10,7 @@ import {
   inventoryOf,
   names,
   showing,
+  shownAlive,
   shows,
   tokens,
 } from "./facts.ts";
@@ -97,9 +98,12 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Verdict 
       (w) => registered(record, w),
     );
   }
-  const publishing = publish(s, swarm);
+  const publishing = publish(s, swarm, "asks");
   if (publishing !== null) return publishing;
   const missing = unlisted(record, swarm);
+  // A manager probes before it joins: who joined beside it may have registered since it read the record.
+  const hasJoined = s.o.facts.answering !== undefined;
+  if (missing.length > 0 && hasJoined) return look({ kind: "ledger", missing: [] });
   if (missing.length > 0 || record.fingerprint !== swarm.managerToken.fingerprint) {
     const because = missing.length > 0
       ? `the record lacks the managers at ${missing.join(", ")}`
@@ -164,7 +168,10 @@ function ifEmpty(s: Scene, swarm: SwarmView, because: string, then: () => Verdic
   return inventory === "" ? then() : conflict(s, `${because}, which has ${inventory}`);
 }
 
-/** Founds or replaces. With S3 the tokens are written before the record names them. */
+/**
+ * Founds or replaces. With S3 the tokens are written before the record names them; a swarm that was never
+ * founded has none there, or the same ones.
+ */
 function foundWith(
   s: Scene,
   swarm: SwarmView,
@@ -173,7 +180,7 @@ function foundWith(
   because: string,
 ): Verdict {
   if (s.o.config.store.kind === "s3") {
-    const publishing = publish(s, swarm);
+    const publishing = publish(s, swarm, "knows");
     if (publishing !== null) return publishing;
   }
   const reachable = swarm.managers.filter(({ reachable }) => reachable).map(({ address }) =>
@@ -182,12 +189,13 @@ function foundWith(
   return writing(s, s.record, reachable, kind, rule, because, (w) => founding(s.record, swarm, w));
 }
 
-/** Null when both tokens are shown as they are now. */
-function publish(s: Scene, swarm: SwarmView): Verdict | null {
+/** Null when both tokens are shown as they are now. `knows`: nobody has to look whether they are. */
+function publish(s: Scene, swarm: SwarmView, how: "asks" | "knows"): Verdict | null {
   const { o, me } = s;
   const { managerToken: manager, workerToken: worker } = swarm;
   if (o.memory.published === `${manager.digest} ${worker.digest}`) return null;
-  const shown = tokens(s, manager.fingerprint, ["manager", "worker"]);
+  const isKnown = how === "knows" && o.facts.tokens === undefined;
+  const shown = isKnown ? [] : tokens(s, manager.fingerprint, ["manager", "worker"]);
   if (!Array.isArray(shown)) return shown;
   const own = o.config.store.kind === "s3" ? shown[0] : shown.find(({ by }) => by === me.instance);
   if (own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest) return null;
@@ -205,12 +213,16 @@ export function managerOutside(s: Scene): Verdict {
   const { o, me, record } = s;
   if (record === null) return firstManager(s);
   const peers = others(record, me);
+  // With tags these show who of the members lives, as a rule.
+  const mayBeShown = o.config.store.kind === "tags" && o.facts.tokens === undefined;
   const missing = look(
     o.facts.answering === undefined && peers.length > 0 &&
       { kind: "probe", addresses: addressesOf(peers) },
-    o.facts.instances === undefined && { kind: "instances", ...questionOf(record.members, me, []) },
+    o.facts.instances === undefined && !mayBeShown && shownAlive(s, record.members) === null &&
+      { kind: "instances", ...questionOf(record.members, me, []) },
+    // Both, because after its join it sees to it that both are shown.
     o.facts.tokens === undefined &&
-      { kind: "tokens", fingerprint: record.fingerprint, want: ["manager"] },
+      { kind: "tokens", fingerprint: record.fingerprint, want: ["manager", "worker"] },
   );
   if (missing.calls.length > 0) return missing;
   const instances = ask(s, record.members, []);
@@ -297,8 +309,9 @@ function firstManager(s: Scene): Verdict {
 /** Only ever this node's own swarm, which nobody can be in before it is founded. */
 function init(s: Scene, rule: Rule, because: string): Verdict {
   const { o, me } = s;
-  const { store } = o.config;
-  if (store.kind === "s3") return act({ kind: "init", retract: false }, rule, because);
+  const { config, facts } = o;
+  if (facts.tokens?.ok === false) return faulted(o, facts.tokens.fault);
+  if (config.store.kind === "s3") return act({ kind: "init", retract: false }, rule, because);
   const shown = tokens(s, "", ["manager", "worker"]);
   if (!Array.isArray(shown)) return shown;
   const own = shown.some(({ by }) => by === me.instance);

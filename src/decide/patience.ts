@@ -7,6 +7,8 @@ import type { Decision, Observation, Rule } from "../state.ts";
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_MAX_MS = 20_000;
+/** A manager that boots takes about this long from its first look to its founding. */
+const FOUNDING_BASE_MS = 1_500;
 /** Somebody has just written: what there is to read is there. */
 const LOST_BASE_MS = 250;
 /**
@@ -53,8 +55,18 @@ function boundMs({ config, memory }: Observation, rule: Rule): number {
       : Math.min(WORKER_THROTTLED_MAX_MS, WORKER_THROTTLED_BASE_MS * 2 ** doublings);
   }
   const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
-  const base = rule === "write-lost" ? LOST_BASE_MS : BACKOFF_BASE_MS;
-  return Math.min(max, base * 2 ** doublings);
+  return Math.min(max, baseMs(rule) * 2 ** doublings);
+}
+
+function baseMs(rule: Rule): number {
+  switch (rule) {
+    case "write-lost":
+      return LOST_BASE_MS;
+    case "no-swarm-yet":
+      return FOUNDING_BASE_MS;
+    default:
+      return BACKOFF_BASE_MS;
+  }
 }
 
 /**

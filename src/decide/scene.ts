@@ -56,8 +56,10 @@ export function sceneOf(o: Observation): Scene | Verdict {
 
   const asksForSelf = needsSelf(o, me) && memory.self === null;
   if (facts.ledger === undefined) {
-    const asksForTokens = engine.state === "active" && engine.manager &&
-      config.store.kind === "tags" && facts.tokens === undefined;
+    const asksForTokens = config.store.kind === "tags" && facts.tokens === undefined &&
+      (engine.state === "active"
+        ? engine.manager && isFirstLook(o)
+        : knownRole(o, me) === "manager");
     return look(
       { kind: "ledger", missing: [] },
       asksForSelf && { kind: "self" },
@@ -190,6 +192,16 @@ function hostOf(address: string | null): string | null {
   if (address === null) return null;
   return /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([^:]*)(?::\d+)?$/.exec(address)?.[1] ??
     address;
+}
+
+/** Later ones need no tokens, as a rule. */
+function isFirstLook({ memory }: Observation): boolean {
+  return memory.did.length === 0 && memory.waits === 0;
+}
+
+/** The role, where nobody has to be asked for it. */
+function knownRole({ config, memory }: Observation, me: Identity): string | null {
+  return config.role === "auto" ? me.roleTag ?? memory.self?.roleTag ?? null : config.role;
 }
 
 function needsSelf({ config }: Observation, me: Identity): boolean {
