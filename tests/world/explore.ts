@@ -1,14 +1,16 @@
 /**
- * The model checker: breadth first through every state that a small world can come to, each once, until
- * a property is broken or there is nothing new.
+ * The model checker: every state that a small world can come to, each once, until a property is broken
+ * or there is nothing new. Those with fewer faults come first, and of these the nearest: what is left
+ * to happen in a state that was reached with fewer faults is all that is left in it with more.
  */
 import { Healer } from "./heal.ts";
-import { ALL_FAULTS, type Faults, Moves } from "./moves.ts";
+import { KEPT, Moves, type Next } from "./moves.ts";
 import type { Code } from "./program.ts";
+import { Rows } from "./rows.ts";
 import { Seen } from "./seen.ts";
-import { type Scene, Snapshots } from "./snapshot.ts";
+import { type Row, Snapshots } from "./snapshot.ts";
 import { type Start, worldOf } from "./starts.ts";
-import type { Property, World } from "./world.ts";
+import { type Broken, EPOCH_MS, type Property, type World } from "./world.ts";
 import type { Role } from "../../src/state.ts";
 
 export interface Plan {
@@ -17,10 +19,8 @@ export interface Plan {
   roles: Role[];
   start: Start;
   faults: number;
+  /** How often hours may pass. */
   hours: number;
-  kinds?: Partial<Faults>;
-  /** Whether its states come to an end within a minute or two. */
-  isSmall?: boolean;
 }
 
 export interface Limits {
@@ -32,17 +32,31 @@ export interface Report {
   plan: Plan;
   states: number;
   steps: number;
+  /** The most steps that followed on the fault before, in the search with the most faults. */
   depth: number;
   ms: number;
   /** Whether nothing was left out. */
   isWhole: boolean;
+  /** With how many faults all was searched; less than 0: not even without. */
+  wholeFaults: number;
   violation: { property: Property; what: string; story: string[] } | null;
   healCycles: number;
   /** Steps that were not followed, because a machine initialised too many swarms. */
   cutShort: number;
 }
 
-const CHUNK = 1 << 18;
+/** A step of a node, of its machine, or of the world (`i` -1); `to`: where it leads, in its table. */
+interface How {
+  of: "node" | "machine" | "world";
+  i: number;
+  to: ArrayLike<number>;
+  looked: number[];
+}
+
+/** What a table of steps holds for each. */
+const COST = 0, WORLD = 1, LOCAL = 2, FLOOR = 3, BROKEN = 4, FIELDS = 5;
+const NOTHING = -1;
+const FLOOR_BITS = 6;
 
 export function explore(code: Code, plan: Plan, limits: Limits): Report {
   return new Checker(code, plan).run(limits);
@@ -53,129 +67,325 @@ class Checker {
   readonly #snapshots: Snapshots;
   readonly #moves: Moves;
   readonly #healer: Healer;
+  readonly #count: number;
   readonly #seen = new Seen();
-  readonly #width: number;
-  readonly #chunks: Int32Array[] = [];
-  readonly #parents: Int32Array[] = [];
+  /** World, floors, runs, and which row it was reached from. */
+  readonly #rows: Rows;
+  /** Those that were reached with so many faults, while those with fewer are still searched. */
+  readonly #later: { rows: Rows; seen: Seen }[];
+  readonly #nodeSteps: Map<number, Int32Array>[] = [];
+  readonly #looks: Map<number, Int32Array>[] = [];
+  readonly #machineSteps: Int32Array[][] = [];
+  readonly #worldSteps: Int32Array[] = [];
+  readonly #broken: Broken[] = [];
+  readonly #start: Row;
   readonly #row: number[] = [];
-  #count = 0;
-  readonly #start: Scene;
+  #steps = 0;
+  #parent = NOTHING;
+  #faultsUsed = 0;
+  /** Given each step's end; by default it is added. */
+  #onStep: (row: Row, cost: number, how: How) => void = (row, cost) => this.#add(row, cost);
 
   constructor(code: Code, plan: Plan) {
     this.#plan = plan;
     const world = worldOf(plan.store, plan.roles, plan.start);
     const alike = plan.roles.flatMap((role, i) => role === "manager" ? [i] : []);
+    this.#count = world.machines.length;
     this.#snapshots = new Snapshots(code, world, alike);
-    this.#moves = new Moves(code, this.#snapshots, { ...ALL_FAULTS, ...plan.kinds });
-    this.#healer = new Healer(code, this.#snapshots, this.#moves, new Seen());
-    this.#width = this.#snapshots.width + 1;
+    this.#moves = new Moves(code, this.#snapshots);
+    this.#healer = new Healer(code, this.#snapshots, this.#moves);
+    this.#rows = new Rows(this.#count + 3);
+    this.#later = Array.from(
+      { length: plan.faults + 1 },
+      () => ({ rows: new Rows(this.#count + 3), seen: new Seen(10) }),
+    );
     this.#start = {
-      world,
-      locals: world.machines.map(() => ({ kind: "idle", run: 0 })),
+      world: this.#snapshots.worldId(world),
+      locals: world.machines.map((_, i) => this.#snapshots.localId({ kind: "idle" }, i)),
       floors: world.machines.map(() => 0),
-      faults: plan.faults,
-      hours: plan.hours,
     };
   }
 
   run(limits: Limits): Report {
     const startMs = performance.now();
-    let steps = 0;
-    let depth = 0;
-    let violation: Report["violation"] = null;
-    let isWhole = true;
-    this.#add(this.#start, -1);
-    let layerEnd = this.#count;
+    const { faults } = this.#plan;
+    const report: Report = {
+      plan: this.#plan,
+      states: 0,
+      steps: 0,
+      depth: 0,
+      ms: 0,
+      isWhole: false,
+      wholeFaults: NOTHING,
+      violation: null,
+      healCycles: 0,
+      cutShort: 0,
+    };
+    const isOver = (at: number): boolean =>
+      this.#rows.length > limits.states ||
+      ((at & 255) === 0 && performance.now() - startMs > limits.ms);
+    this.#add(this.#start, 0);
     let at = 0;
-    for (; at < this.#count && violation === null; at++) {
-      if (at === layerEnd) {
-        depth++;
-        layerEnd = this.#count;
-      }
-      if (
-        this.#count > limits.states || ((at & 255) === 0 && performance.now() - startMs > limits.ms)
-      ) {
-        isWhole = false;
-        break;
-      }
-      const scene = this.#at(at);
-      const healing = this.#healer.judge(scene);
-      if (healing !== null) {
-        violation = {
-          property: healing.property,
-          what: healing.what,
-          story: [...this.#storyOf(at), ...healing.told],
-        };
-        break;
-      }
-      this.#moves.from(scene, (next, told) => {
-        if (violation !== null) return;
-        steps++;
-        const [broken] = next.world.broken;
-        if (broken !== undefined) {
-          violation = { ...broken, story: [...this.#storyOf(at), told()] };
-          return;
+    search:
+    for (; this.#faultsUsed <= faults; this.#faultsUsed++) {
+      this.#takeLater();
+      let depth = report.depth = 0;
+      for (let layerEnd = this.#rows.length; at < this.#rows.length; at++) {
+        if (at === layerEnd) {
+          report.depth = ++depth;
+          layerEnd = this.#rows.length;
         }
-        this.#add(next, at);
-      });
+        if (isOver(at)) break search;
+        report.violation = this.#search(at);
+        if (report.violation !== null) break search;
+      }
+      report.wholeFaults = this.#faultsUsed;
     }
     return {
-      plan: this.#plan,
-      states: this.#count,
-      steps,
-      depth,
+      ...report,
+      states: this.#rows.length,
+      steps: this.#steps,
       ms: performance.now() - startMs,
-      isWhole: isWhole && violation === null,
-      violation,
+      isWhole: report.wholeFaults === faults,
       healCycles: this.#healer.cyclesMax,
       cutShort: this.#moves.cutShort,
     };
   }
 
-  #add(scene: Scene, parent: number): void {
-    const length = this.#snapshots.encode(scene, this.#row);
-    const { row } = this.#snapshots.canonical(this.#row, length);
-    if (!this.#seen.add(row, length)) return;
-    const index = this.#count++;
-    if (index % CHUNK === 0) {
-      this.#chunks.push(new Int32Array(CHUNK * this.#width));
-      this.#parents.push(new Int32Array(CHUNK));
+  /** Those that are reached with one fault more, and were not with fewer. */
+  #takeLater(): void {
+    const { rows } = this.#later[this.#faultsUsed]!;
+    for (let i = 0; i < rows.length; i++) this.#keep(rows.at(i));
+    this.#later[this.#faultsUsed] = { rows: new Rows(1), seen: new Seen(1) };
+  }
+
+  #search(at: number): Report["violation"] {
+    const row = this.#rowAt(at);
+    const unwell = this.#healer.judge(row);
+    if (unwell !== null) {
+      const { property, what, told } = unwell;
+      return { property, what, story: [...this.#storyOf(at), ...told] };
     }
-    const chunk = this.#chunks[(index / CHUNK) | 0]!;
-    const base = (index % CHUNK) * this.#width;
-    chunk[base] = length;
-    for (let i = 0; i < length; i++) chunk[base + 1 + i] = this.#row[i]!;
-    this.#parents[(index / CHUNK) | 0]![index % CHUNK] = parent;
+    this.#parent = at;
+    const broken = this.#expand(row);
+    if (broken === null) return null;
+    return { ...broken.broken, story: [...this.#storyOf(at), this.#tell(row, broken.how)] };
   }
 
-  #at(index: number): Scene {
-    const chunk = this.#chunks[(index / CHUNK) | 0]!;
-    const base = (index % CHUNK) * this.#width;
-    const length = chunk[base]!;
-    return this.#snapshots.decode(chunk.subarray(base + 1, base + 1 + length), length);
+  /** Every step from a state; answers the first that breaks a property. */
+  #expand(row: Row): { broken: Broken; how: How } | null {
+    const left = this.#plan.faults - this.#faultsUsed;
+    const { world, locals, floors } = row;
+    let found: { broken: Broken; how: How } | null = null;
+    const follow = (of: How["of"], i: number, steps: Int32Array): void => {
+      for (let k = 0; k < steps.length; k += FIELDS) {
+        if (steps[k + COST]! > left) continue;
+        this.#steps++;
+        const to = steps.subarray(k, k + FIELDS);
+        const broken = to[BROKEN]!;
+        if (broken !== NOTHING) {
+          found ??= { broken: this.#broken[broken]!, how: { of, i, to, looked: [] } };
+        } else this.#arrive(row, { of, i, to, looked: [] }, left);
+      }
+    };
+    for (let i = 0; i < this.#count; i++) {
+      follow("node", i, this.#stepsOfNode(world, i, locals[i]!, floors[i]!, left));
+      follow("machine", i, this.#stepsOfMachine(world, i, locals[i]!));
+    }
+    follow("world", NOTHING, this.#stepsOfWorld(world));
+    return found;
   }
 
-  /** What happened on the shortest way to a state. */
+  /** Where a step leads; others may have looked at their Engines just before it changed what these say. */
+  #arrive(row: Row, how: How, left: number): void {
+    const { to, i } = how;
+    const next: Row = { world: to[WORLD]!, locals: [...row.locals], floors: [...row.floors] };
+    if (to[LOCAL] !== NOTHING) next.locals[i] = to[LOCAL]!;
+    if (to[FLOOR] !== KEPT) next.floors[i] = to[FLOOR]!;
+    const cost = to[COST]!;
+    this.#onStep(next, cost, how);
+    if (next.world === row.world) return;
+    const vary = (from: number, before: Row, cost: number, how: How): void => {
+      for (let j = from; j < this.#count; j++) {
+        if (j === i && to[LOCAL] !== NOTHING) continue;
+        if (this.#snapshots.engineId(row.world, j) === this.#snapshots.engineId(next.world, j)) {
+          continue;
+        }
+        const looks = this.#looksOf(row.world, j, row.locals[j]!, row.floors[j]!, left);
+        for (let k = 0; k < looks.length; k += 2) {
+          const sum = cost + looks[k]!;
+          if (sum > left) continue;
+          this.#steps++;
+          const varied: Row = { ...before, locals: [...before.locals] };
+          varied.locals[j] = looks[k + 1]!;
+          const looked: How = { ...how, looked: [...how.looked, j] };
+          this.#onStep(varied, sum, looked);
+          vary(j + 1, varied, sum, looked);
+        }
+      }
+    };
+    vary(0, next, cost, how);
+  }
+
+  #stepsOfNode(world: number, i: number, local: number, floor: number, left: number): Int32Array {
+    const known = this.#nodeSteps[world] ??= new Map();
+    const key = (local << FLOOR_BITS) | floor;
+    let steps = known.get(key);
+    if (steps === undefined) {
+      const table: number[] = [];
+      this.#moves.ofNode(
+        world,
+        i,
+        local,
+        floor,
+        left,
+        this.#hoursLeft(world),
+        (next) => this.#note(table, i, next),
+      );
+      known.set(key, steps = Int32Array.from(table));
+    }
+    return steps;
+  }
+
+  #stepsOfMachine(world: number, i: number, local: number): Int32Array {
+    const { kind } = this.#snapshots.local(local);
+    const isRunning = kind === "run" || kind === "idle";
+    const known = this.#machineSteps[world] ??= [];
+    return known[2 * i + Number(isRunning)] ??= this.#tableOf(
+      i,
+      (emit) => this.#moves.ofMachine(world, i, isRunning, this.#plan.faults, emit),
+    );
+  }
+
+  #stepsOfWorld(world: number): Int32Array {
+    return this.#worldSteps[world] ??= this.#tableOf(
+      NOTHING,
+      (emit) => this.#moves.ofWorld(world, this.#hoursLeft(world), emit),
+    );
+  }
+
+  #looksOf(world: number, i: number, local: number, floor: number, left: number): Int32Array {
+    const known = this.#looks[world] ??= new Map();
+    const key = (local << FLOOR_BITS) | floor;
+    let looks = known.get(key);
+    if (looks === undefined) {
+      const found = this.#moves.looks(world, i, local, floor, left);
+      looks = Int32Array.from(
+        found.flatMap(({ local, cost }) => [cost, this.#snapshots.localId(local, i)]),
+      );
+      known.set(key, looks);
+    }
+    return looks;
+  }
+
+  #tableOf(i: number, make: (emit: (next: Next) => void) => void): Int32Array {
+    const table: number[] = [];
+    make((next) => this.#note(table, i, next));
+    return Int32Array.from(table);
+  }
+
+  #note(table: number[], i: number, { world, local, floor, cost }: Next): void {
+    const [broken] = world.broken;
+    if (broken !== undefined) this.#broken.push(broken);
+    table.push(
+      cost,
+      this.#snapshots.worldId(world),
+      local === null ? NOTHING : this.#snapshots.localId(local, i),
+      floor,
+      broken === undefined ? NOTHING : this.#broken.length - 1,
+    );
+  }
+
+  #hoursLeft(world: number): boolean {
+    const passed = this.#snapshots.world(world).nowMs - EPOCH_MS;
+    return passed < this.#plan.hours * HOURS_MS;
+  }
+
+  #add(found: Row, cost: number): void {
+    const row = this.#packed(this.#snapshots.canonical(found));
+    row[this.#count + 2] = this.#parent;
+    if (cost === 0) this.#keep(row);
+    else {
+      const { rows, seen } = this.#later[this.#faultsUsed + cost]!;
+      const length = this.#count + 2;
+      if (!this.#seen.has(row, length) && seen.add(row, length)) rows.push(row);
+    }
+  }
+
+  #keep(row: ArrayLike<number>): void {
+    if (this.#seen.add(row, this.#count + 2)) this.#rows.push(row);
+  }
+
+  #packed({ world, locals, floors }: Row): number[] {
+    const row = this.#row;
+    row[0] = world;
+    row[1] = 0;
+    for (let i = 0; i < this.#count; i++) {
+      if (floors[i]! >> FLOOR_BITS > 0) throw new Error("The S3 object has too many versions");
+      row[1] = (row[1]! << FLOOR_BITS) | floors[i]!;
+      row[2 + i] = locals[i]!;
+    }
+    return row;
+  }
+
+  #rowAt(index: number): Row {
+    const row = this.#rows.at(index);
+    const floors: number[] = [];
+    for (let i = this.#count - 1, rest = row[1]!; i >= 0; i--, rest >>= FLOOR_BITS) {
+      floors[i] = rest & ((1 << FLOOR_BITS) - 1);
+    }
+    return { world: row[0]!, locals: [...row.subarray(2, 2 + this.#count)], floors };
+  }
+
+  /** What happened on the way to a state: played again from the start, with the machines' own names. */
   #storyOf(index: number): string[] {
     const way: number[] = [];
-    for (let at = index; at >= 0; at = this.#parents[(at / CHUNK) | 0]![at % CHUNK]!) way.push(at);
+    for (let at = index; at !== NOTHING; at = this.#rows.at(at)[this.#count + 2]!) way.push(at);
     way.reverse();
-    return way.slice(1).map((child, i) => {
-      const wanted = this.#rowOf(child);
-      let said = "?";
-      const row: number[] = [];
-      this.#moves.from(this.#at(way[i]!), (next, told) => {
-        if (said !== "?") return;
-        const length = this.#snapshots.encode(next, row);
-        if (length === wanted.length && wanted.every((value, k) => value === row[k])) said = told();
-      });
-      return said;
-    });
+    const usual = this.#onStep;
+    const used = this.#faultsUsed;
+    const story: string[] = [];
+    let now = this.#start;
+    for (const child of way.slice(1)) {
+      const wanted = this.#rows.at(child).subarray(0, this.#count + 2);
+      const from = now;
+      let told: string | null = null;
+      this.#faultsUsed = 0;
+      this.#onStep = (row, _, how) => {
+        if (told !== null) return;
+        const packed = this.#packed(this.#snapshots.canonical(row));
+        if (!wanted.every((value, k) => packed[k] === value)) return;
+        told = this.#tell(from, how);
+        now = row;
+      };
+      this.#expand(from);
+      story.push(told ?? "?");
+    }
+    this.#onStep = usual;
+    this.#faultsUsed = used;
+    return story;
   }
 
-  #rowOf(index: number): number[] {
-    const chunk = this.#chunks[(index / CHUNK) | 0]!;
-    const base = (index % CHUNK) * this.#width;
-    return [...chunk.subarray(base + 1, base + 1 + chunk[base]!)];
+  #tell({ world, locals, floors }: Row, { of, i, to, looked }: How): string {
+    let told = "?";
+    const emit = (next: Next): void => {
+      const table: number[] = [];
+      this.#note(table, i, next);
+      const isIt = [COST, WORLD, LOCAL, FLOOR].every((field) => table[field] === to[field]);
+      if (isIt && told === "?") told = next.told();
+    };
+    const hours = this.#hoursLeft(world);
+    const { faults } = this.#plan;
+    if (of === "world") this.#moves.ofWorld(world, hours, emit);
+    else if (of === "node") {
+      this.#moves.ofNode(world, i, locals[i]!, floors[i]!, faults, hours, emit);
+    } else {
+      const { kind } = this.#snapshots.local(locals[i]!);
+      this.#moves.ofMachine(world, i, kind === "run" || kind === "idle", faults, emit);
+    }
+    const before = looked.map((j) => `i-${j} looks at its Engine; then `).join("");
+    return before + told;
   }
 }
+
+const HOURS_MS = 2 * 60 * 60_000;

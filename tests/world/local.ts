@@ -2,14 +2,14 @@
  * One node's run as the model checker sees it: what it may do next, given all that it may see.
  *
  * Time is taken out: a clock that may say anything stands for every duration, so waiting changes
- * nothing and what must have held for long may be found to have held. A round's reads are made in one
- * step with its act, just before it: whatever an EC2 read could have shown earlier it can still show
- * then; a probe that is not true any more is a fault. Reads of S3 are as old as the node's last act at most.
- * The Engine is looked at in a step of its own where other nodes can change what it says.
+ * nothing and what must have held for long may be found to have held. All rounds up to an act are made
+ * in one step with it, just before it: whatever an EC2 read could have shown earlier it can still show
+ * then; a probe that is not true any more is a fault. Reads of S3 are as old as the node's last act at
+ * most. Of its Engine a node may also have seen what it said before others changed that (`looksOf`).
  */
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState, Step } from "../../src/run.ts";
-import type { Decision, Fault, Memory } from "../../src/state.ts";
+import type { Decision, Facts, Fault, Memory } from "../../src/state.ts";
 import type { Code } from "./program.ts";
 
 /** All that a node may be answered now; `faults`: whether one of its reads may fail. */
@@ -18,14 +18,14 @@ export interface View {
   /** Those that are a fault. */
   wrongAnswers(call: Call): AnyAnswer[];
   faults: boolean;
-  /** The next look at the Engine ends the step. */
-  stopsAtEngine: boolean;
+  /** A wait ends the step: what is seen before it may not be to be seen any more after it. */
+  stopsAtWaits: boolean;
 }
 
 export type Outcome =
   & {
     /** Whether a read went wrong on the way, and whether it is one that says who is where. */
-    cost: 0 | 1;
+    cost: number;
     blind: boolean;
     told: string;
   }
@@ -47,15 +47,16 @@ const FAULTS: { ok: false; fault: Fault }[] = [
   { ok: false, fault: { kind: "throttled", message: "" } },
 ];
 
-/** Every outcome of the next round, each once. */
+/** Every next act, or end, of a run, each once. */
 export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
   const found = new Map<string, Outcome>();
+  const waited = new Set<string>();
   const add = (outcome: Outcome, key: string): void => {
     const known = found.get(key);
     if (known === undefined || known.cost > outcome.cost) found.set(key, outcome);
   };
 
-  function go(state: RunState, cost: 0 | 1, blind: boolean): void {
+  function go(state: RunState, cost: number, blind: boolean): void {
     for (const step of stepsOf(code, state)) {
       if (step.kind === "end") {
         const { decision } = step;
@@ -67,18 +68,7 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
       }
       const { calls, decision } = step;
       if (calls[0]?.kind === "sleep") {
-        // Waiting ends the round.
-        const after = settled(code, code.absorb(step.state, calls, [DONE], 0));
-        add(
-          {
-            kind: "looked",
-            cost,
-            blind,
-            state: after,
-            told: decision === null ? "" : tell(decision),
-          },
-          `waited ${gainOf(after)} ${JSON.stringify(after.facts)}`,
-        );
+        wait(step, cost, blind);
       } else if (step.state.doing !== null) {
         const before = canonical(step.state);
         const told = decision === null ? "goes on" : tell(decision);
@@ -89,50 +79,97 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
           `act ${JSON.stringify(call)} ${gainOf(before)} ${sequelOf(code, before, call)}`,
         );
       } else {
-        lookAll(step, cost, blind);
+        for (const looked of answered(code, step, view)) {
+          if (cost + looked.cost > 1) continue;
+          go(looked.state, cost + looked.cost, blind || looked.blind);
+        }
       }
     }
   }
 
-  function lookAll(step: Step & { kind: "calls" }, cost: 0 | 1, wasBlind: boolean): void {
-    const { calls } = step;
-    const stops = view.stopsAtEngine && calls.some(({ kind }) => kind === "engine");
-    const choose = (index: number, answers: AnyAnswer[], spent: 0 | 1, blind: boolean): void => {
-      const call = calls[index];
-      if (call === undefined) {
-        const after = code.absorb(step.state, calls, answers, 0);
-        if (stops) {
-          const looked = canonical(after);
-          add(
-            { kind: "looked", cost: spent, blind, state: looked, told: "looks at its Engine" },
-            `looked ${gainOf(looked)} ${JSON.stringify(looked.facts)}`,
-          );
-        } else go(after, spent, blind);
-        return;
-      }
-      for (const answer of view.answers(call)) {
-        choose(index + 1, [...answers, answer], spent, blind);
-      }
-      if (view.faults && spent === 0 && REMOTE.includes(call.kind)) {
-        for (const fault of FAULTS) {
-          choose(index + 1, [...answers, fault], 1, call.kind !== "probe");
-        }
-        for (const wrong of view.wrongAnswers(call)) {
-          choose(index + 1, [...answers, wrong], 1, blind);
-        }
-      }
-    };
-    choose(0, [], cost, wasBlind);
+  /** The next round. After a read that failed nothing is known that another round would not show. */
+  function wait(step: Step & { kind: "calls" }, cost: number, blind: boolean): void {
+    const state = settled(code, code.absorb(step.state, step.calls, [DONE], 0));
+    const key = JSON.stringify([state.memory, state.facts]);
+    if (view.stopsAtWaits) {
+      const told = step.decision === null ? "" : tell(step.decision);
+      add({ kind: "looked", cost, blind, state, told }, `waited ${key}`);
+    } else if (cost === 0 && !waited.has(key)) {
+      waited.add(key);
+      go(state, 0, false);
+    }
   }
 
   go(start, 0, false);
   return [...found.values()];
 }
 
+/** All that a run may know after a look at its Engine, which is the next that it does; empty: it isn't. */
+export function looksOf(code: Code, state: RunState, view: View): (Looked & { key: string })[] {
+  const found = new Map<string, Looked & { key: string }>();
+  for (const step of stepsOf(code, state)) {
+    if (step.kind === "end" || !step.calls.some(({ kind }) => kind === "engine")) continue;
+    for (const looked of answered(code, step, view)) {
+      const after = canonical(looked.state);
+      const key = JSON.stringify([after.memory, after.facts]);
+      const known = found.get(key);
+      if (known === undefined || known.cost > looked.cost) {
+        found.set(key, { ...looked, state: after, key });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+interface Looked {
+  state: RunState;
+  cost: number;
+  blind: boolean;
+}
+
+/** The run after these reads, for all that they may answer; at most one of them goes wrong. */
+function answered(code: Code, step: Step & { kind: "calls" }, view: View): Looked[] {
+  const { calls } = step;
+  const all: Looked[] = [];
+  const different = calls.map((call) => differentOf(code, step.state, call, view.answers(call)));
+  const choose = (index: number, answers: AnyAnswer[], cost: number, blind: boolean): void => {
+    const call = calls[index];
+    if (call === undefined) {
+      all.push({ state: code.absorb(step.state, calls, answers, 0), cost, blind });
+      return;
+    }
+    for (const answer of different[index]!) choose(index + 1, [...answers, answer], cost, blind);
+    if (view.faults && cost === 0 && REMOTE.includes(call.kind)) {
+      for (const fault of FAULTS) {
+        choose(index + 1, [...answers, fault], 1, call.kind !== "probe");
+      }
+      for (const wrong of view.wrongAnswers(call)) {
+        choose(index + 1, [...answers, wrong], 1, blind);
+      }
+    }
+  };
+  choose(0, [], 0, false);
+  return all;
+}
+
+/** One of the answers that say the same to this run. */
+function differentOf(code: Code, state: RunState, call: Call, answers: AnyAnswer[]): AnyAnswer[] {
+  if (answers.length < 2) return answers;
+  const found = new Map<string, AnyAnswer>();
+  for (const answer of answers) {
+    const { memory, facts, missing } = code.absorb(state, [call], [answer], 0);
+    const key = JSON.stringify([memory, facts, missing]);
+    if (!found.has(key)) found.set(key, answer);
+  }
+  return [...found.values()];
+}
+
 /** What the reads of a round can have changed in the run's memory. */
 function gainOf({ memory }: RunState): string {
-  const { identity, confirmed, unknown, written, terminated } = memory;
-  return `${identity === null} ${confirmed} ${unknown} ${written.length} ${terminated.join()}`;
+  const { identity, confirmed, unknown, written, terminated, attemptMs } = memory;
+  return `${
+    identity === null
+  } ${confirmed} ${unknown} ${written.length} ${attemptMs} ${terminated.join()}`;
 }
 
 const REMOTE: readonly Call["kind"][] = ["ledger", "tokens", "instances", "probe"];
@@ -201,8 +238,9 @@ export function canonical(state: RunState): RunState {
       fault: memory.fault === null ? null : { kind: kindOf(memory.fault), message: "" },
       steady: null,
       waits: 0,
+      terminated: [...memory.terminated].sort(),
     },
-    facts: state.doing === null || goesOn(state.plan[0]) ? state.facts : {},
+    facts: state.doing === null ? state.facts : lasting(state.facts, state.plan.slice(0, 1)),
     doing: state.doing === null
       ? null
       : { action: state.doing.action, rule: state.doing.rule, because: "", warnings: [] },
@@ -210,9 +248,19 @@ export function canonical(state: RunState): RunState {
   };
 }
 
-/** Whether the round may go on after this call with what was seen before. */
-function goesOn(call: Call | undefined): boolean {
-  return call?.kind === "write" || call?.kind === "publish" || call?.kind === "join";
+const ENDS_ROUND: readonly Call["kind"][] = ["join", "leave", "init", "retract", "contents"];
+
+/** Of what was seen, that which may still be known after these calls. */
+function lasting(facts: Facts, calls: Call[]): Facts {
+  const isNext = (...kinds: Call["kind"][]): boolean =>
+    calls.some(({ kind }) => kinds.includes(kind));
+  if (isNext("write", "publish")) return facts;
+  const { ledger, tokens, answering } = facts;
+  return {
+    ...(ledger && isNext(...ENDS_ROUND) && { ledger }),
+    ...(tokens && isNext("join", "init", "retract") && { tokens }),
+    ...(answering && isNext("join") && { answering }),
+  };
 }
 
 function failuresOf({ failures }: Memory): Memory["failures"] {
@@ -243,19 +291,19 @@ export function keyOf(code: Code, state: RunState): string {
     step.kind === "end" || (step.state.doing !== null && endsRound(step.calls[0]))
   );
   if (!isDecided) return JSON.stringify([memory, facts]);
-  const { ledger, answering } = facts;
+  const calls = steps.flatMap((step) => step.kind === "end" ? [] : step.calls.slice(0, 1));
   const next = steps.map((step) => step.kind === "end" ? nameOf(step) : [nameOf(step), step.calls]);
-  return JSON.stringify([memory, ledger, answering, next]);
+  return JSON.stringify([memory, lasting(facts, calls), next]);
 }
 
-/** After a join the record and the probe are kept; after these others nothing. */
+/** After these the Engine is another, and most of what was seen does not count any more. */
 function endsRound(call: Call | undefined): boolean {
-  return call !== undefined && ["join", "leave", "init", "retract", "contents"].includes(call.kind);
+  return call !== undefined && ENDS_ROUND.includes(call.kind);
 }
 
 /** What tells two acts apart that are the same call: what a good answer leads to, beside the memory. */
 function sequelOf(code: Code, before: RunState, call: Call): string {
-  if (!goesOn(call)) return "";
+  if (endsRound(call)) return JSON.stringify(before.facts);
   const at = { kind: "object" as const, etag: "" };
   const value = call.kind === "write" ? { kind: "done" as const, at } : null;
   return keyOf(code, canonical(code.absorb(before, [call], [{ ok: true, value }], 0)));

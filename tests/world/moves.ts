@@ -3,41 +3,28 @@ import { forget, shows } from "./aws.ts";
 import { type Choice, configOf, enact, land, type Trouble } from "./enact.ts";
 import { canFinish, daemonRestarts, finish } from "./engine.ts";
 import { broken, judgeDone } from "./judge.ts";
-import { canonical, type Outcome, outcomesOf, settled } from "./local.ts";
+import { canonical, looksOf, type Outcome, outcomesOf, settled } from "./local.ts";
+import { forgetLate, forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
 import type { Code } from "./program.ts";
-import type { Local, Scene, Snapshots } from "./snapshot.ts";
-import { troubled, TRUTH, truthBut, wholeView } from "./view.ts";
-import { EPOCH_MS, latest, type Machine, type World } from "./world.ts";
+import type { Local, Snapshots } from "./snapshot.ts";
+import { isSeenByOthers, troubled, TRUTH, truthBut, wholeView } from "./view.ts";
+import { latest, type Machine, type World } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
-import type { FoundingRecord, Position } from "../../src/state.ts";
+import type { RunState } from "../../src/run.ts";
+import type { FoundingRecord, WriteResult } from "../../src/state.ts";
 
-/** What is given a state that follows, and what happened, in words. */
-export type Emit = (scene: Scene, told: () => string) => void;
-
-/** Kinds of faults that may befall a world. */
-export interface Faults {
-  crash: boolean;
-  reboot: boolean;
-  stop: boolean;
-  terminate: boolean;
-  cut: boolean;
-  reads: boolean;
-  answers: boolean;
-  late: boolean;
-  background: boolean;
+/** What follows on a step. `cost`: the faults in it; `told`: what happened, in words. */
+export interface Next {
+  world: World;
+  /** The run of the node that the step is of; null: as before. */
+  local: Local | null;
+  /** How many versions old its reads of S3 may be at most; `KEPT`: as before. */
+  floor: number;
+  cost: number;
+  told: () => string;
 }
 
-export const ALL_FAULTS: Faults = {
-  crash: true,
-  reboot: true,
-  stop: true,
-  terminate: true,
-  cut: true,
-  reads: true,
-  answers: true,
-  late: true,
-  background: true,
-};
+export type Emit = (next: Next) => void;
 
 const HOURS_MS = 2 * 60 * 60_000;
 /**
@@ -46,325 +33,335 @@ const HOURS_MS = 2 * 60 * 60_000;
  */
 const INITS_MAX = 3;
 
+const IDLE: Local = { kind: "idle" };
+
 export class Moves {
   readonly #code: Code;
   readonly #snapshots: Snapshots;
-  readonly #faults: Faults;
   readonly #outcomes = new Map<string, Outcome[]>();
   readonly #answered = new WeakMap<Outcome, Map<string, Local>>();
-  readonly #ends = new WeakMap<Outcome, Local>();
+  readonly #begun = new Map<number, RunState>();
 
-  constructor(code: Code, snapshots: Snapshots, faults: Faults) {
+  constructor(code: Code, snapshots: Snapshots) {
     this.#code = code;
     this.#snapshots = snapshots;
-    this.#faults = faults;
   }
 
   /** Steps that were not followed, because a machine initialised too many swarms. */
   cutShort = 0;
 
-  get views(): number {
-    return this.#outcomes.size;
+  /**
+   * All that a node may do next: it is launched or its run begins, it looks and waits as often as it
+   * likes, and acts once or ends. `faults`: how many may happen. `hours`: whether hours may pass.
+   */
+  ofNode(
+    id: number,
+    i: number,
+    local: number,
+    floor: number,
+    faults: number,
+    hours: boolean,
+    emit: Emit,
+  ): void {
+    const world = this.#snapshots.world(id);
+    const { power } = world.machines[i]!;
+    const state = this.#runOf(world, i, local);
+    if (state === null || (power !== "up" && power !== "unborn")) return;
+    const from = power === "up" ? world : launched(world, i);
+    const known = power === "up" ? id : this.#snapshots.worldId(from);
+    for (const outcome of this.#outcomesOf(known, i, local, floor, state, faults > 0, hours)) {
+      if (outcome.cost <= faults) this.#follow(from, i, floor, outcome, faults, emit);
+    }
   }
 
-  from(scene: Scene, emit: Emit): void {
-    scene.locals.forEach((local, i) => {
-      const { power } = scene.world.machines[i]!;
-      if (power === "terminated") return;
-      if (power === "unborn") this.#launch(scene, i, emit);
-      else if (power === "down") this.#up(scene, i, emit);
-      else {
-        if (local.kind === "idle") this.#start(scene, i, local, emit);
-        if (local.kind === "run") this.#round(scene, i, local, emit);
-        this.#background(scene, i, emit);
-      }
-      if (power !== "unborn") this.#mishaps(scene, i, local, emit);
-    });
-    if (scene.world.inFlight.length > 0) {
-      const next = fork(scene, null);
-      land(next.world, TRUTH);
-      emit(next, () => "a write that was given up arrives");
+  /** All that a run may know of its Engine by now, and see changed when it acts. */
+  looks(
+    id: number,
+    i: number,
+    local: number,
+    floor: number,
+    faults: number,
+  ): { local: Local; cost: number }[] {
+    const world = this.#snapshots.world(id);
+    const machine = world.machines[i]!;
+    const state = this.#runOf(world, i, local);
+    if (state === null || machine.power !== "up" || !isSeenByOthers(world, machine)) return [];
+    const view = wholeView(world, machine, floor, faults > 0, false);
+    return looksOf(this.#code, state, view).map((looked) => ({
+      local: { kind: "run", state: looked.state },
+      cost: looked.cost,
+    }));
+  }
+
+  /** What may befall a machine; `isRunning`: whether swarm-join runs on it, or is yet to run. */
+  ofMachine(id: number, i: number, isRunning: boolean, faults: number, emit: Emit): void {
+    const world = this.#snapshots.world(id);
+    const { power, place, isCut } = world.machines[i]!;
+    if (power === "terminated" || power === "unborn") return;
+    if (power === "down") this.#change(world, i, null, 0, "is up again", start, emit);
+    if (power === "up" && place.kind === "attempt") this.#background(world, i, emit);
+    if (isCut) {
+      this.#change(world, i, null, 0, "can be reached again", (m) => m.isCut = false, emit);
     }
-    if (scene.hours > 0) {
-      const next = fork(scene, null);
-      next.hours--;
-      next.world.nowMs += HOURS_MS;
-      next.world.machines = next.world.machines.map((machine) => {
+    if (faults > 0) this.#mishaps(world, i, isRunning, emit);
+  }
+
+  ofWorld(id: number, hours: boolean, emit: Emit): void {
+    const world = this.#snapshots.world(id);
+    if (world.inFlight.length > 0) {
+      const next = fork(world, null);
+      land(next, TRUTH);
+      forgetLate(next);
+      const told = (): string => "a write that was given up arrives";
+      emit({ world: next, local: null, floor: KEPT, cost: 0, told });
+    }
+    if (hours) {
+      const next = fork(world, null);
+      next.nowMs += HOURS_MS;
+      next.machines = next.machines.map((machine) => {
         const copy = { ...machine };
         forget(copy);
         return copy;
       });
-      emit(next, () => "hours pass");
+      emit({ world: next, local: null, floor: KEPT, cost: 0, told: () => "hours pass" });
     }
   }
 
-  /** The first run of a machine that is launched now. */
-  #launch(scene: Scene, i: number, emit: Emit): void {
-    const next = fork(scene, i);
-    const machine = next.world.machines[i]!;
-    machine.power = "up";
-    shows(next.world, machine, "running");
-    next.locals[i] = begun(this.#code, next.world, machine, 1);
-    next.floors[i] = floorOf(next.world);
-    emit(next, () => `${machine.instance} is launched`);
+  /** The run of a node; one that has none begins. Null: it is over. */
+  #runOf(world: World, i: number, id: number): RunState | null {
+    const local = this.#snapshots.local(id);
+    if (local.kind === "run") return local.state;
+    return local.kind === "idle" ? this.begun(world, i) : null;
   }
 
-  #start(scene: Scene, i: number, { run }: Local, emit: Emit): void {
-    const next = fork(scene, i);
-    const machine = next.world.machines[i]!;
-    next.locals[i] = begun(this.#code, next.world, machine, run + 1);
-    next.floors[i] = floorOf(next.world);
-    emit(next, () => `${machine.instance} starts run ${run + 1}`);
+  begun(world: World, i: number): RunState {
+    let state = this.#begun.get(i);
+    if (state === undefined) {
+      state = canonical(this.#code.begin(configOf(world, world.machines[i]!), runId(i)));
+      this.#begun.set(i, state);
+    }
+    return state;
   }
 
-  #up(scene: Scene, i: number, emit: Emit): void {
-    const next = fork(scene, i);
-    const machine = next.world.machines[i]!;
-    machine.power = "up";
-    if (latest(machine.ec2) !== "running") shows(next.world, machine, "running");
-    emit(next, () => `${machine.instance} is up again`);
-  }
-
-  #background(scene: Scene, i: number, emit: Emit): void {
-    const machine = scene.world.machines[i]!;
-    if (machine.place.kind !== "attempt") return;
-    const ends = canFinish(scene.world, machine)
+  #background(world: World, i: number, emit: Emit): void {
+    const ends = canFinish(world, world.machines[i]!)
       ? ["member", "failed", "outside"] as const
       : ["failed", "outside"] as const;
     for (const end of ends) {
-      const next = fork(scene, i);
-      finish(next.world, next.world.machines[i]!, end);
-      emit(next, () => `${machine.instance}'s attempt to join ends: ${end}`);
+      const told = `'s attempt to join ends: ${end}`;
+      this.#change(world, i, null, 0, told, (machine, next) => finish(next, machine, end), emit);
     }
   }
 
-  #mishaps(scene: Scene, i: number, local: Local, emit: Emit): void {
-    const { instance, power, isCut } = scene.world.machines[i]!;
-    if (isCut) {
-      const next = fork(scene, i);
-      next.world.machines[i]!.isCut = false;
-      emit(next, () => `${instance} can be reached again`);
-    }
-    if (scene.faults === 0) return;
-    const { crash, reboot, stop, terminate, cut } = this.#faults;
-    const { run } = local;
+  /** That a run alone is lost is found right after its acts, and its end: it does nothing else that matters. */
+  #mishaps(world: World, i: number, isRunning: boolean, emit: Emit): void {
+    const { power, place, isCut } = world.machines[i]!;
     const isUp = power === "up";
-    const mishap = (told: string, change: (machine: Machine, next: Scene) => void): void => {
-      const next = fork(scene, i);
-      next.faults--;
-      change(next.world.machines[i]!, next);
-      emit(next, () => `${instance} ${told}`);
-    };
-    const idle: Local = { kind: "idle", run };
-    if (crash && isUp && local.kind === "run") {
-      mishap("loses its run", (_, next) => next.locals[i] = idle);
-    }
-    if (reboot && isUp) {
-      mishap("reboots", (machine, next) => {
-        daemonRestarts(machine);
-        next.locals[i] = idle;
-      });
-    }
-    if (stop && isUp) {
+    const isTrying = place.kind === "attempt" || place.kind === "failed";
+    const mishap = (
+      told: string,
+      change: (machine: Machine, next: World) => void,
+      local: Local | null,
+    ): void =>
+      this.#change(
+        world,
+        i,
+        local,
+        1,
+        told,
+        change,
+        emit,
+        local === null || isRunning ? KEPT : floorOf(world),
+      );
+    if (isUp && isTrying) mishap("reboots", (machine) => daemonRestarts(machine), IDLE);
+    if (isUp) {
       mishap("is stopped", (machine, next) => {
         machine.power = "down";
         daemonRestarts(machine);
-        shows(next.world, machine, "stopped");
-        next.locals[i] = idle;
-      });
+        shows(next, machine, "stopped");
+      }, IDLE);
     }
-    if (terminate) {
-      mishap("is terminated", (machine, next) => {
-        machine.power = "terminated";
-        shows(next.world, machine, "terminated");
-        next.locals[i] = { kind: "idle", run };
-        if (machine.place.kind === "member" && !machine.place.manager) {
-          const { swarm } = machine.place;
-          next.world.swarms.find(({ fingerprint }) => fingerprint === swarm)!.workers--;
-        }
-      });
-    }
-    if (cut && isUp && !isCut) {
-      mishap("is cut off from the others", (machine) => machine.isCut = true);
+    mishap("is terminated", (machine, next) => {
+      machine.power = "terminated";
+      shows(next, machine, "terminated");
+      if (machine.place.kind === "member" && !machine.place.manager) {
+        const { swarm } = machine.place;
+        next.swarms.find(({ fingerprint }) => fingerprint === swarm)!.workers--;
+      }
+    }, IDLE);
+    if (isUp && !isCut) {
+      mishap("is cut off from the others", (machine) => machine.isCut = true, null);
     }
   }
 
-  /** The next round of a run, for all that it may see. */
-  #round(scene: Scene, i: number, local: Local & { kind: "run" }, emit: Emit): void {
-    for (const outcome of this.outcomes(scene, i, local)) {
-      if (outcome.cost > scene.faults) continue;
-      this.#follow(scene, i, local, outcome, emit);
-    }
+  /** `local`: IDLE when its run is lost. */
+  #change(
+    world: World,
+    i: number,
+    local: Local | null,
+    cost: number,
+    told: string,
+    change: (machine: Machine, next: World) => void,
+    emit: Emit,
+    floor = KEPT,
+  ): void {
+    const next = fork(world, i);
+    const machine = next.machines[i]!;
+    change(machine, next);
+    if (local !== null) forgetRun(next, i);
+    const said = `${machine.instance}${told.startsWith("'") ? "" : " "}${told}`;
+    emit({ world: next, local, floor, cost, told: () => said });
   }
 
-  outcomes(scene: Scene, i: number, local: Local & { kind: "run" }): Outcome[] {
-    const faults = this.#faults.reads && scene.faults > 0;
-    const key = `${i} ${faults} ${this.#snapshots.sightOf(scene, i)}`;
+  #outcomesOf(
+    id: number,
+    i: number,
+    local: number,
+    floor: number,
+    state: RunState,
+    mayFail: boolean,
+    hours: boolean,
+  ): Outcome[] {
+    const key = `${mayFail} ${hours} ${this.#snapshots.sightOf(id, i, local, floor)}`;
     let outcomes = this.#outcomes.get(key);
     if (outcomes === undefined) {
-      const view = wholeView(scene.world, scene.world.machines[i]!, scene.floors[i]!, faults);
-      outcomes = outcomesOf(this.#code, local.state, view).map(named);
+      const world = this.#snapshots.world(id);
+      const view = wholeView(world, world.machines[i]!, floor, mayFail, hours);
+      outcomes = outcomesOf(this.#code, state, view).map(named);
       this.#outcomes.set(key, outcomes);
     }
     return outcomes;
   }
 
   #follow(
-    scene: Scene,
+    world: World,
     i: number,
-    local: Local & { kind: "run" },
+    floor: number,
     outcome: Outcome,
+    faults: number,
     emit: Emit,
   ): void {
-    const { instance } = scene.world.machines[i]!;
+    const { instance } = world.machines[i]!;
     const told = (): string => `${instance} ${outcome.told}`;
-    if (outcome.kind === "end") {
-      const next = fork(scene, null);
-      next.faults -= outcome.cost;
-      const kind = outcome.decision.action.kind === "done" ? "done" : "failed";
-      if (kind === "done") judgeDone(next.world, next.world.machines[i]!);
-      next.locals[i] = this.#ended(outcome, { kind, run: local.run });
-      next.floors[i] = 0;
-      emit(next, told);
-    } else if (outcome.kind === "looked") {
-      const next = fork(scene, null);
-      next.faults -= outcome.cost;
-      next.locals[i] = this.#ended(outcome, { ...local, state: outcome.state });
-      emit(next, told);
+    const { cost } = outcome;
+    if (outcome.kind === "looked") {
+      emit({ world, local: { kind: "run", state: outcome.state }, floor, cost, told });
+    } else if (outcome.kind === "end") {
+      const next = fork(world, null);
+      forgetRun(next, i);
+      const isDone = outcome.decision.action.kind === "done";
+      if (isDone) judgeDone(next, next.machines[i]!);
+      const local: Local = { kind: isDone ? "done" : "failed" };
+      emit({ world: next, local, floor: 0, cost, told });
+      if (cost === faults) return;
+      const rebooted = (): string => `${told()}, and reboots`;
+      emit({ world: next, local: IDLE, floor: floorOf(next), cost: cost + 1, told: rebooted });
     } else {
-      this.#act(scene, i, local, outcome, emit);
+      this.#act(world, i, outcome, faults, emit);
     }
   }
 
   /** An act, well answered, or with what may go wrong with it. */
   #act(
-    scene: Scene,
+    world: World,
     i: number,
-    local: Local & { kind: "run" },
     outcome: Outcome & { kind: "act" },
+    faults: number,
     emit: Emit,
   ): void {
-    const { instance } = scene.world.machines[i]!;
+    const { instance } = world.machines[i]!;
     const { call } = outcome;
-    if (call.kind === "init" && initsOf(scene.world, i) >= INITS_MAX) {
+    if (call.kind === "init" && initsOf(world, i) >= INITS_MAX) {
       this.cutShort++;
       return;
     }
     const isFallback = outcome.blind && (call.kind === "init" || call.kind === "retract");
-    const make = (choice: Choice, cost: number, said: string, survives = true): void => {
-      const next = fork(scene, i);
-      next.faults -= cost + outcome.cost;
-      if (next.faults < 0) return;
-      const answer = enact(next.world, next.world.machines[i]!, call, choice);
+    const make = (choice: Choice, more: number, said: string, survives = true): void => {
+      const cost = outcome.cost + more;
+      if (cost > faults) return;
+      const next = fork(world, i);
+      const answer = enact(next, next.machines[i]!, call, choice);
+      if (call.kind === "write" && isMade(answer)) forgetWrite(next, call.record.nonce);
       if (isFallback) {
-        broken(next.world, "no-init-as-a-fallback", `${instance} inits after a read that failed`);
+        broken(next, "no-init-as-a-fallback", `${instance} inits after a read that failed`);
       }
-      next.locals[i] = survives
-        ? this.answered(outcome, local, answer)
-        : { kind: "idle", run: local.run };
-      next.floors[i] = floorOf(next.world);
-      emit(
-        next,
-        () => `${instance} ${outcome.told}\n      ${call.kind} -> ${said} ${brief(answer)}`,
-      );
+      const local = survives ? this.answered(outcome, answer) : IDLE;
+      if (!survives) forgetRun(next, i);
+      const told = (): string =>
+        `${instance} ${outcome.told}\n      ${call.kind} -> ${said} ${brief(answer)}`;
+      emit({ world: next, local, floor: floorOf(next), cost, told });
     };
     make(TRUTH, 0, "");
-    if (call.kind === "write" && isRepeatable(scene.world, call.record)) {
+    if (call.kind === "write" && isRepeatable(world, call.record)) {
       make(truthBut({ isRepeated: () => false }), 0, "(its client token is forgotten)");
     }
-    if (scene.faults === outcome.cost || call.kind === "contents") return;
-    for (const trouble of this.#troubles(call)) make(troubled(trouble), 1, `(${trouble})`);
-    if (this.#faults.crash) make(TRUTH, 1, "(its run is lost before the answer)", false);
-    if (this.#faults.background && call.kind === "join") {
+    if (faults === outcome.cost || call.kind === "contents") return;
+    for (const trouble of troublesOf(call)) make(troubled(trouble), 1, `(${trouble})`);
+    make(TRUTH, 1, "(its run is lost before the answer)", false);
+    if (call.kind === "join") {
       make(truthBut({ course: () => "background" }), 1, "(goes on in the background)");
     }
   }
 
   /** The run after its act was answered. */
-  answered(
-    outcome: Outcome & { kind: "act" },
-    local: Local & { kind: "run" },
-    answer: AnyAnswer,
-  ): Local {
+  answered(outcome: Outcome & { kind: "act" }, answer: AnyAnswer): Local {
     let answers = this.#answered.get(outcome);
     if (answers === undefined) this.#answered.set(outcome, answers = new Map());
     const key = answer.ok ? JSON.stringify(answer.value) : answer.fault.kind;
     let after = answers.get(key);
     if (after === undefined) {
       const { state, call } = outcome;
-      const absorbed = this.#code.absorb(state, [call], [answer], 0);
-      after = { ...local, state: settled(this.#code, absorbed) };
+      const known = call.kind === "write" && isMade(answer)
+        ? { ...call, record: forgotten(call.record) }
+        : call;
+      const absorbed = this.#code.absorb(state, [known], [answer], 0);
+      after = { kind: "run", state: settled(this.#code, absorbed) };
       answers.set(key, after);
     }
     return after;
   }
-
-  /** One object for one value, so that it is named once. */
-  #ended(outcome: Outcome, local: Local): Local {
-    const known = this.#ends.get(outcome);
-    if (known !== undefined) return known;
-    this.#ends.set(outcome, local);
-    return local;
-  }
-
-  #troubles({ kind }: Call): Trouble[] {
-    const { answers, late } = this.#faults;
-    if (!answers) return [];
-    switch (kind) {
-      case "write":
-        return ["lost-request", "lost-answer", "busy", ...(late ? ["late" as const] : [])];
-      case "join":
-      case "publish":
-      case "retract":
-        return ["lost-request", "lost-answer"];
-      default:
-        return ["lost-answer"];
-    }
-  }
 }
+
+/** A floor that a step leaves as it is. */
+export const KEPT = -1;
 
 /** A copy of which machine `i` may be changed; null: none. */
-export function fork(scene: Scene, i: number | null): Scene {
-  const { world } = scene;
+export function fork(world: World, i: number | null): World {
   const machines = [...world.machines];
   if (i !== null) machines[i] = { ...machines[i]! };
-  return {
-    ...scene,
-    world: { ...world, machines, swarms: world.swarms.map((swarm) => ({ ...swarm })), broken: [] },
-    locals: [...scene.locals],
-    floors: [...scene.floors],
-  };
+  return { ...world, machines, swarms: world.swarms.map((swarm) => ({ ...swarm })), broken: [] };
 }
 
-export function begun(code: Code, world: World, machine: Machine, run: number): Local {
-  const config = configOf(world, machine);
-  const state = canonical(code.begin(config, `r${machine.index}x${run}`));
-  return { kind: "run", state, run };
+function launched(world: World, i: number): World {
+  const next = fork(world, i);
+  start(next.machines[i]!, next);
+  return next;
+}
+
+function start(machine: Machine, world: World): void {
+  machine.power = "up";
+  if (latest(machine.ec2) !== "running") shows(world, machine, "running");
 }
 
 export function floorOf({ store, versions }: World): number {
   return store === "s3" ? versions.length : 0;
 }
 
-/** A write under a nonce that a change of names keeps: of its run, its kind and its place. */
-export function named(outcome: Outcome): Outcome {
-  if (outcome.kind !== "act" || outcome.call.kind !== "write") return outcome;
-  const { state, call } = outcome;
-  const nonce = `${state.memory.runId}-${state.doing?.action.kind}@${placeOf(call.at)}`;
-  const renamed: Call = { ...call, record: { ...call.record, nonce } };
-  return { ...outcome, call: renamed, state: { ...state, plan: [renamed] } };
+/** Whether a write was answered as made. */
+function isMade(answer: AnyAnswer): boolean {
+  return answer.ok && (answer.value as WriteResult).kind !== "lost";
 }
 
-function placeOf(at: Position): string {
-  switch (at.kind) {
-    case "none":
-      return "0";
-    case "log":
-      return `${at.head}.${at.last}`;
-    case "object":
-      return at.etag;
+function troublesOf({ kind }: Call): Trouble[] {
+  switch (kind) {
+    case "write":
+      return ["lost-request", "lost-answer", "busy", "late"];
+    case "join":
+    case "publish":
+    case "retract":
+      return ["lost-request", "lost-answer"];
     default:
-      return at satisfies never;
+      return ["lost-answer"];
   }
 }
 
@@ -379,5 +376,3 @@ function isRepeatable({ store, versions }: World, { nonce }: FoundingRecord): bo
 function brief(answer: AnyAnswer): string {
   return answer.ok ? JSON.stringify(answer.value) : answer.fault.kind;
 }
-
-export { EPOCH_MS };

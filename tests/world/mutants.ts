@@ -6,6 +6,7 @@
  */
 import { conditionsOf } from "./conditions.ts";
 import { explore, type Plan } from "./explore.ts";
+import { plan } from "./plans.ts";
 import { simulate } from "./simulate.ts";
 import type { Code } from "./program.ts";
 import type { Property } from "./world.ts";
@@ -39,34 +40,19 @@ export interface Caught {
 }
 
 const PLANS: Record<PlanName, Plan> = {
-  "tags": plan("tags", 2, 1, "nothing", 1, 0),
-  "s3": plan("s3", 2, 1, "nothing", 1, 0),
-  "tags-foreign": plan("tags", 2, 0, "foreign", 1, 0),
+  "tags": plan("tags", 2, 1, "nothing", 1),
+  "s3": plan("s3", 2, 1, "nothing", 1),
+  "tags-foreign": plan("tags", 2, 0, "foreign", 1),
   "s3-dead": plan("s3", 2, 0, "dead", 1, 1),
   "tags-dead": plan("tags", 2, 0, "dead", 1, 1),
-  "tags-3": plan("tags", 3, 0, "nothing", 1, 0),
-  "s3-3": plan("s3", 3, 0, "nothing", 1, 0),
-  "tags-2-faults": plan("tags", 2, 0, "nothing", 2, 0),
-  "s3-2-faults": plan("s3", 2, 0, "nothing", 2, 0),
+  "tags-3": plan("tags", 3, 0, "nothing", 1),
+  "s3-3": plan("s3", 3, 0, "nothing", 1),
+  "tags-2-faults": plan("tags", 2, 0, "nothing", 2),
+  "s3-2-faults": plan("s3", 2, 0, "nothing", 2),
 };
 const STATES_MAX = 60_000;
 const FIRST_STATES_MAX = 250_000;
 const SEEDS_MAX = 6_000;
-
-function plan(
-  store: Plan["store"],
-  managers: number,
-  workers: number,
-  start: Plan["start"],
-  faults: number,
-  hours: number,
-): Plan {
-  const roles = [
-    ...Array.from({ length: managers }, () => "manager" as const),
-    ...Array.from({ length: workers }, () => "worker" as const),
-  ];
-  return { name: `${store} ${managers}+${workers} ${start}`, store, roles, start, faults, hours };
-}
 
 export const MUTANTS: Mutant[] = [
   {

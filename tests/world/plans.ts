@@ -1,77 +1,37 @@
-/** The small worlds that are searched, the smaller first. */
+/**
+ * The small worlds that are searched: two managers with up to three faults, and three managers with a
+ * worker and up to two, of any kind and at any point, on both ledgers, from every start.
+ */
 import type { Plan } from "./explore.ts";
-import type { Faults } from "./moves.ts";
 
-const MEMBERSHIP: Partial<Faults> = {
-  reads: false,
-  late: false,
-  background: false,
-  cut: false,
-  stop: false,
-};
+const STORES = ["s3", "tags"] as const;
+const STARTS = ["nothing", "founded", "foreign", "dead"] as const;
 
-const SMALL: Plan[] = [
-  // Whole: every interleaving, any fault at any point
-  plan("s3", 2, 0, "nothing", 1, 0),
-  plan("tags", 2, 0, "nothing", 1, 0),
-  plan("s3", 3, 0, "nothing", 0, 0),
-  plan("tags", 3, 0, "nothing", 0, 0),
-  plan("s3", 2, 0, "foreign", 2, 0),
-  plan("tags", 2, 0, "foreign", 2, 0),
-  plan("s3", 2, 0, "founded", 2, 0),
-  plan("tags", 2, 0, "founded", 2, 0),
-  plan("s3", 2, 0, "nothing", 2, 0),
-  plan("tags", 2, 0, "nothing", 2, 0),
-  plan("s3", 2, 0, "dead", 2, 0),
-  plan("tags", 2, 0, "dead", 1, 0),
-  plan("s3", 3, 1, "nothing", 0, 0),
-  plan("tags", 3, 1, "nothing", 0, 0),
-  plan("s3", 2, 0, "nothing", 3, 0),
+export const PLANS: Plan[] = [
+  ...STARTS.flatMap((start) => STORES.map((store) => plan(store, 2, 0, start, 3))),
+  ...STORES.map((store) => plan(store, 2, 0, "dead", 1, 1)),
+  ...STARTS.flatMap((start) => STORES.map((store) => plan(store, 3, 1, start, 2))),
 ];
 
-const LARGE: Plan[] = [
-  // Breadth first, as far as the time goes
-  plan("s3", 2, 0, "dead", 1, 1),
-  plan("tags", 2, 0, "dead", 1, 1),
-  plan("s3", 3, 1, "nothing", 2, 0, MEMBERSHIP, "crash, reboot, terminate, lost answers"),
-  plan("tags", 3, 1, "nothing", 2, 0, MEMBERSHIP, "crash, reboot, terminate, lost answers"),
-  plan("s3", 3, 1, "dead", 1, 1),
-  plan("tags", 3, 1, "dead", 1, 1),
-  plan("s3", 3, 1, "foreign", 2, 0),
-  plan("tags", 3, 1, "foreign", 2, 0),
-  plan("s3", 3, 1, "founded", 2, 0),
-  plan("tags", 3, 1, "founded", 2, 0),
-  plan("tags", 2, 0, "nothing", 3, 0),
-  plan("s3", 3, 1, "nothing", 2, 0),
-  plan("tags", 3, 1, "nothing", 2, 0),
-];
-
-export const PLANS: Plan[] = [...SMALL.map((plan) => ({ ...plan, isSmall: true })), ...LARGE];
-
-function plan(
+/** `hours`: how often EC2 may have forgotten what was there before. */
+export function plan(
   store: Plan["store"],
   managers: number,
   workers: number,
   start: Plan["start"],
   faults: number,
-  hours: number,
-  kinds?: Partial<Faults>,
-  note?: string,
+  hours = 0,
 ): Plan {
-  const roles = [
-    ...Array.from({ length: managers }, () => "manager" as const),
-    ...Array.from({ length: workers }, () => "worker" as const),
-  ];
   const size = workers === 0 ? `${managers}` : `${managers}+${workers}`;
   return {
-    name: `${store} ${size} ${start}, ${faults} faults${hours > 0 ? ", an hour" : ""}${
-      note === undefined ? "" : ` (${note})`
-    }`,
+    name: `${store} ${size} ${start}, ${faults} faults${hours > 0 ? ", an hour" : ""}`,
     store,
-    roles,
+    roles: [
+      ...Array.from({ length: managers }, () => "manager" as const),
+      ...Array.from({ length: workers }, () => "worker" as const),
+    ],
     start,
     faults,
     hours,
-    ...(kinds === undefined ? {} : { kinds }),
   };
 }

@@ -3,9 +3,9 @@
  * the mutants. Prints states, depth, time and the verdict of each property; a violation is told as the
  * shortest story that leads to it.
  *
- * `--minutes N`: as long as the worlds take at most, on `--jobs N` threads; those whose end is in sight
- * come first, the others share what is left. `--seeds N`: so many histories. `--world NAME`: only that world.
- * `--no-mutants`: without these.
+ * `--minutes N`: as long as the worlds take at most, on `--jobs N` threads; what one does not need is left
+ * to those after it. `--seeds N`: so many histories. `--world NAME`: only that world. `--no-mutants`:
+ * without these.
  */
 import { parseArgs } from "node:util";
 import { conditionsOf } from "./conditions.ts";
@@ -38,14 +38,14 @@ const herds = values.world === undefined ? driveHerds() : [];
 const planted = values.mutants ? await plantAll() : [];
 Deno.exit(conclude());
 
-/** Each world on one of the threads. Those that are known to end come first; the others share what is left. */
+/** Each world on one of the threads, all with the same share of the time that is left. */
 async function proveAll(budgetMs: number): Promise<Report[]> {
   const plans = PLANS.filter(({ name }) => values.world === undefined || name === values.world);
   const jobs = Math.min(plans.length, Number(values.jobs));
   const reports: Report[] = [];
   let taken = 0;
   print(
-    `${"world".padEnd(34)} ${"states".padStart(10)} ${"steps".padStart(11)} ${
+    `${"world".padEnd(28)} ${"states".padStart(10)} ${"steps".padStart(11)} ${
       "depth".padStart(5)
     } ${"time".padStart(7)}`,
   );
@@ -53,9 +53,8 @@ async function proveAll(budgetMs: number): Promise<Report[]> {
     const worker = new Worker(new URL("./checker_worker.ts", import.meta.url), { type: "module" });
     for (let plan = plans[taken]; plan !== undefined; plan = plans[taken]) {
       const left = budgetMs - (performance.now() - startMs);
-      const share = left * jobs / (plans.length - taken);
+      const ms = Math.max(1_000, left * jobs / (plans.length - taken));
       taken++;
-      const ms = Math.max(1_000, plan.isSmall ? left : Math.min(left, share));
       const report = await search(worker, plan, { states: STATES_MAX, ms });
       reports.push(report);
       tell(report);
@@ -77,17 +76,12 @@ function search(worker: Worker, plan: Plan, limits: Limits): Promise<Report> {
   });
 }
 
-function tell({ plan, states, steps, depth, ms, isWhole, violation, cutShort }: Report): void {
-  const inits = cutShort > 0 ? ", at most three inits a machine" : "";
-  const verdict = violation !== null
-    ? "VIOLATED"
-    : isWhole
-    ? `whole${inits}`
-    : `all up to depth ${depth - 1}${inits}`;
+function tell(report: Report): void {
+  const { plan, states, steps, depth, ms, violation } = report;
   print(
-    `${plan.name.padEnd(34)} ${grouped(states).padStart(10)} ${grouped(steps).padStart(11)} ${
+    `${plan.name.padEnd(28)} ${grouped(states).padStart(10)} ${grouped(steps).padStart(11)} ${
       String(depth).padStart(5)
-    } ${(ms / 1000).toFixed(1).padStart(6)}s ${verdict}`,
+    } ${(ms / 1000).toFixed(1).padStart(6)}s ${violation === null ? extentOf(report) : "VIOLATED"}`,
   );
   if (violation === null) return;
   print(`\n  ${violation.property}: ${violation.what}`);
@@ -95,6 +89,14 @@ function tell({ plan, states, steps, depth, ms, isWhole, violation, cutShort }: 
     print(`  ${String(at + 1).padStart(3)} ${told}`);
   }
   print(`  again: make prove ARGS="--no-mutants --world '${plan.name}'"\n`);
+}
+
+/** What of its world a search has gone through. */
+function extentOf({ plan, wholeFaults, depth, cutShort }: Report): string {
+  const inits = cutShort > 0 ? ", at most three inits a machine" : "";
+  if (wholeFaults === plan.faults) return `whole${inits}`;
+  const next = `${wholeFaults + 1} faults to depth ${depth - 1}`;
+  return wholeFaults < 0 ? next + inits : `whole with ${wholeFaults}, ${next}${inits}`;
 }
 
 /** Random histories of large worlds; answers how many broke a property. */

@@ -1,10 +1,13 @@
 /**
- * A state of the model checker as a row of small numbers, each the name of an immutable part: the
- * ledger, the rest of AWS, each machine, each node's run, each swarm.
+ * A state of the model checker as a row of small numbers: that of the world, and of each node that of
+ * its run and the age of the oldest S3 object that it may still read. Equal worlds, equal runs: equal
+ * numbers. What a number stands for is never changed.
  */
 import { keyOf } from "./local.ts";
+import { lookAt } from "./engine.ts";
 import type { Code } from "./program.ts";
-import { Intern, renamer } from "./intern.ts";
+import { Intern } from "./intern.ts";
+import { permutations, renamedLocal, renamedWorld, withoutNames } from "./names.ts";
 import {
   EPOCH_MS,
   type History,
@@ -17,46 +20,57 @@ import {
 import type { RunState } from "../../src/run.ts";
 import type { FoundingRecord } from "../../src/state.ts";
 
-/** A node's run. `run`: how many it has had. */
-export type Local =
-  | { kind: "run"; state: RunState; run: number }
-  | { kind: "idle" | "done" | "failed"; run: number };
+/** A node's run, or that it has none. */
+export type Local = { kind: "run"; state: RunState } | { kind: "idle" | "done" | "failed" };
 
-/** A state while it is worked on. */
-export interface Scene {
-  world: World;
-  locals: Local[];
-  /** Reads of the S3 object are not older than this many versions. */
+/** `floors`: reads of the S3 object are not older than this many versions. */
+export interface Row {
+  world: number;
+  locals: number[];
   floors: number[];
-  /** Faults that may still happen. */
-  faults: number;
-  hours: number;
+}
+
+interface Parts {
+  versions: number;
+  rest: number;
+  machines: number[];
+  swarms: number[];
 }
 
 type Rest = Pick<World, "objects" | "inFlight" | "nowMs">;
 
-const HOURS_MS = 2 * 60 * 60_000;
+interface NamedLocal {
+  local: Local;
+  index: number;
+  key: string;
+}
+
+const HOUR_MS = 60 * 60_000;
 
 export class Snapshots {
   readonly #code: Code;
   readonly #store: World["store"];
   readonly #count: number;
-  readonly #versions: Intern<Version[]>;
-  readonly #rests: Intern<Rest>;
-  readonly #machines: Intern<Machine>;
-  readonly #sights: Intern<null>;
-  readonly #locals: Intern<Local>;
-  readonly #swarms: Intern<Swarm>;
-  readonly #renamings: number[][];
-  readonly #rename: ((key: string) => string)[];
+  readonly #worlds = new Intern<Parts>();
+  readonly #whole: World[] = [];
+  readonly #versions = new Intern<Version[]>();
+  readonly #rests = new Intern<Rest>();
+  readonly #machines = new Intern<Machine>();
+  readonly #locals = new Intern<NamedLocal>();
+  readonly #swarms = new Intern<Swarm>();
+  readonly #records = new Intern<FoundingRecord>();
+  readonly #texts = new Intern<string>();
   readonly #versionIds = new WeakMap<Version[], number>();
+  readonly #recordIds = new WeakMap<FoundingRecord, number>();
   readonly #machineIds = new WeakMap<Machine, number>();
   readonly #localIds = new WeakMap<Local, number>();
-  readonly #parts = new WeakMap<Machine, number>();
-  readonly #records: Intern<FoundingRecord>;
-  readonly #recordIds = new WeakMap<FoundingRecord, number>();
-  readonly #candidate: number[] = [];
-  readonly #best: number[] = [];
+  readonly #seenParts: number[] = [];
+  readonly #machineShapes: number[] = [];
+  readonly #localShapes: number[] = [];
+  readonly #engines: number[][];
+  readonly #renamings: number[][];
+  readonly #renamedWorlds: number[][];
+  readonly #renamedLocals: number[][];
 
   /** `alike`: the machines that may change places, by index. */
   constructor(code: Code, world: World, alike: number[]) {
@@ -64,120 +78,75 @@ export class Snapshots {
     this.#store = world.store;
     this.#count = world.machines.length;
     this.#renamings = permutations(alike, this.#count);
-    this.#rename = this.#renamings.map(renamer);
-    const { length } = this.#renamings;
-    this.#versions = new Intern(length);
-    this.#records = new Intern(length);
-    this.#rests = new Intern(length);
-    this.#machines = new Intern(length);
-    this.#sights = new Intern(1);
-    this.#locals = new Intern(length);
-    this.#swarms = new Intern(length);
+    this.#renamedWorlds = this.#renamings.map(() => []);
+    this.#renamedLocals = this.#renamings.map(() => []);
+    this.#engines = world.machines.map(() => []);
   }
 
-  get localsCount(): number {
-    return this.#locals.size;
-  }
-
-  /** The widest row that there can be. */
-  get width(): number {
-    return 3 + 3 * this.#count + 40;
-  }
-
-  /** Writes the row of a state; answers its length. */
-  encode({ world, locals, floors, faults, hours }: Scene, row: number[]): number {
-    const n = this.#count;
-    row[0] = faults * 8 + hours;
-    row[1] = this.#versionsId(world.versions);
-    row[2] = this.#restId(world);
-    for (let i = 0; i < n; i++) {
-      row[3 + i] = this.#machineId(world.machines[i]!);
-      row[3 + n + i] = this.#localId(locals[i]!, i);
-      row[3 + 2 * n + i] = floors[i]!;
-    }
-    let length = 3 + 3 * n;
-    for (const swarm of world.swarms) row[length++] = this.#swarmId(swarm);
-    return length;
-  }
-
-  decode(row: ArrayLike<number>, length: number): Scene {
-    const n = this.#count;
-    const rest = this.#rests.value(row[2]!);
-    const machines: Machine[] = [];
-    const locals: Local[] = [];
-    const floors: number[] = [];
-    for (let i = 0; i < n; i++) {
-      machines.push(this.#machines.value(row[3 + i]!));
-      locals.push(this.#locals.value(row[3 + n + i]!));
-      floors.push(row[3 + 2 * n + i]!);
-    }
-    const swarms: Swarm[] = [];
-    for (let i = 3 + 3 * n; i < length; i++) {
-      const swarm = this.#swarms.value(row[i]!);
-      const managers = machines
-        .filter(({ place }) =>
-          place.kind === "member" && place.manager && place.swarm === swarm.fingerprint
-        )
-        .map(({ index }) => index);
-      swarms.push({ ...swarm, managers });
-    }
-    const world: World = {
-      store: this.#store,
-      nowMs: rest.nowMs,
-      machines,
-      swarms,
-      versions: this.#versions.value(row[1]!),
-      inFlight: rest.inFlight,
-      objects: rest.objects,
-      tagged: machines.filter(isTagged).map(({ index }) => index),
-      broken: [],
+  worldId(world: World): number {
+    const parts: Parts = {
+      versions: this.#versionsId(world.versions),
+      rest: this.#restId(world),
+      machines: world.machines.map((machine) => this.#machineId(machine)),
+      swarms: world.swarms.map((swarm) => this.#swarmId(swarm)).sort((a, b) => a - b),
     };
-    return { world, locals, floors, faults: row[0]! >> 3, hours: row[0]! & 7 };
+    const key = `${parts.versions} ${parts.rest} ${parts.machines.join()} ${parts.swarms.join()}`;
+    return this.#worlds.id(key, () => parts);
   }
 
-  /** The row that stands for this state and all that a change of names makes of it. */
-  canonical(row: ArrayLike<number>, length: number): { row: number[]; length: number } {
-    const n = this.#count;
-    const best = this.#best;
-    let isFirst = true;
-    for (const renaming of this.#candidates(row)) {
-      const candidate = this.#candidate;
-      const rename = this.#rename[renaming]!;
-      const to = this.#renamings[renaming]!;
-      candidate[0] = row[0]!;
-      candidate[1] = this.#renamedVersions(row[1]!, renaming);
-      candidate[2] = this.#rests.renamed(row[2]!, renaming, rename);
-      for (let i = 0; i < n; i++) {
-        const j = to[i]!;
-        candidate[3 + j] = this.#machines.renamed(row[3 + i]!, renaming, rename);
-        candidate[3 + n + j] = this.#locals.renamed(row[3 + n + i]!, renaming, rename);
-        candidate[3 + 2 * n + j] = row[3 + 2 * n + i]!;
-      }
-      const start = 3 + 3 * n;
-      for (let i = start; i < length; i++) {
-        let id = this.#swarms.renamed(row[i]!, renaming, rename);
-        let k = i;
-        for (; k > start && candidate[k - 1]! > id; k--) candidate[k] = candidate[k - 1]!;
-        candidate[k] = id;
-        id = 0;
-      }
-      if (isFirst || isLess(candidate, best, length)) {
-        for (let i = 0; i < length; i++) best[i] = candidate[i]!;
-      }
-      isFirst = false;
+  world(id: number): World {
+    return this.#whole[id] ??= this.#composed(this.#worlds.value(id));
+  }
+
+  localId(local: Local, index: number): number {
+    if (local.kind !== "run") return this.#localIdOf(local, index, `#${index} ${local.kind}`);
+    let id = this.#localIds.get(local);
+    if (id === undefined) {
+      id = this.#localIdOf(local, index, `#${index} run ${keyOf(this.#code, local.state)}`);
+      this.#localIds.set(local, id);
     }
-    return { row: best, length };
+    return id;
+  }
+
+  #localIdOf(local: Local, index: number, key: string): number {
+    return this.#locals.id(key, () => ({ local, index, key }));
+  }
+
+  local(id: number): Local {
+    return this.#locals.value(id).local;
+  }
+
+  /** A number for what a machine's Engine says. */
+  engineId(world: number, index: number): number {
+    return this.#engines[index]![world] ??= this.#engineId(world, index);
+  }
+
+  #engineId(id: number, index: number): number {
+    const world = this.world(id);
+    const text = JSON.stringify(lookAt(world, world.machines[index]!));
+    return this.#texts.id(text, () => text);
+  }
+
+  /** The one row that stands for a row and all that a change of names makes of it. */
+  canonical(row: Row): Row {
+    let best: Row | null = null;
+    for (const renaming of this.#candidates(row)) {
+      const candidate = this.#renamed(row, renaming);
+      if (best === null || isLess(candidate, best)) best = candidate;
+    }
+    return best!;
   }
 
   /** The renamings that put machines that look different into a fixed order. */
-  #candidates(row: ArrayLike<number>): number[] {
+  #candidates({ world, locals, floors }: Row): number[] {
     if (this.#renamings.length === 1) return [0];
     const n = this.#count;
+    const { machines } = this.#worlds.value(world);
     const looks: number[] = [];
     for (let i = 0; i < n; i++) {
       looks.push(
-        (this.#machines.shape(row[3 + i]!) * 1_000_003 + this.#locals.shape(row[3 + n + i]!)) * 16 +
-          row[3 + 2 * n + i]!,
+        (this.#machineShape(machines[i]!) * 1_000_003 + this.#localShape(locals[i]!)) * 16 +
+          floors[i]!,
       );
     }
     const fitting: number[] = [];
@@ -196,46 +165,90 @@ export class Snapshots {
     return fitting;
   }
 
-  /** Names all that a node can see of the world: equal names, equal views. */
-  sightOf({ world, locals, floors }: Scene, index: number): string {
-    const n = this.#count;
-    const machine = world.machines[index]!;
-    const isMember = machine.place.kind === "member";
-    let key = `${this.#localId(locals[index]!, index)} ${this.#versionsId(world.versions)} ${
-      this.#restId(world)
-    } ${floors[index]} ${this.#machineId(machine)}`;
-    for (let i = 0; i < n; i++) {
-      if (i === index) continue;
-      const other = world.machines[i]!;
-      key += isMember ? ` ${this.#machineId(other)}` : ` ${this.#partId(other)}`;
-    }
-    if (isMember) {
-      for (const swarm of world.swarms) key += ` ${this.#swarmId(swarm)}`;
-    }
-    return key;
+  #renamed({ world, locals, floors }: Row, renaming: number): Row {
+    const to = this.#renamings[renaming]!;
+    const worlds = this.#renamedWorlds[renaming]!;
+    const named = this.#renamedLocals[renaming]!;
+    const row: Row = { world: 0, locals: [], floors: [] };
+    row.world = worlds[world] ??= this.worldId(renamedWorld(this.world(world), to));
+    locals.forEach((id, i) => {
+      row.locals[to[i]!] = named[id] ??= this.localId(renamedLocal(this.local(id), to), to[i]!);
+      row.floors[to[i]!] = floors[i]!;
+    });
+    return row;
   }
 
-  #partId(machine: Machine): number {
-    const known = this.#parts.get(machine);
-    if (known !== undefined) return known;
-    const { ec2, managerTag, workerTag, place, power, isCut } = machine;
+  #machineShape(id: number): number {
+    return this.#machineShapes[id] ??= this.#shape(machineKey(this.#machines.value(id)));
+  }
+
+  #localShape(id: number): number {
+    return this.#localShapes[id] ??= this.#shape(this.#locals.value(id).key);
+  }
+
+  #shape(key: string): number {
+    const text = withoutNames(key);
+    return this.#texts.id(text, () => text);
+  }
+
+  /** Names all that a node can see of the world: equal names, equal views. */
+  sightOf(id: number, index: number, local: number, floor: number): string {
+    const { versions, rest, machines, swarms } = this.#worlds.value(id);
+    const { place } = this.#machines.value(machines[index]!);
+    const isMember = place.kind === "member";
+    const others = isMember ? machines : machines.map((one) => this.#seenPart(one));
+    return `${index} ${local} ${floor} ${versions} ${rest} ${machines[index]} ${others.join()} ${
+      isMember ? swarms.join() : ""
+    }`;
+  }
+
+  /** A number for what a machine in no swarm sees of another one. */
+  #seenPart(id: number): number {
+    return this.#seenParts[id] ??= this.#seenPartOf(this.#machines.value(id));
+  }
+
+  #seenPartOf({ ec2, managerTag, workerTag, place, power, isCut }: Machine): number {
     const isManager = place.kind === "member" && place.manager;
     const key = `${isManager} ${power} ${isCut} ${historyKey(ec2)} ${historyKey(managerTag)} ${
       historyKey(workerTag)
     }`;
-    const id = this.#sights.id(key, () => null);
-    this.#parts.set(machine, id);
-    return id;
+    return this.#texts.id(key, () => key);
   }
 
-  #versionsId(versions: Version[]): number {
-    let id = this.#versionIds.get(versions);
+  #composed(parts: Parts): World {
+    const rest = this.#rests.value(parts.rest);
+    const machines = parts.machines.map((id) => this.#machines.value(id));
+    const swarms = parts.swarms.map((id): Swarm => {
+      const swarm = this.#swarms.value(id);
+      const managers = machines
+        .filter(({ place }) =>
+          place.kind === "member" && place.manager && place.swarm === swarm.fingerprint
+        )
+        .map(({ index }) => index);
+      return { ...swarm, managers };
+    });
+    return {
+      store: this.#store,
+      nowMs: rest.nowMs,
+      machines,
+      swarms,
+      versions: this.#versions.value(parts.versions),
+      inFlight: rest.inFlight,
+      objects: rest.objects,
+      tagged: machines.filter(isTagged).map(({ index }) => index),
+      broken: [],
+    };
+  }
+
+  #versionsId(before: Version[]): number {
+    let id = this.#versionIds.get(before);
     if (id === undefined) {
-      const key = versions.map((v) =>
-        `${v.follows},${v.counts ? 1 : 0},${this.#recordId(v.record)}`
-      ).join(";");
+      const versions = before.map((version) => version.counts ? version : lost(version));
+      const key = versions.map((v) => `${v.follows},${v.counts},${this.#recordId(v.record)}`).join(
+        ";",
+      );
       id = this.#versions.id(key, () => versions);
-      this.#versionIds.set(versions, id);
+      this.#versionIds.set(before, id);
     }
     return id;
   }
@@ -249,24 +262,11 @@ export class Snapshots {
     return id;
   }
 
-  #renamedVersions(id: number, renaming: number): number {
-    const rename = this.#rename[renaming]!;
-    return this.#versions.renamed(
-      id,
-      renaming,
-      (key) =>
-        key === "" ? "" : key.split(";").map((part) => {
-          const [follows, counts, record] = part.split(",");
-          return `${follows},${counts},${this.#records.renamed(Number(record), renaming, rename)}`;
-        }).join(";"),
-    );
-  }
-
   #restId({ objects, inFlight, nowMs }: World): number {
     const sorted = objects.length < 2
       ? objects
       : [...objects].sort((a, b) => a.fingerprint < b.fingerprint ? -1 : 1);
-    const key = `${(nowMs - EPOCH_MS) / HOURS_MS} ${JSON.stringify([sorted, inFlight])}`;
+    const key = `${(nowMs - EPOCH_MS) / HOUR_MS} ${JSON.stringify([sorted, inFlight])}`;
     return this.#rests.id(key, () => ({ objects: sorted, inFlight, nowMs }));
   }
 
@@ -275,41 +275,49 @@ export class Snapshots {
     if (known !== undefined) return known;
     const tidy: Machine = {
       ...machine,
+      isCut: machine.isCut && machine.power !== "terminated",
       readyMs: 0,
-      ec2: asSet(machine.ec2),
+      ec2: shownAsSet(machine.ec2),
       managerTag: asSet(machine.managerTag),
       workerTag: asSet(machine.workerTag),
     };
-    const { place } = tidy;
-    const through = place.kind === "attempt" && place.through !== null ? `#${place.through}` : "";
-    const where = JSON.stringify({ ...place, through });
-    const key = `#${tidy.index} ${tidy.role} ${tidy.power} ${tidy.isCut} ${where} ${
-      historyKey(tidy.ec2)
-    } ${historyKey(tidy.managerTag)} ${historyKey(tidy.workerTag)}`;
-    const id = this.#machines.id(key, () => tidy);
+    const id = this.#machines.id(machineKey(tidy), () => tidy);
     // A machine that is still being changed is a copy; what is in a table is not changed any more.
     this.#machineIds.set(this.#machines.value(id), id);
     return id;
   }
 
-  #localId(local: Local, index: number): number {
-    let id = this.#localIds.get(local);
-    if (id === undefined) {
-      const key = local.kind === "run"
-        ? `#${index} run ${local.run} ${keyOf(this.#code, local.state)}`
-        : `#${index} ${local.kind} ${local.run}`;
-      id = this.#locals.id(key, () => local);
-      this.#localIds.set(local, id);
-    }
-    return id;
-  }
-
   #swarmId(swarm: Swarm): number {
     const { managers: _, ...rest } = swarm;
+    const { fingerprint, founder, ghosts, workers, secret, services, isFounded, isOld } = swarm;
     const key =
-      `${swarm.fingerprint} #${swarm.founder} ${swarm.ghosts} ${swarm.workers} ${swarm.secret} ${swarm.services} ${swarm.isFounded} ${swarm.isOld}`;
+      `${fingerprint} #${founder} ${ghosts} ${workers} ${secret} ${services} ${isFounded} ${isOld}`;
     return this.#swarms.id(key, () => ({ ...rest, managers: [] }));
   }
+}
+
+/** What does not count, nobody may believe: it speaks of a swarm that is not. */
+function lost(version: Version): Version {
+  const { record } = version;
+  return {
+    ...version,
+    record: {
+      ...record,
+      fingerprint: "swarm-lost",
+      clusterId: "cluster-lost",
+      members: [],
+      rotated: [],
+      replaced: [],
+    },
+  };
+}
+
+function machineKey({ index, role, power, isCut, place, ...machine }: Machine): string {
+  const through = place.kind === "attempt" && place.through !== null ? `#${place.through}` : "";
+  const where = JSON.stringify({ ...place, through });
+  return `#${index} ${role} ${power} ${isCut} ${where} ${historyKey(machine.ec2)} ${
+    historyKey(machine.managerTag)
+  } ${historyKey(machine.workerTag)}`;
 }
 
 function isTagged({ managerTag, workerTag }: Machine): boolean {
@@ -327,6 +335,18 @@ function historyKey(history: History<unknown>): string {
   return history.map(({ value }) => nameOfValue(value)).join();
 }
 
+/**
+ * That a machine which runs again was stopped is not shown any more: to `decide` that is the same (a
+ * test in `decide_test.ts`), and so is how it came to be stopped or terminated.
+ */
+function shownAsSet(history: Machine["ec2"]): Machine["ec2"] {
+  const now = latest(history);
+  const isForgotten = now === null && history.length > 1;
+  if (isForgotten || now === null) return asSet(history);
+  const before = history[0]!.value === null ? [null, "running" as const] : ["running" as const];
+  return [...before.filter((value) => value !== now), now].map((value) => ({ value, atMs: 0 }));
+}
+
 /** Any older value may be seen: their order and number are nothing; the newest stays last. */
 function asSet<T>(history: History<T>): History<T> {
   if (history.length === 1) return history;
@@ -342,27 +362,13 @@ function asSet<T>(history: History<T>): History<T> {
   ];
 }
 
-function isLess(a: number[], b: number[], length: number): boolean {
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! < b[i]!;
-  return false;
+function isLess(a: Row, b: Row): boolean {
+  if (a.world !== b.world) return a.world < b.world;
+  const sign = compare(a.locals, b.locals);
+  return sign < 0 || (sign === 0 && compare(a.floors, b.floors) < 0);
 }
 
 function compare(a: number[], b: number[]): number {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
   return 0;
-}
-
-/** All ways to exchange the machines in `alike`; the first changes nothing. */
-function permutations(alike: number[], count: number): number[][] {
-  const all: number[][] = [];
-  const go = (left: number[], order: number[]): void => {
-    if (left.length === 0) {
-      const to = Array.from({ length: count }, (_, i) => i);
-      alike.forEach((from, i) => to[from] = order[i]!);
-      all.push(to);
-    }
-    left.forEach((one, i) => go(left.filter((_, j) => j !== i), [...order, one]));
-  };
-  go(alike, []);
-  return all;
 }

@@ -66,26 +66,18 @@ export function troubled(trouble: Trouble): Choice {
   return truthBut({ trouble: () => trouble });
 }
 
-export function trueView(world: World, machine: Machine): View {
-  return {
-    answers: (call) => [enact(world, machine, call, TRUTH)],
-    wrongAnswers: () => [],
-    faults: false,
-    stopsAtEngine: false,
-  };
-}
-
 /** `floor`: with S3, what is older than so many versions was overwritten before the node's last act. */
 export function wholeView(
   world: World,
   machine: Machine,
   floor: number,
   faults: boolean,
+  stopsAtWaits: boolean,
 ): View {
   const known = new Map<string, AnyAnswer[]>();
   return {
     faults,
-    stopsAtEngine: isSeenByOthers(world, machine),
+    stopsAtWaits,
     wrongAnswers: (call) =>
       call.kind === "probe" ? wrongProbes(world, machine, call.addresses) : [],
     answers: (call) => {
@@ -98,7 +90,7 @@ export function wholeView(
 }
 
 /** Whether others can change what this machine's Engine says: outside, and alone in a swarm that nobody may join, they can't. */
-function isSeenByOthers(world: World, { place }: Machine): boolean {
+export function isSeenByOthers(world: World, { place }: Machine): boolean {
   if (place.kind === "attempt") return true;
   return place.kind === "member" &&
     (world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)?.isFounded ?? true);
