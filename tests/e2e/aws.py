@@ -153,7 +153,7 @@ class Cloud:
             return None
         effect = rule.effect
         if effect["kind"] == "hold":
-            rule.released.wait(effect.get("forMs", 120_000) / 1000)
+            rule.released.wait(effect.get("forMs", 600_000) / 1000)
             if rule.perform:
                 return None
             drop(environ)

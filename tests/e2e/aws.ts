@@ -58,7 +58,7 @@ export class Rule {
     return (await this.aws.ask<{ hits: number }>("hits", { id: this.id })).hits;
   }
 
-  async reached(ms = 120_000): Promise<void> {
+  async reached(ms = 300_000): Promise<void> {
     await until(
       `a call that rule ${this.id} waits for`,
       ms,

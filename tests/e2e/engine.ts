@@ -95,7 +95,7 @@ export class Engine {
         `p${this.slot}`,
       ],
     ], `${this.dir}/log`);
-    await until(`Engine ${this.slot}`, 120_000, async () => {
+    await until(`Engine ${this.slot}`, 300_000, async () => {
       if (this.#daemon === null) throw new Error(`Engine ${this.slot} was killed while starting`);
       const answered = await this.request("GET", "/info").catch(() => null);
       // A node that was in a swarm is loading it for some moments.

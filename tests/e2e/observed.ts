@@ -38,8 +38,8 @@ interface SwarmFacts {
 }
 
 /** How long an Engine may take to load its swarm, and a swarm to choose a leader. */
-const STARTING_MS = 30_000;
-const ELECTION_MS = 90_000;
+const STARTING_MS = 60_000;
+const ELECTION_MS = 240_000;
 
 /** As text. Throws when a swarm whose quorum runs shows itself to nobody. */
 export async function observed(nodes: Node[]): Promise<string> {

@@ -126,7 +126,7 @@ export class Vpc {
   }
 
   /** Waits until the Engines have caught up with each other and the verdict has no fault. */
-  async oneSwarm(nodes: Node[] = this.all, ms = 120_000): Promise<Verdict> {
+  async oneSwarm(nodes: Node[] = this.all, ms = 300_000): Promise<Verdict> {
     let last: Verdict | null = null;
     const settled = await until("one swarm", ms, async () => {
       last = await this.verdict(nodes).catch((error) => unseen(String(error)));

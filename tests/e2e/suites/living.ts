@@ -49,7 +49,7 @@ export async function byHand(first: Node, rest: Node[] = []): Promise<void> {
       JoinToken: JoinTokens.Manager,
     });
     assert.ok(status === 200 || text.includes("continue in the background"), text);
-    await until(`${node.name} in the swarm`, 120_000, async () => {
+    await until(`${node.name} in the swarm`, 300_000, async () => {
       return (await node.engine.info()).Swarm.LocalNodeState === "active";
     });
   }
@@ -63,7 +63,7 @@ export async function serve(manager: Node, nodes: Node[], constraint?: string): 
   if (constraint) spec.TaskTemplate.Placement = { Constraints: [constraint] };
   else spec.TaskTemplate.Placement = { MaxReplicas: 1 };
   await manager.engine.call("POST", "/services/create", spec);
-  return await until("the service's tasks", 120_000, async () => {
+  return await until("the service's tasks", 300_000, async () => {
     const ids = await Promise.all(nodes.map(containers));
     return ids.every((list) => list.length > 0) ? ids.flat() : null;
   });
@@ -113,7 +113,7 @@ export const living: Case[] = [
       const joining = w2.run(["--json", ...AMPLE]);
       await until(
         "a rejected token",
-        90_000,
+        300_000,
         async () => (await w2.engine.info()).Swarm.LocalNodeState === "pending",
       );
       allDone(await together([m1, m2]));
@@ -136,7 +136,7 @@ export const living: Case[] = [
         "",
         (spec) => spec.CAConfig.ForceRotate = (spec.CAConfig.ForceRotate ?? 0) + 1,
       );
-      const rotated = await until("the rotation", 120_000, async () => {
+      const rotated = await until("the rotation", 300_000, async () => {
         const prints = await Promise.all([m1, m2, w1].map((n) => n.engine.fingerprint()));
         const { JoinTokens } = await swarmOf(m1);
         const [print] = prints;
