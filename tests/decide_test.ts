@@ -1213,6 +1213,9 @@ Deno.test("decide: what can be looked at side by side is asked for together", ()
   assert.deepEqual(looks({}, {}), ["ledger", "tokens"]);
   assert.deepEqual(looks({ memory: { self: null } }, {}), ["ledger", "self"]);
   assert.deepEqual(looks({ config: worker }, {}), ["ledger"]);
+  assert.deepEqual(looks({ config: { store: s3 } }, {}), ["ledger"]);
+  assert.deepEqual(looks({}, { engine: ok({ ...managerOf("a"), state: "pending" }) }), ["ledger"]);
+  assert.deepEqual(looks({}, { engine: ok(managerOf("a")) }), ["ledger", "tokens"]);
   const ledger = founded(others2);
   assert.deepEqual(looks({}, { ledger }), ["probe", "tokens"]);
   assert.deepEqual(looks({ config: { store: s3 } }, { ledger }), ["probe", "instances", "tokens"]);

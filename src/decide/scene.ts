@@ -56,10 +56,10 @@ export function sceneOf(o: Observation): Scene | Verdict {
 
   const asksForSelf = needsSelf(o, me) && memory.self === null;
   if (facts.ledger === undefined) {
+    const isOutside = engine.state === "inactive" && knownRole(o, me) === "manager";
+    const isManager = engine.state === "active" && engine.manager && isFirstLook(o);
     const asksForTokens = config.store.kind === "tags" && facts.tokens === undefined &&
-      (engine.state === "active"
-        ? engine.manager && isFirstLook(o)
-        : knownRole(o, me) === "manager");
+      (isOutside || isManager);
     return look(
       { kind: "ledger", missing: [] },
       asksForSelf && { kind: "self" },
