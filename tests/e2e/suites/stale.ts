@@ -4,8 +4,11 @@ import { allDone, type Case, form, plans, together } from "../suite.ts";
 
 const LAG_SECONDS = 20;
 
-/** What a member may plan that still sees a world without its own writes. */
-const OLD_VIEW = ["done", "publish", "found", "register", "refresh", "wait", "fail"];
+/**
+ * What a manager in the swarm may plan that still sees a world without its own writes. What it would
+ * write then counts for nothing.
+ */
+const OLD_VIEW = ["done", "publish", "found", "register", "refresh", "replace", "wait", "fail"];
 
 export const stale: Case[] = [
   {
