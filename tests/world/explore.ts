@@ -4,7 +4,8 @@
  * to happen in a state that was reached with fewer faults is all that is left in it with more.
  */
 import { Healer } from "./heal.ts";
-import { KEPT, Moves, type Next } from "./moves.ts";
+import { HOURS_MS, KEPT, machineSteps, type Next, worldSteps } from "./mishaps.ts";
+import { Moves } from "./moves.ts";
 import type { Code } from "./program.ts";
 import { Rows } from "./rows.ts";
 import { Seen } from "./seen.ts";
@@ -253,14 +254,14 @@ class Checker {
     const known = this.#machineSteps[world] ??= [];
     return known[2 * i + Number(isRunning)] ??= this.#tableOf(
       i,
-      (emit) => this.#moves.ofMachine(world, i, isRunning, this.#plan.faults, emit),
+      (emit) => machineSteps(this.#snapshots.world(world), i, isRunning, this.#plan.faults, emit),
     );
   }
 
   #stepsOfWorld(world: number): Int32Array {
     return this.#worldSteps[world] ??= this.#tableOf(
       NOTHING,
-      (emit) => this.#moves.ofWorld(world, this.#hoursLeft(world), emit),
+      (emit) => worldSteps(this.#snapshots.world(world), this.#hoursLeft(world), emit),
     );
   }
 
@@ -376,16 +377,20 @@ class Checker {
     };
     const hours = this.#hoursLeft(world);
     const { faults } = this.#plan;
-    if (of === "world") this.#moves.ofWorld(world, hours, emit);
+    if (of === "world") worldSteps(this.#snapshots.world(world), hours, emit);
     else if (of === "node") {
       this.#moves.ofNode(world, i, locals[i]!, floors[i]!, faults, hours, emit);
     } else {
       const { kind } = this.#snapshots.local(locals[i]!);
-      this.#moves.ofMachine(world, i, kind === "run" || kind === "idle", faults, emit);
+      machineSteps(
+        this.#snapshots.world(world),
+        i,
+        kind === "run" || kind === "idle",
+        faults,
+        emit,
+      );
     }
     const before = looked.map((j) => `i-${j} looks at its Engine; then `).join("");
     return before + told;
   }
 }
-
-const HOURS_MS = 2 * 60 * 60_000;

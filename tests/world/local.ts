@@ -51,6 +51,8 @@ const FAULTS: { ok: false; fault: Fault }[] = [
 export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
   const found = new Map<string, Outcome>();
   const waited = new Set<string>();
+  const acted = new Set<string>();
+  const different = new WeakMap<Memory, AnyAnswer[]>();
   const add = (outcome: Outcome, key: string): void => {
     const known = found.get(key);
     if (known === undefined || known.cost > outcome.cost) found.set(key, outcome);
@@ -70,16 +72,20 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
       if (calls[0]?.kind === "sleep") {
         wait(step, cost, blind);
       } else if (step.state.doing !== null) {
-        const before = canonical(step.state);
-        const told = decision === null ? "goes on" : tell(decision);
         const [call] = calls;
         if (call === undefined) continue;
+        const { memory, facts } = step.state;
+        const key = `${cost} ${blind} ${JSON.stringify([call, memory, facts])}`;
+        if (acted.has(key)) continue;
+        acted.add(key);
+        const before = canonical(step.state);
+        const told = decision === null ? "goes on" : tell(decision);
         add(
           { kind: "act", cost, blind, call, state: before, told },
           `act ${JSON.stringify(call)} ${gainOf(before)} ${sequelOf(code, before, call)}`,
         );
       } else {
-        for (const looked of answered(code, step, view)) {
+        for (const looked of answered(code, step, view, different)) {
           if (cost + looked.cost > 1) continue;
           go(looked.state, cost + looked.cost, blind || looked.blind);
         }
@@ -107,9 +113,10 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
 /** All that a run may know after a look at its Engine, which is the next that it does; empty: it isn't. */
 export function looksOf(code: Code, state: RunState, view: View): (Looked & { key: string })[] {
   const found = new Map<string, Looked & { key: string }>();
+  const different = new WeakMap<Memory, AnyAnswer[]>();
   for (const step of stepsOf(code, state)) {
     if (step.kind === "end" || !step.calls.some(({ kind }) => kind === "engine")) continue;
-    for (const looked of answered(code, step, view)) {
+    for (const looked of answered(code, step, view, different)) {
       const after = canonical(looked.state);
       const key = JSON.stringify([after.memory, after.facts]);
       const known = found.get(key);
@@ -128,23 +135,36 @@ interface Looked {
 }
 
 /** The run after these reads, for all that they may answer; at most one of them goes wrong. */
-function answered(code: Code, step: Step & { kind: "calls" }, view: View): Looked[] {
-  const { calls } = step;
+function answered(
+  code: Code,
+  step: Step & { kind: "calls" },
+  view: View,
+  different: WeakMap<Memory, AnyAnswer[]>,
+): Looked[] {
+  const { calls, state } = step;
   const all: Looked[] = [];
-  const different = calls.map((call) => differentOf(code, step.state, call, view.answers(call)));
-  const choose = (index: number, answers: AnyAnswer[], cost: number, blind: boolean): void => {
+  const answers = calls.map((call) => {
+    if (call.kind !== "ledger") return view.answers(call);
+    let records = different.get(state.memory);
+    if (records === undefined) {
+      records = differentOf(code, state, call, view.answers(call));
+      different.set(state.memory, records);
+    }
+    return records;
+  });
+  const choose = (index: number, chosen: AnyAnswer[], cost: number, blind: boolean): void => {
     const call = calls[index];
     if (call === undefined) {
-      all.push({ state: code.absorb(step.state, calls, answers, 0), cost, blind });
+      all.push({ state: code.absorb(state, calls, chosen, 0), cost, blind });
       return;
     }
-    for (const answer of different[index]!) choose(index + 1, [...answers, answer], cost, blind);
+    for (const answer of answers[index]!) choose(index + 1, [...chosen, answer], cost, blind);
     if (view.faults && cost === 0 && REMOTE.includes(call.kind)) {
       for (const fault of FAULTS) {
-        choose(index + 1, [...answers, fault], 1, call.kind !== "probe");
+        choose(index + 1, [...chosen, fault], 1, call.kind !== "probe");
       }
       for (const wrong of view.wrongAnswers(call)) {
-        choose(index + 1, [...answers, wrong], 1, blind);
+        choose(index + 1, [...chosen, wrong], 1, blind);
       }
     }
   };
@@ -152,9 +172,8 @@ function answered(code: Code, step: Step & { kind: "calls" }, view: View): Looke
   return all;
 }
 
-/** One of the answers that say the same to this run. */
+/** Of the answers that say the same to this run one: most old reads of the log do. */
 function differentOf(code: Code, state: RunState, call: Call, answers: AnyAnswer[]): AnyAnswer[] {
-  if (answers.length < 2) return answers;
   const found = new Map<string, AnyAnswer>();
   for (const answer of answers) {
     const { memory, facts, missing } = code.absorb(state, [call], [answer], 0);
@@ -201,6 +220,26 @@ function stepsOf(code: Code, state: RunState): Step[] {
     }
   }
   return [...steps.values()];
+}
+
+/** The end, when that is all that is left to do, whatever the clock says. */
+export function endOf(code: Code, state: RunState): Decision | null {
+  let end: Decision | null = null;
+  for (const step of stepsOf(code, state)) {
+    if (step.kind !== "end") return null;
+    if (end !== null && end.action.kind !== step.decision.action.kind) return null;
+    end = step.decision;
+  }
+  return end;
+}
+
+/** Whether a run knows nothing that one that begins would not find as well. */
+export function isFresh({ memory, doing }: RunState): boolean {
+  const { written, confirmed, unknown, published, terminated, failures, attemptMs, fault, self } =
+    memory;
+  const lists = [written, terminated, failures];
+  const values = [doing, confirmed, unknown, published, attemptMs, fault, self];
+  return lists.every((list) => list.length === 0) && values.every((value) => value === null);
 }
 
 /** Tells steps from the same facts apart. */
@@ -288,12 +327,20 @@ export function keyOf(code: Code, state: RunState): string {
   }
   const steps = stepsOf(code, state);
   const isDecided = steps.every((step) =>
-    step.kind === "end" || (step.state.doing !== null && endsRound(step.calls[0]))
+    step.kind === "end" || (step.state.doing !== null && endsRound(step.calls[0])) || waits(step)
   );
   if (!isDecided) return JSON.stringify([memory, facts]);
   const calls = steps.flatMap((step) => step.kind === "end" ? [] : step.calls.slice(0, 1));
-  const next = steps.map((step) => step.kind === "end" ? nameOf(step) : [nameOf(step), step.calls]);
+  const next = steps.map((step) =>
+    step.kind === "end" || waits(step) ? nameOf(step) : [nameOf(step), step.calls]
+  );
   return JSON.stringify([memory, lasting(facts, calls), next]);
+}
+
+/** Whether a step ends the round with a wait, after which nothing that was seen counts. */
+function waits(step: Step): boolean {
+  return step.kind === "calls" && step.calls[0]?.kind === "sleep" &&
+    step.decision?.rule !== "throttled";
 }
 
 /** After these the Engine is another, and most of what was seen does not count any more. */

@@ -1,39 +1,22 @@
-/** Every single step from a state: of a node, of the Engine in the background, of the machines. */
-import { forget, shows } from "./aws.ts";
-import { type Choice, configOf, enact, land, type Trouble } from "./enact.ts";
-import { canFinish, daemonRestarts, finish } from "./engine.ts";
+/** What a node may do next in a state of the world: all up to its next act or its end, which is one step. */
+import { type Choice, configOf, enact, type Trouble } from "./enact.ts";
 import { broken, judgeDone } from "./judge.ts";
-import { canonical, looksOf, type Outcome, outcomesOf, settled } from "./local.ts";
-import { forgetLate, forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
+import { canonical, endOf, isFresh, looksOf, type Outcome, outcomesOf, settled } from "./local.ts";
+import { type Emit, floorOf, fork, IDLE, launched } from "./mishaps.ts";
+import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
 import type { Code } from "./program.ts";
 import type { Local, Snapshots } from "./snapshot.ts";
 import { isSeenByOthers, troubled, TRUTH, truthBut, wholeView } from "./view.ts";
-import { latest, type Machine, type World } from "./world.ts";
+import type { World } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState } from "../../src/run.ts";
 import type { FoundingRecord, WriteResult } from "../../src/state.ts";
 
-/** What follows on a step. `cost`: the faults in it; `told`: what happened, in words. */
-export interface Next {
-  world: World;
-  /** The run of the node that the step is of; null: as before. */
-  local: Local | null;
-  /** How many versions old its reads of S3 may be at most; `KEPT`: as before. */
-  floor: number;
-  cost: number;
-  told: () => string;
-}
-
-export type Emit = (next: Next) => void;
-
-const HOURS_MS = 2 * 60 * 60_000;
 /**
  * How often a machine initialises a swarm in a search. Reads that go back and forth for ever, on whether
  * EC2 still knows a forgotten member, could make it do so without an end.
  */
 const INITS_MAX = 3;
-
-const IDLE: Local = { kind: "idle" };
 
 export class Moves {
   readonly #code: Code;
@@ -87,44 +70,11 @@ export class Moves {
     const state = this.#runOf(world, i, local);
     if (state === null || machine.power !== "up" || !isSeenByOthers(world, machine)) return [];
     const view = wholeView(world, machine, floor, faults > 0, false);
-    return looksOf(this.#code, state, view).map((looked) => ({
-      local: { kind: "run", state: looked.state },
-      cost: looked.cost,
-    }));
-  }
-
-  /** What may befall a machine; `isRunning`: whether swarm-join runs on it, or is yet to run. */
-  ofMachine(id: number, i: number, isRunning: boolean, faults: number, emit: Emit): void {
-    const world = this.#snapshots.world(id);
-    const { power, place, isCut } = world.machines[i]!;
-    if (power === "terminated" || power === "unborn") return;
-    if (power === "down") this.#change(world, i, null, 0, "is up again", start, emit);
-    if (power === "up" && place.kind === "attempt") this.#background(world, i, emit);
-    if (isCut) {
-      this.#change(world, i, null, 0, "can be reached again", (m) => m.isCut = false, emit);
-    }
-    if (faults > 0) this.#mishaps(world, i, isRunning, emit);
-  }
-
-  ofWorld(id: number, hours: boolean, emit: Emit): void {
-    const world = this.#snapshots.world(id);
-    if (world.inFlight.length > 0) {
-      const next = fork(world, null);
-      land(next, TRUTH);
-      forgetLate(next);
-      const told = (): string => "a write that was given up arrives";
-      emit({ world: next, local: null, floor: KEPT, cost: 0, told });
-    }
-    if (hours) {
-      const next = fork(world, null);
-      next.nowMs += HOURS_MS;
-      next.machines = next.machines.map((machine) => {
-        const copy = { ...machine };
-        forget(copy);
-        return copy;
-      });
-      emit({ world: next, local: null, floor: KEPT, cost: 0, told: () => "hours pass" });
-    }
+    return looksOf(this.#code, state, view).map(({ state, cost }) => {
+      const end = state.memory.unknown === null ? endOf(this.#code, state) : null;
+      if (end === null) return { local: { kind: "run", state }, cost };
+      return { local: { kind: end.action.kind === "done" ? "done" : "failed" }, cost };
+    });
   }
 
   /** The run of a node; one that has none begins. Null: it is over. */
@@ -141,76 +91,6 @@ export class Moves {
       this.#begun.set(i, state);
     }
     return state;
-  }
-
-  #background(world: World, i: number, emit: Emit): void {
-    const ends = canFinish(world, world.machines[i]!)
-      ? ["member", "failed", "outside"] as const
-      : ["failed", "outside"] as const;
-    for (const end of ends) {
-      const told = `'s attempt to join ends: ${end}`;
-      this.#change(world, i, null, 0, told, (machine, next) => finish(next, machine, end), emit);
-    }
-  }
-
-  /** That a run alone is lost is found right after its acts, and its end: it does nothing else that matters. */
-  #mishaps(world: World, i: number, isRunning: boolean, emit: Emit): void {
-    const { power, place, isCut } = world.machines[i]!;
-    const isUp = power === "up";
-    const isTrying = place.kind === "attempt" || place.kind === "failed";
-    const mishap = (
-      told: string,
-      change: (machine: Machine, next: World) => void,
-      local: Local | null,
-    ): void =>
-      this.#change(
-        world,
-        i,
-        local,
-        1,
-        told,
-        change,
-        emit,
-        local === null || isRunning ? KEPT : floorOf(world),
-      );
-    if (isUp && isTrying) mishap("reboots", (machine) => daemonRestarts(machine), IDLE);
-    if (isUp) {
-      mishap("is stopped", (machine, next) => {
-        machine.power = "down";
-        daemonRestarts(machine);
-        shows(next, machine, "stopped");
-      }, IDLE);
-    }
-    mishap("is terminated", (machine, next) => {
-      machine.power = "terminated";
-      shows(next, machine, "terminated");
-      if (machine.place.kind === "member" && !machine.place.manager) {
-        const { swarm } = machine.place;
-        next.swarms.find(({ fingerprint }) => fingerprint === swarm)!.workers--;
-      }
-    }, IDLE);
-    if (isUp && !isCut) {
-      mishap("is cut off from the others", (machine) => machine.isCut = true, null);
-    }
-  }
-
-  /** `local`: IDLE when its run is lost. */
-  #change(
-    world: World,
-    i: number,
-    local: Local | null,
-    cost: number,
-    told: string,
-    change: (machine: Machine, next: World) => void,
-    emit: Emit,
-    floor = KEPT,
-  ): void {
-    const next = fork(world, i);
-    const machine = next.machines[i]!;
-    change(machine, next);
-    if (local !== null) forgetRun(next, i);
-    const said = `${machine.instance}${told.startsWith("'") ? "" : " "}${told}`;
-    emit({ world: next, local, floor, cost, told: () => said });
   }
 
   #outcomesOf(
@@ -248,14 +128,8 @@ export class Moves {
       emit({ world, local: { kind: "run", state: outcome.state }, floor, cost, told });
     } else if (outcome.kind === "end") {
       const next = fork(world, null);
-      forgetRun(next, i);
       const isDone = outcome.decision.action.kind === "done";
-      if (isDone) judgeDone(next, next.machines[i]!);
-      const local: Local = { kind: isDone ? "done" : "failed" };
-      emit({ world: next, local, floor: 0, cost, told });
-      if (cost === faults) return;
-      const rebooted = (): string => `${told()}, and reboots`;
-      emit({ world: next, local: IDLE, floor: floorOf(next), cost: cost + 1, told: rebooted });
+      emit({ world: next, local: ended(next, i, isDone), floor: 0, cost, told });
     } else {
       this.#act(world, i, outcome, faults, emit);
     }
@@ -285,11 +159,12 @@ export class Moves {
       if (isFallback) {
         broken(next, "no-init-as-a-fallback", `${instance} inits after a read that failed`);
       }
-      const local = survives ? this.answered(outcome, answer) : IDLE;
+      const local = survives ? this.#goneOn(next, i, this.answered(outcome, answer)) : IDLE;
       if (!survives) forgetRun(next, i);
       const told = (): string =>
         `${instance} ${outcome.told}\n      ${call.kind} -> ${said} ${brief(answer)}`;
-      emit({ world: next, local, floor: floorOf(next), cost, told });
+      const isOver = local.kind === "done" || local.kind === "failed";
+      emit({ world: next, local, floor: isOver ? 0 : floorOf(next), cost, told });
     };
     make(TRUTH, 0, "");
     if (call.kind === "write" && isRepeatable(world, call.record)) {
@@ -301,6 +176,46 @@ export class Moves {
     if (call.kind === "join") {
       make(truthBut({ course: () => "background" }), 1, "(goes on in the background)");
     }
+  }
+
+  /** The run after what it does next for itself: what nobody can change, nor see. */
+  #goneOn(world: World, i: number, local: Local): Local {
+    if (local.kind !== "run") return local;
+    const machine = world.machines[i]!;
+    let state = this.#forgetting(world, i, local.state);
+    const step = this.#code.next(state, 0, 0);
+    const isLook = step.kind === "calls" && step.calls.length === 1 &&
+      step.calls[0]?.kind === "engine";
+    if (isLook && !isSeenByOthers(world, machine)) {
+      const answers = step.calls.map((call) => enact(world, machine, call, TRUTH));
+      state = canonical(this.#code.absorb(step.state, step.calls, answers, 0));
+    }
+    const end = endOf(this.#code, state);
+    if (end !== null) return ended(world, i, end.action.kind === "done");
+    const seen = Object.keys(state.facts).length;
+    if (
+      isFresh(state) && (seen === 0 || (isLook && seen === 1 && !isSeenByOthers(world, machine)))
+    ) {
+      return IDLE;
+    }
+    return state === local.state ? local : { kind: "run", state };
+  }
+
+  /**
+   * The run without its failed joins, when it would do now what it does with them. They only leave out
+   * whom it has tried, until it has been long enough.
+   */
+  #forgetting(world: World, i: number, state: RunState): RunState {
+    const { memory } = state;
+    if (memory.failures.length === 0) return state;
+    const id = this.#snapshots.worldId(world);
+    const actsOf = (state: RunState): string[] => {
+      const local = this.#snapshots.localId({ kind: "run", state }, i);
+      return this.#outcomesOf(id, i, local, floorOf(world), state, false, false).map(nameOf);
+    };
+    const forgetful = { ...state, memory: { ...memory, failures: [] } };
+    const usual = actsOf(forgetful);
+    return actsOf(state).every((one) => usual.includes(one)) ? forgetful : state;
   }
 
   /** The run after its act was answered. */
@@ -322,29 +237,19 @@ export class Moves {
   }
 }
 
-/** A floor that a step leaves as it is. */
-export const KEPT = -1;
-
-/** A copy of which machine `i` may be changed; null: none. */
-export function fork(world: World, i: number | null): World {
-  const machines = [...world.machines];
-  if (i !== null) machines[i] = { ...machines[i]! };
-  return { ...world, machines, swarms: world.swarms.map((swarm) => ({ ...swarm })), broken: [] };
+function nameOf(outcome: Outcome): string {
+  return outcome.kind === "act"
+    ? `act ${JSON.stringify(outcome.call)}`
+    : outcome.kind === "end"
+    ? `end ${outcome.decision.action.kind}`
+    : outcome.kind;
 }
 
-function launched(world: World, i: number): World {
-  const next = fork(world, i);
-  start(next.machines[i]!, next);
-  return next;
-}
-
-function start(machine: Machine, world: World): void {
-  machine.power = "up";
-  if (latest(machine.ec2) !== "running") shows(world, machine, "running");
-}
-
-export function floorOf({ store, versions }: World): number {
-  return store === "s3" ? versions.length : 0;
+/** The end of a run, which nobody sees: right after it is decided, whatever others do. */
+function ended(world: World, i: number, isDone: boolean): Local {
+  forgetRun(world, i);
+  if (isDone) judgeDone(world, world.machines[i]!);
+  return { kind: isDone ? "done" : "failed" };
 }
 
 /** Whether a write was answered as made. */

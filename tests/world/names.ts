@@ -31,6 +31,37 @@ export function renamedLocal(local: Local, to: number[]): Local {
   return { kind: "run", state: { ...renamed({ ...local.state, config: null }, to), config } };
 }
 
+/** How versions of the S3 object are named, in runs and in the names of writes. */
+const ETAGS = /etag-(\d+)/g;
+
+/** The world without the first versions of the S3 object, which nobody can read any more. */
+export function forgottenIn(world: World, count: number): World {
+  return {
+    ...world,
+    versions: withoutFirst(world.versions.slice(count), count).map((version, i) => ({
+      ...version,
+      number: i + 1,
+      follows: i,
+    })),
+    inFlight: withoutFirst(world.inFlight, count),
+  };
+}
+
+export function forgottenBy(local: Local, count: number): Local {
+  if (local.kind !== "run") return local;
+  const { config } = local.state;
+  return {
+    kind: "run",
+    state: { ...withoutFirst({ ...local.state, config: null }, count), config },
+  };
+}
+
+/** A write on a version that is gone is lost, whichever it was. */
+function withoutFirst<T>(value: T, count: number): T {
+  const text = JSON.stringify(value);
+  return JSON.parse(text.replace(ETAGS, (_, n) => `etag-${Math.max(0, Number(n) - count)}`));
+}
+
 /** Equal for texts that a change of names makes equal. */
 export function withoutNames(text: string): string {
   return text.replace(NAMES, "$1?");

@@ -6,17 +6,17 @@
 import { keyOf } from "./local.ts";
 import { lookAt } from "./engine.ts";
 import type { Code } from "./program.ts";
+import { asSet, historyKey, shownAsSet } from "./histories.ts";
 import { Intern } from "./intern.ts";
-import { permutations, renamedLocal, renamedWorld, withoutNames } from "./names.ts";
 import {
-  EPOCH_MS,
-  type History,
-  latest,
-  type Machine,
-  type Swarm,
-  type Version,
-  type World,
-} from "./world.ts";
+  forgottenBy,
+  forgottenIn,
+  permutations,
+  renamedLocal,
+  renamedWorld,
+  withoutNames,
+} from "./names.ts";
+import { EPOCH_MS, latest, type Machine, type Swarm, type Version, type World } from "./world.ts";
 import type { RunState } from "../../src/run.ts";
 import type { FoundingRecord } from "../../src/state.ts";
 
@@ -71,6 +71,8 @@ export class Snapshots {
   readonly #renamings: number[][];
   readonly #renamedWorlds: number[][];
   readonly #renamedLocals: number[][];
+  readonly #shortWorlds: number[][] = [];
+  readonly #shortLocals: number[][] = [];
 
   /** `alike`: the machines that may change places, by index. */
   constructor(code: Code, world: World, alike: number[]) {
@@ -127,14 +129,40 @@ export class Snapshots {
     return this.#texts.id(text, () => text);
   }
 
-  /** The one row that stands for a row and all that a change of names makes of it. */
-  canonical(row: Row): Row {
+  /** The one row that stands for all that nobody could tell from it, and all that a change of names makes of it. */
+  canonical(found: Row): Row {
+    const row = this.#store === "s3" ? this.#forgotten(found) : found;
     let best: Row | null = null;
     for (const renaming of this.#candidates(row)) {
       const candidate = this.#renamed(row, renaming);
       if (best === null || isLess(candidate, best)) best = candidate;
     }
     return best!;
+  }
+
+  /** Without the versions of the S3 object that no run can read any more. */
+  #forgotten({ world, locals, floors }: Row): Row {
+    const { machines } = this.#worlds.value(world);
+    let oldest = Infinity;
+    const readable = floors.map((floor, i) => {
+      const { kind } = this.local(locals[i]!);
+      const isOver = kind === "done" || kind === "failed" ||
+        this.#machines.value(machines[i]!).power === "terminated";
+      if (!isOver) oldest = Math.min(oldest, floor);
+      return isOver ? null : floor;
+    });
+    const { length } = this.#versions.value(this.#worlds.value(world).versions);
+    const count = Math.min(oldest, length) - 1;
+    if (count < 1) return { world, locals, floors: readable.map((floor) => floor ?? 0) };
+    const worlds = this.#shortWorlds[count] ??= [];
+    const named = this.#shortLocals[count] ??= [];
+    return {
+      world: worlds[world] ??= this.worldId(forgottenIn(this.world(world), count)),
+      locals: locals.map((id, i) =>
+        named[id] ??= this.localId(forgottenBy(this.local(id), count), i)
+      ),
+      floors: readable.map((floor) => floor === null ? 0 : floor - count),
+    };
   }
 
   /** The renamings that put machines that look different into a fixed order. */
@@ -323,43 +351,6 @@ function machineKey({ index, role, power, isCut, place, ...machine }: Machine): 
 function isTagged({ managerTag, workerTag }: Machine): boolean {
   return managerTag.length > 1 || workerTag.length > 1 || latest(managerTag) !== null ||
     latest(workerTag) !== null;
-}
-
-function nameOfValue(value: unknown): string {
-  return typeof value === "object" && value !== null
-    ? (value as { digest: string }).digest
-    : String(value);
-}
-
-function historyKey(history: History<unknown>): string {
-  return history.map(({ value }) => nameOfValue(value)).join();
-}
-
-/**
- * That a machine which runs again was stopped is not shown any more: to `decide` that is the same (a
- * test in `decide_test.ts`), and so is how it came to be stopped or terminated.
- */
-function shownAsSet(history: Machine["ec2"]): Machine["ec2"] {
-  const now = latest(history);
-  const isForgotten = now === null && history.length > 1;
-  if (isForgotten || now === null) return asSet(history);
-  const before = history[0]!.value === null ? [null, "running" as const] : ["running" as const];
-  return [...before.filter((value) => value !== now), now].map((value) => ({ value, atMs: 0 }));
-}
-
-/** Any older value may be seen: their order and number are nothing; the newest stays last. */
-function asSet<T>(history: History<T>): History<T> {
-  if (history.length === 1) return history;
-  const values = new Map<string, T>();
-  const newest = nameOfValue(latest(history));
-  for (const { value } of history) {
-    const name = nameOfValue(value);
-    if (name !== newest) values.set(name, value);
-  }
-  return [
-    ...[...values].sort(([a], [b]) => a < b ? -1 : 1).map(([, value]) => ({ value, atMs: 0 })),
-    { value: latest(history), atMs: 0 },
-  ];
 }
 
 function isLess(a: Row, b: Row): boolean {

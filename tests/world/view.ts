@@ -89,10 +89,10 @@ export function wholeView(
   };
 }
 
-/** Whether others can change what this machine's Engine says: outside, and alone in a swarm that nobody may join, they can't. */
+/** Whether others can change what this machine's Engine says: only a manager's tells of others, and alone in a swarm that nobody may join there are none. */
 export function isSeenByOthers(world: World, { place }: Machine): boolean {
   if (place.kind === "attempt") return true;
-  return place.kind === "member" &&
+  return place.kind === "member" && place.manager &&
     (world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)?.isFounded ?? true);
 }
 
