@@ -95,12 +95,13 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
 
   /** The next round. After a read that failed nothing is known that another round would not show. */
   function wait(step: Step & { kind: "calls" }, cost: number, blind: boolean): void {
+    if (cost > 0 && !view.stopsAtWaits) return;
     const state = settled(code, code.absorb(step.state, step.calls, [DONE], 0));
     const key = JSON.stringify([state.memory, state.facts]);
     if (view.stopsAtWaits) {
       const told = step.decision === null ? "" : tell(step.decision);
       add({ kind: "looked", cost, blind, state, told }, `waited ${key}`);
-    } else if (cost === 0 && !waited.has(key)) {
+    } else if (!waited.has(key)) {
       waited.add(key);
       go(state, 0, false);
     }

@@ -19,7 +19,7 @@ import * as run from "../../src/run.ts";
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: "string", default: "7" },
+    minutes: { type: "string", default: "8" },
     jobs: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
     seeds: { type: "string", default: "100000" },
     world: { type: "string" },
