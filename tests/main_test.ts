@@ -91,15 +91,24 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`${signal} ends a run with exit 3 and a reason`, async () => {
     const child = spawn(["--json", "--log-format", "json", "--log-level", "debug"], {});
     await child.stdin.close();
-    const ended = child.output();
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    // It has begun when it has said so.
+    const reader = child.stderr.getReader();
+    await reader.read();
     child.kill(signal);
-    const { code, stdout } = await ended;
+    const [{ code }, stdout] = await Promise.all([
+      child.status,
+      new Response(child.stdout).text(),
+      drained(reader),
+    ]);
     assert.equal(code, 3);
-    const { result, rule, because } = JSON.parse(new TextDecoder().decode(stdout));
+    const { result, rule, because } = JSON.parse(stdout);
     assert.deepEqual({ result, rule }, { result: "failed", rule: "stopped" });
     assert.match(because, new RegExp(signal));
   });
+}
+
+async function drained(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  while (!(await reader.read()).done);
 }
 
 interface Ran {

@@ -12,7 +12,7 @@ say() { printf 'setup_e2e: %s\n' "$*"; }
 
 declare -A package=(
   [dockerd]=docker.io [containerd]=containerd [ip]=iproute2 [iptables]=iptables
-  [nsenter]=util-linux [setpriv]=util-linux [python3]=python3
+  [make]=make [nsenter]=util-linux [setpriv]=util-linux [python3]=python3
 )
 wanted=()
 for command in "${!package[@]}"; do

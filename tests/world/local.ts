@@ -18,7 +18,7 @@ export interface View {
   /** Those that are a fault. */
   wrongAnswers(call: Call): AnyAnswer[];
   faults: boolean;
-  /** A wait ends the step: what is seen before it may not be to be seen any more after it. */
+  /** What was seen may not be to be seen any more later: to wait with it is a step. */
   stopsAtWaits: boolean;
 }
 
@@ -70,7 +70,7 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
       }
       const { calls, decision } = step;
       if (calls[0]?.kind === "sleep") {
-        wait(step, cost, blind);
+        wait(step, cost);
       } else if (step.state.doing !== null) {
         const [call] = calls;
         if (call === undefined) continue;
@@ -94,17 +94,17 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
   }
 
   /** The next round. After a read that failed nothing is known that another round would not show. */
-  function wait(step: Step & { kind: "calls" }, cost: number, blind: boolean): void {
-    if (cost > 0 && !view.stopsAtWaits) return;
+  function wait(step: Step & { kind: "calls" }, cost: number): void {
+    if (cost > 0) return;
     const state = settled(code, code.absorb(step.state, step.calls, [DONE], 0));
-    const key = JSON.stringify([state.memory, state.facts]);
-    if (view.stopsAtWaits) {
-      const told = step.decision === null ? "" : tell(step.decision);
-      add({ kind: "looked", cost, blind, state, told }, `waited ${key}`);
-    } else if (!waited.has(key)) {
-      waited.add(key);
-      go(state, 0, false);
-    }
+    const memory = JSON.stringify(state.memory);
+    const key = `${memory} ${JSON.stringify(state.facts)}`;
+    if (waited.has(key)) return;
+    waited.add(key);
+    if (view.stopsAtWaits && memory !== JSON.stringify(start.memory)) {
+      const told = step.decision === null ? "waits" : tell(step.decision);
+      add({ kind: "looked", cost: 0, blind: false, state, told }, `waited ${key}`);
+    } else go(state, 0, false);
   }
 
   go(start, 0, false);

@@ -32,7 +32,12 @@ export function machineSteps(
   emit: Emit,
 ): void {
   const { power, place, isCut } = world.machines[i]!;
-  if (power === "terminated" || power === "unborn") return;
+  if (power === "terminated") return;
+  if (power === "unborn") {
+    // Launched by itself it is once it acts: until then it is nothing to anybody.
+    if (faults > 0) change(world, i, null, 1, "is launched, cut off from the others", cutOff, emit);
+    return;
+  }
   if (power === "down") change(world, i, null, 0, "is up again", start, emit);
   if (power === "up" && place.kind === "attempt") background(world, i, emit);
   if (isCut) {
@@ -109,7 +114,7 @@ function mishaps(world: World, i: number, isRunning: boolean, emit: Emit): void 
     }
   }, IDLE);
   if (isUp && !isCut) {
-    mishap("is cut off from the others", (machine) => machine.isCut = true, null);
+    mishap("is cut off from the others", cutOff, null);
   }
 }
 
@@ -146,6 +151,11 @@ export function launched(world: World, i: number): World {
   const next = fork(world, i);
   start(next.machines[i]!, next);
   return next;
+}
+
+function cutOff(machine: Machine, world: World): void {
+  start(machine, world);
+  machine.isCut = true;
 }
 
 function start(machine: Machine, world: World): void {
