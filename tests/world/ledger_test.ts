@@ -27,8 +27,8 @@ function inWorld(store: World["store"]): LedgerWorld {
       ledger: (missing) => perform<LedgerRead>(n, { kind: "ledger", missing }),
       write: (record, at) => perform<WriteResult>(n, { kind: "write", record, at }),
     }),
-    loseAnswer: (n) => losing.add(n),
-    lag: store === "s3" ? null : (n, writes) => lags.set(n, writes),
+    loseAnswer: (n) => void losing.add(n),
+    lag: store === "s3" ? null : (n, writes) => void lags.set(n, writes),
     close: () => Promise.resolve(),
   };
 }

@@ -19,7 +19,7 @@ import * as run from "../../src/run.ts";
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: "string", default: "8" },
+    minutes: { type: "string", default: "7" },
     jobs: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
     seeds: { type: "string", default: "100000" },
     world: { type: "string" },
@@ -95,7 +95,8 @@ function tell(report: Report): void {
 function extentOf({ plan, wholeFaults, depth, cutShort }: Report): string {
   const inits = cutShort > 0 ? ", at most three inits a machine" : "";
   if (wholeFaults === plan.faults) return `whole${inits}`;
-  const next = `${wholeFaults + 1} faults to depth ${depth - 1}`;
+  const far = depth === 0 ? "begun" : `to depth ${depth - 1}`;
+  const next = `${wholeFaults + 1} faults ${far}`;
   return wholeFaults < 0 ? next + inits : `whole with ${wholeFaults}, ${next}${inits}`;
 }
 
