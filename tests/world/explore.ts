@@ -36,8 +36,6 @@ export interface Report {
   /** The most steps that followed on the fault before, in the search with the most faults. */
   depth: number;
   ms: number;
-  /** Whether nothing was left out. */
-  isWhole: boolean;
   /** With how many faults all was searched; less than 0: not even without. */
   wholeFaults: number;
   violation: { property: Property; what: string; story: string[] } | null;
@@ -116,7 +114,6 @@ class Checker {
       steps: 0,
       depth: 0,
       ms: 0,
-      isWhole: false,
       wholeFaults: NOTHING,
       violation: null,
       healCycles: 0,
@@ -147,7 +144,6 @@ class Checker {
       states: this.#rows.length,
       steps: this.#steps,
       ms: performance.now() - startMs,
-      isWhole: report.wholeFaults === faults,
       healCycles: this.#healer.cyclesMax,
       cutShort: this.#moves.cutShort,
     };
