@@ -78,7 +78,7 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
       clusterId: swarm.clusterId,
       managerToken: markOf(swarm, "manager"),
       workerToken: markOf(swarm, "worker"),
-      managers: swarm.managers.map((i) => ({
+      managers: swarm.managers.toSorted((a, b) => a - b).map((i) => ({
         nodeId: `node-${i}`,
         address: world.machines[i]!.address,
         reachable: world.machines[i]!.power === "up" && !world.machines[i]!.isCut,

@@ -72,8 +72,11 @@ class Checker {
   readonly #rows: Rows;
   /** Those that were reached with so many faults, while those with fewer are still searched. */
   readonly #later: { rows: Rows; seen: Seen }[];
+  /** Those without faults, and those with as many as may be left. */
   readonly #nodeSteps: Map<number, Int32Array>[] = [];
+  readonly #faultySteps: Map<number, Int32Array>[] = [];
   readonly #looks: Map<number, Int32Array>[] = [];
+  readonly #faultyLooks: Map<number, Int32Array>[] = [];
   readonly #machineSteps: Int32Array[][] = [];
   readonly #worldSteps: Int32Array[] = [];
   readonly #broken: Broken[] = [];
@@ -82,6 +85,8 @@ class Checker {
   #steps = 0;
   #parent = NOTHING;
   #faultsUsed = 0;
+  /** Steps with fewer faults are known already. */
+  #costMin = 0;
   /** Given each step's end; by default it is added. */
   #onStep: (row: Row, cost: number, how: How) => void = (row, cost) => this.#add(row, cost);
 
@@ -126,6 +131,7 @@ class Checker {
     let at = 0;
     search:
     for (; this.#faultsUsed <= faults; this.#faultsUsed++) {
+      const first = at;
       this.#takeLater();
       let depth = report.depth = 0;
       for (let layerEnd = this.#rows.length; at < this.#rows.length; at++) {
@@ -134,10 +140,18 @@ class Checker {
           layerEnd = this.#rows.length;
         }
         if (isOver(at)) break search;
-        report.violation = this.#search(at);
+        report.violation = this.#search(at, 0);
         if (report.violation !== null) break search;
       }
       report.wholeFaults = this.#faultsUsed;
+      // Only then what one more leads to: all with fewer is done first, and soon.
+      this.#costMin = 1;
+      for (let row = first; row < at && this.#faultsUsed < faults; row++) {
+        if (isOver(row)) break search;
+        report.violation = this.#search(row, faults - this.#faultsUsed);
+        if (report.violation !== null) break search;
+      }
+      this.#costMin = 0;
     }
     return {
       ...report,
@@ -156,22 +170,22 @@ class Checker {
     this.#later[this.#faultsUsed] = { rows: new Rows(1), seen: new Seen(1) };
   }
 
-  #search(at: number): Report["violation"] {
+  /** `left`: how many faults may be in a step; 0: those with some come later. */
+  #search(at: number, left: number): Report["violation"] {
     const row = this.#rowAt(at);
-    const unwell = this.#healer.judge(row);
+    const unwell = left === 0 ? this.#healer.judge(row) : null;
     if (unwell !== null) {
       const { property, what, told } = unwell;
       return { property, what, story: [...this.#storyOf(at), ...told] };
     }
     this.#parent = at;
-    const broken = this.#expand(row);
+    const broken = this.#expand(row, left);
     if (broken === null) return null;
     return { ...broken.broken, story: [...this.#storyOf(at), this.#tell(row, broken.how)] };
   }
 
-  /** Every step from a state; answers the first that breaks a property. */
-  #expand(row: Row): { broken: Broken; how: How } | null {
-    const left = this.#plan.faults - this.#faultsUsed;
+  /** Every step from a state with at most so many faults; answers the first that breaks a property. */
+  #expand(row: Row, left: number): { broken: Broken; how: How } | null {
     const { world, locals, floors } = row;
     let found: { broken: Broken; how: How } | null = null;
     const follow = (of: How["of"], i: number, steps: Int32Array): void => {
@@ -200,7 +214,7 @@ class Checker {
     if (to[LOCAL] !== NOTHING) next.locals[i] = to[LOCAL]!;
     if (to[FLOOR] !== KEPT) next.floors[i] = to[FLOOR]!;
     const cost = to[COST]!;
-    this.#onStep(next, cost, how);
+    if (cost >= this.#costMin) this.#onStep(next, cost, how);
     if (next.world === row.world) return;
     const vary = (from: number, before: Row, cost: number, how: How): void => {
       for (let j = from; j < this.#count; j++) {
@@ -216,7 +230,7 @@ class Checker {
           const varied: Row = { ...before, locals: [...before.locals] };
           varied.locals[j] = looks[k + 1]!;
           const looked: How = { ...how, looked: [...how.looked, j] };
-          this.#onStep(varied, sum, looked);
+          if (sum >= this.#costMin) this.#onStep(varied, sum, looked);
           vary(j + 1, varied, sum, looked);
         }
       }
@@ -225,7 +239,7 @@ class Checker {
   }
 
   #stepsOfNode(world: number, i: number, local: number, floor: number, left: number): Int32Array {
-    const known = this.#nodeSteps[world] ??= new Map();
+    const known = (left === 0 ? this.#nodeSteps : this.#faultySteps)[world] ??= new Map();
     const key = (local << FLOOR_BITS) | floor;
     let steps = known.get(key);
     if (steps === undefined) {
@@ -262,7 +276,7 @@ class Checker {
   }
 
   #looksOf(world: number, i: number, local: number, floor: number, left: number): Int32Array {
-    const known = this.#looks[world] ??= new Map();
+    const known = (left === 0 ? this.#looks : this.#faultyLooks)[world] ??= new Map();
     const key = (local << FLOOR_BITS) | floor;
     let looks = known.get(key);
     if (looks === undefined) {
@@ -340,14 +354,13 @@ class Checker {
     for (let at = index; at !== NOTHING; at = this.#rows.at(at)[this.#count + 2]!) way.push(at);
     way.reverse();
     const usual = this.#onStep;
-    const used = this.#faultsUsed;
+    this.#costMin = 0;
     const story: string[] = [];
     let now = this.#start;
     for (const child of way.slice(1)) {
       const wanted = this.#rows.at(child).subarray(0, this.#count + 2);
       const from = now;
       let told: string | null = null;
-      this.#faultsUsed = 0;
       this.#onStep = (row, _, how) => {
         if (told !== null) return;
         const packed = this.#packed(this.#snapshots.canonical(row));
@@ -355,11 +368,10 @@ class Checker {
         told = this.#tell(from, how);
         now = row;
       };
-      this.#expand(from);
+      this.#expand(from, this.#plan.faults);
       story.push(told ?? "?");
     }
     this.#onStep = usual;
-    this.#faultsUsed = used;
     return story;
   }
 

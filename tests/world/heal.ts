@@ -64,10 +64,24 @@ export class Healer {
     this.#snapshots = snapshots;
   }
 
-  /** Null: all ends well. Otherwise what is wrong, and the way there. */
+  /**
+   * Null: all ends well, and so it does when all runs ended before and begin anew. Otherwise what is
+   * wrong, and the way there.
+   */
   judge(row: Row): Unwell | null {
-    if (this.#play(row, null) === null) return null;
-    return this.#play(row, ["no more faults happen, and all is up"]);
+    const anew = { ...row, locals: row.locals.map((id, i) => this.#anew(id, i)) };
+    for (const from of [row, anew]) {
+      if (this.#play(from, null) === null) continue;
+      const begun = from === row ? "" : ", and all runs begin anew";
+      return this.#play(from, [`no more faults happen, all is up${begun}`]);
+    }
+    return null;
+  }
+
+  #anew(id: number, i: number): number {
+    return this.#snapshots.local(id).kind === "run"
+      ? this.#snapshots.localId({ kind: "idle" }, i)
+      : id;
   }
 
   /** `told`: filled with what happens; null: not told, and what was once found well is not played again. */
@@ -79,7 +93,13 @@ export class Healer {
     // When each failed, and when anything last changed: a failed run is started again after a change.
     const failedAt: number[] = Array.from({ length: n }, () => -1);
     let changedAt = 0;
-    if (told === null && this.#isKnown(world, locals)) return null;
+    const way: number[][] = [];
+    const isWell = (): boolean => told === null && this.#isKnown(world, locals, way);
+    const found = (result: Unwell | null): Unwell | null => {
+      if (result === null) { for (const passed of way) this.#good.add(passed, passed.length); }
+      return result;
+    };
+    if (isWell()) return found(null);
     for (let cycle = 0; cycle < CYCLES_MAX; cycle++) {
       let isChanged = false;
       for (let i = 0; i < n; i++) {
@@ -97,19 +117,24 @@ export class Healer {
         isChanged = true;
         changedAt = cycle + 1;
       }
-      if (isChanged && told === null && this.#isKnown(world, locals)) return null;
+      if (isChanged && isWell()) return found(null);
       this.cyclesMax = Math.max(this.cyclesMax, cycle);
       if (!isChanged) {
-        return this.#atRest(this.#snapshots.world(world), locals, last, told ?? []);
+        return found(this.#atRest(this.#snapshots.world(world), locals, last, told ?? []));
       }
     }
     return unwell(`nothing comes to rest in ${CYCLES_MAX} rounds`, told ?? []);
   }
 
-  #isKnown(world: number, locals: number[]): boolean {
+  /** Whether all ends well from here, as was found before. `way`: told each state that is passed. */
+  #isKnown(world: number, locals: number[], way: number[][]): boolean {
+    const here = [world, ...locals];
+    if (this.#good.has(here, here.length)) return true;
     const floors = locals.map(() => 0);
     const row = this.#snapshots.canonical({ world, locals, floors });
-    return !this.#good.add([row.world, ...row.locals], locals.length + 1);
+    const named = [row.world, ...row.locals];
+    way.push(here, named);
+    return this.#good.has(named, named.length);
   }
 
   #isToRun(world: number, i: number, local: number): boolean {

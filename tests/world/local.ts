@@ -18,6 +18,8 @@ export interface View {
   /** Those that are a fault. */
   wrongAnswers(call: Call): AnyAnswer[];
   faults: boolean;
+  /** Whether an act would change nothing: what it makes so is so already, and nobody else undoes it. */
+  isIdle(call: Call): boolean;
   /** What was seen may not be to be seen any more later: to wait with it is a step. */
   stopsAtWaits: boolean;
 }
@@ -62,6 +64,8 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
     for (const step of stepsOf(code, state)) {
       if (step.kind === "end") {
         const { decision } = step;
+        // One that fails does no more than one that waits for ever; that it is started again is judged there.
+        if (decision.action.kind === "fail") continue;
         add(
           { kind: "end", cost, blind, decision, told: tell(decision) },
           `end ${decision.action.kind}`,
@@ -74,6 +78,10 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
       } else if (step.state.doing !== null) {
         const [call] = calls;
         if (call === undefined) continue;
+        if (view.isIdle(call)) {
+          go(code.absorb(step.state, calls, [DONE], 0), cost, blind);
+          continue;
+        }
         const { memory, facts } = step.state;
         const key = `${cost} ${blind} ${JSON.stringify([call, memory, facts])}`;
         if (acted.has(key)) continue;
@@ -280,12 +288,23 @@ export function canonical(state: RunState): RunState {
       waits: 0,
       terminated: [...memory.terminated].sort(),
     },
-    facts: state.doing === null ? state.facts : lasting(state.facts, state.plan.slice(0, 1)),
+    facts: coarse(
+      state.doing === null ? state.facts : lasting(state.facts, state.plan.slice(0, 1)),
+    ),
     doing: state.doing === null
       ? null
       : { action: state.doing.action, rule: state.doing.rule, because: "", warnings: [] },
     missing: [],
   };
+}
+
+/** Of how many nodes a swarm has only counts whether they are more than one. */
+function coarse(facts: Facts): Facts {
+  const { engine } = facts;
+  if (!engine?.ok || engine.value.swarm === null || engine.value.swarm.nodes < 3) return facts;
+  const { value } = engine;
+  const swarm = { ...engine.value.swarm, nodes: 2 };
+  return { ...facts, engine: { ok: true, value: { ...value, swarm } } };
 }
 
 const ENDS_ROUND: readonly Call["kind"][] = ["join", "leave", "init", "retract", "contents"];
@@ -328,12 +347,19 @@ export function keyOf(code: Code, state: RunState): string {
   }
   const steps = stepsOf(code, state);
   const isDecided = steps.every((step) =>
-    step.kind === "end" || (step.state.doing !== null && endsRound(step.calls[0])) || waits(step)
+    step.kind === "end" || (step.state.doing !== null && endsRound(step.calls[0])) ||
+    waits(step) || isLost(step)
   );
   if (!isDecided) return JSON.stringify([memory, facts]);
-  const calls = steps.flatMap((step) => step.kind === "end" ? [] : step.calls.slice(0, 1));
+  const calls = steps.flatMap((step) =>
+    step.kind === "end" || isLost(step) ? [] : step.calls.slice(0, 1)
+  );
   const next = steps.map((step) =>
-    step.kind === "end" || waits(step) ? nameOf(step) : [nameOf(step), step.calls]
+    step.kind === "end" || waits(step)
+      ? nameOf(step)
+      : isLost(step)
+      ? "a lost write"
+      : [nameOf(step), step.calls]
   );
   return JSON.stringify([memory, lasting(facts, calls), next]);
 }
@@ -342,6 +368,14 @@ export function keyOf(code: Code, state: RunState): string {
 function waits(step: Step): boolean {
   return step.kind === "calls" && step.calls[0]?.kind === "sleep" &&
     step.decision?.rule !== "throttled";
+}
+
+/** Whether a step is a write on a version that was overwritten: whatever it says, it does not count. */
+function isLost(step: Step): boolean {
+  const [call] = step.kind === "calls" ? step.calls : [];
+  if (call?.kind !== "write") return false;
+  const { at } = call;
+  return at.kind === "log" ? at.head === 0 : at.kind === "object" && at.etag === "etag-0";
 }
 
 /** After these the Engine is another, and most of what was seen does not count any more. */

@@ -38,7 +38,8 @@ export function machineSteps(
     if (faults > 0) change(world, i, null, 1, "is launched, cut off from the others", cutOff, emit);
     return;
   }
-  if (power === "down") change(world, i, null, 0, "is up again", start, emit);
+  // Its next run reads nothing that is older than that.
+  if (power === "down") change(world, i, null, 0, "is up again", start, emit, floorOf(world));
   if (power === "up" && place.kind === "attempt") background(world, i, emit);
   if (isCut) {
     change(world, i, null, 0, "can be reached again", (m) => m.isCut = false, emit);

@@ -6,8 +6,8 @@ import { type Emit, floorOf, fork, IDLE, launched } from "./mishaps.ts";
 import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
 import type { Code } from "./program.ts";
 import type { Local, Snapshots } from "./snapshot.ts";
-import { isSeenByOthers, troubled, TRUTH, truthBut, wholeView } from "./view.ts";
-import type { World } from "./world.ts";
+import { isPublished, isSeenByOthers, troubled, TRUTH, truthBut, wholeView } from "./view.ts";
+import type { Machine, World } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState } from "../../src/run.ts";
 import type { FoundingRecord, WriteResult } from "../../src/state.ts";
@@ -53,7 +53,8 @@ export class Moves {
     const from = power === "up" ? world : launched(world, i);
     const known = power === "up" ? id : this.#snapshots.worldId(from);
     for (const outcome of this.#outcomesOf(known, i, local, floor, state, faults > 0, hours)) {
-      if (outcome.cost <= faults) this.#follow(from, i, floor, outcome, faults, emit);
+      if (outcome.cost > faults || this.#isVain(from, state, outcome)) continue;
+      this.#follow(from, i, floor, outcome, faults, emit);
     }
   }
 
@@ -111,6 +112,18 @@ export class Moves {
       this.#outcomes.set(key, outcomes);
     }
     return outcomes;
+  }
+
+  /** Whether an act is a write on an old version of the S3 object that leaves the run as it was: it may look again without it. */
+  #isVain({ store, versions }: World, before: RunState, outcome: Outcome): boolean {
+    if (store !== "s3" || outcome.kind !== "act" || outcome.call.kind !== "write") return false;
+    const { at } = outcome.call;
+    const held = at.kind === "object" ? at.etag : null;
+    if (held === (versions.length === 0 ? null : `etag-${versions.length}`)) return false;
+    const after = this.answered(outcome, { ok: true, value: { kind: "lost" } });
+    if (after.kind !== "run") return false;
+    return isFresh(after.state) && isFresh(before) ||
+      JSON.stringify(after.state.memory) === JSON.stringify(before.memory);
   }
 
   #follow(
@@ -192,6 +205,7 @@ export class Moves {
     }
     const end = endOf(this.#code, state);
     if (end !== null) return ended(world, i, end.action.kind === "done");
+    state = unburdened(state, world, machine);
     const seen = Object.keys(state.facts).length;
     if (
       isFresh(state) && (seen === 0 || (isLook && seen === 1 && !isSeenByOthers(world, machine)))
@@ -243,6 +257,16 @@ function nameOf(outcome: Outcome): string {
     : outcome.kind === "end"
     ? `end ${outcome.decision.action.kind}`
     : outcome.kind;
+}
+
+/** The run without what makes no difference where it is: who answers, to a member; what it has published and still shows. */
+function unburdened(state: RunState, world: World, machine: Machine): RunState {
+  const { published } = state.memory;
+  const isShown = published !== null && isPublished(world, machine, published);
+  const memory = isShown ? { ...state.memory, published: null } : state.memory;
+  if (machine.place.kind !== "member") return { ...state, memory };
+  const { answering: _, ...facts } = state.facts;
+  return { ...state, memory, facts };
 }
 
 /** The end of a run, which nobody sees: right after it is decided, whatever others do. */

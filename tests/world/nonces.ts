@@ -67,6 +67,11 @@ export function forgotten(record: FoundingRecord): FoundingRecord {
   return { ...record, nonce: PAST };
 }
 
+/** Whether nobody asks for a write any more. */
+export function isPast({ nonce }: FoundingRecord): boolean {
+  return nonce === PAST || nonce === "before";
+}
+
 /** What has landed late is known to nobody. */
 export function forgetLate(world: World): void {
   world.versions = world.versions.map((version) =>

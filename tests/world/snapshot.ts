@@ -8,14 +8,16 @@ import { lookAt } from "./engine.ts";
 import type { Code } from "./program.ts";
 import { asSet, historyKey, shownAsSet } from "./histories.ts";
 import { Intern } from "./intern.ts";
+import { lost } from "./forget.ts";
 import {
-  forgottenBy,
-  forgottenIn,
   permutations,
+  renamed,
   renamedLocal,
-  renamedWorld,
+  renamedMachine,
+  renamedSwarm,
   withoutNames,
 } from "./names.ts";
+import { type Table, Tidy } from "./tidy.ts";
 import { EPOCH_MS, latest, type Machine, type Swarm, type Version, type World } from "./world.ts";
 import type { RunState } from "../../src/run.ts";
 import type { FoundingRecord } from "../../src/state.ts";
@@ -47,7 +49,7 @@ interface NamedLocal {
 
 const HOUR_MS = 60 * 60_000;
 
-export class Snapshots {
+export class Snapshots implements Table {
   readonly #code: Code;
   readonly #store: World["store"];
   readonly #count: number;
@@ -64,15 +66,19 @@ export class Snapshots {
   readonly #recordIds = new WeakMap<FoundingRecord, number>();
   readonly #machineIds = new WeakMap<Machine, number>();
   readonly #localIds = new WeakMap<Local, number>();
+  readonly #restIds = new WeakMap<
+    World["objects"],
+    Pick<World, "inFlight" | "nowMs"> & { id: number }
+  >();
   readonly #seenParts: number[] = [];
   readonly #machineShapes: number[] = [];
   readonly #localShapes: number[] = [];
   readonly #engines: number[][];
   readonly #renamings: number[][];
   readonly #renamedWorlds: number[][];
+  readonly #renamedPart: Record<keyof Parts, number[]>[];
   readonly #renamedLocals: number[][];
-  readonly #shortWorlds: number[][] = [];
-  readonly #shortLocals: number[][] = [];
+  readonly #tidy = new Tidy(this);
 
   /** `alike`: the machines that may change places, by index. */
   constructor(code: Code, world: World, alike: number[]) {
@@ -81,6 +87,12 @@ export class Snapshots {
     this.#count = world.machines.length;
     this.#renamings = permutations(alike, this.#count);
     this.#renamedWorlds = this.#renamings.map(() => []);
+    this.#renamedPart = this.#renamings.map(() => ({
+      versions: [],
+      rest: [],
+      machines: [],
+      swarms: [],
+    }));
     this.#renamedLocals = this.#renamings.map(() => []);
     this.#engines = world.machines.map(() => []);
   }
@@ -92,6 +104,10 @@ export class Snapshots {
       machines: world.machines.map((machine) => this.#machineId(machine)),
       swarms: world.swarms.map((swarm) => this.#swarmId(swarm)).sort((a, b) => a - b),
     };
+    return this.#worldIdOf(parts);
+  }
+
+  #worldIdOf(parts: Parts): number {
     const key = `${parts.versions} ${parts.rest} ${parts.machines.join()} ${parts.swarms.join()}`;
     return this.#worlds.id(key, () => parts);
   }
@@ -118,6 +134,15 @@ export class Snapshots {
     return this.#locals.value(id).local;
   }
 
+  localKey(id: number): string {
+    return this.#locals.value(id).key;
+  }
+
+  /** A number for the versions of the record. */
+  versionsId(world: number): number {
+    return this.#worlds.value(world).versions;
+  }
+
   /** A number for what a machine's Engine says. */
   engineId(world: number, index: number): number {
     return this.#engines[index]![world] ??= this.#engineId(world, index);
@@ -131,38 +156,13 @@ export class Snapshots {
 
   /** The one row that stands for all that nobody could tell from it, and all that a change of names makes of it. */
   canonical(found: Row): Row {
-    const row = this.#store === "s3" ? this.#forgotten(found) : found;
+    const row = this.#tidy.row(found);
     let best: Row | null = null;
     for (const renaming of this.#candidates(row)) {
       const candidate = this.#renamed(row, renaming);
       if (best === null || isLess(candidate, best)) best = candidate;
     }
     return best!;
-  }
-
-  /** Without the versions of the S3 object that no run can read any more. */
-  #forgotten({ world, locals, floors }: Row): Row {
-    const { machines } = this.#worlds.value(world);
-    let oldest = Infinity;
-    const readable = floors.map((floor, i) => {
-      const { kind } = this.local(locals[i]!);
-      const isOver = kind === "done" || kind === "failed" ||
-        this.#machines.value(machines[i]!).power === "terminated";
-      if (!isOver) oldest = Math.min(oldest, floor);
-      return isOver ? null : floor;
-    });
-    const { length } = this.#versions.value(this.#worlds.value(world).versions);
-    const count = Math.min(oldest, length) - 1;
-    if (count < 1) return { world, locals, floors: readable.map((floor) => floor ?? 0) };
-    const worlds = this.#shortWorlds[count] ??= [];
-    const named = this.#shortLocals[count] ??= [];
-    return {
-      world: worlds[world] ??= this.worldId(forgottenIn(this.world(world), count)),
-      locals: locals.map((id, i) =>
-        named[id] ??= this.localId(forgottenBy(this.local(id), count), i)
-      ),
-      floors: readable.map((floor) => floor === null ? 0 : floor - count),
-    };
   }
 
   /** The renamings that put machines that look different into a fixed order. */
@@ -198,12 +198,33 @@ export class Snapshots {
     const worlds = this.#renamedWorlds[renaming]!;
     const named = this.#renamedLocals[renaming]!;
     const row: Row = { world: 0, locals: [], floors: [] };
-    row.world = worlds[world] ??= this.worldId(renamedWorld(this.world(world), to));
+    row.world = worlds[world] ??= this.#renamedParts(this.#worlds.value(world), renaming);
     locals.forEach((id, i) => {
       row.locals[to[i]!] = named[id] ??= this.localId(renamedLocal(this.local(id), to), to[i]!);
       row.floors[to[i]!] = floors[i]!;
     });
     return row;
+  }
+
+  #renamedParts({ versions, rest, machines, swarms }: Parts, renaming: number): number {
+    const to = this.#renamings[renaming]!;
+    const known = this.#renamedPart[renaming]!;
+    const moved: number[] = [];
+    machines.forEach((id, i) => {
+      moved[to[i]!] = known.machines[id] ??= this.#machineId(
+        renamedMachine(this.#machines.value(id), to),
+      );
+    });
+    return this.#worldIdOf({
+      versions: known.versions[versions] ??= this.#versionsId(
+        renamed(this.#versions.value(versions), to),
+      ),
+      rest: known.rest[rest] ??= this.#restId(renamed(this.#rests.value(rest), to)),
+      machines: moved,
+      swarms: swarms.map((id) =>
+        known.swarms[id] ??= this.#swarmId(renamedSwarm(this.#swarms.value(id), to))
+      ).sort((a, b) => a - b),
+    });
   }
 
   #machineShape(id: number): number {
@@ -271,8 +292,10 @@ export class Snapshots {
   #versionsId(before: Version[]): number {
     let id = this.#versionIds.get(before);
     if (id === undefined) {
-      const versions = before.map((version) => version.counts ? version : lost(version));
-      const key = versions.map((v) => `${v.follows},${v.counts},${this.#recordId(v.record)}`).join(
+      const versions = before.map((version) =>
+        version.counts ? version : { ...version, record: lost(version.record) }
+      );
+      const key = versions.map((v) => `${v.follows},${v.counts},${this.recordId(v.record)}`).join(
         ";",
       );
       id = this.#versions.id(key, () => versions);
@@ -281,7 +304,8 @@ export class Snapshots {
     return id;
   }
 
-  #recordId(record: FoundingRecord): number {
+  /** Equal for records that say the same. */
+  recordId(record: FoundingRecord): number {
     let id = this.#recordIds.get(record);
     if (id === undefined) {
       id = this.#records.id(JSON.stringify(record), () => record);
@@ -290,7 +314,15 @@ export class Snapshots {
     return id;
   }
 
-  #restId({ objects, inFlight, nowMs }: World): number {
+  #restId({ objects, inFlight, nowMs }: Rest): number {
+    const known = this.#restIds.get(objects);
+    if (known?.inFlight === inFlight && known.nowMs === nowMs) return known.id;
+    const id = this.#restIdOf({ objects, inFlight, nowMs });
+    this.#restIds.set(objects, { inFlight, nowMs, id });
+    return id;
+  }
+
+  #restIdOf({ objects, inFlight, nowMs }: Rest): number {
     const sorted = objects.length < 2
       ? objects
       : [...objects].sort((a, b) => a.fingerprint < b.fingerprint ? -1 : 1);
@@ -322,22 +354,6 @@ export class Snapshots {
       `${fingerprint} #${founder} ${ghosts} ${workers} ${secret} ${services} ${isFounded} ${isOld}`;
     return this.#swarms.id(key, () => ({ ...rest, managers: [] }));
   }
-}
-
-/** What does not count, nobody may believe: it speaks of a swarm that is not. */
-function lost(version: Version): Version {
-  const { record } = version;
-  return {
-    ...version,
-    record: {
-      ...record,
-      fingerprint: "swarm-lost",
-      clusterId: "cluster-lost",
-      members: [],
-      rotated: [],
-      replaced: [],
-    },
-  };
 }
 
 function machineKey({ index, role, power, isCut, place, ...machine }: Machine): string {

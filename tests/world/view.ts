@@ -11,6 +11,7 @@ import {
   type World,
 } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
+import type { InstanceState, TokenMark } from "../../src/state.ts";
 
 /** Takes every way through a sequence of choices in turn. */
 class Paths {
@@ -78,6 +79,9 @@ export function wholeView(
   return {
     faults,
     stopsAtWaits,
+    isIdle: (call) =>
+      call.kind === "publish" &&
+      isPublished(world, machine, `${call.manager.digest} ${call.worker.digest}`),
     wrongAnswers: (call) =>
       call.kind === "probe" ? wrongProbes(world, machine, call.addresses) : [],
     answers: (call) => {
@@ -87,6 +91,19 @@ export function wholeView(
       return answers;
     },
   };
+}
+
+/** Whether the tokens with these digests are shown by this machine, or by the ledger. */
+export function isPublished(
+  { objects, store }: World,
+  machine: Machine,
+  published: string,
+): boolean {
+  const named = (manager?: TokenMark | null, worker?: TokenMark | null): boolean =>
+    `${manager?.digest} ${worker?.digest}` === published;
+  return store === "tags"
+    ? named(latest(machine.managerTag), latest(machine.workerTag))
+    : objects.some(({ manager, worker }) => named(manager, worker));
 }
 
 /** Whether others can change what this machine's Engine says: only a manager's tells of others, and alone in a swarm that nobody may join there are none. */
@@ -111,11 +128,16 @@ function allAnswers(world: World, machine: Machine, call: Call, floor: number): 
 function anything(paths: Paths, floor: number): Choice {
   const any = <T>(history: History<T>): T =>
     history.length === 1 ? history[0]!.value : history[paths.take(history.length)]!.value;
+  // Whether one runs or is stopped is the same to a run (`assumptions_test.ts`).
+  const anyState = (history: History<InstanceState | null>): InstanceState | null => {
+    const state = any(history);
+    return state === "stopped" ? "running" : state;
+  };
   return {
     ...TRUTH,
-    state: any,
+    state: anyState,
     tagged: ({ ec2, managerTag, workerTag }) => {
-      const state = any(ec2);
+      const state = anyState(ec2);
       if (managerTag.length !== workerTag.length) {
         return { state, manager: any(managerTag), worker: any(workerTag) };
       }

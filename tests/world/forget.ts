@@ -1,0 +1,210 @@
+/**
+ * What nobody can tell any more in a state of the model checker. Of versions of the record that were
+ * overwritten only what they say counts, and who may still read it: a write on any of them is lost. Of
+ * an entry of the log that does not count nothing does, but to its writer.
+ */
+import { forgotten, isPast } from "./nonces.ts";
+import type { Local } from "./snapshot.ts";
+import type { Version, World } from "./world.ts";
+import type { FoundingRecord, Memory } from "../../src/state.ts";
+
+/** Which versions stay: of those that say the same the last one that was overwritten, and the newest. */
+export function keptOf(
+  versions: Version[],
+  isKnown: (number: number) => boolean,
+  idOf: (record: FoundingRecord) => number,
+): number[] {
+  const kept: number[] = [];
+  const told = new Set<number>();
+  let isNewest = true;
+  let isBeforeLoser = false;
+  for (let i = versions.length - 1; i >= 0; i--) {
+    const { number, counts, record } = versions[i]!;
+    const isWanted = isKnown(number) || !isPast(record);
+    if (!counts) {
+      // Who has not seen the last one can't know whether what he writes behind it counts.
+      if (!isWanted && number < versions.length) continue;
+      isBeforeLoser = true;
+    } else {
+      const id = idOf(record);
+      const isNews = isNewest || !told.has(id);
+      if (!isNewest) told.add(id);
+      const stays = isWanted || isNews || isBeforeLoser;
+      isNewest = false;
+      isBeforeLoser = false;
+      if (!stays) continue;
+    }
+    kept.push(number);
+  }
+  return kept.reverse();
+}
+
+/** How versions are numbered when only some are kept. */
+export class Renumbering {
+  readonly #kept: number[];
+  readonly #newest: number;
+  readonly #counting: number[];
+
+  constructor(versions: Version[], kept: number[]) {
+    this.#kept = kept;
+    this.#counting = kept.filter((number) => versions[number - 1]!.counts);
+    this.#newest = this.#counting.at(-1) ?? 0;
+  }
+
+  world(world: World): World {
+    const versions = this.#kept.map((number, i): Version => {
+      const version = world.versions[number - 1]!;
+      return { ...version, number: i + 1, follows: this.#follows(version) };
+    });
+    return { ...world, versions, inFlight: this.#renumbered(world.inFlight) };
+  }
+
+  local(local: Local): Local {
+    if (local.kind !== "run") return local;
+    const { config, ...rest } = local.state;
+    const { memory, facts, plan } = rest;
+    if (memory.written.length + plan.length === 0 && facts.ledger === undefined) return local;
+    const written = memory.written.map((own) => ({
+      ...own,
+      number: this.#number(own.number),
+      follows: this.#follows({ number: own.number, counts: this.#counting.includes(own.number) }),
+    }));
+    const state = this.#renumbered({ ...rest, memory: { ...memory, written } });
+    return { kind: "run", state: { ...state, config } };
+  }
+
+  /** The first version that a run may still read. */
+  floor(floor: number): number {
+    return floor === 0 ? 0 : 1 + this.#kept.filter((number) => number < floor).length;
+  }
+
+  #number(number: number): number {
+    return this.#kept.filter((one) => one <= number).length;
+  }
+
+  /** What it follows; one that does not count follows what others follow already. */
+  #follows({ number, counts }: Pick<Version, "number" | "counts">): number {
+    const before = counts ? this.#counting.findLast((one) => one < number) : undefined;
+    return before === undefined ? 0 : this.#number(before);
+  }
+
+  /** Where a write would come to: behind the newest version, or nowhere. */
+  #renumbered<T>(value: T): T {
+    return JSON.parse(JSON.stringify(value), (_, value) => {
+      if (typeof value !== "object" || value === null) return value;
+      if (value.kind === "object" && typeof value.etag === "string") {
+        const isNewest = value.etag === `etag-${this.#newest}`;
+        return { ...value, etag: isNewest ? `etag-${this.#number(this.#newest)}` : "etag-0" };
+      }
+      if (value.kind === "log" && typeof value.head === "number") {
+        const isNewest = value.head === this.#newest;
+        return {
+          ...value,
+          head: isNewest ? this.#number(value.head) : 0,
+          last: isNewest ? this.#kept.length : 0,
+        };
+      }
+      return value;
+    });
+  }
+}
+
+/**
+ * The run without the entries of its own that tell it nothing: what is behind another one of its own, and
+ * those that did not count, unless nothing came after, or they keep it from taking an earlier one for its
+ * last.
+ */
+export function withoutOwn(memory: Memory, versions: Version[]): Memory {
+  const { written, confirmed, identity } = memory;
+  const latest = written.at(-1);
+  if (latest === undefined) return memory;
+  const last = written.findLast(({ number }) => versions[number - 1]!.counts);
+  const says = last?.record.members.some(({ instance }) => instance === identity?.instance)
+    ? last.record.fingerprint
+    : null;
+  const isMuted = last !== undefined && says !== confirmed;
+  const kept = written.filter((own) =>
+    own === last || (own === latest && (isMuted || own.number === versions.length))
+  );
+  return {
+    ...memory,
+    written: kept.map((own) => own === last ? own : { ...own, record: lost(own.record) }),
+  };
+}
+
+/** What does not count, nobody may believe: it speaks of a swarm that is not. */
+export function lost(record: FoundingRecord): FoundingRecord {
+  return {
+    ...record,
+    fingerprint: "swarm-lost",
+    clusterId: "cluster-lost",
+    members: [],
+    rotated: [],
+    replaced: [],
+  };
+}
+
+/** Under names that no run asks for any more. */
+export function withPast(world: World, isPast: (nonce: string) => boolean): World {
+  return {
+    ...world,
+    versions: world.versions.map((version) =>
+      isPast(version.record.nonce) ? { ...version, record: forgotten(version.record) } : version
+    ),
+  };
+}
+
+const SWARMS = /swarm-\d+\.\d+/g;
+
+/** The swarms that something speaks of. */
+export function swarmsIn(text: string): string[] {
+  return [...new Set(text.match(SWARMS) ?? [])];
+}
+
+/** Swarms that were never founded, that nobody is in, and that nothing in the world speaks of. */
+export function abandonedIn(world: World): string[] {
+  const { swarms, machines, versions, inFlight, objects } = world;
+  const abandoned = swarms.filter((swarm) =>
+    !swarm.isFounded && swarm.managers.length === 0 && swarm.workers === 0
+  );
+  if (abandoned.length === 0) return [];
+  const spoken = swarmsIn(JSON.stringify([machines, versions, inFlight, objects]));
+  return abandoned.map(({ fingerprint }) => fingerprint)
+    .filter((fingerprint) => !spoken.includes(fingerprint));
+}
+
+/** Without these swarms; the others of their founders are numbered anew. */
+export class Abandoning {
+  readonly #gone: string[];
+  readonly #names = new Map<string, string>();
+
+  constructor(world: World, gone: string[]) {
+    this.#gone = gone;
+    const counts = new Map<number, number>();
+    for (const { fingerprint, founder } of world.swarms) {
+      if (gone.includes(fingerprint)) continue;
+      const count = counts.get(founder) ?? 0;
+      counts.set(founder, count + 1);
+      this.#names.set(fingerprint.slice("swarm-".length), `${founder}.${count}`);
+    }
+  }
+
+  world(world: World): World {
+    const swarms = world.swarms.filter(({ fingerprint }) => !this.#gone.includes(fingerprint));
+    return this.#renamed({ ...world, swarms });
+  }
+
+  local(local: Local): Local {
+    if (local.kind !== "run") return local;
+    const { config } = local.state;
+    return { kind: "run", state: { ...this.#renamed({ ...local.state, config: null }), config } };
+  }
+
+  #renamed<T>(value: T): T {
+    const text = JSON.stringify(value).replace(
+      /(swarm|cluster)-(\d+\.\d+)/g,
+      (_, kind, name) => `${kind}-${this.#names.get(name) ?? name}`,
+    );
+    return JSON.parse(text);
+  }
+}

@@ -1,0 +1,160 @@
+/** Rows of the model checker without what nobody can tell any more (`forget.ts` says what that is). */
+import { abandonedIn, Abandoning, keptOf, Renumbering, swarmsIn, withoutOwn } from "./forget.ts";
+import type { Local, Row } from "./snapshot.ts";
+import type { Version, World } from "./world.ts";
+import type { FoundingRecord } from "../../src/state.ts";
+
+/** What numbers stand for, and the numbers of what comes of them. */
+export interface Table {
+  world(id: number): World;
+  worldId(world: World): number;
+  local(id: number): Local;
+  localId(local: Local, index: number): number;
+  localKey(id: number): string;
+  versionsId(world: number): number;
+  recordId(record: FoundingRecord): number;
+}
+
+/** What becomes of worlds and runs when only some versions are kept. */
+interface Keeping {
+  renumbering: Renumbering;
+  isAll: boolean;
+  worlds: number[];
+  locals: number[];
+}
+
+/** What becomes of a world, and of runs in it, when some swarms are forgotten. */
+interface Leaving {
+  abandoning: Abandoning;
+  world: number;
+  locals: number[];
+}
+
+export class Tidy {
+  readonly #table: Table;
+  readonly #own: number[][] = [];
+  readonly #plain: Map<number, number>[] = [];
+  readonly #keepings: Map<string, Keeping>[] = [];
+  readonly #abandoned: string[][] = [];
+  readonly #spoken: string[][] = [];
+  readonly #leavings: Map<string, Leaving>[] = [];
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  row(found: Row): Row {
+    return this.#withoutSwarms(this.#withoutVersions(found));
+  }
+
+  #withoutVersions(found: Row): Row {
+    const { store, versions, machines } = this.#table.world(found.world);
+    if (versions.length === 0) return found;
+    const isOver = found.locals.map((id, i) => {
+      const { kind } = this.#table.local(id);
+      const { power } = machines[i]!;
+      return kind === "done" || kind === "failed" || power === "terminated" || power === "down";
+    });
+    const isLog = store === "tags";
+    const id = this.#table.versionsId(found.world);
+    const locals = isLog
+      ? found.locals.map((local, i) => this.#withoutOwn(local, i, id, versions))
+      : found.locals;
+    const known = isLog ? locals.flatMap((local) => this.#ownOf(local)) : [];
+    const floors = isLog
+      ? found.floors
+      : found.floors.map((floor, i) => isOver[i] ? versions.length : floor);
+    const { renumbering, isAll, worlds, locals: renumbered } = this.#keepingOf(
+      id,
+      versions,
+      isLog ? 0 : Math.min(...floors),
+      known,
+    );
+    return {
+      world: isAll ? found.world : worlds[found.world] ??= this.#table.worldId(
+        renumbering.world(this.#table.world(found.world)),
+      ),
+      locals: locals.map((id, i) =>
+        renumbered[id] ??= this.#table.localId(renumbering.local(this.#table.local(id)), i)
+      ),
+      floors: floors.map((floor, i) => isOver[i] ? 0 : renumbering.floor(floor)),
+    };
+  }
+
+  /** `from`: the first version that anybody may still read. `known`: those that some run knows as its own. */
+  #keepingOf(id: number, versions: Version[], from: number, known: number[]): Keeping {
+    const keepings = this.#keepings[id] ??= new Map();
+    const key = `${from} ${known.join()}`;
+    let keeping = keepings.get(key);
+    if (keeping === undefined) {
+      const kept = keptOf(
+        versions,
+        (number) => known.includes(number),
+        (record) => this.#table.recordId(record),
+      ).filter((number) => number >= from || number === versions.length);
+      keeping = {
+        renumbering: new Renumbering(versions, kept),
+        isAll: kept.length === versions.length,
+        worlds: [],
+        locals: [],
+      };
+      keepings.set(key, keeping);
+    }
+    return keeping;
+  }
+
+  #ownOf(id: number): number[] {
+    return this.#own[id] ??= writtenBy(this.#table.local(id)).map(({ number }) => number);
+  }
+
+  #withoutOwn(id: number, i: number, versionsId: number, versions: Version[]): number {
+    if (this.#ownOf(id).length === 0) return id;
+    const known = this.#plain[versionsId] ??= new Map();
+    let plain = known.get(id);
+    if (plain === undefined) {
+      const local = this.#table.local(id);
+      plain = local.kind !== "run" ? id : this.#table.localId({
+        kind: "run",
+        state: { ...local.state, memory: withoutOwn(local.state.memory, versions) },
+      }, i);
+      known.set(id, plain);
+    }
+    return plain;
+  }
+
+  #withoutSwarms(row: Row): Row {
+    const { world, locals } = row;
+    const abandoned = this.#abandoned[world] ??= abandonedIn(this.#table.world(world));
+    if (abandoned.length === 0) return row;
+    const gone = abandoned.filter((name) =>
+      !locals.some((id) => this.#spokenBy(id).includes(name))
+    );
+    if (gone.length === 0) return row;
+    const leavings = this.#leavings[world] ??= new Map();
+    const key = gone.join();
+    let leaving = leavings.get(key);
+    if (leaving === undefined) {
+      const before = this.#table.world(world);
+      const abandoning = new Abandoning(before, gone);
+      const after = this.#table.worldId(abandoning.world(before));
+      leavings.set(key, leaving = { abandoning, world: after, locals: [] });
+    }
+    const { abandoning, locals: named } = leaving;
+    return {
+      ...row,
+      world: leaving.world,
+      locals: locals.map((id, i) =>
+        named[id] ??= this.#table.localId(abandoning.local(this.#table.local(id)), i)
+      ),
+    };
+  }
+
+  /** The swarms that a run speaks of. */
+  #spokenBy(id: number): string[] {
+    return this.#spoken[id] ??= swarmsIn(this.#table.localKey(id));
+  }
+}
+
+function writtenBy(local: Local): { number: number }[] {
+  return local.kind === "run" ? local.state.memory.written : [];
+}
