@@ -8,6 +8,9 @@ import type { Local } from "./snapshot.ts";
 import type { Version, World } from "./world.ts";
 import type { FoundingRecord, Memory } from "../../src/state.ts";
 
+/** The place in the name of a write (`nonces.ts`). */
+const PLACE = /^(r\d+-[a-z]+@)(?:(\d+)\.(\d+)|etag-(\d+))$/;
+
 /** Which versions stay: of those that say the same the last one that was overwritten, and the newest. */
 export function keptOf(
   versions: Version[],
@@ -41,11 +44,13 @@ export function keptOf(
 
 /** How versions are numbered when only some are kept. */
 export class Renumbering {
+  readonly #versions: Version[];
   readonly #kept: number[];
   readonly #newest: number;
   readonly #counting: number[];
 
   constructor(versions: Version[], kept: number[]) {
+    this.#versions = versions;
     this.#kept = kept;
     this.#counting = kept.filter((number) => versions[number - 1]!.counts);
     this.#newest = this.#counting.at(-1) ?? 0;
@@ -54,7 +59,8 @@ export class Renumbering {
   world(world: World): World {
     const versions = this.#kept.map((number, i): Version => {
       const version = world.versions[number - 1]!;
-      return { ...version, number: i + 1, follows: this.#follows(version) };
+      const record = { ...version.record, nonce: this.#nonce(version.record.nonce) };
+      return { ...version, record, number: i + 1, follows: this.#follows(version) };
     });
     return { ...world, versions, inFlight: this.#renumbered(world.inFlight) };
   }
@@ -63,7 +69,9 @@ export class Renumbering {
     if (local.kind !== "run") return local;
     const { config, ...rest } = local.state;
     const { memory, facts, plan } = rest;
-    if (memory.written.length + plan.length === 0 && facts.ledger === undefined) return local;
+    const isUntouched = memory.written.length + plan.length === 0 &&
+      facts.ledger === undefined && memory.unknown === null;
+    if (isUntouched) return local;
     const written = memory.written.map((own) => ({
       ...own,
       number: this.#number(own.number),
@@ -88,9 +96,31 @@ export class Renumbering {
     return before === undefined ? 0 : this.#number(before);
   }
 
+  /** The name of a write by where it was made: the same there again is the same write. */
+  #nonce(text: string): string {
+    return text.replace(PLACE, (_, before, head, last, etag) => {
+      if (etag !== undefined) return `${before}etag-${this.#place(Number(etag))}`;
+      const place = this.#place(Number(head));
+      return `${before}${place}.${
+        Number(head) === this.#newest ? this.#number(Number(last)) : place
+      }`;
+    });
+  }
+
+  /** The number of a version, or of the one that says the same for it. */
+  #place(number: number): number {
+    if (number === 0 || this.#kept.includes(number)) return this.#number(number);
+    const same = JSON.stringify(this.#versions[number - 1]?.record);
+    const other = this.#counting.find((one) =>
+      one > number && JSON.stringify(this.#versions[one - 1]!.record) === same
+    );
+    return this.#number(other ?? number);
+  }
+
   /** Where a write would come to: behind the newest version, or nowhere. */
   #renumbered<T>(value: T): T {
     return JSON.parse(JSON.stringify(value), (_, value) => {
+      if (typeof value === "string") return this.#nonce(value);
       if (typeof value !== "object" || value === null) return value;
       if (value.kind === "object" && typeof value.etag === "string") {
         const isNewest = value.etag === `etag-${this.#newest}`;

@@ -9,7 +9,7 @@ import { enact, land } from "./enact.ts";
 import { canFinish, daemonRestarts, finish } from "./engine.ts";
 import { isExcused } from "./excuses.ts";
 import { canonical, settled, tell } from "./local.ts";
-import { fork } from "./mishaps.ts";
+import { fork, IDLE } from "./mishaps.ts";
 import type { Moves } from "./moves.ts";
 import { forgetRun, named } from "./nonces.ts";
 import type { Code } from "./program.ts";
@@ -69,7 +69,7 @@ export class Healer {
    * wrong, and the way there.
    */
   judge(row: Row): Unwell | null {
-    const anew = { ...row, locals: row.locals.map((id, i) => this.#anew(id, i)) };
+    const anew = this.#anew(row);
     for (const from of [row, anew]) {
       if (this.#play(from, null) === null) continue;
       const begun = from === row ? "" : ", and all runs begin anew";
@@ -78,10 +78,14 @@ export class Healer {
     return null;
   }
 
-  #anew(id: number, i: number): number {
-    return this.#snapshots.local(id).kind === "run"
-      ? this.#snapshots.localId({ kind: "idle" }, i)
-      : id;
+  #anew({ world, locals, floors }: Row): Row {
+    const next = fork(this.#snapshots.world(world), null);
+    const begun = locals.map((id, i) => {
+      if (this.#snapshots.local(id).kind !== "run") return id;
+      forgetRun(next, i);
+      return this.#snapshots.localId(IDLE, i);
+    });
+    return { world: this.#snapshots.worldId(next), locals: begun, floors };
   }
 
   /** `told`: filled with what happens; null: not told, and what was once found well is not played again. */

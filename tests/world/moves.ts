@@ -259,14 +259,19 @@ function nameOf(outcome: Outcome): string {
     : outcome.kind;
 }
 
-/** The run without what makes no difference where it is: who answers, to a member; what it has published and still shows. */
+/**
+ * The run without what makes no difference where it is: which managers answer, to a member (that it asked
+ * does); and what it has published, while that is shown: to publish it again changes nothing.
+ */
 function unburdened(state: RunState, world: World, machine: Machine): RunState {
-  const { published } = state.memory;
-  const isShown = published !== null && isPublished(world, machine, published);
-  const memory = isShown ? { ...state.memory, published: null } : state.memory;
-  if (machine.place.kind !== "member") return { ...state, memory };
-  const { answering: _, ...facts } = state.facts;
-  return { ...state, memory, facts };
+  const { memory, facts } = state;
+  const isShown = memory.published !== null && isPublished(world, machine, memory.published);
+  const isAnswered = machine.place.kind === "member" && facts.answering?.ok === true;
+  return {
+    ...state,
+    memory: isShown ? { ...memory, published: null } : memory,
+    facts: isAnswered ? { ...facts, answering: { ok: true, value: [] } } : facts,
+  };
 }
 
 /** The end of a run, which nobody sees: right after it is decided, whatever others do. */
