@@ -73,10 +73,8 @@ class Checker {
   /** Those that were reached with so many faults, while those with fewer are still searched. */
   readonly #later: { rows: Rows; seen: Seen }[];
   /** Those without faults, and those with as many as may be left. */
-  readonly #nodeSteps: Map<number, Int32Array>[] = [];
-  readonly #faultySteps: Map<number, Int32Array>[] = [];
-  readonly #looks: Map<number, Int32Array>[] = [];
-  readonly #faultyLooks: Map<number, Int32Array>[] = [];
+  readonly #nodeSteps: Map<number, Int32Array>[][] = [[], []];
+  readonly #looks: Map<number, Int32Array>[][] = [[], []];
   readonly #machineSteps: Int32Array[][] = [];
   readonly #worldSteps: Int32Array[] = [];
   readonly #broken: Broken[] = [];
@@ -144,7 +142,7 @@ class Checker {
         if (report.violation !== null) break search;
       }
       report.wholeFaults = this.#faultsUsed;
-      // Only then what one more leads to: all with fewer is done first, and soon.
+      // Only then what one more leads to.
       this.#costMin = 1;
       for (let row = first; row < at && this.#faultsUsed < faults; row++) {
         if (isOver(row)) break search;
@@ -239,7 +237,7 @@ class Checker {
   }
 
   #stepsOfNode(world: number, i: number, local: number, floor: number, left: number): Int32Array {
-    const known = (left === 0 ? this.#nodeSteps : this.#faultySteps)[world] ??= new Map();
+    const known = this.#nodeSteps[Number(left > 0)]![world] ??= new Map();
     const key = (local << FLOOR_BITS) | floor;
     let steps = known.get(key);
     if (steps === undefined) {
@@ -276,7 +274,7 @@ class Checker {
   }
 
   #looksOf(world: number, i: number, local: number, floor: number, left: number): Int32Array {
-    const known = (left === 0 ? this.#looks : this.#faultyLooks)[world] ??= new Map();
+    const known = this.#looks[Number(left > 0)]![world] ??= new Map();
     const key = (local << FLOOR_BITS) | floor;
     let looks = known.get(key);
     if (looks === undefined) {

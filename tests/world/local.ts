@@ -338,7 +338,7 @@ function kindOf({ kind }: Fault): Fault["kind"] {
 
 /**
  * Names a canonical state; the config follows from the machine. Of what was seen in a round only what
- * comes of it counts: where the next acts end the round, these stand for it.
+ * comes of it counts: where the next acts are decided, these stand for it, with what they lead to.
  */
 export function keyOf(code: Code, state: RunState): string {
   const { memory, facts, doing, plan } = state;
@@ -347,21 +347,20 @@ export function keyOf(code: Code, state: RunState): string {
   }
   const steps = stepsOf(code, state);
   const isDecided = steps.every((step) =>
-    step.kind === "end" || (step.state.doing !== null && endsRound(step.calls[0])) ||
-    waits(step) || isLost(step)
+    step.kind === "end" || step.state.doing !== null || waits(step)
   );
   if (!isDecided) return JSON.stringify([memory, facts]);
-  const calls = steps.flatMap((step) =>
-    step.kind === "end" || isLost(step) ? [] : step.calls.slice(0, 1)
+  const ending = steps.flatMap((step) =>
+    step.kind === "end" ? [] : step.calls.slice(0, 1).filter(endsRound)
   );
-  const next = steps.map((step) =>
-    step.kind === "end" || waits(step)
-      ? nameOf(step)
-      : isLost(step)
-      ? "a lost write"
-      : [nameOf(step), step.calls]
-  );
-  return JSON.stringify([memory, lasting(facts, calls), next]);
+  const next = steps.map((step) => {
+    if (step.kind === "end" || waits(step)) return nameOf(step);
+    if (isLost(step)) return "a lost write";
+    const [call] = step.calls;
+    const isLast = call === undefined || endsRound(call);
+    return [nameOf(step), step.calls, isLast ? null : sequelOf(code, step.state, call)];
+  });
+  return JSON.stringify([memory, ending.length > 0 ? lasting(facts, ending) : {}, next]);
 }
 
 /** Whether a step ends the round with a wait, after which nothing that was seen counts. */
@@ -379,8 +378,8 @@ function isLost(step: Step): boolean {
 }
 
 /** After these the Engine is another, and most of what was seen does not count any more. */
-function endsRound(call: Call | undefined): boolean {
-  return call !== undefined && ENDS_ROUND.includes(call.kind);
+function endsRound(call: Call): boolean {
+  return ENDS_ROUND.includes(call.kind);
 }
 
 /** What tells two acts apart that are the same call: what a good answer leads to, beside the memory. */

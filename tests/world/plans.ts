@@ -13,6 +13,27 @@ export const PLANS: Plan[] = [
   ...STARTS.flatMap((start) => STORES.map((store) => plan(store, 3, 1, start, 2))),
 ];
 
+/** About how many seconds each needs on one core, to be whole with as many faults as can be; the time is shared out so. */
+const SECONDS = {
+  s3: {
+    small: { nothing: 15, founded: 15, foreign: 15, dead: 20 },
+    large: { nothing: 50, founded: 70, foreign: 50, dead: 70 },
+  },
+  tags: {
+    small: { nothing: 50, founded: 50, foreign: 30, dead: 450 },
+    large: { nothing: 170, founded: 200, foreign: 70, dead: 70 },
+  },
+};
+
+export function secondsOf({ store, roles, start, hours }: Plan): number {
+  if (hours > 0) return 10;
+  const { small, large } = SECONDS[store];
+  const { [start]: seconds = 10 }: Partial<Record<Plan["start"], number>> = roles.includes("worker")
+    ? large
+    : small;
+  return seconds;
+}
+
 /** `hours`: how often EC2 may have forgotten what was there before. */
 export function plan(
   store: Plan["store"],

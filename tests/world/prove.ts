@@ -12,14 +12,14 @@ import { conditionsOf } from "./conditions.ts";
 import type { Limits, Plan, Report } from "./explore.ts";
 import { HERDS, runHerd } from "./herd.ts";
 import { MUTANTS, seek } from "./mutants.ts";
-import { PLANS } from "./plans.ts";
+import { PLANS, secondsOf } from "./plans.ts";
 import { simulate } from "./simulate.ts";
 import { PROPERTIES } from "./world.ts";
 import * as run from "../../src/run.ts";
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: "string", default: "7" },
+    minutes: { type: "string", default: "10" },
     jobs: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
     seeds: { type: "string", default: "100000" },
     world: { type: "string" },
@@ -38,7 +38,7 @@ const herds = values.world === undefined ? driveHerds() : [];
 const planted = values.mutants ? await plantAll() : [];
 Deno.exit(conclude());
 
-/** Each world on one of the threads, all with the same share of the time that is left. */
+/** Each world on one of the threads, with its share of the time that is left. */
 async function proveAll(budgetMs: number): Promise<Report[]> {
   const plans = PLANS.filter(({ name }) => values.world === undefined || name === values.world);
   const jobs = Math.min(plans.length, Number(values.jobs));
@@ -53,7 +53,9 @@ async function proveAll(budgetMs: number): Promise<Report[]> {
     const worker = new Worker(new URL("./checker_worker.ts", import.meta.url), { type: "module" });
     for (let plan = plans[taken]; plan !== undefined; plan = plans[taken]) {
       const left = budgetMs - (performance.now() - startMs);
-      const ms = Math.max(1_000, left * jobs / (plans.length - taken));
+      const shares = plans.slice(taken).map(secondsOf);
+      const all = shares.reduce((sum, share) => sum + share, 0);
+      const ms = Math.max(1_000, left * Math.min(1, jobs * secondsOf(plan) / all));
       taken++;
       const report = await search(worker, plan, { states: STATES_MAX, ms });
       reports.push(report);
