@@ -327,8 +327,7 @@ class Checker {
 
   #packed({ world, locals, floors }: Row): number[] {
     const row = this.#row;
-    row[0] = world;
-    row[1] = 0;
+    [row[0], row[1]] = [world, 0];
     for (let i = 0; i < this.#count; i++) {
       if (floors[i]! >> FLOOR_BITS > 0) throw new Error("The S3 object has too many versions");
       row[1] = (row[1]! << FLOOR_BITS) | floors[i]!;
@@ -396,7 +395,6 @@ class Checker {
         emit,
       );
     }
-    const before = looked.map((j) => `i-${j} looks at its Engine; then `).join("");
-    return before + told;
+    return looked.map((j) => `i-${j} looks at its Engine; then `).join("") + told;
   }
 }
