@@ -53,8 +53,7 @@ export class Moves {
     const from = power === "up" ? world : launched(world, i);
     const known = power === "up" ? id : this.#snapshots.worldId(from);
     for (const outcome of this.#outcomesOf(known, i, local, floor, state, faults > 0, hours)) {
-      if (outcome.cost > faults || this.#isVain(from, state, outcome)) continue;
-      this.#follow(from, i, floor, outcome, faults, emit);
+      if (outcome.cost <= faults) this.#follow(from, i, floor, state, outcome, faults, emit);
     }
   }
 
@@ -114,9 +113,16 @@ export class Moves {
     return outcomes;
   }
 
-  /** Whether an act is a write on an old version of the S3 object that leaves the run as it was: it may look again without it. */
-  #isVain({ store, versions }: World, before: RunState, outcome: Outcome): boolean {
-    if (store !== "s3" || outcome.kind !== "act" || outcome.call.kind !== "write") return false;
+  /**
+   * Whether an act, well answered, is a write on an old version of the S3 object that leaves the run as it
+   * was: it may look again without it.
+   */
+  #isVain(
+    { store, versions }: World,
+    before: RunState,
+    outcome: Outcome & { kind: "act" },
+  ): boolean {
+    if (store !== "s3" || outcome.call.kind !== "write") return false;
     const { at } = outcome.call;
     const held = at.kind === "object" ? at.etag : null;
     if (held === (versions.length === 0 ? null : `etag-${versions.length}`)) return false;
@@ -130,6 +136,7 @@ export class Moves {
     world: World,
     i: number,
     floor: number,
+    state: RunState,
     outcome: Outcome,
     faults: number,
     emit: Emit,
@@ -144,7 +151,7 @@ export class Moves {
       const isDone = outcome.decision.action.kind === "done";
       emit({ world: next, local: ended(next, i, isDone), floor: 0, cost, told });
     } else {
-      this.#act(world, i, outcome, faults, emit);
+      this.#act(world, i, state, outcome, faults, emit);
     }
   }
 
@@ -152,6 +159,7 @@ export class Moves {
   #act(
     world: World,
     i: number,
+    state: RunState,
     outcome: Outcome & { kind: "act" },
     faults: number,
     emit: Emit,
@@ -179,7 +187,7 @@ export class Moves {
       const isOver = local.kind === "done" || local.kind === "failed";
       emit({ world: next, local, floor: isOver ? 0 : floorOf(next), cost, told });
     };
-    make(TRUTH, 0, "");
+    if (!this.#isVain(world, state, outcome)) make(TRUTH, 0, "");
     if (call.kind === "write" && isRepeatable(world, call.record)) {
       make(truthBut({ isRepeated: () => false }), 0, "(its client token is forgotten)");
     }
