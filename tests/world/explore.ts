@@ -54,8 +54,7 @@ interface How {
 
 /** What a table of steps holds for each. */
 const COST = 0, WORLD = 1, LOCAL = 2, FLOOR = 3, BROKEN = 4, FIELDS = 5;
-const NOTHING = -1;
-const FLOOR_BITS = 6;
+const NOTHING = -1, FLOOR_BITS = 6;
 
 export function explore(code: Code, plan: Plan, limits: Limits): Report {
   return new Checker(code, plan).run(limits);
@@ -130,11 +129,11 @@ class Checker {
     search:
     for (; this.#faultsUsed <= faults; this.#faultsUsed++) {
       const first = at;
+      report.depth = 0;
       this.#takeLater();
-      let depth = report.depth = 0;
       for (let layerEnd = this.#rows.length; at < this.#rows.length; at++) {
         if (at === layerEnd) {
-          report.depth = ++depth;
+          report.depth++;
           layerEnd = this.#rows.length;
         }
         if (isOver(at)) break search;
@@ -142,9 +141,10 @@ class Checker {
         if (report.violation !== null) break search;
       }
       report.wholeFaults = this.#faultsUsed;
+      if (this.#faultsUsed === faults) break;
       // Only then what one more leads to.
-      this.#costMin = 1;
-      for (let row = first; row < at && this.#faultsUsed < faults; row++) {
+      [this.#costMin, report.depth] = [1, 0];
+      for (let row = first; row < at; row++) {
         if (isOver(row)) break search;
         report.violation = this.#search(row, faults - this.#faultsUsed);
         if (report.violation !== null) break search;
