@@ -158,6 +158,11 @@ const bad: Bad[] = [
       const m1 = vpc.node("m1");
       await byHand(m1);
       await updateSwarm(m1, "", (spec) => spec.EncryptionConfig.AutoLockManagers = true);
+      // The Engine locks its key some time after it has answered.
+      const key = `${m1.engine.dataRoot}/swarm/certificates/swarm-node.key`;
+      const isLocked = async (): Promise<boolean> =>
+        (await Deno.readTextFile(key)).includes("ENCRYPTED");
+      await until("a locked key", 60_000, isLocked);
       await m1.engine.kill();
       await m1.engine.start();
       await until("the lock", 60_000, async () => (await state(m1)) === "locked");
