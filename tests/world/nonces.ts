@@ -11,7 +11,7 @@ export function runId(i: number): string {
   return `r${i}`;
 }
 
-const PAST = "past";
+export const PAST = "past";
 const LATE = "late";
 
 /** A write that was answered is known by its number, and its nonce is not used again. */
@@ -69,7 +69,7 @@ export function forgotten(record: FoundingRecord): FoundingRecord {
 
 /** Whether nobody asks for a write any more. */
 export function isPast({ nonce }: FoundingRecord): boolean {
-  return nonce === PAST || nonce === "before";
+  return nonce === PAST;
 }
 
 /** What has landed late is known to nobody. */

@@ -14,7 +14,10 @@ export const PLANS: Plan[] = [
 ];
 
 /** About how many seconds each needs on one core, to be whole with as many faults as can be; the time is shared out so. */
-const SECONDS = {
+const SECONDS: Record<
+  Plan["store"],
+  Record<"small" | "large", Partial<Record<Plan["start"], number>>>
+> = {
   s3: {
     small: { nothing: 15, founded: 15, foreign: 15, dead: 20 },
     large: { nothing: 50, founded: 70, foreign: 50, dead: 70 },
@@ -27,11 +30,7 @@ const SECONDS = {
 
 export function secondsOf({ store, roles, start, hours }: Plan): number {
   if (hours > 0) return 10;
-  const { small, large } = SECONDS[store];
-  const { [start]: seconds = 10 }: Partial<Record<Plan["start"], number>> = roles.includes("worker")
-    ? large
-    : small;
-  return seconds;
+  return SECONDS[store][roles.includes("worker") ? "large" : "small"][start] ?? 10;
 }
 
 /** `hours`: how often EC2 may have forgotten what was there before. */

@@ -1,6 +1,7 @@
 /** The worlds that histories begin in. */
 import { shows } from "./aws.ts";
 import { ACCOUNT, REGION, VPC } from "./enact.ts";
+import { PAST } from "./nonces.ts";
 import {
   addSwarm,
   createWorld,
@@ -74,6 +75,6 @@ function recordOf(world: World, founder: Machine, swarm: Swarm): FoundingRecord 
     rotated: [],
     replaced: [],
     writer: founder.instance,
-    nonce: "before",
+    nonce: PAST,
   };
 }
