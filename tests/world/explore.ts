@@ -49,7 +49,6 @@ interface How {
   of: "node" | "machine" | "world";
   i: number;
   to: ArrayLike<number>;
-  looked: number[];
 }
 
 /** What a table of steps holds for each. */
@@ -73,7 +72,6 @@ class Checker {
   readonly #later: { rows: Rows; seen: Seen }[];
   /** Those without faults, and those with as many as may be left. */
   readonly #nodeSteps: Map<number, Int32Array>[][] = [[], []];
-  readonly #looks: Map<number, Int32Array>[][] = [[], []];
   readonly #machineSteps: Int32Array[][] = [];
   readonly #worldSteps: Int32Array[] = [];
   readonly #broken: Broken[] = [];
@@ -193,8 +191,8 @@ class Checker {
         const to = steps.subarray(k, k + FIELDS);
         const broken = to[BROKEN]!;
         if (broken !== NOTHING) {
-          found ??= { broken: this.#broken[broken]!, how: { of, i, to, looked: [] } };
-        } else this.#arrive(row, { of, i, to, looked: [] }, left);
+          found ??= { broken: this.#broken[broken]!, how: { of, i, to } };
+        } else this.#arrive(row, { of, i, to });
       }
     };
     for (let i = 0; i < this.#count; i++) {
@@ -205,35 +203,19 @@ class Checker {
     return found;
   }
 
-  /** Where a step leads; others may have looked at their Engines just before it changed what these say. */
-  #arrive(row: Row, how: How, left: number): void {
+  /** Where a step leads; others may have looked at their Engines before it changed what these say. */
+  #arrive(row: Row, how: How): void {
     const { to, i } = how;
     const next: Row = { world: to[WORLD]!, locals: [...row.locals], floors: [...row.floors] };
     if (to[LOCAL] !== NOTHING) next.locals[i] = to[LOCAL]!;
     if (to[FLOOR] !== KEPT) next.floors[i] = to[FLOOR]!;
     const cost = to[COST]!;
-    if (cost >= this.#costMin) this.#onStep(next, cost, how);
-    if (next.world === row.world) return;
-    const vary = (from: number, before: Row, cost: number, how: How): void => {
-      for (let j = from; j < this.#count; j++) {
-        if (j === i && to[LOCAL] !== NOTHING) continue;
-        if (this.#snapshots.engineId(row.world, j) === this.#snapshots.engineId(next.world, j)) {
-          continue;
-        }
-        const looks = this.#looksOf(row.world, j, row.locals[j]!, row.floors[j]!, left);
-        for (let k = 0; k < looks.length; k += 2) {
-          const sum = cost + looks[k]!;
-          if (sum > left) continue;
-          this.#steps++;
-          const varied: Row = { ...before, locals: [...before.locals] };
-          varied.locals[j] = looks[k + 1]!;
-          const looked: How = { ...how, looked: [...how.looked, j] };
-          if (sum >= this.#costMin) this.#onStep(varied, sum, looked);
-          vary(j + 1, varied, sum, looked);
-        }
-      }
-    };
-    vary(0, next, cost, how);
+    if (cost < this.#costMin) return;
+    for (let j = 0; j < this.#count; j++) {
+      if (j === i && to[LOCAL] !== NOTHING) continue;
+      next.locals[j] = this.#snapshots.seeing(next.locals[j]!, j, row.world, next.world);
+    }
+    this.#onStep(next, cost, how);
   }
 
   #stepsOfNode(world: number, i: number, local: number, floor: number, left: number): Int32Array {
@@ -271,20 +253,6 @@ class Checker {
       NOTHING,
       (emit) => worldSteps(this.#snapshots.world(world), this.#hoursLeft(world), emit),
     );
-  }
-
-  #looksOf(world: number, i: number, local: number, floor: number, left: number): Int32Array {
-    const known = this.#looks[Number(left > 0)]![world] ??= new Map();
-    const key = (local << FLOOR_BITS) | floor;
-    let looks = known.get(key);
-    if (looks === undefined) {
-      const found = this.#moves.looks(world, i, local, floor, left);
-      looks = Int32Array.from(
-        found.flatMap(({ local, cost }) => [cost, this.#snapshots.localId(local, i)]),
-      );
-      known.set(key, looks);
-    }
-    return looks;
   }
 
   #tableOf(i: number, make: (emit: (next: Next) => void) => void): Int32Array {
@@ -372,7 +340,7 @@ class Checker {
     return story;
   }
 
-  #tell({ world, locals, floors }: Row, { of, i, to, looked }: How): string {
+  #tell({ world, locals, floors }: Row, { of, i, to }: How): string {
     let told = "?";
     const emit = (next: Next): void => {
       const table: number[] = [];
@@ -395,6 +363,6 @@ class Checker {
         emit,
       );
     }
-    return looked.map((j) => `i-${j} looks at its Engine; then `).join("") + told;
+    return told;
   }
 }

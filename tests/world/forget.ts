@@ -78,7 +78,7 @@ export class Renumbering {
       follows: this.#follows({ number: own.number, counts: this.#counting.includes(own.number) }),
     }));
     const state = this.#renumbered({ ...rest, memory: { ...memory, written } });
-    return { kind: "run", state: { ...state, config } };
+    return { ...local, state: { ...state, config } };
   }
 
   /** The first version that a run may still read. */
@@ -225,9 +225,11 @@ export class Abandoning {
   }
 
   local(local: Local): Local {
-    if (local.kind !== "run") return local;
+    const seen = local.seen === undefined ? {} : { seen: this.#renamed(local.seen) };
+    if (local.kind !== "run") return { ...local, ...seen };
     const { config } = local.state;
-    return { kind: "run", state: { ...this.#renamed({ ...local.state, config: null }), config } };
+    const state = { ...this.#renamed({ ...local.state, config: null }), config };
+    return { kind: "run", state, ...seen };
   }
 
   #renamed<T>(value: T): T {

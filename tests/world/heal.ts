@@ -68,7 +68,8 @@ export class Healer {
    * Null: all ends well, and so it does when all runs ended before and begin anew. Otherwise what is
    * wrong, and the way there.
    */
-  judge(row: Row): Unwell | null {
+  judge(found: Row): Unwell | null {
+    const row = { ...found, locals: found.locals.map((id, i) => this.#snapshots.unseeing(id, i)) };
     const anew = this.#anew(row);
     for (const from of [row, anew]) {
       if (this.#play(from, null) === null) continue;

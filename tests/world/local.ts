@@ -5,11 +5,11 @@
  * nothing and what must have held for long may be found to have held. All rounds up to an act are made
  * in one step with it, just before it: whatever an EC2 read could have shown earlier it can still show
  * then; a probe that is not true any more is a fault. Reads of S3 are as old as the node's last act at
- * most. Of its Engine a node may also have seen what it said before others changed that (`looksOf`).
+ * most, and so may be what it has seen of its Engine.
  */
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState, Step } from "../../src/run.ts";
-import type { Decision, Facts, Fault, Memory } from "../../src/state.ts";
+import type { Decision, Engine, Facts, Fault, Memory } from "../../src/state.ts";
 import type { Code } from "./program.ts";
 
 /** All that a node may be answered now; `faults`: whether one of its reads may fail. */
@@ -116,24 +116,6 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
   }
 
   go(start, 0, false);
-  return [...found.values()];
-}
-
-/** All that a run may know after a look at its Engine, which is the next that it does; empty: it isn't. */
-export function looksOf(code: Code, state: RunState, view: View): (Looked & { key: string })[] {
-  const found = new Map<string, Looked & { key: string }>();
-  const different = new WeakMap<Memory, AnyAnswer[]>();
-  for (const step of stepsOf(code, state)) {
-    if (step.kind === "end" || !step.calls.some(({ kind }) => kind === "engine")) continue;
-    for (const looked of answered(code, step, view, different)) {
-      const after = canonical(looked.state);
-      const key = JSON.stringify([after.memory, after.facts]);
-      const known = found.get(key);
-      if (known === undefined || known.cost > looked.cost) {
-        found.set(key, { ...looked, state: after, key });
-      }
-    }
-  }
   return [...found.values()];
 }
 
@@ -288,7 +270,7 @@ export function canonical(state: RunState): RunState {
       waits: 0,
       terminated: [...memory.terminated].sort(),
     },
-    facts: coarse(
+    facts: withCoarse(
       state.doing === null ? state.facts : lasting(state.facts, state.plan.slice(0, 1)),
     ),
     doing: state.doing === null
@@ -298,13 +280,17 @@ export function canonical(state: RunState): RunState {
   };
 }
 
-/** Of how many nodes a swarm has only counts whether they are more than one. */
-function coarse(facts: Facts): Facts {
+function withCoarse(facts: Facts): Facts {
   const { engine } = facts;
-  if (!engine?.ok || engine.value.swarm === null || engine.value.swarm.nodes < 3) return facts;
-  const { value } = engine;
-  const swarm = { ...engine.value.swarm, nodes: 2 };
-  return { ...facts, engine: { ok: true, value: { ...value, swarm } } };
+  if (!engine?.ok) return facts;
+  const value = coarse(engine.value);
+  return value === engine.value ? facts : { ...facts, engine: { ok: true, value } };
+}
+
+/** Of how many nodes a swarm has only counts whether they are more than one. */
+export function coarse(engine: Engine): Engine {
+  const { swarm } = engine;
+  return swarm === null || swarm.nodes < 3 ? engine : { ...engine, swarm: { ...swarm, nodes: 2 } };
 }
 
 const ENDS_ROUND: readonly Call["kind"][] = ["join", "leave", "init", "retract", "contents"];

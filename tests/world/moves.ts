@@ -1,7 +1,7 @@
 /** What a node may do next in a state of the world: all up to its next act or its end, which is one step. */
 import { type Choice, configOf, enact, type Trouble } from "./enact.ts";
 import { broken, judgeDone } from "./judge.ts";
-import { canonical, endOf, isFresh, looksOf, type Outcome, outcomesOf, settled } from "./local.ts";
+import { canonical, endOf, isFresh, type Outcome, outcomesOf, settled } from "./local.ts";
 import { type Emit, floorOf, fork, IDLE, launched } from "./mishaps.ts";
 import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
 import type { Code } from "./program.ts";
@@ -57,26 +57,6 @@ export class Moves {
     }
   }
 
-  /** All that a run may know of its Engine by now, and see changed when it acts. */
-  looks(
-    id: number,
-    i: number,
-    local: number,
-    floor: number,
-    faults: number,
-  ): { local: Local; cost: number }[] {
-    const world = this.#snapshots.world(id);
-    const machine = world.machines[i]!;
-    const state = this.#runOf(world, i, local);
-    if (state === null || machine.power !== "up" || !isSeenByOthers(world, machine)) return [];
-    const view = wholeView(world, machine, floor, faults > 0, false);
-    return looksOf(this.#code, state, view).map(({ state, cost }) => {
-      const end = state.memory.unknown === null ? endOf(this.#code, state) : null;
-      if (end === null) return { local: { kind: "run", state }, cost };
-      return { local: { kind: end.action.kind === "done" ? "done" : "failed" }, cost };
-    });
-  }
-
   /** The run of a node; one that has none begins. Null: it is over. */
   #runOf(world: World, i: number, id: number): RunState | null {
     const local = this.#snapshots.local(id);
@@ -106,7 +86,8 @@ export class Moves {
     let outcomes = this.#outcomes.get(key);
     if (outcomes === undefined) {
       const world = this.#snapshots.world(id);
-      const view = wholeView(world, world.machines[i]!, floor, mayFail, hours);
+      const { seen } = this.#snapshots.local(local);
+      const view = wholeView(world, world.machines[i]!, floor, seen ?? [], mayFail, hours);
       outcomes = outcomesOf(this.#code, state, view).map(named);
       this.#outcomes.set(key, outcomes);
     }

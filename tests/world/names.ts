@@ -1,4 +1,5 @@
 /** Exchanges like machines in all that a state holds: states that differ by that only are one. */
+import type { Engine } from "../../src/state.ts";
 import type { Local } from "./snapshot.ts";
 import type { Machine, Place, Swarm } from "./world.ts";
 
@@ -15,9 +16,26 @@ export function renamedMachine(machine: Machine, to: number[]): Machine {
 }
 
 export function renamedLocal(local: Local, to: number[]): Local {
-  if (local.kind !== "run") return local;
-  const { config } = local.state;
-  return { kind: "run", state: { ...renamed({ ...local.state, config: null }, to), config } };
+  const seen = local.seen?.map((engine) => renamedEngine(engine, to)).sort(inOrder);
+  if (local.kind !== "run") return seen === undefined ? local : { ...local, seen };
+  const { config, facts } = local.state;
+  const state = { ...renamed({ ...local.state, config: null }, to), config };
+  if (facts.engine?.ok) {
+    state.facts.engine = { ok: true, value: renamedEngine(facts.engine.value, to) };
+  }
+  return { kind: "run", state, ...(seen && { seen }) };
+}
+
+function renamedEngine(engine: Engine, to: number[]): Engine {
+  const { swarm, ...rest } = renamed(engine, to);
+  if (swarm === null) return { ...rest, swarm };
+  const managers = swarm.managers.sort((a, b) => a.nodeId < b.nodeId ? -1 : 1);
+  return { ...rest, swarm: { ...swarm, managers } };
+}
+
+/** Puts what an Engine has said into an order: when it did is nothing. */
+export function inOrder(a: Engine, b: Engine): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
 /** Equal for texts that a change of names makes equal. */

@@ -3,13 +3,14 @@
  * its run and the age of the oldest S3 object that it may still read. Equal worlds, equal runs: equal
  * numbers. What a number stands for is never changed.
  */
-import { keyOf } from "./local.ts";
+import { coarse, keyOf } from "./local.ts";
 import { lookAt } from "./engine.ts";
 import type { Code } from "./program.ts";
 import { asSet, historyKey, shownAsSet } from "./histories.ts";
 import { Intern } from "./intern.ts";
 import { lost } from "./forget.ts";
 import {
+  inOrder,
   permutations,
   renamed,
   renamedLocal,
@@ -20,10 +21,12 @@ import {
 import { type Table, Tidy } from "./tidy.ts";
 import { EPOCH_MS, latest, type Machine, type Swarm, type Version, type World } from "./world.ts";
 import type { RunState } from "../../src/run.ts";
-import type { FoundingRecord } from "../../src/state.ts";
+import type { Engine, FoundingRecord } from "../../src/state.ts";
 
-/** A node's run, or that it has none. */
-export type Local = { kind: "run"; state: RunState } | { kind: "idle" | "done" | "failed" };
+/** A node's run, or that it has none. `seen`: what its Engine said since its last act, before others changed that. */
+export type Local =
+  & ({ kind: "run"; state: RunState } | { kind: "idle" | "done" | "failed" })
+  & { seen?: Engine[] };
 
 /** `floors`: reads of the S3 object are not older than this many versions. */
 export interface Row {
@@ -78,6 +81,8 @@ export class Snapshots implements Table {
   readonly #renamedWorlds: number[][];
   readonly #renamedPart: Record<keyof Parts, number[]>[];
   readonly #renamedLocals: number[][];
+  readonly #seeing: Map<number, number>[] = [];
+  readonly #unseeing: number[] = [];
   readonly #tidy = new Tidy(this);
 
   /** `alike`: the machines that may change places, by index. */
@@ -117,17 +122,44 @@ export class Snapshots implements Table {
   }
 
   localId(local: Local, index: number): number {
-    if (local.kind !== "run") return this.#localIdOf(local, index, `#${index} ${local.kind}`);
-    let id = this.#localIds.get(local);
+    let id = local.kind === "run" ? this.#localIds.get(local) : undefined;
     if (id === undefined) {
-      id = this.#localIdOf(local, index, `#${index} run ${keyOf(this.#code, local.state)}`);
-      this.#localIds.set(local, id);
+      const run = local.kind === "run" ? ` ${keyOf(this.#code, local.state)}` : "";
+      const seen = local.seen === undefined ? "" : ` ${JSON.stringify(local.seen)}`;
+      const key = `#${index} ${local.kind}${run}${seen}`;
+      id = this.#locals.id(key, () => ({ local, index, key }));
+      if (local.kind === "run") this.#localIds.set(local, id);
     }
     return id;
   }
 
-  #localIdOf(local: Local, index: number, key: string): number {
-    return this.#locals.id(key, () => ({ local, index, key }));
+  /** The run of a node when others changed the world: what its Engine said before it may have seen. */
+  seeing(id: number, index: number, before: number, after: number): number {
+    if (before === after) return id;
+    const [was, is] = [this.engineId(before, index), this.engineId(after, index)];
+    const { kind } = this.local(id);
+    if (was === is || kind === "done" || kind === "failed") return id;
+    const known = this.#seeing[id] ??= new Map();
+    const key = was * 1_000_003 + is;
+    let seeing = known.get(key);
+    if (seeing === undefined) {
+      const local = this.local(id);
+      const now = JSON.stringify(this.engine(after, index));
+      const said = [...(local.seen ?? []), this.engine(before, index)]
+        .filter((engine) => JSON.stringify(engine) !== now);
+      const seen = [...new Map(said.map((engine) => [JSON.stringify(engine), engine])).values()];
+      seeing = seen.length === 0
+        ? this.unseeing(id, index)
+        : this.localId({ ...local, seen: seen.sort(inOrder) }, index);
+      known.set(key, seeing);
+    }
+    return seeing;
+  }
+
+  /** The run as if it had not looked at its Engine since its last act. */
+  unseeing(id: number, index: number): number {
+    const { seen: _, ...local } = this.local(id);
+    return this.#unseeing[id] ??= this.localId(local, index);
   }
 
   local(id: number): Local {
@@ -149,9 +181,14 @@ export class Snapshots implements Table {
   }
 
   #engineId(id: number, index: number): number {
-    const world = this.world(id);
-    const text = JSON.stringify(lookAt(world, world.machines[index]!));
+    const text = JSON.stringify(this.engine(id, index));
     return this.#texts.id(text, () => text);
+  }
+
+  /** What a machine's Engine says. */
+  engine(id: number, index: number): Engine {
+    const world = this.world(id);
+    return coarse(lookAt(world, world.machines[index]!));
   }
 
   /** The one row that stands for all that nobody could tell from it, and all that a change of names makes of it. */

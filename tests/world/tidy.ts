@@ -114,7 +114,7 @@ export class Tidy {
     if (plain === undefined) {
       const local = this.#table.local(id);
       plain = local.kind !== "run" ? id : this.#table.localId({
-        kind: "run",
+        ...local,
         state: { ...local.state, memory: withoutOwn(local.state.memory, versions) },
       }, i);
       known.set(id, plain);

@@ -11,7 +11,7 @@ import {
   type World,
 } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
-import type { InstanceState, TokenMark } from "../../src/state.ts";
+import type { Engine, InstanceState, TokenMark } from "../../src/state.ts";
 
 /** Takes every way through a sequence of choices in turn. */
 class Paths {
@@ -67,11 +67,12 @@ export function troubled(trouble: Trouble): Choice {
   return truthBut({ trouble: () => trouble });
 }
 
-/** `floor`: with S3, what is older than so many versions was overwritten before the node's last act. */
+/** `floor`: with S3, what is older than so many versions was overwritten before the node's last act. `seen`: what its Engine has said since. */
 export function wholeView(
   world: World,
   machine: Machine,
   floor: number,
+  seen: Engine[],
   faults: boolean,
   stopsAtWaits: boolean,
 ): View {
@@ -87,7 +88,11 @@ export function wholeView(
     answers: (call) => {
       const key = JSON.stringify(call);
       let answers = known.get(key);
-      if (answers === undefined) known.set(key, answers = allAnswers(world, machine, call, floor));
+      if (answers === undefined) {
+        answers = allAnswers(world, machine, call, floor);
+        if (call.kind === "engine") answers.push(...seen.map((value) => ({ ok: true as const, value })));
+        known.set(key, answers);
+      }
       return answers;
     },
   };
