@@ -4,12 +4,12 @@
  * to happen in a state that was reached with fewer faults is all that is left in it with more.
  */
 import { Healer } from "./heal.ts";
-import { HOURS_MS, KEPT, machineSteps, type Next, worldSteps } from "./mishaps.ts";
+import { HOURS_MS, KEPT, machineSteps, type Next, start, worldSteps } from "./mishaps.ts";
 import { Moves } from "./moves.ts";
 import type { Code } from "./program.ts";
 import { Rows } from "./rows.ts";
 import { Seen } from "./seen.ts";
-import { type Row, Snapshots } from "./snapshot.ts";
+import { type Local, type Row, Snapshots } from "./snapshot.ts";
 import { type Start, worldOf } from "./starts.ts";
 import { type Broken, EPOCH_MS, type Property, type World } from "./world.ts";
 import type { Role } from "../../src/state.ts";
@@ -54,6 +54,7 @@ interface How {
 /** What a table of steps holds for each. */
 const COST = 0, WORLD = 1, LOCAL = 2, FLOOR = 3, BROKEN = 4, FIELDS = 5;
 const NOTHING = -1, FLOOR_BITS = 6;
+const KINDS: readonly Local["kind"][] = ["run", "idle", "done", "failed"];
 
 export function explore(code: Code, plan: Plan, limits: Limits): Report {
   return new Checker(code, plan).run(limits);
@@ -88,6 +89,7 @@ class Checker {
   constructor(code: Code, plan: Plan) {
     this.#plan = plan;
     const world = worldOf(plan.store, plan.roles, plan.start);
+    for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     const alike = plan.roles.flatMap((role, i) => role === "manager" ? [i] : []);
     this.#count = world.machines.length;
     this.#snapshots = new Snapshots(code, world, alike);
@@ -240,11 +242,10 @@ class Checker {
 
   #stepsOfMachine(world: number, i: number, local: number): Int32Array {
     const { kind } = this.#snapshots.local(local);
-    const isRunning = kind === "run" || kind === "idle";
     const known = this.#machineSteps[world] ??= [];
-    return known[2 * i + Number(isRunning)] ??= this.#tableOf(
+    return known[4 * i + KINDS.indexOf(kind)] ??= this.#tableOf(
       i,
-      (emit) => machineSteps(this.#snapshots.world(world), i, isRunning, this.#plan.faults, emit),
+      (emit) => machineSteps(this.#snapshots.world(world), i, kind, this.#plan.faults, emit),
     );
   }
 
@@ -355,13 +356,7 @@ class Checker {
       this.#moves.ofNode(world, i, locals[i]!, floors[i]!, faults, hours, emit);
     } else {
       const { kind } = this.#snapshots.local(locals[i]!);
-      machineSteps(
-        this.#snapshots.world(world),
-        i,
-        kind === "run" || kind === "idle",
-        faults,
-        emit,
-      );
+      machineSteps(this.#snapshots.world(world), i, kind, faults, emit);
     }
     return told;
   }

@@ -191,14 +191,21 @@ export function swarmsIn(text: string): string[] {
   return [...new Set(text.match(SWARMS) ?? [])];
 }
 
-/** Swarms that were never founded, that nobody is in, and that nothing in the world speaks of. */
+/**
+ * Swarms that were never founded, that nobody who lives is in, and that nothing in the world speaks of but
+ * their tokens in S3, for which only those ask who have read of the swarm.
+ */
 export function abandonedIn(world: World): string[] {
-  const { swarms, machines, versions, inFlight, objects } = world;
+  const { swarms, machines, versions, inFlight } = world;
   const abandoned = swarms.filter((swarm) =>
-    !swarm.isFounded && swarm.managers.length === 0 && swarm.workers === 0
+    !swarm.isFounded && swarm.workers === 0 &&
+    swarm.managers.every((index) => machines[index]!.power === "terminated")
   );
   if (abandoned.length === 0) return [];
-  const spoken = swarmsIn(JSON.stringify([machines, versions, inFlight, objects]));
+  const named = machines.map((machine) =>
+    machine.power === "terminated" ? { ...machine, place: null } : machine
+  );
+  const spoken = swarmsIn(JSON.stringify([named, versions, inFlight]));
   return abandoned.map(({ fingerprint }) => fingerprint)
     .filter((fingerprint) => !spoken.includes(fingerprint));
 }
@@ -220,8 +227,17 @@ export class Abandoning {
   }
 
   world(world: World): World {
-    const swarms = world.swarms.filter(({ fingerprint }) => !this.#gone.includes(fingerprint));
-    return this.#renamed({ ...world, swarms });
+    const isGone = (fingerprint: string): boolean => this.#gone.includes(fingerprint);
+    return this.#renamed({
+      ...world,
+      swarms: world.swarms.filter(({ fingerprint }) => !isGone(fingerprint)),
+      objects: world.objects.filter(({ fingerprint }) => !isGone(fingerprint)),
+      machines: world.machines.map((machine) =>
+        machine.place.kind === "member" && isGone(machine.place.swarm)
+          ? { ...machine, place: { kind: "outside" } }
+          : machine
+      ),
+    });
   }
 
   local(local: Local): Local {

@@ -23,28 +23,23 @@ export type Emit = (next: Next) => void;
 export const HOURS_MS = 2 * 60 * 60_000;
 export const IDLE: Local = { kind: "idle" };
 
-/** What may befall a machine; `isRunning`: whether swarm-join runs on it, or is yet to run. */
+/** What may befall a machine whose run is such. */
 export function machineSteps(
   world: World,
   i: number,
-  isRunning: boolean,
+  run: Local["kind"],
   faults: number,
   emit: Emit,
 ): void {
   const { power, place, isCut } = world.machines[i]!;
   if (power === "terminated") return;
-  if (power === "unborn") {
-    // Launched by itself it is once it acts: until then it is nothing to anybody.
-    if (faults > 0) change(world, i, null, 1, "is launched, cut off from the others", cutOff, emit);
-    return;
-  }
   // Its next run reads nothing that is older than that.
   if (power === "down") change(world, i, null, 0, "is up again", start, emit, floorOf(world));
   if (power === "up" && place.kind === "attempt") background(world, i, emit);
   if (isCut) {
     change(world, i, null, 0, "can be reached again", (m) => m.isCut = false, emit);
   }
-  if (faults > 0) mishaps(world, i, isRunning, emit);
+  if (faults > 0) mishaps(world, i, run, emit);
 }
 
 /** What happens to no machine: a late write arrives; `hours`: hours may pass. */
@@ -79,7 +74,7 @@ function background(world: World, i: number, emit: Emit): void {
 }
 
 /** That a run alone is lost is found right after its acts, and its end: it does nothing else that matters. */
-function mishaps(world: World, i: number, isRunning: boolean, emit: Emit): void {
+function mishaps(world: World, i: number, run: Local["kind"], emit: Emit): void {
   const { power, place, isCut } = world.machines[i]!;
   const isUp = power === "up";
   const isTrying = place.kind === "attempt" || place.kind === "failed";
@@ -96,10 +91,11 @@ function mishaps(world: World, i: number, isRunning: boolean, emit: Emit): void 
       told,
       happen,
       emit,
-      local === null || isRunning ? KEPT : floorOf(world),
+      local === null || run === "run" || run === "idle" ? KEPT : floorOf(world),
     );
   if (isUp && isTrying) mishap("reboots", (machine) => daemonRestarts(machine), IDLE);
-  if (isUp) {
+  // One that is nowhere and has yet to begin is nothing to anybody when it is down.
+  if (isUp && !(run === "idle" && place.kind === "outside")) {
     mishap("is stopped", (machine, next) => {
       machine.power = "down";
       daemonRestarts(machine);
@@ -115,7 +111,7 @@ function mishaps(world: World, i: number, isRunning: boolean, emit: Emit): void 
     }
   }, IDLE);
   if (isUp && !isCut) {
-    mishap("is cut off from the others", cutOff, null);
+    mishap("is cut off from the others", (machine) => machine.isCut = true, null);
   }
 }
 
@@ -148,18 +144,7 @@ export function fork(world: World, i: number | null): World {
   return { ...world, machines, swarms: world.swarms.map((swarm) => ({ ...swarm })), broken: [] };
 }
 
-export function launched(world: World, i: number): World {
-  const next = fork(world, i);
-  start(next.machines[i]!, next);
-  return next;
-}
-
-function cutOff(machine: Machine, world: World): void {
-  start(machine, world);
-  machine.isCut = true;
-}
-
-function start(machine: Machine, world: World): void {
+export function start(machine: Machine, world: World): void {
   machine.power = "up";
   if (latest(machine.ec2) !== "running") shows(world, machine, "running");
 }

@@ -2,7 +2,7 @@
 import { type Choice, configOf, enact, type Trouble } from "./enact.ts";
 import { broken, judgeDone } from "./judge.ts";
 import { canonical, endOf, isFresh, type Outcome, outcomesOf, settled } from "./local.ts";
-import { type Emit, floorOf, fork, IDLE, launched } from "./mishaps.ts";
+import { type Emit, floorOf, fork, IDLE } from "./mishaps.ts";
 import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
 import type { Code } from "./program.ts";
 import type { Local, Snapshots } from "./snapshot.ts";
@@ -34,7 +34,7 @@ export class Moves {
   cutShort = 0;
 
   /**
-   * All that a node may do next: it is launched or its run begins, it looks and waits as often as it
+   * All that a node may do next: its run begins, it looks and waits as often as it
    * likes, and acts once or ends. `faults`: how many may happen. `hours`: whether hours may pass.
    */
   ofNode(
@@ -47,13 +47,10 @@ export class Moves {
     emit: Emit,
   ): void {
     const world = this.#snapshots.world(id);
-    const { power } = world.machines[i]!;
     const state = this.#runOf(world, i, local);
-    if (state === null || (power !== "up" && power !== "unborn")) return;
-    const from = power === "up" ? world : launched(world, i);
-    const known = power === "up" ? id : this.#snapshots.worldId(from);
-    for (const outcome of this.#outcomesOf(known, i, local, floor, state, faults > 0, hours)) {
-      if (outcome.cost <= faults) this.#follow(from, i, floor, state, outcome, faults, emit);
+    if (state === null || world.machines[i]!.power !== "up") return;
+    for (const outcome of this.#outcomesOf(id, i, local, floor, state, faults > 0, hours)) {
+      if (outcome.cost <= faults) this.#follow(world, i, floor, state, outcome, faults, emit);
     }
   }
 
