@@ -4,14 +4,25 @@
  * to happen in a state that was reached with fewer faults is all that is left in it with more.
  */
 import { Healer } from "./heal.ts";
-import { HOURS_MS, KEPT, machineSteps, type Next, start, worldSteps } from "./mishaps.ts";
+import {
+  type Emit,
+  floorOf,
+  HOURS_MS,
+  IDLE,
+  KEPT,
+  machineSteps,
+  type Next,
+  start,
+  worldSteps,
+} from "./mishaps.ts";
 import { Moves } from "./moves.ts";
+import { hasYetToBegin, pastSteps, withoutRuns } from "./observer.ts";
 import type { Code } from "./program.ts";
 import { Rows } from "./rows.ts";
 import { Seen } from "./seen.ts";
 import { type Local, type Row, Snapshots } from "./snapshot.ts";
 import { type Start, worldOf } from "./starts.ts";
-import { type Broken, EPOCH_MS, type Property, type World } from "./world.ts";
+import { type Broken, EPOCH_MS, type Place, type Property, type World } from "./world.ts";
 import type { Role } from "../../src/state.ts";
 
 export interface Plan {
@@ -66,6 +77,9 @@ class Checker {
   readonly #moves: Moves;
   readonly #healer: Healer;
   readonly #count: number;
+  /** Which machine is the worker. */
+  readonly #worker: number;
+  readonly #alone: number[] = [];
   readonly #seen = new Seen();
   /** World, floors, runs, and which row it was reached from. */
   readonly #rows: Rows;
@@ -92,6 +106,8 @@ class Checker {
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     const alike = plan.roles.flatMap((role, i) => role === "manager" ? [i] : []);
     this.#count = world.machines.length;
+    this.#worker = plan.roles.indexOf("worker");
+    if (this.#worker !== plan.roles.lastIndexOf("worker")) throw new Error("At most one worker");
     this.#snapshots = new Snapshots(code, world, alike);
     this.#moves = new Moves(code, this.#snapshots);
     this.#healer = new Healer(code, this.#snapshots, this.#moves);
@@ -197,11 +213,13 @@ class Checker {
         } else this.#arrive(row, { of, i, to });
       }
     };
+    const isAlone = this.#isAlone(world, locals);
     for (let i = 0; i < this.#count; i++) {
+      if (isAlone && i !== this.#worker) continue;
       follow("node", i, this.#stepsOfNode(world, i, locals[i]!, floors[i]!, left));
       follow("machine", i, this.#stepsOfMachine(world, i, locals[i]!));
     }
-    follow("world", NOTHING, this.#stepsOfWorld(world));
+    if (!isAlone) follow("world", NOTHING, this.#stepsOfWorld(world));
     return found;
   }
 
@@ -215,9 +233,36 @@ class Checker {
     if (cost < this.#costMin) return;
     for (let j = 0; j < this.#count; j++) {
       if (j === i && to[LOCAL] !== NOTHING) continue;
+      // To a worker an attempt that has come to nothing is none, whatever it does about it.
+      if (j === this.#worker && i === j && this.#placeOf(next.world, j) !== "member") continue;
       next.locals[j] = this.#snapshots.seeing(next.locals[j]!, j, row.world, next.world);
     }
-    this.#onStep(next, cost, how);
+    if (!this.#isAlone(next.world, next.locals)) {
+      if (!this.#isAlone(row.world, row.locals)) this.#onStep(next, cost, how);
+    } else if (this.#snapshots.local(next.locals[this.#worker]!).kind !== "done") {
+      this.#onStep(this.#withoutRuns(next), cost, how);
+    }
+  }
+
+  #placeOf(world: number, i: number): Place["kind"] {
+    return this.#snapshots.world(world).machines[i]!.place.kind;
+  }
+
+  /** Whether the worker has begun: its own steps are all that is followed. */
+  #isAlone(world: number, locals: number[]): boolean {
+    const i = this.#worker;
+    if (i === NOTHING) return false;
+    return !hasYetToBegin(this.#snapshots.world(world).machines[i]!, this.#snapshots.local(locals[i]!));
+  }
+
+  #withoutRuns({ world, locals, floors }: Row): Row {
+    const i = this.#worker;
+    const before = this.#snapshots.world(world);
+    return {
+      world: this.#alone[world] ??= this.#snapshots.worldId(withoutRuns(before, i)),
+      locals: locals.map((id, j) => j === i ? id : this.#snapshots.localId(IDLE, j)),
+      floors: floors.map((floor, j) => j === i ? floor : floorOf(before)),
+    };
   }
 
   #stepsOfNode(world: number, i: number, local: number, floor: number, left: number): Int32Array {
@@ -245,8 +290,17 @@ class Checker {
     const known = this.#machineSteps[world] ??= [];
     return known[4 * i + KINDS.indexOf(kind)] ??= this.#tableOf(
       i,
-      (emit) => machineSteps(this.#snapshots.world(world), i, kind, this.#plan.faults, emit),
+      (emit) => this.#befall(world, i, kind, emit),
     );
+  }
+
+  #befall(id: number, i: number, run: Local["kind"], emit: Emit): void {
+    const world = this.#snapshots.world(id);
+    const isWorker = i === this.#worker;
+    machineSteps(world, i, run, isWorker ? 0 : this.#plan.faults, emit);
+    if (isWorker && run === "idle" && world.machines[i]!.place.kind === "outside") {
+      pastSteps(world, i, emit);
+    }
   }
 
   #stepsOfWorld(world: number): Int32Array {
@@ -355,8 +409,7 @@ class Checker {
     else if (of === "node") {
       this.#moves.ofNode(world, i, locals[i]!, floors[i]!, faults, hours, emit);
     } else {
-      const { kind } = this.#snapshots.local(locals[i]!);
-      machineSteps(this.#snapshots.world(world), i, kind, faults, emit);
+      this.#befall(world, i, this.#snapshots.local(locals[i]!).kind, emit);
     }
     return told;
   }
