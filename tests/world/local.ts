@@ -78,8 +78,10 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
       } else if (step.state.doing !== null) {
         const [call] = calls;
         if (call === undefined) continue;
-        if (view.isIdle(call)) {
-          go(code.absorb(step.state, calls, [DONE], 0), cost, blind);
+        // What an Engine holds changes by nothing that happens here: to ask is to look.
+        const [sure] = call.kind === "contents" ? view.answers(call) : [];
+        if (sure !== undefined || view.isIdle(call)) {
+          go(code.absorb(step.state, calls, [sure ?? DONE], 0), cost, blind);
           continue;
         }
         const { memory, facts } = step.state;

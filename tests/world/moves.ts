@@ -169,7 +169,7 @@ export class Moves {
     if (call.kind === "write" && isRepeatable(world, call.record)) {
       make(truthBut({ isRepeated: () => false }), 0, "(its client token is forgotten)");
     }
-    if (faults === outcome.cost || call.kind === "contents") return;
+    if (faults === outcome.cost) return;
     for (const trouble of troublesOf(call)) make(troubled(trouble), 1, `(${trouble})`);
     make(TRUTH, 1, "(its run is lost before the answer)", false);
     if (call.kind === "join") {
