@@ -42,6 +42,36 @@ export function keptOf(
   return kept.reverse();
 }
 
+/**
+ * The same, in an order of what they say, as far as nobody can tell: between those that some run knows as
+ * its own, as nothing before these can confirm anything to it.
+ */
+export function inOrder(
+  kept: number[],
+  versions: Version[],
+  isKnown: (number: number) => boolean,
+  idOf: (record: FoundingRecord) => number,
+): number[] {
+  const newest = versions.findLast(({ counts }) => counts)?.number ?? 0;
+  const ordered: number[] = [];
+  let some: number[] = [];
+  const flush = (): void => {
+    const placeOf = (number: number): number => idOf(versions[number - 1]!.record);
+    ordered.push(...some.sort((a, b) => placeOf(a) - placeOf(b)));
+    some = [];
+  };
+  for (const number of kept) {
+    const { counts, record } = versions[number - 1]!;
+    if (counts && number < newest && !isKnown(number) && isPast(record)) some.push(number);
+    else {
+      flush();
+      ordered.push(number);
+    }
+  }
+  flush();
+  return ordered;
+}
+
 /** How versions are numbered when only some are kept. */
 export class Renumbering {
   readonly #versions: Version[];
@@ -87,12 +117,13 @@ export class Renumbering {
   }
 
   #number(number: number): number {
-    return this.#kept.filter((one) => one <= number).length;
+    const at = this.#kept.indexOf(number);
+    return at === -1 ? this.#kept.filter((one) => one < number).length : at + 1;
   }
 
   /** What it follows; one that does not count follows what others follow already. */
   #follows({ number, counts }: Pick<Version, "number" | "counts">): number {
-    const before = counts ? this.#counting.findLast((one) => one < number) : undefined;
+    const before = counts ? this.#counting[this.#counting.indexOf(number) - 1] : undefined;
     return before === undefined ? 0 : this.#number(before);
   }
 

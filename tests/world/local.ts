@@ -15,6 +15,8 @@ import type { Code } from "./program.ts";
 /** All that a node may be answered now; `faults`: whether one of its reads may fail. */
 export interface View {
   answers(call: Call): AnyAnswer[];
+  /** What its Engine has said since the node's last act, the present last. */
+  engine: AnyAnswer[];
   /** Those that are a fault. */
   wrongAnswers(call: Call): AnyAnswer[];
   faults: boolean;
@@ -60,7 +62,8 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
     if (known === undefined || known.cost > outcome.cost) found.set(key, outcome);
   };
 
-  function go(state: RunState, cost: number, blind: boolean): void {
+  /** `from`: what it has seen of its Engine, it does not see older. */
+  function go(state: RunState, cost: number, blind: boolean, from: number): void {
     for (const step of stepsOf(code, state)) {
       if (step.kind === "end") {
         const { decision } = step;
@@ -74,14 +77,14 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
       }
       const { calls, decision } = step;
       if (calls[0]?.kind === "sleep") {
-        wait(step, cost);
+        wait(step, cost, from);
       } else if (step.state.doing !== null) {
         const [call] = calls;
         if (call === undefined) continue;
         // What an Engine holds changes by nothing that happens here: to ask is to look.
         const [sure] = call.kind === "contents" ? view.answers(call) : [];
         if (sure !== undefined || view.isIdle(call)) {
-          go(code.absorb(step.state, calls, [sure ?? DONE], 0), cost, blind);
+          go(code.absorb(step.state, calls, [sure ?? DONE], 0), cost, blind, from);
           continue;
         }
         const { memory, facts } = step.state;
@@ -95,29 +98,29 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
           `act ${JSON.stringify(call)} ${gainOf(before)} ${sequelOf(code, before, call)}`,
         );
       } else {
-        for (const looked of answered(code, step, view, different)) {
+        for (const looked of answered(code, step, view, different, from)) {
           if (cost + looked.cost > 1) continue;
-          go(looked.state, cost + looked.cost, blind || looked.blind);
+          go(looked.state, cost + looked.cost, blind || looked.blind, looked.from);
         }
       }
     }
   }
 
   /** The next round. After a read that failed nothing is known that another round would not show. */
-  function wait(step: Step & { kind: "calls" }, cost: number): void {
+  function wait(step: Step & { kind: "calls" }, cost: number, from: number): void {
     if (cost > 0) return;
     const state = settled(code, code.absorb(step.state, step.calls, [DONE], 0));
     const memory = JSON.stringify(state.memory);
-    const key = `${memory} ${JSON.stringify(state.facts)}`;
+    const key = `${from} ${memory} ${JSON.stringify(state.facts)}`;
     if (waited.has(key)) return;
     waited.add(key);
     if (view.stopsAtWaits && memory !== JSON.stringify(start.memory)) {
       const told = step.decision === null ? "waits" : tell(step.decision);
       add({ kind: "looked", cost: 0, blind: false, state, told }, `waited ${key}`);
-    } else go(state, 0, false);
+    } else go(state, 0, false, from);
   }
 
-  go(start, 0, false);
+  go(start, 0, false, 0);
   return [...found.values()];
 }
 
@@ -125,6 +128,7 @@ interface Looked {
   state: RunState;
   cost: number;
   blind: boolean;
+  from: number;
 }
 
 /** The run after these reads, for all that they may answer; at most one of them goes wrong. */
@@ -133,10 +137,12 @@ function answered(
   step: Step & { kind: "calls" },
   view: View,
   different: WeakMap<Memory, AnyAnswer[]>,
+  from: number,
 ): Looked[] {
   const { calls, state } = step;
   const all: Looked[] = [];
   const answers = calls.map((call) => {
+    if (call.kind === "engine") return view.engine.slice(from);
     if (call.kind !== "ledger") return view.answers(call);
     let records = different.get(state.memory);
     if (records === undefined) {
@@ -148,7 +154,9 @@ function answered(
   const choose = (index: number, chosen: AnyAnswer[], cost: number, blind: boolean): void => {
     const call = calls[index];
     if (call === undefined) {
-      all.push({ state: code.absorb(state, calls, chosen, 0), cost, blind });
+      const seen = calls.findIndex(({ kind }) => kind === "engine");
+      const next = seen === -1 ? from : view.engine.indexOf(chosen[seen]!);
+      all.push({ state: code.absorb(state, calls, chosen, 0), cost, blind, from: next });
       return;
     }
     for (const answer of answers[index]!) choose(index + 1, [...chosen, answer], cost, blind);

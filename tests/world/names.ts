@@ -16,7 +16,7 @@ export function renamedMachine(machine: Machine, to: number[]): Machine {
 }
 
 export function renamedLocal(local: Local, to: number[]): Local {
-  const seen = local.seen?.map((engine) => renamedEngine(engine, to)).sort(inOrder);
+  const seen = local.seen?.map((engine) => renamedEngine(engine, to));
   if (local.kind !== "run") return seen === undefined ? local : { ...local, seen };
   const { config, facts } = local.state;
   const state = { ...renamed({ ...local.state, config: null }, to), config };
@@ -31,11 +31,6 @@ function renamedEngine(engine: Engine, to: number[]): Engine {
   if (swarm === null) return { ...rest, swarm };
   const managers = swarm.managers.sort((a, b) => a.nodeId < b.nodeId ? -1 : 1);
   return { ...rest, swarm: { ...swarm, managers } };
-}
-
-/** Puts what an Engine has said into an order: when it did is nothing. */
-export function inOrder(a: Engine, b: Engine): number {
-  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
 /** Equal for texts that a change of names makes equal. */

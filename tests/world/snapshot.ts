@@ -10,7 +10,6 @@ import { asSet, historyKey, shownAsSet } from "./histories.ts";
 import { Intern } from "./intern.ts";
 import { lost } from "./forget.ts";
 import {
-  inOrder,
   permutations,
   renamed,
   renamedLocal,
@@ -23,7 +22,7 @@ import { EPOCH_MS, latest, type Machine, type Swarm, type Version, type World } 
 import type { RunState } from "../../src/run.ts";
 import type { Engine, FoundingRecord } from "../../src/state.ts";
 
-/** A node's run, or that it has none. `seen`: what its Engine said since its last act, before others changed that. */
+/** A node's run, or that it has none. `seen`: what its Engine said since its last act, until others changed that. */
 export type Local =
   & ({ kind: "run"; state: RunState } | { kind: "idle" | "done" | "failed" })
   & { seen?: Engine[] };
@@ -140,18 +139,11 @@ export class Snapshots implements Table {
     const { kind } = this.local(id);
     if (was === is || kind === "done" || kind === "failed") return id;
     const known = this.#seeing[id] ??= new Map();
-    const key = was * 1_000_003 + is;
-    let seeing = known.get(key);
+    let seeing = known.get(was);
     if (seeing === undefined) {
       const local = this.local(id);
-      const now = JSON.stringify(this.engine(after, index));
-      const said = [...(local.seen ?? []), this.engine(before, index)]
-        .filter((engine) => JSON.stringify(engine) !== now);
-      const seen = [...new Map(said.map((engine) => [JSON.stringify(engine), engine])).values()];
-      seeing = seen.length === 0
-        ? this.unseeing(id, index)
-        : this.localId({ ...local, seen: seen.sort(inOrder) }, index);
-      known.set(key, seeing);
+      const seen = [...(local.seen ?? []), this.engine(before, index)];
+      known.set(was, seeing = this.localId({ ...local, seen }, index));
     }
     return seeing;
   }
@@ -281,14 +273,17 @@ export class Snapshots implements Table {
   sightOf(id: number, index: number, local: number, floor: number): string {
     const { versions, rest, machines, swarms } = this.#worlds.value(id);
     const { place } = this.#machines.value(machines[index]!);
-    const isMember = place.kind === "member";
-    const others = isMember ? machines : machines.map((one) => this.#seenPart(one));
+    const swarm = place.kind !== "member"
+      ? undefined
+      : swarms.find((one) => this.#swarms.value(one).fingerprint === place.swarm);
+    const services = swarm === undefined ? 0 : this.#swarms.value(swarm).services;
+    const others = machines.map((one) => this.#seenPart(one));
     return `${index} ${local} ${floor} ${versions} ${rest} ${machines[index]} ${others.join()} ${
-      isMember ? swarms.join() : ""
-    }`;
+      this.engineId(id, index)
+    } ${services}`;
   }
 
-  /** A number for what a machine in no swarm sees of another one. */
+  /** A number for what a machine sees of another one, but by its Engine. */
   #seenPart(id: number): number {
     return this.#seenParts[id] ??= this.#seenPartOf(this.#machines.value(id));
   }
@@ -330,7 +325,7 @@ export class Snapshots implements Table {
     let id = this.#versionIds.get(before);
     if (id === undefined) {
       const versions = before.map((version) =>
-        version.counts ? version : { ...version, record: lost(version.record) }
+        version.counts ? version : { ...version, follows: 0, record: lost(version.record) }
       );
       const key = versions.map((v) => `${v.follows},${v.counts},${this.recordId(v.record)}`).join(
         ";",

@@ -1,5 +1,5 @@
 /** Rows of the model checker without what nobody can tell any more (`forget.ts` says what that is). */
-import { abandonedIn, Abandoning, keptOf, Renumbering, swarmsIn, withoutOwn } from "./forget.ts";
+import { abandonedIn, Abandoning, inOrder, keptOf, Renumbering, swarmsIn, withoutOwn } from "./forget.ts";
 import type { Local, Row } from "./snapshot.ts";
 import type { Version, World } from "./world.ts";
 import type { FoundingRecord } from "../../src/state.ts";
@@ -69,6 +69,7 @@ export class Tidy {
       versions,
       isLog ? 0 : Math.min(...floors),
       known,
+      isLog,
     );
     return {
       world: isAll ? found.world : worlds[found.world] ??= this.#table.worldId(
@@ -82,19 +83,19 @@ export class Tidy {
   }
 
   /** `from`: the first version that anybody may still read. `known`: those that some run knows as its own. */
-  #keepingOf(id: number, versions: Version[], from: number, known: number[]): Keeping {
+  #keepingOf(id: number, versions: Version[], from: number, known: number[], isLog: boolean): Keeping {
     const keepings = this.#keepings[id] ??= new Map();
     const key = `${from} ${known.join()}`;
     let keeping = keepings.get(key);
     if (keeping === undefined) {
-      const kept = keptOf(
-        versions,
-        (number) => known.includes(number),
-        (record) => this.#table.recordId(record),
-      ).filter((number) => number >= from || number === versions.length);
+      const isKnown = (number: number): boolean => known.includes(number);
+      const idOf = (record: FoundingRecord): number => this.#table.recordId(record);
+      const left = keptOf(versions, isKnown, idOf)
+        .filter((number) => number >= from || number === versions.length);
+      const kept = isLog ? inOrder(left, versions, isKnown, idOf) : left;
       keeping = {
         renumbering: new Renumbering(versions, kept),
-        isAll: kept.length === versions.length,
+        isAll: versions.every(({ number }) => kept[number - 1] === number),
         worlds: [],
         locals: [],
       };

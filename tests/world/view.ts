@@ -1,6 +1,6 @@
 /** All that a node may be answered in a state of the world, or just the truth. */
 import { type Choice, enact, type Trouble } from "./enact.ts";
-import { answers as answersTruly } from "./engine.ts";
+import { answers as answersTruly, lookAt } from "./engine.ts";
 import type { View } from "./local.ts";
 import {
   type History,
@@ -80,6 +80,7 @@ export function wholeView(
   return {
     faults,
     stopsAtWaits,
+    engine: [...seen, lookAt(world, machine)].map((value) => ({ ok: true, value })),
     isIdle: (call) =>
       call.kind === "publish" &&
       isPublished(world, machine, `${call.manager.digest} ${call.worker.digest}`),
@@ -89,9 +90,7 @@ export function wholeView(
       const key = JSON.stringify(call);
       let answers = known.get(key);
       if (answers === undefined) {
-        answers = allAnswers(world, machine, call, floor);
-        if (call.kind === "engine") answers.push(...seen.map((value) => ({ ok: true as const, value })));
-        known.set(key, answers);
+        known.set(key, answers = allAnswers(world, machine, call, floor));
       }
       return answers;
     },
