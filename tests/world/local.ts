@@ -51,11 +51,25 @@ const FAULTS: { ok: false; fault: Fault }[] = [
   { ok: false, fault: { kind: "throttled", message: "" } },
 ];
 
-/** Every next act, or end, of a run, each once. */
-export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
+/** What comes of what a run knows until it reads the record, waits, acts or ends. */
+interface Sequel {
+  outcomes: { key: string; outcome: Outcome }[];
+  reads: { step: Step & { kind: "calls" }; cost: number; blind: boolean; from: number }[];
+  waits: { step: Step & { kind: "calls" }; from: number }[];
+}
+
+/** Sequels by what the run knows, for all that it may be answered but the record. */
+export type Sequels = Map<string, Sequel>;
+
+/** Every next act, or end, of a run, each once. `known`: for views that differ by the record alone. */
+export function outcomesOf(
+  code: Code,
+  start: RunState,
+  view: View,
+  known: Sequels = new Map(),
+): Outcome[] {
   const found = new Map<string, Outcome>();
   const waited = new Set<string>();
-  const acted = new Set<string>();
   const different = new WeakMap<Memory, AnyAnswer[]>();
   const add = (outcome: Outcome, key: string): void => {
     const known = found.get(key);
@@ -64,20 +78,64 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
 
   /** `from`: what it has seen of its Engine, it does not see older. */
   function go(state: RunState, cost: number, blind: boolean, from: number): void {
+    const { memory, facts, doing, plan, missing } = state;
+    const key = JSON.stringify([cost, blind, from, memory, facts, doing, plan, missing]);
+    let sequel = known.get(key);
+    if (sequel === undefined) known.set(key, sequel = sequelOf(code, view, state, cost, blind, from));
+    for (const { key, outcome } of sequel.outcomes) add(outcome, key);
+    for (const { step, cost, blind, from } of sequel.reads) {
+      for (const looked of answered(code, step, view, different, from)) {
+        if (cost + looked.cost > 1) continue;
+        go(looked.state, cost + looked.cost, blind || looked.blind, looked.from);
+      }
+    }
+    for (const { step, from } of sequel.waits) wait(step, from);
+  }
+
+  /** The next round. */
+  function wait(step: Step & { kind: "calls" }, from: number): void {
+    const state = settled(code, code.absorb(step.state, step.calls, [DONE], 0));
+    const memory = JSON.stringify(state.memory);
+    const key = `${from} ${memory} ${JSON.stringify(state.facts)}`;
+    if (waited.has(key)) return;
+    waited.add(key);
+    if (view.stopsAtWaits && memory !== JSON.stringify(start.memory)) {
+      const told = step.decision === null ? "waits" : tell(step.decision);
+      add({ kind: "looked", cost: 0, blind: false, state, told }, `waited ${key}`);
+    } else go(state, 0, false, from);
+  }
+
+  go(start, 0, false, 0);
+  return [...found.values()];
+}
+
+function sequelOf(
+  code: Code,
+  view: View,
+  start: RunState,
+  cost: number,
+  blind: boolean,
+  from: number,
+): Sequel {
+  const sequel: Sequel = { outcomes: [], reads: [], waits: [] };
+  const acted = new Set<string>();
+
+  function go(state: RunState, cost: number, blind: boolean, from: number): void {
     for (const step of stepsOf(code, state)) {
       if (step.kind === "end") {
         const { decision } = step;
         // One that fails does no more than one that waits for ever; that it is started again is judged there.
         if (decision.action.kind === "fail") continue;
-        add(
-          { kind: "end", cost, blind, decision, told: tell(decision) },
-          `end ${decision.action.kind}`,
-        );
+        sequel.outcomes.push({
+          key: `end ${decision.action.kind}`,
+          outcome: { kind: "end", cost, blind, decision, told: tell(decision) },
+        });
         continue;
       }
       const { calls, decision } = step;
       if (calls[0]?.kind === "sleep") {
-        wait(step, cost, from);
+        // After a read that failed nothing is known that another round would not show.
+        if (cost === 0) sequel.waits.push({ step, from });
       } else if (step.state.doing !== null) {
         const [call] = calls;
         if (call === undefined) continue;
@@ -93,12 +151,14 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
         acted.add(key);
         const before = canonical(step.state);
         const told = decision === null ? "goes on" : tell(decision);
-        add(
-          { kind: "act", cost, blind, call, state: before, told },
-          `act ${JSON.stringify(call)} ${gainOf(before)} ${sequelOf(code, before, call)}`,
-        );
+        sequel.outcomes.push({
+          key: `act ${JSON.stringify(call)} ${gainOf(before)} ${resultOf(code, before, call)}`,
+          outcome: { kind: "act", cost, blind, call, state: before, told },
+        });
+      } else if (calls.some(({ kind }) => kind === "ledger")) {
+        sequel.reads.push({ step, cost, blind, from });
       } else {
-        for (const looked of answered(code, step, view, different, from)) {
+        for (const looked of answered(code, step, view, NONE, from)) {
           if (cost + looked.cost > 1) continue;
           go(looked.state, cost + looked.cost, blind || looked.blind, looked.from);
         }
@@ -106,22 +166,8 @@ export function outcomesOf(code: Code, start: RunState, view: View): Outcome[] {
     }
   }
 
-  /** The next round. After a read that failed nothing is known that another round would not show. */
-  function wait(step: Step & { kind: "calls" }, cost: number, from: number): void {
-    if (cost > 0) return;
-    const state = settled(code, code.absorb(step.state, step.calls, [DONE], 0));
-    const memory = JSON.stringify(state.memory);
-    const key = `${from} ${memory} ${JSON.stringify(state.facts)}`;
-    if (waited.has(key)) return;
-    waited.add(key);
-    if (view.stopsAtWaits && memory !== JSON.stringify(start.memory)) {
-      const told = step.decision === null ? "waits" : tell(step.decision);
-      add({ kind: "looked", cost: 0, blind: false, state, told }, `waited ${key}`);
-    } else go(state, 0, false, from);
-  }
-
-  go(start, 0, false, 0);
-  return [...found.values()];
+  go(start, cost, blind, from);
+  return sequel;
 }
 
 interface Looked {
@@ -194,6 +240,7 @@ function gainOf({ memory }: RunState): string {
 
 const REMOTE: readonly Call["kind"][] = ["ledger", "tokens", "instances", "probe"];
 const DONE: AnyAnswer = { ok: true, value: null };
+const NONE = new WeakMap<Memory, AnyAnswer[]>();
 
 /** What the node may do next for any clock and any dice, each once. Only a join is drawn by dice. */
 function stepsOf(code: Code, state: RunState): Step[] {
@@ -354,7 +401,7 @@ export function keyOf(code: Code, state: RunState): string {
     if (isLost(step)) return "a lost write";
     const [call] = step.calls;
     const isLast = call === undefined || endsRound(call);
-    return [nameOf(step), step.calls, isLast ? null : sequelOf(code, step.state, call)];
+    return [nameOf(step), step.calls, isLast ? null : resultOf(code, step.state, call)];
   });
   return JSON.stringify([memory, ending.length > 0 ? lasting(facts, ending) : {}, next]);
 }
@@ -379,7 +426,7 @@ function endsRound(call: Call): boolean {
 }
 
 /** What tells two acts apart that are the same call: what a good answer leads to, beside the memory. */
-function sequelOf(code: Code, before: RunState, call: Call): string {
+function resultOf(code: Code, before: RunState, call: Call): string {
   if (endsRound(call)) return JSON.stringify(before.facts);
   const at = { kind: "object" as const, etag: "" };
   const value = call.kind === "write" ? { kind: "done" as const, at } : null;

@@ -1,7 +1,7 @@
 /** What a node may do next in a state of the world: all up to its next act or its end, which is one step. */
 import { type Choice, configOf, enact, type Trouble } from "./enact.ts";
 import { broken, judgeDone } from "./judge.ts";
-import { canonical, endOf, isFresh, type Outcome, outcomesOf, settled } from "./local.ts";
+import { canonical, endOf, isFresh, type Outcome, outcomesOf, type Sequels, settled } from "./local.ts";
 import { type Emit, floorOf, fork, IDLE } from "./mishaps.ts";
 import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
 import type { Code } from "./program.ts";
@@ -22,6 +22,7 @@ export class Moves {
   readonly #code: Code;
   readonly #snapshots: Snapshots;
   readonly #outcomes = new Map<string, Outcome[]>();
+  readonly #sequels = new Map<string, Sequels>();
   readonly #answered = new WeakMap<Outcome, Map<string, Local>>();
   readonly #begun = new Map<number, RunState>();
 
@@ -79,13 +80,17 @@ export class Moves {
     mayFail: boolean,
     hours: boolean,
   ): Outcome[] {
-    const key = `${mayFail} ${hours} ${this.#snapshots.sightOf(id, i, local, floor)}`;
+    const around = `${mayFail} ${hours} ${this.#snapshots.sightOf(id, i)}`;
+    const key = `${local} ${floor} ${this.#snapshots.versionsId(id)} ${around}`;
     let outcomes = this.#outcomes.get(key);
     if (outcomes === undefined) {
       const world = this.#snapshots.world(id);
-      const { seen } = this.#snapshots.local(local);
-      const view = wholeView(world, world.machines[i]!, floor, seen ?? [], mayFail, hours);
-      outcomes = outcomesOf(this.#code, state, view).map(named);
+      const { seen = [] } = this.#snapshots.local(local);
+      const before = seen.length === 0 ? around : `${around} ${JSON.stringify(seen)}`;
+      let sequels = this.#sequels.get(before);
+      if (sequels === undefined) this.#sequels.set(before, sequels = new Map());
+      const view = wholeView(world, world.machines[i]!, floor, seen, mayFail, hours);
+      outcomes = outcomesOf(this.#code, state, view, sequels).map(named);
       this.#outcomes.set(key, outcomes);
     }
     return outcomes;

@@ -16,7 +16,10 @@ export function hasYetToBegin({ place, power, isCut }: Machine, { kind, seen }: 
     !isCut;
 }
 
-/** Where a worker may have got to before the managers got to where they are. */
+/**
+ * Where a worker may have got to before the managers got to where they are. An attempt that nobody will
+ * take comes to nothing wherever they are: where it begins is enough.
+ */
 export function pastSteps(world: World, i: number, emit: Emit): void {
   const { instance } = world.machines[i]!;
   const past = (place: Place, cost: number, told: string): void => {
@@ -28,18 +31,14 @@ export function pastSteps(world: World, i: number, emit: Emit): void {
     const said = `${instance} has before ${told}`;
     emit({ world: next, local: IDLE, floor: KEPT, cost, told: () => said });
   };
-  past(trying(null, null), 0, "asked somebody to join who is not there");
   for (const { fingerprint: swarm, isFounded, managers } of world.swarms) {
     if (!isFounded) continue;
     past({ kind: "member", swarm, manager: false, cameLate: false }, 0, `joined ${swarm}`);
     for (const through of managers) {
-      past(trying(swarm, through), 1, `asked i-${through} to join ${swarm}, without an answer`);
+      const place: Place = { kind: "attempt", swarm, through, manager: false };
+      past(place, 1, `asked i-${through} to join ${swarm}, without an answer`);
     }
   }
-}
-
-function trying(swarm: string | null, through: number | null): Place {
-  return { kind: "attempt", swarm, through, manager: false };
 }
 
 /** The world for the worker alone: what managers do next is no matter to it. */

@@ -269,16 +269,16 @@ export class Snapshots implements Table {
     return this.#texts.id(text, () => text);
   }
 
-  /** Names all that a node can see of the world: equal names, equal views. */
-  sightOf(id: number, index: number, local: number, floor: number): string {
-    const { versions, rest, machines, swarms } = this.#worlds.value(id);
+  /** Names all that a node can see of the world but the record: equal names, equal views. */
+  sightOf(id: number, index: number): string {
+    const { rest, machines, swarms } = this.#worlds.value(id);
     const { place } = this.#machines.value(machines[index]!);
     const swarm = place.kind !== "member"
       ? undefined
       : swarms.find((one) => this.#swarms.value(one).fingerprint === place.swarm);
     const services = swarm === undefined ? 0 : this.#swarms.value(swarm).services;
     const others = machines.map((one) => this.#seenPart(one));
-    return `${index} ${local} ${floor} ${versions} ${rest} ${machines[index]} ${others.join()} ${
+    return `${index} ${rest} ${machines[index]} ${others.join()} ${
       this.engineId(id, index)
     } ${services}`;
   }
