@@ -10,6 +10,7 @@
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState, Step } from "../../src/run.ts";
 import type { Decision, Engine, Facts, Fault, Memory } from "../../src/state.ts";
+import { Intern } from "./intern.ts";
 import type { Code } from "./program.ts";
 
 /** All that a node may be answered now; `faults`: whether one of its reads may fail. */
@@ -55,22 +56,28 @@ const FAULTS: { ok: false; fault: Fault }[] = [
 interface Sequel {
   outcomes: { key: string; outcome: Outcome }[];
   reads: { step: Step & { kind: "calls" }; cost: number; blind: boolean; from: number }[];
-  waits: { step: Step & { kind: "calls" }; from: number }[];
+  /** Where the next round begins. */
+  waits: { state: RunState; key: string; told: string; from: number }[];
 }
 
 /** Sequels by what the run knows, for all that it may be answered but the record. */
 export type Sequels = Map<string, Sequel>;
+/** The answers about the record that are different to a run, by the number of its memory. */
+export type Records = Map<number, AnyAnswer[]>;
 
-/** Every next act, or end, of a run, each once. `known`: for views that differ by the record alone. */
+/**
+ * Every next act, or end, of a run, each once. `known`: for views that differ by the record alone;
+ * `records`: for those that show the same record.
+ */
 export function outcomesOf(
   code: Code,
   start: RunState,
   view: View,
-  known: Sequels = new Map(),
+  known: Sequels,
+  records: Records,
 ): Outcome[] {
   const found = new Map<string, Outcome>();
   const waited = new Set<string>();
-  const different = new WeakMap<Memory, AnyAnswer[]>();
   const add = (outcome: Outcome, key: string): void => {
     const known = found.get(key);
     if (known === undefined || known.cost > outcome.cost) found.set(key, outcome);
@@ -79,30 +86,26 @@ export function outcomesOf(
   /** `from`: what it has seen of its Engine, it does not see older. */
   function go(state: RunState, cost: number, blind: boolean, from: number): void {
     const { memory, facts, doing, plan, missing } = state;
-    const key = JSON.stringify([cost, blind, from, memory, facts, doing, plan, missing]);
+    const then = doing === null && plan.length + missing.length === 0
+      ? ""
+      : JSON.stringify([doing, plan, missing]);
+    const key = `${cost} ${blind} ${from} ${idOf(memory)} ${factsOf(facts)} ${then}`;
     let sequel = known.get(key);
     if (sequel === undefined) known.set(key, sequel = sequelOf(code, view, state, cost, blind, from));
     for (const { key, outcome } of sequel.outcomes) add(outcome, key);
     for (const { step, cost, blind, from } of sequel.reads) {
-      for (const looked of answered(code, step, view, different, from)) {
+      for (const looked of answered(code, step, view, records, from)) {
         if (cost + looked.cost > 1) continue;
         go(looked.state, cost + looked.cost, blind || looked.blind, looked.from);
       }
     }
-    for (const { step, from } of sequel.waits) wait(step, from);
-  }
-
-  /** The next round. */
-  function wait(step: Step & { kind: "calls" }, from: number): void {
-    const state = settled(code, code.absorb(step.state, step.calls, [DONE], 0));
-    const memory = JSON.stringify(state.memory);
-    const key = `${from} ${memory} ${JSON.stringify(state.facts)}`;
-    if (waited.has(key)) return;
-    waited.add(key);
-    if (view.stopsAtWaits && memory !== JSON.stringify(start.memory)) {
-      const told = step.decision === null ? "waits" : tell(step.decision);
-      add({ kind: "looked", cost: 0, blind: false, state, told }, `waited ${key}`);
-    } else go(state, 0, false, from);
+    for (const { state, key, told, from } of sequel.waits) {
+      if (waited.has(key)) continue;
+      waited.add(key);
+      if (view.stopsAtWaits && idOf(state.memory) !== idOf(start.memory)) {
+        add({ kind: "looked", cost: 0, blind: false, state, told }, `waited ${key}`);
+      } else go(state, 0, false, from);
+    }
   }
 
   go(start, 0, false, 0);
@@ -135,7 +138,11 @@ function sequelOf(
       const { calls, decision } = step;
       if (calls[0]?.kind === "sleep") {
         // After a read that failed nothing is known that another round would not show.
-        if (cost === 0) sequel.waits.push({ step, from });
+        if (cost > 0) continue;
+        const state = settled(code, code.absorb(step.state, calls, [DONE], 0));
+        const key = `${from} ${idOf(state.memory)} ${factsOf(state.facts)}`;
+        const told = decision === null ? "waits" : tell(decision);
+        sequel.waits.push({ state, key, told, from });
       } else if (step.state.doing !== null) {
         const [call] = calls;
         if (call === undefined) continue;
@@ -158,7 +165,7 @@ function sequelOf(
       } else if (calls.some(({ kind }) => kind === "ledger")) {
         sequel.reads.push({ step, cost, blind, from });
       } else {
-        for (const looked of answered(code, step, view, NONE, from)) {
+        for (const looked of answered(code, step, view, new Map(), from)) {
           if (cost + looked.cost > 1) continue;
           go(looked.state, cost + looked.cost, blind || looked.blind, looked.from);
         }
@@ -168,6 +175,20 @@ function sequelOf(
 
   go(start, cost, blind, from);
   return sequel;
+}
+
+const contents = new Intern<null>();
+const ids = new WeakMap<object, number>();
+
+/** Equal for values that say the same and are not changed any more. */
+function idOf(value: object): number {
+  let id = ids.get(value);
+  if (id === undefined) ids.set(value, id = contents.id(JSON.stringify(value), () => null));
+  return id;
+}
+
+function factsOf(facts: Facts): string {
+  return Object.entries(facts).map(([name, fact]) => `${name}${idOf(fact)}`).join();
 }
 
 interface Looked {
@@ -182,7 +203,7 @@ function answered(
   code: Code,
   step: Step & { kind: "calls" },
   view: View,
-  different: WeakMap<Memory, AnyAnswer[]>,
+  records: Records,
   from: number,
 ): Looked[] {
   const { calls, state } = step;
@@ -190,12 +211,13 @@ function answered(
   const answers = calls.map((call) => {
     if (call.kind === "engine") return view.engine.slice(from);
     if (call.kind !== "ledger") return view.answers(call);
-    let records = different.get(state.memory);
-    if (records === undefined) {
-      records = differentOf(code, state, call, view.answers(call));
-      different.set(state.memory, records);
+    const memory = idOf(state.memory);
+    let different = records.get(memory);
+    if (different === undefined) {
+      different = differentOf(code, state, call, view.answers(call));
+      records.set(memory, different);
     }
-    return records;
+    return different;
   });
   const choose = (index: number, chosen: AnyAnswer[], cost: number, blind: boolean): void => {
     const call = calls[index];
@@ -240,7 +262,6 @@ function gainOf({ memory }: RunState): string {
 
 const REMOTE: readonly Call["kind"][] = ["ledger", "tokens", "instances", "probe"];
 const DONE: AnyAnswer = { ok: true, value: null };
-const NONE = new WeakMap<Memory, AnyAnswer[]>();
 
 /** What the node may do next for any clock and any dice, each once. Only a join is drawn by dice. */
 function stepsOf(code: Code, state: RunState): Step[] {

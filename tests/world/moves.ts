@@ -1,7 +1,7 @@
 /** What a node may do next in a state of the world: all up to its next act or its end, which is one step. */
 import { type Choice, configOf, enact, type Trouble } from "./enact.ts";
 import { broken, judgeDone } from "./judge.ts";
-import { canonical, endOf, isFresh, type Outcome, outcomesOf, type Sequels, settled } from "./local.ts";
+import { canonical, endOf, isFresh, type Outcome, outcomesOf, type Records, type Sequels, settled } from "./local.ts";
 import { type Emit, floorOf, fork, IDLE } from "./mishaps.ts";
 import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
 import type { Code } from "./program.ts";
@@ -23,6 +23,7 @@ export class Moves {
   readonly #snapshots: Snapshots;
   readonly #outcomes = new Map<string, Outcome[]>();
   readonly #sequels = new Map<string, Sequels>();
+  readonly #records = new Map<string, Records>();
   readonly #answered = new WeakMap<Outcome, Map<string, Local>>();
   readonly #begun = new Map<number, RunState>();
 
@@ -89,8 +90,11 @@ export class Moves {
       const before = seen.length === 0 ? around : `${around} ${JSON.stringify(seen)}`;
       let sequels = this.#sequels.get(before);
       if (sequels === undefined) this.#sequels.set(before, sequels = new Map());
+      const shown = `${i} ${floor} ${this.#snapshots.versionsId(id)}`;
+      let records = this.#records.get(shown);
+      if (records === undefined) this.#records.set(shown, records = new Map());
       const view = wholeView(world, world.machines[i]!, floor, seen, mayFail, hours);
-      outcomes = outcomesOf(this.#code, state, view, sequels).map(named);
+      outcomes = outcomesOf(this.#code, state, view, sequels, records).map(named);
       this.#outcomes.set(key, outcomes);
     }
     return outcomes;
