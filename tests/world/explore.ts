@@ -6,9 +6,7 @@
 import { Healer } from "./heal.ts";
 import {
   type Emit,
-  floorOf,
   HOURS_MS,
-  IDLE,
   KEPT,
   machineSteps,
   type Next,
@@ -16,7 +14,7 @@ import {
   worldSteps,
 } from "./mishaps.ts";
 import { Moves } from "./moves.ts";
-import { hasYetToBegin, pastSteps, withoutRuns } from "./observer.ts";
+import { Observer, pastSteps } from "./observer.ts";
 import type { Code } from "./program.ts";
 import { Rows } from "./rows.ts";
 import { Seen } from "./seen.ts";
@@ -77,10 +75,10 @@ class Checker {
   readonly #moves: Moves;
   readonly #healer: Healer;
   readonly #count: number;
-  /** Which machine is the worker. */
-  readonly #worker: number;
-  readonly #alone: number[] = [];
+  readonly #observer: Observer;
   readonly #seen = new Seen();
+  /** What was reached, as it was before its like was looked for. */
+  readonly #found = new Seen();
   /** World, floors, runs, and which row it was reached from. */
   readonly #rows: Rows;
   /** Those that were reached with so many faults, while those with fewer are still searched. */
@@ -106,9 +104,8 @@ class Checker {
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     const alike = plan.roles.flatMap((role, i) => role === "manager" ? [i] : []);
     this.#count = world.machines.length;
-    this.#worker = plan.roles.indexOf("worker");
-    if (this.#worker !== plan.roles.lastIndexOf("worker")) throw new Error("At most one worker");
     this.#snapshots = new Snapshots(code, world, alike);
+    this.#observer = new Observer(this.#snapshots, plan.roles);
     this.#moves = new Moves(code, this.#snapshots);
     this.#healer = new Healer(code, this.#snapshots, this.#moves);
     this.#rows = new Rows(this.#count + 3);
@@ -180,7 +177,7 @@ class Checker {
   /** Those that are reached with one fault more, and were not with fewer. */
   #takeLater(): void {
     const { rows } = this.#later[this.#faultsUsed]!;
-    for (let i = 0; i < rows.length; i++) this.#keep(rows.at(i));
+    for (let i = 0; i < rows.length; i++) this.#keep(rows.at(i), this.#unpacked(rows.at(i)));
     this.#later[this.#faultsUsed] = { rows: new Rows(1), seen: new Seen(1) };
   }
 
@@ -213,9 +210,9 @@ class Checker {
         } else this.#arrive(row, { of, i, to });
       }
     };
-    const isAlone = this.#isAlone(world, locals);
+    const isAlone = this.#observer.isAlone(row);
     for (let i = 0; i < this.#count; i++) {
-      if (isAlone && i !== this.#worker) continue;
+      if (isAlone && i !== this.#observer.index) continue;
       follow("node", i, this.#stepsOfNode(world, i, locals[i]!, floors[i]!, left));
       follow("machine", i, this.#stepsOfMachine(world, i, locals[i]!));
     }
@@ -234,35 +231,20 @@ class Checker {
     for (let j = 0; j < this.#count; j++) {
       if (j === i && to[LOCAL] !== NOTHING) continue;
       // To a worker an attempt that has come to nothing is none, whatever it does about it.
-      if (j === this.#worker && i === j && this.#placeOf(next.world, j) !== "member") continue;
+      if (j === this.#observer.index && i === j && this.#placeOf(next.world, j) !== "member") {
+        continue;
+      }
       next.locals[j] = this.#snapshots.seeing(next.locals[j]!, j, row.world, next.world);
     }
-    if (!this.#isAlone(next.world, next.locals)) {
-      if (!this.#isAlone(row.world, row.locals)) this.#onStep(next, cost, how);
-    } else if (this.#snapshots.local(next.locals[this.#worker]!).kind !== "done") {
-      this.#onStep(this.#withoutRuns(next), cost, how);
+    if (!this.#observer.isAlone(next)) {
+      if (!this.#observer.isAlone(row)) this.#onStep(next, cost, how);
+    } else if (this.#snapshots.local(next.locals[this.#observer.index]!).kind !== "done") {
+      this.#onStep(this.#observer.alone(next), cost, how);
     }
   }
 
   #placeOf(world: number, i: number): Place["kind"] {
     return this.#snapshots.world(world).machines[i]!.place.kind;
-  }
-
-  /** Whether the worker has begun: its own steps are all that is followed. */
-  #isAlone(world: number, locals: number[]): boolean {
-    const i = this.#worker;
-    if (i === NOTHING) return false;
-    return !hasYetToBegin(this.#snapshots.world(world).machines[i]!, this.#snapshots.local(locals[i]!));
-  }
-
-  #withoutRuns({ world, locals, floors }: Row): Row {
-    const i = this.#worker;
-    const before = this.#snapshots.world(world);
-    return {
-      world: this.#alone[world] ??= this.#snapshots.worldId(withoutRuns(before, i)),
-      locals: locals.map((id, j) => j === i ? id : this.#snapshots.localId(IDLE, j)),
-      floors: floors.map((floor, j) => j === i ? floor : floorOf(before)),
-    };
   }
 
   #stepsOfNode(world: number, i: number, local: number, floor: number, left: number): Int32Array {
@@ -296,7 +278,7 @@ class Checker {
 
   #befall(id: number, i: number, run: Local["kind"], emit: Emit): void {
     const world = this.#snapshots.world(id);
-    const isWorker = i === this.#worker;
+    const isWorker = i === this.#observer.index;
     machineSteps(world, i, run, isWorker ? 0 : this.#plan.faults, emit);
     if (isWorker && run === "idle" && world.machines[i]!.place.kind === "outside") {
       pastSteps(world, i, emit);
@@ -334,9 +316,13 @@ class Checker {
   }
 
   #add(found: Row, cost: number): void {
-    const row = this.#packed(this.#snapshots.canonical(found));
+    const raw = this.#packed(found);
+    raw[this.#count + 2] = this.#faultsUsed + cost;
+    if (!this.#found.add(raw, this.#count + 3)) return;
+    const left = this.#plan.faults - this.#faultsUsed - cost;
+    const row = this.#packed(this.#canonical(found, left));
     row[this.#count + 2] = this.#parent;
-    if (cost === 0) this.#keep(row);
+    if (cost === 0) this.#keep(row, found);
     else {
       const { rows, seen } = this.#later[this.#faultsUsed + cost]!;
       const length = this.#count + 2;
@@ -344,8 +330,18 @@ class Checker {
     }
   }
 
-  #keep(row: ArrayLike<number>): void {
-    if (this.#seen.add(row, this.#count + 2)) this.#rows.push(row);
+  #canonical(found: Row, left: number): Row {
+    return this.#snapshots.canonical(found, this.#plan.hours > 0 ? Infinity : left);
+  }
+
+  #keep(row: ArrayLike<number>, found: Row): void {
+    const length = this.#count + 2;
+    if (!this.#seen.add(row, length)) return;
+    this.#rows.push(row);
+    // The same with fewer faults left is no news either.
+    for (let left = this.#plan.faults - this.#faultsUsed - 1; left >= 0; left--) {
+      this.#seen.add(this.#packed(this.#canonical(found, left)), length);
+    }
   }
 
   #packed({ world, locals, floors }: Row): number[] {
@@ -360,7 +356,10 @@ class Checker {
   }
 
   #rowAt(index: number): Row {
-    const row = this.#rows.at(index);
+    return this.#unpacked(this.#rows.at(index));
+  }
+
+  #unpacked(row: Int32Array): Row {
     const floors: number[] = [];
     for (let i = this.#count - 1, rest = row[1]!; i >= 0; i--, rest >>= FLOOR_BITS) {
       floors[i] = rest & ((1 << FLOOR_BITS) - 1);
@@ -377,16 +376,17 @@ class Checker {
     this.#costMin = 0;
     const story: string[] = [];
     let now = this.#start;
+    let left = this.#plan.faults;
     for (const child of way.slice(1)) {
       const wanted = this.#rows.at(child).subarray(0, this.#count + 2);
-      const from = now;
+      const [from, before] = [now, left];
       let told: string | null = null;
-      this.#onStep = (row, _, how) => {
+      this.#onStep = (row, cost, how) => {
         if (told !== null) return;
-        const packed = this.#packed(this.#snapshots.canonical(row));
+        const packed = this.#packed(this.#canonical(row, before - cost));
         if (!wanted.every((value, k) => packed[k] === value)) return;
         told = this.#tell(from, how);
-        now = row;
+        [now, left] = [row, before - cost];
       };
       this.#expand(from, this.#plan.faults);
       story.push(told ?? "?");

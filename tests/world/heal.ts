@@ -53,6 +53,8 @@ export class Healer {
   readonly #snapshots: Snapshots;
   readonly #moves: Moves;
   readonly #good = new Seen();
+  /** World and runs, as they are and as if all began anew. */
+  readonly #judged = new Seen();
   readonly #healings: Map<number, Healing>[] = [];
   readonly #healedWorlds: number[] = [];
   /** The longest way that was played, in rounds of all nodes. */
@@ -69,28 +71,38 @@ export class Healer {
    * wrong, and the way there.
    */
   judge(found: Row): Unwell | null {
-    const row = { ...found, locals: found.locals.map((id, i) => this.#snapshots.unseeing(id, i)) };
-    const anew = this.#anew(row);
-    for (const from of [row, anew]) {
-      if (this.#play(from, null) === null) continue;
-      const begun = from === row ? "" : ", and all runs begin anew";
-      return this.#play(from, [`no more faults happen, all is up${begun}`]);
-    }
-    return null;
+    const { world, floors } = found;
+    const locals = found.locals.map((id, i) => this.#snapshots.unseeing(id, i));
+    if (!this.#isNew(world, locals)) return null;
+    const begun = locals.map((id, i) =>
+      this.#snapshots.local(id).kind === "run" ? this.#snapshots.localId(IDLE, i) : id
+    );
+    const judged = this.#play({ world, locals, floors }, "");
+    if (judged !== null || !this.#isNew(world, begun)) return judged;
+    const anew = this.#withoutRuns(world, locals);
+    return this.#play({ world: anew, locals: begun, floors }, ", and all runs begin anew");
   }
 
-  #anew({ world, locals, floors }: Row): Row {
+  #isNew(world: number, locals: number[]): boolean {
+    const key = [world, ...locals];
+    return this.#judged.add(key, key.length);
+  }
+
+  #withoutRuns(world: number, locals: number[]): number {
     const next = fork(this.#snapshots.world(world), null);
-    const begun = locals.map((id, i) => {
-      if (this.#snapshots.local(id).kind !== "run") return id;
-      forgetRun(next, i);
-      return this.#snapshots.localId(IDLE, i);
+    locals.forEach((id, i) => {
+      if (this.#snapshots.local(id).kind === "run") forgetRun(next, i);
     });
-    return { world: this.#snapshots.worldId(next), locals: begun, floors };
+    return this.#snapshots.worldId(next);
+  }
+
+  #play(row: Row, how: string): Unwell | null {
+    if (this.#playOnce(row, null) === null) return null;
+    return this.#playOnce(row, [`no more faults happen, all is up${how}`]);
   }
 
   /** `told`: filled with what happens; null: not told, and what was once found well is not played again. */
-  #play(row: Row, told: string[] | null): Unwell | null {
+  #playOnce(row: Row, told: string[] | null): Unwell | null {
     let world = this.#healedWorld(row.world);
     const locals = [...row.locals];
     const n = locals.length;
@@ -136,7 +148,7 @@ export class Healer {
     const here = [world, ...locals];
     if (this.#good.has(here, here.length)) return true;
     const floors = locals.map(() => 0);
-    const row = this.#snapshots.canonical({ world, locals, floors });
+    const row = this.#snapshots.canonical({ world, locals, floors }, 0);
     const named = [row.world, ...row.locals];
     way.push(here, named);
     return this.#good.has(named, named.length);

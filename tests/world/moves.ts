@@ -1,9 +1,10 @@
 /** What a node may do next in a state of the world: all up to its next act or its end, which is one step. */
 import { type Choice, configOf, enact, type Trouble } from "./enact.ts";
 import { broken, judgeDone } from "./judge.ts";
-import { canonical, endOf, isFresh, type Outcome, outcomesOf, type Records, type Sequels, settled } from "./local.ts";
+import { canonical, endOf, isFresh, settled } from "./local.ts";
 import { type Emit, floorOf, fork, IDLE } from "./mishaps.ts";
 import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
+import { type Outcome, outcomesOf, type Records, type Sequels } from "./outcomes.ts";
 import type { Code } from "./program.ts";
 import type { Local, Snapshots } from "./snapshot.ts";
 import { isPublished, isSeenByOthers, troubled, TRUTH, truthBut, wholeView } from "./view.ts";

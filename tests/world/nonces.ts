@@ -2,7 +2,7 @@
  * Under which names the model checker lets runs write. A run knows a write for its own by its nonce,
  * as long as it runs and has no answer; after that one nonce is as good as another, so all are one.
  */
-import type { Outcome } from "./local.ts";
+import type { Outcome } from "./outcomes.ts";
 import type { World } from "./world.ts";
 import type { Call } from "../../src/effects.ts";
 import type { FoundingRecord, Position } from "../../src/state.ts";

@@ -5,13 +5,44 @@
  * they have got to, its own steps are followed alone, from there and from wherever it may have got to
  * before.
  */
-import { fork, type Emit, IDLE, KEPT } from "./mishaps.ts";
+import { type Emit, floorOf, fork, IDLE, KEPT } from "./mishaps.ts";
 import { forgetRun } from "./nonces.ts";
-import type { Local } from "./snapshot.ts";
+import type { Local, Row, Snapshots } from "./snapshot.ts";
 import type { Machine, Place, World } from "./world.ts";
+import type { Role } from "../../src/state.ts";
+
+export class Observer {
+  readonly #snapshots: Snapshots;
+  /** Which machine it is; less than 0: there is none. */
+  readonly index: number;
+  readonly #alone: number[] = [];
+
+  constructor(snapshots: Snapshots, roles: Role[]) {
+    this.#snapshots = snapshots;
+    this.index = roles.indexOf("worker");
+    if (this.index !== roles.lastIndexOf("worker")) throw new Error("At most one worker");
+  }
+
+  /** Whether the worker has begun: its own steps are all that is followed. */
+  isAlone({ world, locals }: Row): boolean {
+    const machine = this.#snapshots.world(world).machines[this.index];
+    return machine !== undefined &&
+      !hasYetToBegin(machine, this.#snapshots.local(locals[this.index]!));
+  }
+
+  /** The row for the worker alone: what managers do next is no matter to it. */
+  alone({ world, locals, floors }: Row): Row {
+    const before = this.#snapshots.world(world);
+    return {
+      world: this.#alone[world] ??= this.#snapshots.worldId(withoutRuns(before, this.index)),
+      locals: locals.map((id, i) => i === this.index ? id : this.#snapshots.localId(IDLE, i)),
+      floors: floors.map((floor, i) => i === this.index ? floor : floorOf(before)),
+    };
+  }
+}
 
 /** Whether a worker has done nothing yet. */
-export function hasYetToBegin({ place, power, isCut }: Machine, { kind, seen }: Local): boolean {
+function hasYetToBegin({ place, power, isCut }: Machine, { kind, seen }: Local): boolean {
   return kind === "idle" && seen === undefined && place.kind === "outside" && power === "up" &&
     !isCut;
 }
@@ -41,8 +72,7 @@ export function pastSteps(world: World, i: number, emit: Emit): void {
   }
 }
 
-/** The world for the worker alone: what managers do next is no matter to it. */
-export function withoutRuns(world: World, worker: number): World {
+function withoutRuns(world: World, worker: number): World {
   const next = fork(world, null);
   next.inFlight = [];
   for (const { index } of world.machines) if (index !== worker) forgetRun(next, index);

@@ -184,8 +184,8 @@ export class Snapshots implements Table {
   }
 
   /** The one row that stands for all that nobody could tell from it, and all that a change of names makes of it. */
-  canonical(found: Row): Row {
-    const row = this.#tidy.row(found);
+  canonical(found: Row, left: number): Row {
+    const row = this.#tidy.row(found, left);
     let best: Row | null = null;
     for (const renaming of this.#candidates(row)) {
       const candidate = this.#renamed(row, renaming);

@@ -1,8 +1,17 @@
 /** Rows of the model checker without what nobody can tell any more (`forget.ts` says what that is). */
-import { abandonedIn, Abandoning, inOrder, keptOf, Renumbering, swarmsIn, withoutOwn } from "./forget.ts";
+import {
+  abandonedIn,
+  Abandoning,
+  inOrder,
+  keptOf,
+  Renumbering,
+  swarmsIn,
+  withoutOwn,
+} from "./forget.ts";
+import { firstOf, withoutOutdated } from "./outdated.ts";
 import type { Local, Row } from "./snapshot.ts";
 import type { Version, World } from "./world.ts";
-import type { FoundingRecord } from "../../src/state.ts";
+import type { Engine, FoundingRecord } from "../../src/state.ts";
 
 /** What numbers stand for, and the numbers of what comes of them. */
 export interface Table {
@@ -13,6 +22,7 @@ export interface Table {
   localKey(id: number): string;
   versionsId(world: number): number;
   recordId(record: FoundingRecord): number;
+  engine(world: number, index: number): Engine;
 }
 
 /** What becomes of worlds and runs when only some versions are kept. */
@@ -30,6 +40,8 @@ interface Leaving {
   locals: number[];
 }
 
+const FAULTS_MAX = 8;
+
 export class Tidy {
   readonly #table: Table;
   readonly #own: number[][] = [];
@@ -39,12 +51,41 @@ export class Tidy {
   readonly #spoken: string[][] = [];
   readonly #leavings: Map<string, Leaving>[] = [];
 
+  readonly #dated: Map<number, number>[] = [];
+  readonly #firsts: number[][] = [];
+
   constructor(table: Table) {
     this.#table = table;
   }
 
-  row(found: Row): Row {
-    return this.#withoutSwarms(this.#withoutVersions(found));
+  /** `left`: how many more faults may happen; infinite where time passes. */
+  row(found: Row, left: number): Row {
+    return this.#withoutSwarms(this.#withoutVersions(this.#withoutOutdated(found, left)));
+  }
+
+  #withoutOutdated(found: Row, left: number): Row {
+    const { world: id, floors } = found;
+    const world = this.#table.world(id);
+    const known = this.#dated[id] ??= new Map();
+    const locals = found.locals.map((local, i) => {
+      if (this.#table.local(local).seen === undefined) return local;
+      let dated = known.get(local);
+      if (dated === undefined) {
+        const now = this.#table.engine(id, i);
+        dated = this.#table.localId(withoutOutdated(world, this.#table.local(local), now), i);
+        known.set(local, dated);
+      }
+      return dated;
+    });
+    if (world.store === "tags" || left === Infinity) return { ...found, locals };
+    const firsts = this.#firsts[id] ??= [];
+    return {
+      world: id,
+      locals,
+      floors: floors.map((floor, i) =>
+        firsts[(floor * FAULTS_MAX + left) * locals.length + i] ??= firstOf(world, i, floor, left)
+      ),
+    };
   }
 
   #withoutVersions(found: Row): Row {
@@ -83,7 +124,13 @@ export class Tidy {
   }
 
   /** `from`: the first version that anybody may still read. `known`: those that some run knows as its own. */
-  #keepingOf(id: number, versions: Version[], from: number, known: number[], isLog: boolean): Keeping {
+  #keepingOf(
+    id: number,
+    versions: Version[],
+    from: number,
+    known: number[],
+    isLog: boolean,
+  ): Keeping {
     const keepings = this.#keepings[id] ??= new Map();
     const key = `${from} ${known.join()}`;
     let keeping = keepings.get(key);

@@ -1,7 +1,7 @@
 /** All that a node may be answered in a state of the world, or just the truth. */
 import { type Choice, enact, type Trouble } from "./enact.ts";
 import { answers as answersTruly, lookAt } from "./engine.ts";
-import type { View } from "./local.ts";
+import type { View } from "./outcomes.ts";
 import {
   type History,
   latest,

@@ -1,0 +1,80 @@
+/**
+ * What a node may still see of the past, without that by which it does nothing that it would not do by
+ * something newer as well.
+ */
+import type { Local } from "./snapshot.ts";
+import type { Machine, Version, World } from "./world.ts";
+import type { Engine, FoundingRecord, Member } from "../../src/state.ts";
+
+/**
+ * The first version of the S3 object that a read of this machine need show. A write on an old one is lost;
+ * and by an old record a node does nothing else that it would not do by one with the same swarm and all
+ * its members, unless it finds that all of them are gone: `left`, how many may still be terminated.
+ */
+export function firstOf(
+  { versions, machines }: World,
+  i: number,
+  floor: number,
+  left: number,
+): number {
+  let first = floor;
+  while (first > 0 && first < versions.length) {
+    const { record } = versions[first - 1]!;
+    const { instance } = machines[i]!;
+    const living = record.members.filter((member) =>
+      member.instance !== instance && !isTerminated(machines, member)
+    );
+    const isCovered = (newer: Version): boolean => covers(newer.record, record);
+    if (living.length <= left || !versions.slice(first).some(isCovered)) break;
+    first++;
+  }
+  return first;
+}
+
+function isTerminated(machines: Machine[], { instance }: Member): boolean {
+  return machines.some((machine) =>
+    machine.instance === instance && machine.power === "terminated"
+  );
+}
+
+/** Whether a record says of the same swarm all that the other one does. */
+function covers(newer: FoundingRecord, older: FoundingRecord): boolean {
+  const { members: _, nonce: _nonce, writer: _writer, ...rest } = older;
+  const isSame = JSON.stringify({ ...newer, ...rest }) === JSON.stringify(newer);
+  return isSame &&
+    older.members.every((member) =>
+      newer.members.some((one) =>
+        one.instance === member.instance && one.address === member.address
+      )
+    );
+}
+
+/**
+ * What an Engine said, without what the next that it said tells as well: in the founded swarm a manager only
+ * goes by whom it can reach, to list them, and does nothing without a quorum.
+ */
+export function withoutOutdated(world: World, local: Local, now: Engine): Local {
+  const { seen, ...rest } = local;
+  if (seen === undefined) return local;
+  const kept: Engine[] = [];
+  let next = now;
+  for (const engine of seen.toReversed()) {
+    if (isOutdated(world, engine, next)) continue;
+    kept.push(engine);
+    next = engine;
+  }
+  if (kept.length === seen.length) return local;
+  return kept.length === 0 ? rest : { ...rest, seen: kept.reverse() };
+}
+
+function isOutdated({ swarms }: World, engine: Engine, next: Engine): boolean {
+  const swarm = swarms.find(({ fingerprint }) => fingerprint === engine.fingerprint);
+  if (swarm === undefined || !swarm.isFounded || swarm.isOld || !engine.manager) return false;
+  if (engine.fingerprint !== next.fingerprint || engine.state !== next.state) return false;
+  if (engine.swarm === null) return true;
+  return next.swarm !== null && reached(engine).every((one) => reached(next).includes(one));
+}
+
+function reached({ swarm }: Engine): string[] {
+  return swarm?.managers.filter(({ reachable }) => reachable).map(({ address }) => address) ?? [];
+}
