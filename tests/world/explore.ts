@@ -31,6 +31,8 @@ export interface Plan {
   faults: number;
   /** How often hours may pass. */
   hours: number;
+  /** Whether entries of the log that come too late to count are played: they come to nothing. */
+  races: boolean;
 }
 
 export interface Limits {
@@ -104,9 +106,9 @@ class Checker {
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     const alike = plan.roles.flatMap((role, i) => role === "manager" ? [i] : []);
     this.#count = world.machines.length;
-    this.#snapshots = new Snapshots(code, world, alike);
+    this.#snapshots = new Snapshots(code, world, alike, plan.races);
     this.#observer = new Observer(this.#snapshots, plan.roles);
-    this.#moves = new Moves(code, this.#snapshots);
+    this.#moves = new Moves(code, this.#snapshots, plan.races);
     this.#healer = new Healer(code, this.#snapshots, this.#moves);
     this.#rows = new Rows(this.#count + 3);
     this.#later = Array.from(

@@ -15,6 +15,7 @@ const PLACE = /^(r\d+-[a-z]+@)(?:(\d+)\.(\d+)|etag-(\d+))$/;
 export function keptOf(
   versions: Version[],
   isKnown: (number: number) => boolean,
+  isCovered: (number: number) => boolean,
   idOf: (record: FoundingRecord) => number,
 ): number[] {
   const kept: number[] = [];
@@ -30,7 +31,7 @@ export function keptOf(
       isBeforeLoser = true;
     } else {
       const id = idOf(record);
-      const isNews = isNewest || !told.has(id);
+      const isNews = isNewest || (!told.has(id) && !isCovered(number));
       if (!isNewest) told.add(id);
       const stays = isWanted || isNews || isBeforeLoser;
       isNewest = false;
@@ -64,7 +65,10 @@ export function inOrder(
     const { counts, record } = versions[number - 1]!;
     if (counts && number < newest && !isKnown(number) && isPast(record)) some.push(number);
     else {
+      // Who knows an entry of its own that does not count may read what was the record then.
+      const last = counts ? undefined : some.pop();
       flush();
+      if (last !== undefined) ordered.push(last);
       ordered.push(number);
     }
   }
@@ -130,22 +134,23 @@ export class Renumbering {
   /** The name of a write by where it was made: the same there again is the same write. */
   #nonce(text: string): string {
     return text.replace(PLACE, (_, before, head, last, etag) => {
-      if (etag !== undefined) return `${before}etag-${this.#place(Number(etag))}`;
-      const place = this.#place(Number(head));
+      const place = this.#place(Number(etag ?? head));
+      if (place === null) return `${before}gone`;
+      if (etag !== undefined) return `${before}etag-${place}`;
       return `${before}${place}.${
         Number(head) === this.#newest ? this.#number(Number(last)) : place
       }`;
     });
   }
 
-  /** The number of a version, or of the one that says the same for it. */
-  #place(number: number): number {
+  /** The number of a version, or of the one that says the same for it; null: it is gone. */
+  #place(number: number): number | null {
     if (number === 0 || this.#kept.includes(number)) return this.#number(number);
     const same = JSON.stringify(this.#versions[number - 1]?.record);
     const other = this.#counting.find((one) =>
       one > number && JSON.stringify(this.#versions[one - 1]!.record) === same
     );
-    return this.#number(other ?? number);
+    return other === undefined ? null : this.#number(other);
   }
 
   /** Where a write would come to: behind the newest version, or nowhere. */

@@ -8,7 +8,7 @@ import { type Outcome, outcomesOf, type Records, type Sequels } from "./outcomes
 import type { Code } from "./program.ts";
 import type { Local, Snapshots } from "./snapshot.ts";
 import { isPublished, isSeenByOthers, troubled, TRUTH, truthBut, wholeView } from "./view.ts";
-import type { Machine, World } from "./world.ts";
+import type { Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState } from "../../src/run.ts";
 import type { FoundingRecord, WriteResult } from "../../src/state.ts";
@@ -21,6 +21,7 @@ const INITS_MAX = 3;
 
 export class Moves {
   readonly #code: Code;
+  readonly #plays: boolean;
   readonly #snapshots: Snapshots;
   readonly #outcomes = new Map<string, Outcome[]>();
   readonly #sequels = new Map<string, Sequels>();
@@ -28,7 +29,9 @@ export class Moves {
   readonly #answered = new WeakMap<Outcome, Map<string, Local>>();
   readonly #begun = new Map<number, RunState>();
 
-  constructor(code: Code, snapshots: Snapshots) {
+  /** `plays`: whether writes on an old head of the log are made, which come to nothing. */
+  constructor(code: Code, snapshots: Snapshots, plays: boolean) {
+    this.#plays = plays;
     this.#code = code;
     this.#snapshots = snapshots;
   }
@@ -110,7 +113,8 @@ export class Moves {
     before: RunState,
     outcome: Outcome & { kind: "act" },
   ): boolean {
-    if (store !== "s3" || outcome.call.kind !== "write") return false;
+    if (outcome.call.kind !== "write") return false;
+    if (store === "tags") return !this.#plays && this.#isLostInLog(versions, before, outcome);
     const { at } = outcome.call;
     const held = at.kind === "object" ? at.etag : null;
     if (held === (versions.length === 0 ? null : `etag-${versions.length}`)) return false;
@@ -118,6 +122,25 @@ export class Moves {
     if (after.kind !== "run") return false;
     return isFresh(after.state) && isFresh(before) ||
       JSON.stringify(after.state.memory) === JSON.stringify(before.memory);
+  }
+
+  /** Whether an entry of the log would not count, and tells the run nothing but that. */
+  #isLostInLog(versions: Version[], before: RunState, outcome: Outcome & { kind: "act" }): boolean {
+    if (outcome.call.kind !== "write") return false;
+    const { at, record } = outcome.call;
+    const newest = versions.findLast(({ counts }) => counts)?.number ?? 0;
+    if ((at.kind === "log" ? at.head : 0) === newest) return false;
+    if (versions.some((version) => version.record.nonce === record.nonce)) return false;
+    const after = this.answered(outcome, {
+      ok: true,
+      value: at.kind === "log"
+        ? { kind: "appended", template: at.template, number: versions.length + 1 }
+        : { kind: "lost" },
+    });
+    if (after.kind !== "run" || Object.keys(after.state.facts).length > 0) return false;
+    const plain = ({ memory, doing, plan }: RunState): string =>
+      JSON.stringify([{ ...memory, written: [], unknown: null, identity: null }, doing, plan]);
+    return plain(after.state) === plain({ ...before, doing: null, plan: [] });
   }
 
   #follow(

@@ -3,7 +3,7 @@
  * something newer as well.
  */
 import type { Local } from "./snapshot.ts";
-import type { Machine, Version, World } from "./world.ts";
+import type { World } from "./world.ts";
 import type { Engine, FoundingRecord, Member } from "../../src/state.ts";
 
 /**
@@ -11,30 +11,34 @@ import type { Engine, FoundingRecord, Member } from "../../src/state.ts";
  * and by an old record a node does nothing else that it would not do by one with the same swarm and all
  * its members, unless it finds that all of them are gone: `left`, how many may still be terminated.
  */
-export function firstOf(
-  { versions, machines }: World,
-  i: number,
-  floor: number,
-  left: number,
-): number {
+export function firstOf(world: World, i: number, floor: number, left: number): number {
   let first = floor;
-  while (first > 0 && first < versions.length) {
-    const { record } = versions[first - 1]!;
-    const { instance } = machines[i]!;
-    const living = record.members.filter((member) =>
-      member.instance !== instance && !isTerminated(machines, member)
-    );
-    const isCovered = (newer: Version): boolean => covers(newer.record, record);
-    if (living.length <= left || !versions.slice(first).some(isCovered)) break;
-    first++;
-  }
+  while (first > 0 && isCovered(world, first, [i], left)) first++;
   return first;
 }
 
-function isTerminated(machines: Machine[], { instance }: Member): boolean {
-  return machines.some((machine) =>
-    machine.instance === instance && machine.power === "terminated"
+/** The versions of the log that no read of these machines need show, when such writes are left out. */
+export function coveredOf(world: World, readers: number[], left: number): number[] {
+  return world.versions
+    .filter(({ number, counts }) => counts && isCovered(world, number, readers, left))
+    .map(({ number }) => number);
+}
+
+function isCovered(
+  { versions, machines }: World,
+  number: number,
+  readers: number[],
+  left: number,
+): boolean {
+  const { record } = versions[number - 1]!;
+  const isLiving = ({ instance }: Member): boolean =>
+    !machines.some((one) => one.instance === instance && one.power === "terminated");
+  const living = record.members.filter(isLiving);
+  const isLeft = readers.every((i) =>
+    living.filter(({ instance }) => instance !== machines[i]!.instance).length > left
   );
+  return isLeft &&
+    versions.slice(number).some((newer) => newer.counts && covers(newer.record, record));
 }
 
 /** Whether a record says of the same swarm all that the other one does. */

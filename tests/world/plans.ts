@@ -53,5 +53,6 @@ export function plan(
     start,
     faults,
     hours,
+    races: managers < 3,
   };
 }

@@ -82,10 +82,11 @@ export class Snapshots implements Table {
   readonly #renamedLocals: number[][];
   readonly #seeing: Map<number, number>[] = [];
   readonly #unseeing: number[] = [];
-  readonly #tidy = new Tidy(this);
+  readonly #tidy: Tidy;
 
   /** `alike`: the machines that may change places, by index. */
-  constructor(code: Code, world: World, alike: number[]) {
+  constructor(code: Code, world: World, alike: number[], races: boolean) {
+    this.#tidy = new Tidy(this, races);
     this.#code = code;
     this.#store = world.store;
     this.#count = world.machines.length;

@@ -8,7 +8,7 @@ import {
   swarmsIn,
   withoutOwn,
 } from "./forget.ts";
-import { firstOf, withoutOutdated } from "./outdated.ts";
+import { coveredOf, firstOf, withoutOutdated } from "./outdated.ts";
 import type { Local, Row } from "./snapshot.ts";
 import type { Version, World } from "./world.ts";
 import type { Engine, FoundingRecord } from "../../src/state.ts";
@@ -44,6 +44,8 @@ const FAULTS_MAX = 8;
 
 export class Tidy {
   readonly #table: Table;
+  readonly #races: boolean;
+  readonly #covered: Map<number, number[]>[] = [];
   readonly #own: number[][] = [];
   readonly #plain: Map<number, number>[] = [];
   readonly #keepings: Map<string, Keeping>[] = [];
@@ -54,13 +56,15 @@ export class Tidy {
   readonly #dated: Map<number, number>[] = [];
   readonly #firsts: number[][] = [];
 
-  constructor(table: Table) {
+  /** `races`: whether entries of the log are played that come too late to count. */
+  constructor(table: Table, races: boolean) {
+    this.#races = races;
     this.#table = table;
   }
 
   /** `left`: how many more faults may happen; infinite where time passes. */
   row(found: Row, left: number): Row {
-    return this.#withoutSwarms(this.#withoutVersions(this.#withoutOutdated(found, left)));
+    return this.#withoutSwarms(this.#withoutVersions(this.#withoutOutdated(found, left), left));
   }
 
   #withoutOutdated(found: Row, left: number): Row {
@@ -88,7 +92,25 @@ export class Tidy {
     };
   }
 
-  #withoutVersions(found: Row): Row {
+  /** The versions of the log that nobody need read. */
+  #coveredOf({ world, locals }: Row, left: number): number[] {
+    if (this.#races || left === Infinity) return [];
+    const { machines } = this.#table.world(world);
+    const mask = locals.reduce((mask, id, i) => {
+      const isDone = left === 0 && this.#table.local(id).kind === "done";
+      return isDone || machines[i]!.power === "terminated" ? mask : mask | (1 << i);
+    }, 0);
+    const known = this.#covered[world] ??= new Map();
+    const key = mask * FAULTS_MAX + left;
+    let covered = known.get(key);
+    if (covered === undefined) {
+      const readers = locals.flatMap((_, i) => (mask >> i) & 1 ? [i] : []);
+      known.set(key, covered = coveredOf(this.#table.world(world), readers, left));
+    }
+    return covered;
+  }
+
+  #withoutVersions(found: Row, left: number): Row {
     const { store, versions, machines } = this.#table.world(found.world);
     if (versions.length === 0) return found;
     const isOver = found.locals.map((id, i) => {
@@ -110,7 +132,7 @@ export class Tidy {
       versions,
       isLog ? 0 : Math.min(...floors),
       known,
-      isLog,
+      isLog ? this.#coveredOf(found, left) : null,
     );
     return {
       world: isAll ? found.world : worlds[found.world] ??= this.#table.worldId(
@@ -123,23 +145,27 @@ export class Tidy {
     };
   }
 
-  /** `from`: the first version that anybody may still read. `known`: those that some run knows as its own. */
+  /**
+   * `from`: the first version that anybody may still read. `known`: those that some run knows as its own.
+   * `covered`: those of the log that nobody need read; null: it is none.
+   */
   #keepingOf(
     id: number,
     versions: Version[],
     from: number,
     known: number[],
-    isLog: boolean,
+    covered: number[] | null,
   ): Keeping {
     const keepings = this.#keepings[id] ??= new Map();
-    const key = `${from} ${known.join()}`;
+    const key = `${from} ${known.join()} ${covered?.join()}`;
     let keeping = keepings.get(key);
     if (keeping === undefined) {
       const isKnown = (number: number): boolean => known.includes(number);
       const idOf = (record: FoundingRecord): number => this.#table.recordId(record);
-      const left = keptOf(versions, isKnown, idOf)
+      const isCovered = (number: number): boolean => covered?.includes(number) ?? false;
+      const left = keptOf(versions, isKnown, isCovered, idOf)
         .filter((number) => number >= from || number === versions.length);
-      const kept = isLog ? inOrder(left, versions, isKnown, idOf) : left;
+      const kept = covered === null ? left : inOrder(left, versions, isKnown, idOf);
       keeping = {
         renumbering: new Renumbering(versions, kept),
         isAll: versions.every(({ number }) => kept[number - 1] === number),
