@@ -78,13 +78,11 @@ export function inOrder(
 
 /** How versions are numbered when only some are kept. */
 export class Renumbering {
-  readonly #versions: Version[];
   readonly #kept: number[];
   readonly #newest: number;
   readonly #counting: number[];
 
   constructor(versions: Version[], kept: number[]) {
-    this.#versions = versions;
     this.#kept = kept;
     this.#counting = kept.filter((number) => versions[number - 1]!.counts);
     this.#newest = this.#counting.at(-1) ?? 0;
@@ -143,14 +141,9 @@ export class Renumbering {
     });
   }
 
-  /** The number of a version, or of the one that says the same for it; null: it is gone. */
+  /** The number of a version; null: it is gone, and nothing is written there any more. */
   #place(number: number): number | null {
-    if (number === 0 || this.#kept.includes(number)) return this.#number(number);
-    const same = JSON.stringify(this.#versions[number - 1]?.record);
-    const other = this.#counting.find((one) =>
-      one > number && JSON.stringify(this.#versions[one - 1]!.record) === same
-    );
-    return other === undefined ? null : this.#number(other);
+    return number === 0 || this.#kept.includes(number) ? this.#number(number) : null;
   }
 
   /** Where a write would come to: behind the newest version, or nowhere. */

@@ -7,7 +7,9 @@ import {
   Renumbering,
   swarmsIn,
   withoutOwn,
+  withPast,
 } from "./forget.ts";
+import { isPast } from "./nonces.ts";
 import { coveredOf, firstOf, withoutOutdated } from "./outdated.ts";
 import type { Local, Row } from "./snapshot.ts";
 import type { Version, World } from "./world.ts";
@@ -46,6 +48,7 @@ export class Tidy {
   readonly #table: Table;
   readonly #races: boolean;
   readonly #covered: Map<number, number[]>[] = [];
+  readonly #asked: Map<string, number>[] = [];
   readonly #own: number[][] = [];
   readonly #plain: Map<number, number>[] = [];
   readonly #keepings: Map<string, Keeping>[] = [];
@@ -64,7 +67,29 @@ export class Tidy {
 
   /** `left`: how many more faults may happen; infinite where time passes. */
   row(found: Row, left: number): Row {
-    return this.#withoutSwarms(this.#withoutVersions(this.#withoutOutdated(found, left), left));
+    const row = this.#withoutOutdated(this.#withoutNonces(found), left);
+    return this.#withoutSwarms(this.#withoutVersions(row, left));
+  }
+
+  /** Writes that no run asks about any more are under a name that is nobody's. */
+  #withoutNonces(row: Row): Row {
+    const before = this.#table.world(row.world);
+    const isAny = before.versions.some(({ record }) => !isPast(record));
+    if (!isAny) return row;
+    const asked = row.locals.map((id) => this.#unknownOf(id));
+    const known = this.#asked[row.world] ??= new Map();
+    const key = asked.join();
+    let world = known.get(key);
+    if (world === undefined) {
+      world = this.#table.worldId(withPast(before, (nonce) => !asked.includes(nonce)));
+      known.set(key, world);
+    }
+    return { ...row, world };
+  }
+
+  #unknownOf(id: number): string | null {
+    const local = this.#table.local(id);
+    return local.kind === "run" ? local.state.memory.unknown : null;
   }
 
   #withoutOutdated(found: Row, left: number): Row {
