@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { decide } from "../src/decide.ts";
 import { BOOT_MS, CONFLICT_MS, DENIED_MS, RETRY_MS } from "../src/decide/patience.ts";
-import type { ActionKind, Contents, Facts, Memory, Observation, Rule } from "../src/state.ts";
+import type {
+  ActionKind,
+  Contents,
+  Facts,
+  Memory,
+  Observation,
+  Rule,
+  SwarmView,
+} from "../src/state.ts";
 import {
   fault,
   founded,
@@ -38,6 +46,8 @@ const empty: Contents = { services: 0, secrets: 0, configs: 0, networks: 0, task
 const worker = { role: "worker" as const };
 const twoMembers = founded({ members: [member(1), member(2)] });
 const others2 = { members: [member(2)] };
+const managersAt = (...numbers: number[]): SwarmView["managers"] =>
+  numbers.map((n) => ({ nodeId: `node-${n}`, address: `10.0.0.${n}`, reachable: true }));
 const held = (rule: Rule, ms: number): Pick<Memory, "steady"> => ({
   steady: { rule, because: "as before", exit: 3, sinceMs: 10_000 - ms },
 });
@@ -146,25 +156,30 @@ const MANAGER_IN_SWARM: Row[] = [
     because: "CA was rotated",
   },
   {
-    name: "the Engine knows a manager that the record lacks: refreshes it",
-    state: without(
-      observation({
-        facts: {
-          engine: ok(managerOf("a", {
-            managers: [
-              { nodeId: "node-1", address: "10.0.0.1", reachable: true },
-              { nodeId: "node-2", address: "10.0.0.2", reachable: true },
-            ],
-          })),
-          ledger: founded(),
-          tokens: ok([shown(1, "a")]),
-          instances: known,
-        },
-      }),
-      "answering",
-    ),
+    name: "the Engine knows a manager that the record lacks, and it answers: refreshes it",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+        ledger: founded(),
+        tokens: ok([shown(1, "a")]),
+        answering: ok(["10.0.0.2"]),
+        instances: known,
+      },
+    }),
     want: ["refresh", "refresh-record"],
     because: "10.0.0.2",
+  },
+  {
+    name: "a manager that the record lacks and that does not answer is not listed: it may be gone",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+        ledger: founded(),
+        tokens: ok([shown(1, "a")]),
+        answering: ok([]),
+      },
+    }),
+    want: ["done", "in-order"],
   },
   {
     name: "an unreachable manager is not listed again, for its node may be gone for good",
@@ -1244,20 +1259,33 @@ Deno.test("decide: with tags the members whose tokens are shown live, and EC2 is
 });
 
 Deno.test("decide: a manager that has just joined reads the record again before it adds others to it", () => {
-  const managers = [1, 2].map((n) => ({
-    nodeId: `node-${n}`,
-    address: `10.0.0.${n}`,
-    reachable: true,
-  }));
   const joined = observation({
     facts: {
-      engine: ok(managerOf("a", { managers })),
-      ledger: founded(),
+      engine: ok(managerOf("a", { managers: managersAt(1, 2, 3) })),
+      ledger: founded({ members: [member(1), member(3)] }),
       tokens: ok([shown(1, "a")]),
-      answering: ok(["10.0.0.2"]),
+      answering: ok(["10.0.0.3"]),
     },
   });
   assert.deepEqual(decide(joined), { kind: "look", calls: [{ kind: "ledger", missing: [] }] });
+});
+
+Deno.test("decide: whom the record lacks is asked whether it is there before it is listed", () => {
+  const state = observation({
+    facts: {
+      engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+      ledger: founded(),
+      tokens: ok([shown(1, "a")]),
+    },
+  });
+  assert.deepEqual(decide(without(state, "answering")), {
+    kind: "look",
+    calls: [{ kind: "probe", addresses: ["10.0.0.2"] }],
+  });
+  const failed = { ...state, facts: { ...state.facts, answering: fault("timeout") } };
+  const decision = decide(failed);
+  assert.ok(!("calls" in decision));
+  assert.equal(decision.action.kind, "wait");
 });
 
 Deno.test("decide: no init while a read of the tokens failed", () => {

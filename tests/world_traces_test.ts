@@ -15,6 +15,7 @@ import {
   ok,
   outside,
   record,
+  shown,
 } from "./state_of.ts";
 
 /** Plays a run against answers by the call's kind, until an action's first call is to be made. */
@@ -129,4 +130,43 @@ Deno.test("trace: a write whose answer was lost, and that the log showed, is not
   // A read from before any record: nothing is initialised on it.
   state = absorb(state, calls, [log([])], 1_000);
   assert.deepEqual(state.facts.ledger, ok({ kind: "unsettled", missing: [1] }));
+});
+
+Deno.test("trace: a manager that was terminated since the Engine was looked at is not listed again", () => {
+  const start: RunState = { config, memory, facts: {}, doing: null, plan: [], missing: [] };
+  const managers = [1, 2].map((n) => ({
+    nodeId: `node-${n}`,
+    address: `10.0.0.${n}`,
+    reachable: true,
+  }));
+  // When the Engine said this, manager 2 was there. It is terminated, and manager 3 has registered without it.
+  const script: Partial<Record<Call["kind"], AnyAnswer>> = {
+    engine: ok(managerOf("a", { managers })),
+    ledger: ok({
+      kind: "log",
+      template: "lt-1",
+      entries: [
+        {
+          number: 1,
+          follows: 0,
+          record: record({ members: [member(1), member(2)] }),
+          newer: false,
+        },
+        {
+          number: 2,
+          follows: 1,
+          record: record({ members: [member(1), member(3)] }),
+          newer: false,
+        },
+      ],
+      serverMs: NOW_MS,
+    }),
+    tokens: ok([shown(1, "a")]),
+    instances: ok([instance(1), instance(3)]),
+  };
+  // Once it was listed by its address alone: nobody could say that it is gone, and the swarm could not be
+  // replaced for an hour when manager 1 was terminated as well.
+  assert.throws(() => toAction(start, { ...script, probe: ok([]) }), /ended: .*a manager of/);
+  const listing = toAction(start, { ...script, probe: ok(["10.0.0.2"]) });
+  assert.equal(listing.calls[0]?.kind, "write");
 });

@@ -100,10 +100,8 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Verdict 
   }
   const publishing = publish(s, swarm, "asks");
   if (publishing !== null) return publishing;
-  const missing = unlisted(record, swarm);
-  // A manager probes before it joins: who joined beside it may have registered since it read the record.
-  const hasJoined = s.o.facts.answering !== undefined;
-  if (missing.length > 0 && hasJoined) return look({ kind: "ledger", missing: [] });
+  const missing = present(s, record, unlisted(record, swarm));
+  if (!Array.isArray(missing)) return missing;
   if (missing.length > 0 || record.fingerprint !== swarm.managerToken.fingerprint) {
     const because = missing.length > 0
       ? `the record lacks the managers at ${missing.join(", ")}`
@@ -115,10 +113,25 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Verdict 
       "refresh",
       "refresh-record",
       because,
-      (w) => refreshed(record, swarm, w),
+      (w) => refreshed(record, swarm, missing, w),
     );
   }
   return act({ kind: "done" }, "in-order", `a manager of the founded swarm ${brief(record)}`);
+}
+
+/**
+ * Which of the managers that the record lacks are there. What the Engine said may be older than the record,
+ * from which whoever was terminated in between has been dropped: so they are asked after both.
+ */
+function present(s: Scene, record: FoundingRecord, unlisted: string[]): string[] | Verdict {
+  if (unlisted.length === 0) return [];
+  const { answering } = s.o.facts;
+  if (answering === undefined) return look({ kind: "probe", addresses: unlisted });
+  if (!answering.ok) return faulted(s.o, answering.fault);
+  // A manager probes before it joins: who joined beside it may have registered since it read the record.
+  const hasJoined = addressesOf(record.members).some((one) => answering.value.includes(one));
+  if (hasJoined) return look({ kind: "ledger", missing: [] });
+  return unlisted.filter((address) => answering.value.includes(address));
 }
 
 function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Verdict {

@@ -96,7 +96,7 @@ export function founding(
     writer: w.me.instance,
     nonce: "",
   };
-  return signed({ ...blank, members: withManagers(blank.members, swarm, w) }, w);
+  return signed({ ...blank, members: withManagers(blank.members, reached(swarm), w) }, w);
 }
 
 /** The record with this node as a member, listed anew. */
@@ -109,27 +109,30 @@ export function withdrawn(record: FoundingRecord, w: Writing): FoundingRecord {
   return signed({ ...record, members: remaining(record, w) }, w);
 }
 
-/** The record as the swarm is now: its fingerprint after a CA rotation, and all its managers. */
+/** The record as the swarm is now: its fingerprint after a CA rotation, and its managers at `missing` too. */
 export function refreshed(
   record: FoundingRecord,
   swarm: SwarmView,
+  missing: string[],
   w: Writing,
 ): FoundingRecord {
   const fingerprint = swarm.managerToken.fingerprint;
   const rotated = record.fingerprint === fingerprint
     ? record.rotated
     : newest([...record.rotated.filter((old) => old !== fingerprint), record.fingerprint]);
-  const members = withManagers([...remaining(record, w), self(w)], swarm, w);
+  const members = withManagers([...remaining(record, w), self(w)], missing, w);
   return signed({ ...record, fingerprint, clusterId: swarm.clusterId, rotated, members }, w);
 }
 
 /** The swarm's reachable managers that the record lacks: older than the tool, or promoted by hand. */
 export function unlisted(record: FoundingRecord, swarm: SwarmView): string[] {
-  return swarm.managers
-    .filter(({ address, reachable }) =>
-      reachable && !record.members.some((member) => member.address === address)
-    )
-    .map(({ address }) => address);
+  return reached(swarm).filter((address) =>
+    !record.members.some((member) => member.address === address)
+  );
+}
+
+function reached({ managers }: SwarmView): string[] {
+  return managers.filter(({ reachable }) => reachable).map(({ address }) => address);
 }
 
 /** The ids and addresses to ask EC2 for before a record can be judged or written. */
@@ -165,13 +168,14 @@ function remaining(record: FoundingRecord, w: Writing): Member[] {
   return others(record, w.me).filter((member) => !isGone(member, w));
 }
 
-function withManagers(members: Member[], swarm: SwarmView, w: Writing): Member[] {
-  const missing = swarm.managers.filter(({ address, reachable }) =>
-    reachable && !members.some((member) => member.address === address)
+/** The members, and whoever is at these addresses besides. */
+function withManagers(members: Member[], addresses: string[], w: Writing): Member[] {
+  const missing = addresses.filter((address) =>
+    !members.some((member) => member.address === address)
   );
   return [
     ...members,
-    ...missing.map(({ address }) => ({
+    ...missing.map((address) => ({
       instance: w.instances.find((i) => i.address === address && i.state !== "terminated")
         ?.instance ?? null,
       address,
