@@ -65,6 +65,8 @@ interface How {
 /** What a table of steps holds for each. */
 const COST = 0, WORLD = 1, LOCAL = 2, FLOOR = 3, BROKEN = 4, FIELDS = 5;
 const NOTHING = -1, FLOOR_BITS = 6;
+/** Bytes of a thread's heap. */
+const HEAP_MAX = 2_000_000_000;
 const KINDS: readonly Local["kind"][] = ["run", "idle", "done", "failed"];
 
 export function explore(code: Code, plan: Plan, limits: Limits): Report {
@@ -86,9 +88,9 @@ class Checker {
   /** Those that were reached with so many faults, while those with fewer are still searched. */
   readonly #later: { rows: Rows; seen: Seen }[];
   /** Those without faults, and those with as many as may be left. */
-  readonly #nodeSteps: Map<number, Int32Array>[][] = [[], []];
-  readonly #machineSteps: Int32Array[][] = [];
-  readonly #worldSteps: Int32Array[] = [];
+  #nodeSteps: Map<number, Int32Array>[][] = [[], []];
+  #machineSteps: Int32Array[][] = [];
+  #worldSteps: Int32Array[] = [];
   readonly #broken: Broken[] = [];
   readonly #start: Row;
   readonly #row: number[] = [];
@@ -136,9 +138,12 @@ class Checker {
       healCycles: 0,
       cutShort: 0,
     };
-    const isOver = (at: number): boolean =>
-      this.#rows.length > limits.states ||
-      ((at & 255) === 0 && performance.now() - startMs > limits.ms);
+    const isOver = (at: number): boolean => {
+      if (this.#rows.length > limits.states) return true;
+      if ((at & 255) !== 0) return false;
+      if ((at & 4095) === 0 && Deno.memoryUsage().heapUsed > HEAP_MAX) this.#forget();
+      return performance.now() - startMs > limits.ms;
+    };
     this.#add(this.#start, 0);
     let at = 0;
     search:
@@ -174,6 +179,16 @@ class Checker {
       healCycles: this.#healer.cyclesMax,
       cutShort: this.#moves.cutShort,
     };
+  }
+
+  /** What was worked out can be worked out again. */
+  #forget(): void {
+    this.#nodeSteps = [[], []];
+    this.#machineSteps = [];
+    this.#worldSteps = [];
+    this.#moves.forget();
+    this.#healer.forget();
+    this.#snapshots.forget();
   }
 
   /** Those that are reached with one fault more, and were not with fewer. */

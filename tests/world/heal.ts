@@ -55,8 +55,8 @@ export class Healer {
   readonly #good = new Seen();
   /** World and runs, as they are and as if all began anew. */
   readonly #judged = new Seen();
-  readonly #healings: Map<number, Healing>[] = [];
-  readonly #healedWorlds: number[] = [];
+  #healings: Map<number, Healing>[] = [];
+  #healedWorlds: number[] = [];
   /** The longest way that was played, in rounds of all nodes. */
   cyclesMax = 0;
 
@@ -64,6 +64,11 @@ export class Healer {
     this.#code = code;
     this.#moves = moves;
     this.#snapshots = snapshots;
+  }
+
+  forget(): void {
+    this.#healings = [];
+    this.#healedWorlds = [];
   }
 
   /**

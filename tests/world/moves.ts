@@ -36,6 +36,12 @@ export class Moves {
     this.#snapshots = snapshots;
   }
 
+  forget(): void {
+    this.#outcomes.clear();
+    this.#sequels.clear();
+    this.#records.clear();
+  }
+
   /** Steps that were not followed, because a machine initialised too many swarms. */
   cutShort = 0;
 

@@ -56,7 +56,7 @@ export class Snapshots implements Table {
   readonly #store: World["store"];
   readonly #count: number;
   readonly #worlds = new Intern<Parts>();
-  readonly #whole: World[] = [];
+  #whole: World[] = [];
   readonly #versions = new Intern<Version[]>();
   readonly #rests = new Intern<Rest>();
   readonly #machines = new Intern<Machine>();
@@ -100,6 +100,10 @@ export class Snapshots implements Table {
     }));
     this.#renamedLocals = this.#renamings.map(() => []);
     this.#engines = world.machines.map(() => []);
+  }
+
+  forget(): void {
+    this.#whole = [];
   }
 
   worldId(world: World): number {
