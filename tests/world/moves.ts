@@ -4,7 +4,7 @@ import { broken, judgeDone } from "./judge.ts";
 import { canonical, endOf, isFresh, settled } from "./local.ts";
 import { type Emit, floorOf, fork, IDLE } from "./mishaps.ts";
 import { forgetRun, forgetWrite, forgotten, named, runId } from "./nonces.ts";
-import { type Outcome, outcomesOf, type Records, type Sequels } from "./outcomes.ts";
+import { forgetIds, type Outcome, outcomesOf, type Records, type Sequels } from "./outcomes.ts";
 import type { Code } from "./program.ts";
 import type { Local, Snapshots } from "./snapshot.ts";
 import { isPublished, isSeenByOthers, troubled, TRUTH, truthBut, wholeView } from "./view.ts";
@@ -40,6 +40,7 @@ export class Moves {
     this.#outcomes.clear();
     this.#sequels.clear();
     this.#records.clear();
+    forgetIds();
   }
 
   /** Steps that were not followed, because a machine initialised too many swarms. */

@@ -12,7 +12,7 @@ import { canonical, DONE, resultOf, settled, stepsOf, tell } from "./local.ts";
 import type { Code } from "./program.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState, Step } from "../../src/run.ts";
-import type { Decision, Facts, Fault } from "../../src/state.ts";
+import type { Decision, Fault } from "../../src/state.ts";
 
 /** All that a node may be answered now; `faults`: whether one of its reads may fail. */
 export interface View {
@@ -52,12 +52,20 @@ const FAULTS: { ok: false; fault: Fault }[] = [
 /** What comes of what a run knows until it reads the record, waits, acts or ends. */
 interface Sequel {
   outcomes: { key: string; outcome: Outcome }[];
-  reads: { step: Step & { kind: "calls" }; cost: number; blind: boolean; from: number }[];
+  reads: Reading[];
   /** Where the next round begins. */
   waits: { state: RunState; key: string; told: string; from: number }[];
 }
 
-/** Sequels by what the run knows, for all that it may be answered but the record. */
+interface Reading {
+  key: string;
+  step: Step & { kind: "calls" };
+  cost: number;
+  blind: boolean;
+  from: number;
+}
+
+/** Sequels by what the run was answered, for all that it may be answered but the record. */
 export type Sequels = Map<string, Sequel>;
 /** The answers about the record that are different to a run, by the number of its memory. */
 export type Records = Map<number, AnyAnswer[]>;
@@ -81,21 +89,30 @@ export function outcomesOf(
   };
 
   /** `from`: what it has seen of its Engine, it does not see older. */
-  function go(state: RunState, cost: number, blind: boolean, from: number): void {
-    const { memory, facts, doing, plan, missing } = state;
-    const then = doing === null && plan.length + missing.length === 0
-      ? ""
-      : JSON.stringify([doing, plan, missing]);
-    const key = `${cost} ${blind} ${from} ${idOf(memory)} ${factsOf(facts)} ${then}`;
+  function go(
+    key: string,
+    state: () => RunState,
+    cost: number,
+    blind: boolean,
+    from: number,
+  ): void {
     let sequel = known.get(key);
     if (sequel === undefined) {
-      known.set(key, sequel = sequelOf(code, view, state, cost, blind, from));
+      known.set(key, sequel = sequelOf(code, view, known.size, state(), cost, blind, from));
     }
     for (const { key, outcome } of sequel.outcomes) add(outcome, key);
-    for (const { step, cost, blind, from } of sequel.reads) {
-      for (const looked of answered(code, step, view, records, from)) {
-        if (cost + looked.cost > 1) continue;
-        go(looked.state, cost + looked.cost, blind || looked.blind, looked.from);
+    for (const reading of sequel.reads) {
+      const { step, blind } = reading;
+      for (const looked of answered(code, step, view, records, reading.from)) {
+        const cost = reading.cost + looked.cost;
+        if (cost > 1) continue;
+        go(
+          `${reading.key} ${cost} ${looked.from} ${looked.answers.map(idOf).join()}`,
+          () => code.absorb(step.state, step.calls, looked.answers, 0),
+          cost,
+          blind || looked.blind,
+          looked.from,
+        );
       }
     }
     for (const { state, key, told, from } of sequel.waits) {
@@ -103,17 +120,18 @@ export function outcomesOf(
       waited.add(key);
       if (view.stopsAtWaits && idOf(state.memory) !== idOf(start.memory)) {
         add({ kind: "looked", cost: 0, blind: false, state, told }, `waited ${key}`);
-      } else go(state, 0, false, from);
+      } else go(key, () => state, 0, false, from);
     }
   }
 
-  go(start, 0, false, 0);
+  go(`0 ${stateId(start)}`, () => start, 0, false, 0);
   return [...found.values()];
 }
 
 function sequelOf(
   code: Code,
   view: View,
+  number: number,
   start: RunState,
   cost: number,
   blind: boolean,
@@ -139,7 +157,7 @@ function sequelOf(
         // After a read that failed nothing is known that another round would not show.
         if (cost > 0) continue;
         const state = settled(code, code.absorb(step.state, calls, [DONE], 0));
-        const key = `${from} ${idOf(state.memory)} ${factsOf(state.facts)}`;
+        const key = `${from} ${stateId(state)}`;
         const told = decision === null ? "waits" : tell(decision);
         sequel.waits.push({ state, key, told, from });
       } else if (step.state.doing !== null) {
@@ -162,11 +180,13 @@ function sequelOf(
           outcome: { kind: "act", cost, blind, call, state: before, told },
         });
       } else if (calls.some(({ kind }) => kind === "ledger")) {
-        sequel.reads.push({ step, cost, blind, from });
+        const key = `${number}.${sequel.reads.length}`;
+        sequel.reads.push({ key, step, cost, blind, from });
       } else {
         for (const looked of answered(code, step, view, new Map(), from)) {
           if (cost + looked.cost > 1) continue;
-          go(looked.state, cost + looked.cost, blind || looked.blind, looked.from);
+          const next = code.absorb(step.state, calls, looked.answers, 0);
+          go(next, cost + looked.cost, blind || looked.blind, looked.from);
         }
       }
     }
@@ -176,8 +196,14 @@ function sequelOf(
   return sequel;
 }
 
-const contents = new Intern<null>();
-const ids = new WeakMap<object, number>();
+let contents = new Intern<null>();
+let ids = new WeakMap<object, number>();
+
+/** What was worked out is given up: so are the numbers that it is kept by. */
+export function forgetIds(): void {
+  contents = new Intern();
+  ids = new WeakMap();
+}
 
 /** Equal for values that say the same and are not changed any more. */
 function idOf(value: object): number {
@@ -186,18 +212,20 @@ function idOf(value: object): number {
   return id;
 }
 
-function factsOf(facts: Facts): string {
-  return Object.entries(facts).map(([name, fact]) => `${name}${idOf(fact)}`).join();
+function stateId({ memory, facts, doing, plan, missing }: RunState): string {
+  const seen = Object.entries(facts).map(([name, fact]) => `${name}${idOf(fact)}`);
+  const isPlain = doing === null && plan.length + missing.length === 0;
+  return `${idOf(memory)} ${seen.join()} ${isPlain ? "" : idOf([doing, plan, missing])}`;
 }
 
 interface Looked {
-  state: RunState;
+  answers: AnyAnswer[];
   cost: number;
   blind: boolean;
   from: number;
 }
 
-/** The run after these reads, for all that they may answer; at most one of them goes wrong. */
+/** All that these reads may answer; at most one of them goes wrong. */
 function answered(
   code: Code,
   step: Step & { kind: "calls" },
@@ -223,7 +251,7 @@ function answered(
     if (call === undefined) {
       const seen = calls.findIndex(({ kind }) => kind === "engine");
       const next = seen === -1 ? from : view.engine.indexOf(chosen[seen]!);
-      all.push({ state: code.absorb(state, calls, chosen, 0), cost, blind, from: next });
+      all.push({ answers: chosen, cost, blind, from: next });
       return;
     }
     for (const answer of answers[index]!) choose(index + 1, [...chosen, answer], cost, blind);
