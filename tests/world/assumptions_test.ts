@@ -4,7 +4,7 @@ import { conditionsOf } from "./conditions.ts";
 import type { Code } from "./program.ts";
 import { simulate } from "./simulate.ts";
 import * as run from "../../src/run.ts";
-import type { Facts } from "../../src/state.ts";
+import type { Facts, Instance } from "../../src/state.ts";
 
 Deno.test("an instance that is shown as stopped is taken for one that runs", () => {
   const compared = playAlike(1_500, (state) => {
@@ -62,12 +62,16 @@ function playAlike(histories: number, other: (state: run.RunState) => run.RunSta
   return compared;
 }
 
-Deno.test("which managers answer is nothing to a manager of a swarm", () => {
+Deno.test("to a manager of a swarm it is nothing who of the record's members answers", () => {
   const compared = playAlike(1_500, (state) => {
-    const { engine, answering } = state.facts;
+    const { engine, answering, ledger } = state.facts;
     const isManager = engine?.ok && engine.value.state === "active" && engine.value.manager;
     if (!isManager || !answering?.ok) return null;
-    return { ...state, facts: { ...state.facts, answering: { ok: true, value: [] } } };
+    const record = ledger?.ok && ledger.value.kind === "settled" ? ledger.value.record : null;
+    const isAny = record?.members.some(({ address }) => answering.value.includes(address));
+    if (!isAny) return null;
+    const value = [engine.value.address];
+    return { ...state, facts: { ...state.facts, answering: { ok: true, value } } };
   });
   assert.ok(compared > 100, `only ${compared} managers knew who answers`);
 });
@@ -106,6 +110,72 @@ Deno.test("a run that forgets what it has published publishes it again, and goes
   });
   assert.ok(compared > 100, `only ${compared} decisions remembered what the run has published`);
   assert.ok(again > 10, `only ${again} published again`);
+});
+
+Deno.test("with one member more in the record a run does the same, if it does not write it", () => {
+  let compared = 0;
+  const both: Code = {
+    ...run,
+    next: (state, nowMs, dice) => {
+      const step = run.next(state, nowMs, dice);
+      const { ledger, instances } = state.facts;
+      const view = ledger?.ok && ledger.value.kind === "settled" ? ledger.value : null;
+      const action = step.kind === "calls" ? step.decision?.action.kind : "end";
+      const isAct = ["join", "leave", "publish", "end"].includes(action ?? "");
+      if (!view?.record || state.plan.length > 0 || !isAct) return step;
+      const { record } = view;
+      const gone = instances?.ok
+        ? instances.value.flatMap(({ instance, state }) => state === "terminated" ? [instance] : [])
+        : [];
+      const others = record.members.filter(({ instance }) =>
+        instance !== state.memory.identity?.instance && !gone.includes(instance ?? "")
+      );
+      if (others.length === 0) return step;
+      const sinceMs = Math.max(...record.members.map(({ sinceMs }) => sinceMs));
+      const more = { instance: "i-99", address: "10.0.9.99", sinceMs };
+      const members = [...record.members, more];
+      const value = { ...view, record: { ...record, members } };
+      const facts = { ...state.facts, ledger: { ok: true as const, value } };
+      compared++;
+      let after = run.next({ ...state, facts }, nowMs, dice);
+      // Who is new is asked for, and lives, as do the others.
+      const [look] = after.kind === "calls" && after.decision === null ? after.calls : [];
+      if (after.kind === "calls" && look?.kind === "instances") {
+        const living = look.ids.map((instance): Instance => ({
+          instance,
+          state: "running",
+          address: null,
+          roleTag: null,
+          clusterTag: null,
+        }));
+        const known = run.absorb(after.state, [look], [{ ok: true, value: living }], nowMs);
+        after = run.next(known, nowMs, dice);
+      }
+      assert.equal(acts(after), acts(step));
+      return step;
+    },
+  };
+  for (let seed = 1; seed <= 500; seed++) simulate(both, conditionsOf(seed));
+  assert.ok(compared > 100, `only ${compared} acts by a record`);
+});
+
+Deno.test("to a manager of the founded swarm it is nothing whom of those listed it reaches, and who else is in it", () => {
+  const compared = playAlike(500, (state) => {
+    const { engine, ledger } = state.facts;
+    if (!engine?.ok || engine.value.swarm === null || !engine.value.manager) return null;
+    const record = ledger?.ok && ledger.value.kind === "settled" ? ledger.value.record : null;
+    const { value } = engine;
+    const { managers } = engine.value.swarm;
+    const isListed = (address: string): boolean =>
+      record?.members.some((member) => member.address === address) ?? false;
+    const isFounded = record?.fingerprint === value.fingerprint;
+    if (!isFounded || !managers.every(({ address }) => isListed(address))) return null;
+    const alone = managers.map((one) => ({ ...one, reachable: one.address === value.address }));
+    const swarm = { ...engine.value.swarm, managers: alone, nodes: 1 };
+    const facts: Facts = { ...state.facts, engine: { ok: true, value: { ...value, swarm } } };
+    return { ...state, facts };
+  });
+  assert.ok(compared > 100, `only ${compared} managers of the founded swarm`);
 });
 
 /** What a step does, without the words. */

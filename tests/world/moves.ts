@@ -11,7 +11,7 @@ import { isPublished, isSeenByOthers, troubled, TRUTH, truthBut, wholeView } fro
 import type { Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call } from "../../src/effects.ts";
 import type { RunState } from "../../src/run.ts";
-import type { FoundingRecord, WriteResult } from "../../src/state.ts";
+import type { Facts, FoundingRecord, WriteResult } from "../../src/state.ts";
 
 /**
  * How often a machine initialises a swarm in a search. Reads that go back and forth for ever, on whether
@@ -286,18 +286,24 @@ function nameOf(outcome: Outcome): string {
 }
 
 /**
- * The run without what makes no difference where it is: which managers answer, to a member (that it asked
- * does); and what it has published, while that is shown: to publish it again changes nothing.
+ * The run without what makes no difference where it is: which of the record's managers answer, to a member
+ * (that some do does); and what it has published, while that is shown: to publish it again changes nothing.
  */
 function unburdened(state: RunState, world: World, machine: Machine): RunState {
   const { memory, facts } = state;
   const isShown = memory.published !== null && isPublished(world, machine, memory.published);
-  const isAnswered = machine.place.kind === "member" && facts.answering?.ok === true;
+  const isAnswered = machine.place.kind === "member" && isAnsweredByMember(facts);
   return {
     ...state,
     memory: isShown ? { ...memory, published: null } : memory,
-    facts: isAnswered ? { ...facts, answering: { ok: true, value: [] } } : facts,
+    facts: isAnswered ? { ...facts, answering: { ok: true, value: [machine.address] } } : facts,
   };
+}
+
+function isAnsweredByMember({ answering, ledger }: Facts): boolean {
+  const record = ledger?.ok && ledger.value.kind === "settled" ? ledger.value.record : null;
+  return answering?.ok === true &&
+    (record?.members.some(({ address }) => answering.value.includes(address)) ?? false);
 }
 
 /** The end of a run, which nobody sees: right after it is decided, whatever others do. */
