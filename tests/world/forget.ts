@@ -191,6 +191,18 @@ export function withoutOwn(memory: Memory, versions: Version[]): Memory {
   };
 }
 
+/** The run without those who are terminated and of whom no record speaks that it could read or knows. */
+export function withoutStrangers(
+  { versions, inFlight }: World,
+  local: Local & { kind: "run" },
+): Local {
+  const { memory, facts, plan } = local.state;
+  const spoken = JSON.stringify([versions, inFlight, memory.written, facts, plan]);
+  const terminated = memory.terminated.filter((id) => spoken.includes(`"${id}"`));
+  if (terminated.length === memory.terminated.length) return local;
+  return { ...local, state: { ...local.state, memory: { ...memory, terminated } } };
+}
+
 /** What does not count, nobody may believe: it speaks of a swarm that is not. */
 export function lost(record: FoundingRecord): FoundingRecord {
   return {

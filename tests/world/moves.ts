@@ -221,6 +221,8 @@ export class Moves {
   #goneOn(world: World, i: number, local: Local): Local {
     if (local.kind !== "run") return local;
     const machine = world.machines[i]!;
+    // It writes nothing, and can read again all that it knows.
+    if (machine.role === "worker" && machine.place.kind === "outside") return IDLE;
     let state = this.#forgetting(world, i, local.state);
     const step = this.#code.next(state, 0, 0);
     const isLook = step.kind === "calls" && step.calls.length === 1 &&

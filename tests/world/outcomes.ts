@@ -169,14 +169,14 @@ function sequelOf(
           go(code.absorb(step.state, calls, [sure ?? DONE], 0), cost, blind, from);
           continue;
         }
-        const { memory, facts } = step.state;
-        const key = `${cost} ${blind} ${JSON.stringify([call, memory, facts])}`;
+        const made = JSON.stringify(call);
+        const key = `${cost} ${blind} ${made} ${stateId(step.state)}`;
         if (acted.has(key)) continue;
         acted.add(key);
         const before = canonical(step.state);
         const told = decision === null ? "goes on" : tell(decision);
         sequel.outcomes.push({
-          key: `act ${JSON.stringify(call)} ${gainOf(before)} ${resultOf(code, before, call)}`,
+          key: `act ${made} ${gainOf(before)} ${resultOf(code, before, call)}`,
           outcome: { kind: "act", cost, blind, call, state: before, told },
         });
       } else if (calls.some(({ kind }) => kind === "ledger")) {

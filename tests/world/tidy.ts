@@ -7,6 +7,7 @@ import {
   Renumbering,
   swarmsIn,
   withoutOwn,
+  withoutStrangers,
   withPast,
 } from "./forget.ts";
 import { isPast } from "./nonces.ts";
@@ -48,6 +49,7 @@ export class Tidy {
   readonly #table: Table;
   readonly #races: boolean;
   readonly #covered: Map<number, number[]>[] = [];
+  readonly #strangers: Map<number, number>[] = [];
   readonly #asked: Map<string, number>[] = [];
   readonly #own: number[][] = [];
   readonly #plain: Map<number, number>[] = [];
@@ -68,7 +70,7 @@ export class Tidy {
   /** `left`: how many more faults may happen; infinite where time passes. */
   row(found: Row, left: number): Row {
     const row = this.#withoutOutdated(this.#withoutNonces(found), left);
-    return this.#withoutSwarms(this.#withoutVersions(row, left));
+    return this.#withoutStrangers(this.#withoutSwarms(this.#withoutVersions(row, left)));
   }
 
   /** Writes that no run asks about any more are under a name that is nobody's. */
@@ -200,6 +202,22 @@ export class Tidy {
       keepings.set(key, keeping);
     }
     return keeping;
+  }
+
+  /** That somebody is terminated is nothing to a run when no record speaks of them. */
+  #withoutStrangers(row: Row): Row {
+    const known = this.#strangers[row.world] ??= new Map();
+    const locals = row.locals.map((id, i) => {
+      const local = this.#table.local(id);
+      if (local.kind !== "run" || local.state.memory.terminated.length === 0) return id;
+      let without = known.get(id);
+      if (without === undefined) {
+        without = this.#table.localId(withoutStrangers(this.#table.world(row.world), local), i);
+        known.set(id, without);
+      }
+      return without;
+    });
+    return { ...row, locals };
   }
 
   #ownOf(id: number): number[] {
