@@ -65,7 +65,7 @@ interface How {
 /** What a table of steps holds for each. */
 const COST = 0, WORLD = 1, LOCAL = 2, FLOOR = 3, BROKEN = 4, FIELDS = 5;
 const NOTHING = -1, FLOOR_BITS = 6;
-/** Bytes of a thread's heap. */
+/** Bytes of a thread's heap, to begin with. */
 const HEAP_MAX = 2_000_000_000;
 const KINDS: readonly Local["kind"][] = ["run", "idle", "done", "failed"];
 
@@ -94,6 +94,7 @@ class Checker {
   readonly #broken: Broken[] = [];
   readonly #start: Row;
   readonly #row: number[] = [];
+  #heapMax = HEAP_MAX;
   #steps = 0;
   #parent = NOTHING;
   #faultsUsed = 0;
@@ -141,7 +142,7 @@ class Checker {
     const isOver = (at: number): boolean => {
       if (this.#rows.length > limits.states) return true;
       if ((at & 255) !== 0) return false;
-      if ((at & 4095) === 0 && Deno.memoryUsage().heapUsed > HEAP_MAX) this.#forget();
+      if ((at & 4095) === 0) this.#spare();
       return performance.now() - startMs > limits.ms;
     };
     this.#add(this.#start, 0);
@@ -181,8 +182,11 @@ class Checker {
     };
   }
 
-  /** What was worked out can be worked out again. */
-  #forget(): void {
+  /** What was worked out can be worked out again; not too often, when it is the rest that takes the room. */
+  #spare(): void {
+    const { heapUsed } = Deno.memoryUsage();
+    if (heapUsed < this.#heapMax) return;
+    this.#heapMax = Math.max(this.#heapMax, heapUsed * 0.6) + HEAP_MAX / 4;
     this.#nodeSteps = [[], []];
     this.#machineSteps = [];
     this.#worldSteps = [];

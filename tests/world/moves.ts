@@ -27,6 +27,7 @@ export class Moves {
   readonly #sequels = new Map<string, Sequels>();
   readonly #records = new Map<string, Records>();
   readonly #answered = new WeakMap<Outcome, Map<string, Local>>();
+  readonly #names = new WeakMap<Outcome[], string[]>();
   readonly #begun = new Map<number, RunState>();
 
   /** `plays`: whether writes on an old head of the log are made, which come to nothing. */
@@ -253,7 +254,10 @@ export class Moves {
     const id = this.#snapshots.worldId(world);
     const actsOf = (state: RunState): string[] => {
       const local = this.#snapshots.localId({ kind: "run", state }, i);
-      return this.#outcomesOf(id, i, local, floorOf(world), state, false, false).map(nameOf);
+      const outcomes = this.#outcomesOf(id, i, local, floorOf(world), state, false, false);
+      let names = this.#names.get(outcomes);
+      if (names === undefined) this.#names.set(outcomes, names = outcomes.map(nameOf));
+      return names;
     };
     const forgetful = { ...state, memory: { ...memory, failures: [] } };
     const usual = actsOf(forgetful);

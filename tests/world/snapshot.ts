@@ -55,6 +55,7 @@ export class Snapshots implements Table {
   readonly #code: Code;
   readonly #store: World["store"];
   readonly #count: number;
+  readonly #races: boolean;
   readonly #worlds = new Intern<Parts>();
   #whole: World[] = [];
   readonly #versions = new Intern<Version[]>();
@@ -75,35 +76,42 @@ export class Snapshots implements Table {
   readonly #seenParts: number[] = [];
   readonly #machineShapes: number[] = [];
   readonly #localShapes: number[] = [];
-  readonly #engines: number[][];
+  #engines: number[][];
   readonly #renamings: number[][];
-  readonly #renamedWorlds: number[][];
-  readonly #renamedPart: Record<keyof Parts, number[]>[];
-  readonly #renamedLocals: number[][];
-  readonly #seeing: Map<number, number>[] = [];
-  readonly #unseeing: number[] = [];
-  readonly #tidy: Tidy;
+  #renamedWorlds: number[][] = [];
+  #renamedPart: Record<keyof Parts, number[]>[] = [];
+  #renamedLocals: number[][] = [];
+  #seeing: Map<number, number>[] = [];
+  #unseeing: number[] = [];
+  #tidy: Tidy;
 
   /** `alike`: the machines that may change places, by index. */
   constructor(code: Code, world: World, alike: number[], races: boolean) {
+    this.#races = races;
     this.#tidy = new Tidy(this, races);
     this.#code = code;
     this.#store = world.store;
     this.#count = world.machines.length;
     this.#renamings = permutations(alike, this.#count);
+    this.#engines = world.machines.map(() => []);
+    this.forget();
+  }
+
+  /** What follows from the rest. */
+  forget(): void {
+    this.#whole = [];
+    this.#seeing = [];
+    this.#unseeing = [];
+    this.#engines = this.#engines.map(() => []);
+    this.#tidy = new Tidy(this, this.#races);
     this.#renamedWorlds = this.#renamings.map(() => []);
+    this.#renamedLocals = this.#renamings.map(() => []);
     this.#renamedPart = this.#renamings.map(() => ({
       versions: [],
       rest: [],
       machines: [],
       swarms: [],
     }));
-    this.#renamedLocals = this.#renamings.map(() => []);
-    this.#engines = world.machines.map(() => []);
-  }
-
-  forget(): void {
-    this.#whole = [];
   }
 
   worldId(world: World): number {
