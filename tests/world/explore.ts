@@ -66,7 +66,7 @@ interface How {
 const COST = 0, WORLD = 1, LOCAL = 2, FLOOR = 3, BROKEN = 4, FIELDS = 5;
 const NOTHING = -1, FLOOR_BITS = 6;
 /** Bytes of a thread's heap, to begin with. */
-const HEAP_MAX = 2_000_000_000;
+const HEAP_MAX = 4_000_000_000;
 const KINDS: readonly Local["kind"][] = ["run", "idle", "done", "failed"];
 
 export function explore(code: Code, plan: Plan, limits: Limits): Report {

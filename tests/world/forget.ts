@@ -99,8 +99,7 @@ export class Renumbering {
 
   local(local: Local): Local {
     if (local.kind !== "run") return local;
-    const { config, ...rest } = local.state;
-    const { memory, facts, plan } = rest;
+    const { memory, facts, plan, doing } = local.state;
     const isUntouched = memory.written.length + plan.length === 0 &&
       facts.ledger === undefined && memory.unknown === null;
     if (isUntouched) return local;
@@ -109,8 +108,19 @@ export class Renumbering {
       number: this.#number(own.number),
       follows: this.#follows({ number: own.number, counts: this.#counting.includes(own.number) }),
     }));
-    const state = this.#renumbered({ ...rest, memory: { ...memory, written } });
-    return { ...local, state: { ...state, config } };
+    const [seen, unknown, own, calls, action] = this.#renumbered(
+      [facts.ledger ?? null, memory.unknown, written, plan, doing] as const,
+    );
+    return {
+      ...local,
+      state: {
+        ...local.state,
+        memory: { ...memory, unknown, written: [...own] },
+        facts: seen === null ? facts : { ...facts, ledger: seen },
+        plan: [...calls],
+        doing: action,
+      },
+    };
   }
 
   /** The first version that a run may still read. */

@@ -24,7 +24,8 @@ export class Moves {
   readonly #plays: boolean;
   readonly #snapshots: Snapshots;
   readonly #outcomes = new Map<string, Outcome[]>();
-  readonly #sequels = new Map<string, Sequels>();
+  /** By all that a run may see but the record. */
+  readonly #around = new Map<string, { sequels: Sequels; answers: Map<string, AnyAnswer[]> }>();
   readonly #records = new Map<string, Records>();
   readonly #answered = new WeakMap<Outcome, Map<string, Local>>();
   readonly #names = new WeakMap<Outcome[], string[]>();
@@ -39,7 +40,7 @@ export class Moves {
 
   forget(): void {
     this.#outcomes.clear();
-    this.#sequels.clear();
+    this.#around.clear();
     this.#records.clear();
     forgetIds();
   }
@@ -93,19 +94,22 @@ export class Moves {
     mayFail: boolean,
     hours: boolean,
   ): Outcome[] {
-    const around = `${mayFail} ${hours} ${this.#snapshots.sightOf(id, i)}`;
-    const key = `${local} ${floor} ${this.#snapshots.versionsId(id)} ${around}`;
+    const sight = `${mayFail} ${hours} ${this.#snapshots.sightOf(id, i)}`;
+    const key = `${local} ${floor} ${this.#snapshots.versionsId(id)} ${sight}`;
     let outcomes = this.#outcomes.get(key);
     if (outcomes === undefined) {
       const world = this.#snapshots.world(id);
       const { seen = [] } = this.#snapshots.local(local);
-      const before = seen.length === 0 ? around : `${around} ${JSON.stringify(seen)}`;
-      let sequels = this.#sequels.get(before);
-      if (sequels === undefined) this.#sequels.set(before, sequels = new Map());
+      const before = seen.length === 0 ? sight : `${sight} ${JSON.stringify(seen)}`;
+      let around = this.#around.get(before);
+      if (around === undefined) {
+        this.#around.set(before, around = { sequels: new Map(), answers: new Map() });
+      }
       const shown = `${i} ${floor} ${this.#snapshots.versionsId(id)}`;
       let records = this.#records.get(shown);
       if (records === undefined) this.#records.set(shown, records = new Map());
-      const view = wholeView(world, world.machines[i]!, floor, seen, mayFail, hours);
+      const { sequels, answers } = around;
+      const view = wholeView(world, world.machines[i]!, floor, seen, mayFail, hours, answers);
       outcomes = outcomesOf(this.#code, state, view, sequels, records).map(named);
       this.#outcomes.set(key, outcomes);
     }

@@ -67,7 +67,7 @@ export function troubled(trouble: Trouble): Choice {
   return truthBut({ trouble: () => trouble });
 }
 
-/** `floor`: with S3, what is older than so many versions was overwritten before the node's last act. `seen`: what its Engine has said since. */
+/** `floor`: with S3, what is older than so many versions was overwritten before the node's last act. `seen`: what its Engine has said since. `known`: answers of views that differ by the record alone. */
 export function wholeView(
   world: World,
   machine: Machine,
@@ -75,8 +75,8 @@ export function wholeView(
   seen: Engine[],
   faults: boolean,
   stopsAtWaits: boolean,
+  known: Map<string, AnyAnswer[]>,
 ): View {
-  const known = new Map<string, AnyAnswer[]>();
   return {
     faults,
     stopsAtWaits,
@@ -87,6 +87,7 @@ export function wholeView(
     wrongAnswers: (call) =>
       call.kind === "probe" ? wrongProbes(world, machine, call.addresses) : [],
     answers: (call) => {
+      if (call.kind === "ledger") return allAnswers(world, machine, call, floor);
       const key = JSON.stringify(call);
       let answers = known.get(key);
       if (answers === undefined) {
