@@ -148,14 +148,20 @@ export class Healer {
     return unwell(`nothing comes to rest in ${CYCLES_MAX} rounds`, told ?? []);
   }
 
-  /** Whether all ends well from here, as was found before. `way`: told each state that is passed. */
+  /**
+   * Whether all ends well from here, as was found before. `way`: told each state that is passed, and under
+   * which names the first one is known.
+   */
   #isKnown(world: number, locals: number[], way: number[][]): boolean {
     const here = [world, ...locals];
     if (this.#good.has(here, here.length)) return true;
+    const isFirst = way.length === 0;
+    way.push(here);
+    if (!isFirst) return false;
     const floors = locals.map(() => 0);
     const row = this.#snapshots.canonical({ world, locals, floors }, 0);
     const named = [row.world, ...row.locals];
-    way.push(here, named);
+    way.push(named);
     return this.#good.has(named, named.length);
   }
 

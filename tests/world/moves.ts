@@ -105,7 +105,7 @@ export class Moves {
       if (around === undefined) {
         this.#around.set(before, around = { sequels: new Map(), answers: new Map() });
       }
-      const shown = `${i} ${floor} ${this.#snapshots.versionsId(id)}`;
+      const shown = `${i} ${floor} ${this.#snapshots.versionsId(id)} ${world.nowMs}`;
       let records = this.#records.get(shown);
       if (records === undefined) this.#records.set(shown, records = new Map());
       const { sequels, answers } = around;
@@ -226,9 +226,10 @@ export class Moves {
   #goneOn(world: World, i: number, local: Local): Local {
     if (local.kind !== "run") return local;
     const machine = world.machines[i]!;
-    // It writes nothing, and can read again all that it knows.
-    if (machine.role === "worker" && machine.place.kind === "outside") return IDLE;
     let state = this.#forgetting(world, i, local.state);
+    // It writes nothing, and can read again all that it knows but which joins failed.
+    const isWorker = machine.role === "worker" && machine.place.kind === "outside";
+    if (isWorker && state.memory.failures.length === 0) return IDLE;
     const step = this.#code.next(state, 0, 0);
     const isLook = step.kind === "calls" && step.calls.length === 1 &&
       step.calls[0]?.kind === "engine";

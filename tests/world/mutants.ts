@@ -125,7 +125,7 @@ export const MUTANTS: Mutant[] = [
     file: "decide/membership.ts",
     find: `return known.state === "terminated";`,
     put: `return known.state === "terminated" || known.state === "stopped";`,
-    first: "s3",
+    first: "sim",
   },
   {
     name: "leaves a swarm that has services",
