@@ -13,17 +13,17 @@ const SECONDS: Record<
   Record<"small" | "large", Partial<Record<Plan["start"], number>>>
 > = {
   s3: {
-    small: { nothing: 10, founded: 10, foreign: 10, dead: 10 },
-    large: { nothing: 75, founded: 120, foreign: 90, dead: 170 },
+    small: { nothing: 3, founded: 3, foreign: 3, dead: 7 },
+    large: { nothing: 90, founded: 110, foreign: 85, dead: 175 },
   },
   tags: {
-    small: { nothing: 20, founded: 20, foreign: 20, dead: 90 },
-    large: { nothing: 90, founded: 80, foreign: 70, dead: 200 },
+    small: { nothing: 15, founded: 11, foreign: 9, dead: 85 },
+    large: { nothing: 130, founded: 130, foreign: 100, dead: 260 },
   },
 };
 
 export function secondsOf({ store, roles, start, hours }: Plan): number {
-  if (hours > 0) return 10;
+  if (hours > 0) return 3;
   return SECONDS[store][roles.includes("worker") ? "large" : "small"][start] ?? 10;
 }
 
