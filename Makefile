@@ -32,7 +32,7 @@ test: dist/swarm-join ## format, lint, types, and all tests
 	@$(deno) run -A tests/run.ts $(ARGS)
 
 prove: ## check every interleaving of a small world
-	@$(deno) run -A --v8-flags=--max-old-space-size=8000,--min-semi-space-size=64,--max-semi-space-size=128 tests/world/prove.ts $(ARGS)
+	@$(deno) task --quiet prove $(ARGS)
 
 sim: ## play random histories of large worlds; ARGS="--seed N" replays one
 	@$(deno) run -A tests/world/sim.ts $(ARGS)

@@ -2,15 +2,7 @@
 import assert from "node:assert/strict";
 import { decide } from "../src/decide.ts";
 import { BOOT_MS, CONFLICT_MS, DENIED_MS, RETRY_MS } from "../src/decide/patience.ts";
-import type {
-  ActionKind,
-  Contents,
-  Facts,
-  Memory,
-  Observation,
-  Rule,
-  SwarmView,
-} from "../src/state.ts";
+import type { ActionKind, Contents, Facts, Memory, Observation, Rule } from "../src/state.ts";
 import {
   fault,
   founded,
@@ -19,6 +11,7 @@ import {
   identity,
   instance,
   managerOf,
+  managersAt,
   mark,
   member,
   NOW_MS,
@@ -46,8 +39,6 @@ const empty: Contents = { services: 0, secrets: 0, configs: 0, networks: 0, task
 const worker = { role: "worker" as const };
 const twoMembers = founded({ members: [member(1), member(2)] });
 const others2 = { members: [member(2)] };
-const managersAt = (...numbers: number[]): SwarmView["managers"] =>
-  numbers.map((n) => ({ nodeId: `node-${n}`, address: `10.0.0.${n}`, reachable: true }));
 const held = (rule: Rule, ms: number): Pick<Memory, "steady"> => ({
   steady: { rule, because: "as before", exit: 3, sinceMs: 10_000 - ms },
 });

@@ -65,9 +65,7 @@ async function findParts(): Promise<Part[]> {
     denoTest("world", below("tests/world/")),
   ];
   if (await exists(`${ROOT}tests/world/prove.ts`)) {
-    const heap =
-      "--v8-flags=--max-old-space-size=8000,--min-semi-space-size=64,--max-semi-space-size=128";
-    const command = [DENO, "run", "-A", heap, "tests/world/prove.ts"];
+    const command = [DENO, "task", "--quiet", "prove"];
     parts.push({ name: "prove", command, counts: PLAIN_COUNTS, streams: true });
   }
   parts.push({

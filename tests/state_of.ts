@@ -14,6 +14,7 @@ import type {
   Memory,
   Observation,
   Shown,
+  SwarmView,
   TokenMark,
 } from "../src/state.ts";
 
@@ -210,4 +211,9 @@ export function observation(
     nowMs: change.nowMs ?? 10_000,
     dice: change.dice ?? 0,
   };
+}
+
+/** Managers of a swarm, as an Engine shows them that can reach all of them. */
+export function managersAt(...numbers: number[]): SwarmView["managers"] {
+  return numbers.map((n) => ({ nodeId: `node-${n}`, address: `10.0.0.${n}`, reachable: true }));
 }

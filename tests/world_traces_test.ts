@@ -9,6 +9,7 @@ import {
   fp,
   instance,
   managerOf,
+  managersAt,
   member,
   memory,
   NOW_MS,
@@ -134,14 +135,9 @@ Deno.test("trace: a write whose answer was lost, and that the log showed, is not
 
 Deno.test("trace: a manager that was terminated since the Engine was looked at is not listed again", () => {
   const start: RunState = { config, memory, facts: {}, doing: null, plan: [], missing: [] };
-  const managers = [1, 2].map((n) => ({
-    nodeId: `node-${n}`,
-    address: `10.0.0.${n}`,
-    reachable: true,
-  }));
   // When the Engine said this, manager 2 was there. It is terminated, and manager 3 has registered without it.
   const script: Partial<Record<Call["kind"], AnyAnswer>> = {
-    engine: ok(managerOf("a", { managers })),
+    engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
     ledger: ok({
       kind: "log",
       template: "lt-1",

@@ -21,7 +21,7 @@ const INITS_MAX = 3;
 
 export class Moves {
   readonly #code: Code;
-  readonly #plays: boolean;
+  readonly #races: boolean;
   readonly #snapshots: Snapshots;
   readonly #outcomes = new Map<string, Outcome[]>();
   /** By all that a run may see but the record. */
@@ -31,9 +31,9 @@ export class Moves {
   readonly #names = new WeakMap<Outcome[], string[]>();
   readonly #begun = new Map<number, RunState>();
 
-  /** `plays`: whether writes on an old head of the log are made, which come to nothing. */
-  constructor(code: Code, snapshots: Snapshots, plays: boolean) {
-    this.#plays = plays;
+  /** `races`: whether writes on an old head of the log are made, which come to nothing. */
+  constructor(code: Code, snapshots: Snapshots, races: boolean) {
+    this.#races = races;
     this.#code = code;
     this.#snapshots = snapshots;
   }
@@ -126,7 +126,7 @@ export class Moves {
     outcome: Outcome & { kind: "act" },
   ): boolean {
     if (outcome.call.kind !== "write") return false;
-    if (store === "tags") return !this.#plays && this.#isLostInLog(versions, before, outcome);
+    if (store === "tags") return !this.#races && this.#isLostInLog(versions, before, outcome);
     const { at } = outcome.call;
     const held = at.kind === "object" ? at.etag : null;
     if (held === (versions.length === 0 ? null : `etag-${versions.length}`)) return false;

@@ -67,7 +67,10 @@ export function troubled(trouble: Trouble): Choice {
   return truthBut({ trouble: () => trouble });
 }
 
-/** `floor`: with S3, what is older than so many versions was overwritten before the node's last act. `seen`: what its Engine has said since. `known`: answers of views that differ by the record alone. */
+/**
+ * `floor`: with S3, what is older than so many versions was overwritten before the node's last act; `seen`:
+ * what its Engine has said since; `known`: answers of views that differ by the record alone.
+ */
 export function wholeView(
   world: World,
   machine: Machine,
