@@ -7,8 +7,8 @@ DENO_TLS_CA_STORE ?= system
 export DENO_TLS_CA_STORE
 export DENO_NO_UPDATE_CHECK = 1
 
-SOURCES := main.ts deno.json deno.lock $(wildcard src/*.ts src/*/*.ts tools/*)
-CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts tools/*.ts tests/*.ts tests/*/*.ts)
+SOURCES := main.ts deno.json deno.lock $(wildcard src/*.ts src/*/*.ts src/*/*/*.ts tools/*)
+CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts src/*/*/*.ts tools/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts)
 # Read anew by each recipe: what is on the PATH may change, and the answer takes milliseconds.
 deno = deno=$$(tools/toolchain.sh deno) && "$$deno"
 
@@ -35,10 +35,10 @@ prove: ## check every interleaving of a small world
 	@$(deno) task --quiet prove $(ARGS)
 
 sim: ## play random histories of large worlds; ARGS="--seed N" replays one
-	@$(deno) run -A tests/world/sim.ts $(ARGS)
+	@$(deno) run -A tests/world/simulate/main.ts $(ARGS)
 
 compare: ## let other algorithms play the same histories
-	@$(deno) run -A tests/world/compare.ts $(ARGS)
+	@$(deno) run -A tests/world/peers/main.ts $(ARGS)
 
 bench: dist/swarm-join ## measure start, memory and AWS calls beside others
 	@$(deno) run -A tests/bench/main.ts $(ARGS)

@@ -3,15 +3,15 @@
  *
  * Parses, wires and exits: the only user of `Deno.args`, `Deno.env` and `Deno.exit`.
  */
-import { type Output, parse, type Parsed } from "./src/cli.ts";
-import { ENVIRONMENT } from "./src/flags.ts";
-import { Live } from "./src/live.ts";
-import { acquireLock } from "./src/lock.ts";
-import { formatOf, Log, plain, scrub } from "./src/log.ts";
-import { createNode } from "./src/node.ts";
-import { replay } from "./src/replay.ts";
-import { failureOf, jsonOf, type Report, textOf } from "./src/report.ts";
-import { hold } from "./src/session.ts";
+import { type Output, parse, type Parsed } from "./src/cli/parse.ts";
+import { ENVIRONMENT } from "./src/cli/flags.ts";
+import { Live } from "./src/report/live.ts";
+import { acquireLock } from "./src/node/lock.ts";
+import { formatOf, Log, plain, scrub } from "./src/report/log.ts";
+import { createNode } from "./src/node/perform.ts";
+import { replay } from "./src/report/replay.ts";
+import { failureOf, jsonOf, type Report, textOf } from "./src/report/report.ts";
+import { hold } from "./src/node/session.ts";
 
 const OBSERVATION_BYTES_MAX = 16 * 1024 * 1024;
 

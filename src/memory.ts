@@ -2,7 +2,7 @@
  * What a run remembers: only what could not be observed again, because reads may be older than what
  * this run has already seen or done.
  */
-import { counts } from "./tokens/log.ts";
+import { counts } from "./ledger/versions.ts";
 import type { Action, Decision, FoundingRecord, Instance, LedgerRead, Memory } from "./state.ts";
 
 export function newMemory(runId: string): Memory {

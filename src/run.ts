@@ -6,10 +6,10 @@
  * very code. Nothing is remembered that could be observed again, so a crash at any point is only
  * another run.
  */
-import { decide } from "./decide.ts";
+import { decide } from "./decide/decide.ts";
 import { confirmedBy, membershipIn, newMemory, recognised, revised, steadyOf } from "./memory.ts";
-import { viewOf } from "./tokens/log.ts";
-import type { AnyAnswer, Call, CallKind, Perform, Values } from "./effects.ts";
+import { viewOf } from "./ledger/versions.ts";
+import type { AnyAnswer, Call, CallKind, Perform, Values } from "./calls.ts";
 import type {
   Action,
   Answer,

@@ -1,7 +1,7 @@
 /** What an operator copies and reads: the unit, the user data, the policies, the README, the rules. */
 import assert from "node:assert/strict";
-import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/flags.ts";
-import { usageOf } from "../src/help.ts";
+import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/cli/flags.ts";
+import { usageOf } from "../src/cli/help.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const POLICIES = ["manager-tags", "worker-tags", "manager-s3", "worker-s3"] as const;
@@ -174,7 +174,7 @@ Deno.test("every rule is explained in docs/protocol.md, and each failure in docs
   const protocol = read("docs/protocol.md");
   for (const rule of rules) assert.ok(protocol.includes(`\`${rule}\``), rule);
   const operations = read("docs/operations.md");
-  const sources = ["src/decide/", "src/"].flatMap((folder) =>
+  const sources = ["src/decide/", "src/decide/join/", "src/"].flatMap((folder) =>
     [...Deno.readDirSync(new URL(folder, ROOT))]
       .filter(({ name }) => name.endsWith(".ts") && name !== "state.ts")
       .map(({ name }) => read(`${folder}${name}`))

@@ -1,8 +1,8 @@
 /** The compiled program from outside: exit codes, what goes to stdout and what to stderr, signals. */
 import assert from "node:assert/strict";
-import { decide } from "../src/decide.ts";
-import { jsonOf, reportOf } from "../src/report.ts";
-import { observation } from "./state_of.ts";
+import { decide } from "../src/decide/decide.ts";
+import { jsonOf, reportOf } from "../src/report/report.ts";
+import { observation } from "./support/observations.ts";
 
 const PROGRAM = new URL("../dist/swarm-join", import.meta.url).pathname;
 /** Nothing listens here: a run waits for its metadata. */

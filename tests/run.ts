@@ -64,7 +64,7 @@ async function findParts(): Promise<Part[]> {
     denoTest("lab", below("tests/lab/")),
     denoTest("world", below("tests/world/")),
   ];
-  if (await exists(`${ROOT}tests/world/prove.ts`)) {
+  if (await exists(`${ROOT}tests/world/check/main.ts`)) {
     const command = [DENO, "task", "--quiet", "prove"];
     parts.push({ name: "prove", command, counts: PLAIN_COUNTS, streams: true });
   }

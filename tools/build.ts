@@ -6,7 +6,7 @@
  * `--release` forbids a recovered runtime: only Deno's own download, or the one in DENORT_BIN.
  * `--entry` and `--output` build another program the same way (the bench's empty one).
  */
-import { ENVIRONMENT } from "../src/flags.ts";
+import { ENVIRONMENT } from "../src/cli/flags.ts";
 import { bundle } from "./bundle.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";

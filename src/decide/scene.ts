@@ -4,7 +4,7 @@
  */
 import { ATTEMPT_MS, BOOT_MS, CONFLICT_MS, DENIED_MS } from "./patience.ts";
 import { act, fail, look, type Verdict, wait } from "./verdict.ts";
-import { questionOf } from "./membership.ts";
+import { questionOf } from "./members.ts";
 import type {
   Answer,
   Decision,

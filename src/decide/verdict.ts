@@ -1,6 +1,6 @@
 /** The forms that a decision takes, so that each rule reads as one line. */
 import { backoffMs } from "./patience.ts";
-import type { Call } from "../effects.ts";
+import type { Call } from "../calls.ts";
 import type { Action, Decision, FailExit, Observation, Rule } from "../state.ts";
 
 /** Facts to look at before anything can be decided; they don't depend on each other. */

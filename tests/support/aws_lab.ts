@@ -1,12 +1,12 @@
 /** The AWS edges of nodes 1, 2, … of one VPC, against the emulated AWS on loopback. */
-import { type Aws as AwsEdges, createAws } from "../../src/tokens/aws.ts";
-import { createCredentials } from "../../src/tokens/credentials.ts";
+import { type Aws as AwsEdges, createAws } from "../../src/node/stores.ts";
+import { createCredentials } from "../../src/aws/credentials.ts";
 import type { Config } from "../../src/state.ts";
-import { Vault } from "../../src/vault.ts";
+import { Vault } from "../../src/tokens/vault.ts";
 import { Aws } from "../emulators/aws.ts";
 import type { Ec2Instance } from "../emulators/ec2_state.ts";
 import { Wire } from "../emulators/wire.ts";
-import { config, identity } from "../state_of.ts";
+import { config, identity } from "./observations.ts";
 
 export const BUCKET = "swarm-records";
 export const S3: Config["store"] = { kind: "s3", bucket: BUCKET, prefix: "team/a", kmsKey: null };

@@ -1,5 +1,5 @@
 /** What each call does in the world and answers: the same calls as on a node. */
-import { config, s3 } from "../state_of.ts";
+import { config, s3 } from "../support/observations.ts";
 import {
   instanceOf,
   publish,
@@ -20,7 +20,7 @@ import {
   lookAt,
 } from "./engine.ts";
 import type { History, Machine, Version, World } from "./world.ts";
-import type { AnyAnswer, Call, Values } from "../../src/effects.ts";
+import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
 import type { Config, Identity, InstanceState, TokenMark } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */

@@ -1,10 +1,10 @@
 /** The world's Engines keep the contract that the lab's emulator keeps. */
 import { enact } from "./enact.ts";
 import { daemonRestarts } from "./engine.ts";
-import { TRUTH } from "./view.ts";
+import { TRUTH } from "./check/view.ts";
 import { createWorld } from "./world.ts";
-import { engineContract, type EngineNode, type EngineWorld } from "../engine_contract.ts";
-import type { Call } from "../../src/effects.ts";
+import { engineContract, type EngineNode, type EngineWorld } from "../contracts/engine.ts";
+import type { Call } from "../../src/calls.ts";
 import type { Answer } from "../../src/state.ts";
 
 engineContract("in the world", (): EngineWorld => {

@@ -1,9 +1,9 @@
 /** The world's ledgers keep the contract that the emulated AWS keeps. */
 import { enact } from "./enact.ts";
-import { truthBut } from "./view.ts";
+import { truthBut } from "./check/view.ts";
 import { createWorld, type World } from "./world.ts";
-import { type Ledger, ledgerContract, type LedgerWorld } from "../ledger_contract.ts";
-import type { Call } from "../../src/effects.ts";
+import { type Ledger, ledgerContract, type LedgerWorld } from "../contracts/ledger.ts";
+import type { Call } from "../../src/calls.ts";
 import type { Answer, LedgerRead, WriteResult } from "../../src/state.ts";
 
 function inWorld(store: World["store"]): LedgerWorld {

@@ -4,10 +4,10 @@
  *
  * A mutant is a copy of `src` with one text replaced by another, which must be there exactly once.
  */
-import { conditionsOf } from "./conditions.ts";
-import { explore, type Plan } from "./explore.ts";
-import { plan } from "./plans.ts";
-import { simulate } from "./simulate.ts";
+import { conditionsOf } from "./simulate/conditions.ts";
+import { explore, type Plan } from "./check/explore.ts";
+import { plan } from "./check/plans.ts";
+import { simulate } from "./simulate/simulate.ts";
 import type { Code } from "./program.ts";
 import type { Property } from "./world.ts";
 
@@ -57,14 +57,14 @@ const SEEDS_MAX = 6_000;
 export const MUTANTS: Mutant[] = [
   {
     name: "a swarm is not founded after init",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: "if (record === null) return unfounded(s, engine.swarm);",
     put: `if (record === null) return act({ kind: "done" }, "in-order", "");`,
     first: "tags",
   },
   {
     name: "init after a failed join",
-    file: "decide/joining.ts",
+    file: "decide/join/candidate.ts",
     find: `    return wait(
       o,
       "joins-failed",
@@ -115,35 +115,35 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "terminated managers are candidates",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: "const living = peers.filter((member) => !gone(s, member, instances));",
     put: "const living = peers;",
     first: "s3-dead",
   },
   {
     name: "stopped counts as terminated",
-    file: "decide/membership.ts",
+    file: "decide/members.ts",
     find: `return known.state === "terminated";`,
     put: `return known.state === "terminated" || known.state === "stopped";`,
     first: "sim",
   },
   {
     name: "leaves a swarm that has services",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: `return inventory === "" ? then()`,
     put: "return inventory !== null ? then()",
     first: "sim",
   },
   {
     name: "takes over by the clock alone",
-    file: "decide/membership.ts",
+    file: "decide/members.ts",
     find: "if (known !== undefined) return known",
     put: "if (known !== undefined && serverMs - member.sinceMs <= FORGOTTEN_MS) return known",
     first: "s3-dead",
   },
   {
     name: "joins before it registers",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: `  if ("calls" in candidate || "action" in candidate) return candidate;
   if (o.memory.confirmed !== record.fingerprint || !isListed(record, me, s.address)) {`,
     put: `  if ("calls" in candidate || "action" in candidate) return candidate;
@@ -152,7 +152,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "joins on an unconfirmed read",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: `  if ("calls" in candidate || "action" in candidate) return candidate;
   if (o.memory.confirmed !== record.fingerprint || !isListed`,
     put: `  if ("calls" in candidate || "action" in candidate) return candidate;
@@ -161,7 +161,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "leaves its swarm on an unconfirmed read",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: `  return ifEmpty(s, swarm, because, () => {
     if (o.memory.confirmed !== record.fingerprint || !isListed(record, me, s.address)) {`,
     put: `  return ifEmpty(s, swarm, because, () => {
@@ -170,7 +170,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "a gap in the log is ignored",
-    file: "tokens/log.ts",
+    file: "ledger/versions.ts",
     find: "if (missing.length > 0 || entries.length === 0)",
     put: "if (entries.length === 0)",
     first: "tags-3",
@@ -188,7 +188,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "tokens from before a rotation stay published",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: "own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest",
     put: "own?.manager?.fingerprint === manager.fingerprint && own.worker !== null",
     first: "sim",
@@ -220,28 +220,28 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "one dead manager is enough to replace a swarm",
-    file: "decide/writing.ts",
+    file: "decide/writes.ts",
     find: "others(record, s.me).every(",
     put: "others(record, s.me).some(",
     first: "s3-3",
   },
   {
     name: "a registration drops the other members",
-    file: "decide/membership.ts",
+    file: "decide/members.ts",
     find: "return others(record, w.me).filter((member) => !isGone(member, w));",
     put: "return [];",
     first: "s3",
   },
   {
     name: "the last write to the log counts, not the first on its place",
-    file: "tokens/log.ts",
+    file: "ledger/versions.ts",
     find: "else if (entry.number > base && entry.follows === base) return entry;",
     put: "else if (entry.number > base && entry.follows === base) head = entry;",
     first: "tags",
   },
   {
     name: "a node that is listed starts another swarm without withdrawing",
-    file: "decide/manager_rules.ts",
+    file: "decide/join/manager.ts",
     find: "return isMember ? withdraw(s, record, because) : init",
     put: "return init",
     first: "s3-dead",

@@ -1,6 +1,6 @@
 /** What runs on a machine of the simulated world: swarm-join's own loop, or another tool's algorithm. */
 import type * as Run from "../../src/run.ts";
-import type { AnyAnswer, Call } from "../../src/effects.ts";
+import type { AnyAnswer, Call } from "../../src/calls.ts";
 import type { Config, Decision } from "../../src/state.ts";
 
 /** The loop as it ships, or a mutant of it. */

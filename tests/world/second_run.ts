@@ -3,7 +3,7 @@ import { type Choice, enact } from "./enact.ts";
 import { broken } from "./judge.ts";
 import type { Program } from "./program.ts";
 import type { Machine, World } from "./world.ts";
-import type { Call } from "../../src/effects.ts";
+import type { Call } from "../../src/calls.ts";
 
 export const CHANGES: readonly Call["kind"][] = [
   "write",

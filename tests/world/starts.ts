@@ -1,7 +1,7 @@
 /** The worlds that histories begin in. */
 import { shows } from "./aws.ts";
 import { ACCOUNT, REGION, VPC } from "./enact.ts";
-import { PAST } from "./nonces.ts";
+import { PAST } from "./check/nonces.ts";
 import {
   addSwarm,
   createWorld,

@@ -5,7 +5,7 @@
  * checker with every choice in turn) moves `nowMs` and answers each `Choice`. `enact.ts` has what calls
  * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
  */
-import type { Call } from "../../src/effects.ts";
+import type { Call } from "../../src/calls.ts";
 import type { FoundingRecord, InstanceState, Role, TokenMark } from "../../src/state.ts";
 
 /** A value and when it became so (ms, by AWS's clock). */

@@ -1,11 +1,11 @@
 /** Real Engines keep the contract that the emulator and the simulated world keep. */
-import { type EngineNode, engineRules, type EngineWorld } from "../../engine_contract.ts";
-import { config } from "../../state_of.ts";
+import { type EngineNode, engineRules, type EngineWorld } from "../../contracts/engine.ts";
+import { config } from "../../support/observations.ts";
 import type { Case } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
-import { probe } from "../../../src/probe.ts";
-import { createEngine } from "../../../src/swarm.ts";
-import { Vault } from "../../../src/vault.ts";
+import { probe } from "../../../src/swarm/probe.ts";
+import { createEngine } from "../../../src/swarm/engine.ts";
+import { Vault } from "../../../src/tokens/vault.ts";
 
 const never = new AbortController().signal;
 

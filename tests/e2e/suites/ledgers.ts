@@ -1,13 +1,13 @@
 /** Both ledgers in moto keep the contract that they keep in the emulated AWS. */
 import type { ImdsInstance } from "../../emulators/imds.ts";
-import { type LedgerRule, ledgerRules, type LedgerWorld } from "../../ledger_contract.ts";
-import { config, identity } from "../../state_of.ts";
+import { type LedgerRule, ledgerRules, type LedgerWorld } from "../../contracts/ledger.ts";
+import { config, identity } from "../../support/observations.ts";
 import { staticCredentials } from "../../support/aws_lab.ts";
 import type { Case } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
-import { createAws, DEADLINE_MS } from "../../../src/tokens/aws.ts";
-import type { Store as Ledger } from "../../../src/tokens/store.ts";
-import { Vault } from "../../../src/vault.ts";
+import { createAws, DEADLINE_MS } from "../../../src/node/stores.ts";
+import type { Store as Ledger } from "../../../src/ledger/ledger.ts";
+import { Vault } from "../../../src/tokens/vault.ts";
 
 const NODES = 5;
 

@@ -1,0 +1,246 @@
+/**
+ * One AWS call: sent with `fetch`, bounded in time and size, counted, never retried; and its answer or
+ * fault. All that `sdk_client.ts` makes of the SDK sends through this.
+ */
+import {
+  type Attempt,
+  CallFailure,
+  codeOf,
+  faultOf,
+  isClockCode,
+  isCredentialsCode,
+} from "./fault.ts";
+import { quote } from "../http.ts";
+import type { Answer, Fault } from "../state.ts";
+import type { AwsCredentials, Credentials } from "./credentials.ts";
+
+/** What sends: given by `aws.ts`, the same for all calls. */
+export interface Caller {
+  region: string;
+  credentials: Credentials;
+  /** Told of each request that is really sent. */
+  onCall: () => void;
+  deadlineMs: number;
+}
+
+/** What an answer tells beside what the SDK hands on. */
+export interface Seen {
+  /** The server's clock (ms since 1970), by the answer's `Date`. */
+  dateMs: number | null;
+}
+
+/** What the SDK's handlers are called with. */
+export interface SdkRequest {
+  protocol: string;
+  hostname: string;
+  port?: number;
+  method: string;
+  path: string;
+  query?: Record<string, string | string[] | null>;
+  headers: Record<string, string>;
+  body?: unknown;
+}
+
+export interface SdkResponse {
+  statusCode: number;
+  reason: string;
+  headers: Record<string, string>;
+  body: Uint8Array | ReadableStream<Uint8Array>;
+}
+
+/** The options of one `send`; the SDK passes them on to the handler as they are. */
+export interface SendOptions {
+  /** For the whole exchange, in ms. */
+  requestTimeout: number;
+  seen: Seen;
+}
+
+/** `code`: AWS's own word for the fault; null when AWS did not answer one. */
+export type Outcome<T> =
+  | { ok: true; value: T; seen: Seen }
+  | { ok: false; fault: Fault; code: string | null; seen: Seen };
+
+export interface Handler {
+  handle(request: SdkRequest, options: SendOptions): Promise<{ response: SdkResponse }>;
+}
+
+export interface Limits {
+  /** Of an answer's body. */
+  bytesMax: number;
+  /** What is wrong with an answer that the SDK would take for an empty one; null when it is fine. */
+  complaint: (request: SdkRequest, status: number, body: Uint8Array) => string | null;
+  /** The protocols that carry objects want a stream, even of what has been read already. */
+  streamed: boolean;
+}
+
+/** The SDK's transport. */
+export function createHandler({ onCall }: Caller, limits: Limits): Handler {
+  return {
+    async handle(request, { requestTimeout, seen }): Promise<{ response: SdkResponse }> {
+      onCall();
+      const { body, ...head } = await exchange(request, limits.bytesMax, requestTimeout);
+      const date = Date.parse(head.headers["date"] ?? "");
+      if (!Number.isNaN(date)) seen.dateMs = date;
+      const wrong = limits.complaint(request, head.statusCode, body);
+      // What is in front of a server that is down answers for it, and in words of its own.
+      if (wrong !== null) {
+        throw failure(head.statusCode >= 500 ? "unreachable" : "malformed", wrong);
+      }
+      return { response: { ...head, body: limits.streamed ? ReadableStream.from([body]) : body } };
+    },
+  };
+}
+
+/** An answer that is cut short or HTML would be read as one with nothing in it. */
+export function ec2Complaint(
+  request: SdkRequest,
+  status: number,
+  body: Uint8Array,
+): string | null {
+  const text = new TextDecoder().decode(body).trimEnd();
+  if (status >= 300) {
+    return /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse|Error)\b/.test(text)
+      ? null
+      : `HTTP ${status} with an answer that is not EC2's; is the endpoint right?`;
+  }
+  const action = /\bAction=(\w+)/.exec(String(request.body))?.[1] ?? "";
+  return text.endsWith(`</${action}Response>`)
+    ? null
+    : "the answer is not EC2's, or cut short; is the endpoint right?";
+}
+
+/** S3's errors are XML; what is not comes from something else. Some have no body at all. */
+export function s3Complaint(_request: SdkRequest, status: number, body: Uint8Array): string | null {
+  if (status < 300 || body.length === 0) return null;
+  const text = new TextDecoder().decode(body);
+  return /^\s*(<\?xml[^>]*>\s*)?<Error\b/.test(text) && text.trimEnd().endsWith("</Error>")
+    ? null
+    : `HTTP ${status} with an answer that is not S3's; is the endpoint right?`;
+}
+
+/**
+ * Sends once, and once more when the SDK has learnt from the answer's `Date` that this machine's clock
+ * is wrong: the second request is signed by the server's.
+ */
+export async function call<T>(
+  { credentials, deadlineMs }: Caller,
+  attempt: Attempt,
+  send: (options: SendOptions) => Promise<T>,
+): Promise<Outcome<T>> {
+  const seen: Seen = { dateMs: null };
+  for (let corrected = false;; corrected = true) {
+    try {
+      return { ok: true, value: await send({ requestTimeout: deadlineMs, seen }), seen };
+    } catch (error) {
+      if (!corrected && isClockCorrected(error)) continue;
+      const code = codeOf(error);
+      if (isCredentialsCode(code)) credentials.forget();
+      return { ok: false, fault: faultOf(error, attempt), code, seen };
+    }
+  }
+}
+
+/** The way of the SDK's signer to ask for credentials. */
+export function sdkCredentials(credentials: Credentials): () => Promise<AwsCredentials> {
+  return async () => {
+    const answer = await credentials.get();
+    if (!answer.ok) throw new CallFailure(answer.fault);
+    return answer.value;
+  };
+}
+
+/** The fault alone, for who asked. */
+export function faulted({ fault }: { fault: Fault }): { ok: false; fault: Fault } {
+  return { ok: false, fault };
+}
+
+/** The server's clock; a fault when it did not say. */
+export function serverClock({ dateMs }: Seen, { doing }: Attempt): Answer<number> {
+  if (dateMs !== null) return { ok: true, value: dateMs };
+  const message = `Cannot ${doing}: the answer has no date; is the endpoint right?`;
+  return { ok: false, fault: { kind: "malformed", message } };
+}
+
+async function exchange(
+  request: SdkRequest,
+  bytesMax: number,
+  deadlineMs: number,
+): Promise<SdkResponse & { body: Uint8Array }> {
+  const signal = AbortSignal.timeout(deadlineMs);
+  try {
+    const response = await fetch(urlOf(request), {
+      method: request.method,
+      // What an account's own log of calls shows.
+      headers: { ...request.headers, "user-agent": "swarm-join" },
+      // A redirect is AWS's way to say that the bucket is elsewhere.
+      redirect: "manual",
+      signal,
+      ...(request.method === "GET" ? {} : { body: request.body as BodyInit }),
+    });
+    return {
+      statusCode: response.status,
+      reason: response.statusText,
+      headers: Object.fromEntries(response.headers),
+      body: await bodyOf(response, bytesMax),
+    };
+  } catch (error) {
+    if (error instanceof CallFailure) throw error;
+    if (signal.aborted) throw failure("timeout", `no answer within ${deadlineMs / 1000} s`);
+    if (error instanceof Error) throw failure("unreachable", reasonOf(error));
+    throw error;
+  }
+}
+
+async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of response.body ?? []) {
+    total += chunk.length;
+    // Leaving the loop cancels the rest.
+    if (total > bytesMax) throw failure("malformed", `the answer is longer than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  const all = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** As it was signed: the path is escaped already. */
+function urlOf({ protocol, hostname, port, path, query }: SdkRequest): string {
+  const pairs = Object.entries(query ?? {}).flatMap(([key, value]) =>
+    value === null ? [escaped(key)] : [value].flat().map((one) => `${escaped(key)}=${escaped(one)}`)
+  );
+  const search = pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+  return `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}${path}${search}`;
+}
+
+function escaped(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** `fetch` puts the URL before the reason, and the system's number behind it. */
+function reasonOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return quote(
+    `${error.message}${cause}`
+      .replace(/^error sending request (for url \(([^)]*)\))?/, "no connection to $2")
+      .replace(/\s*\(os error \d+\)/g, ""),
+  );
+}
+
+/** The SDK marks every error that comes while the clock is wrong, whatever the error is about. */
+function isClockCorrected(error: unknown): boolean {
+  return isClockCode(codeOf(error)) && error instanceof Error && "$metadata" in error &&
+    (error.$metadata as { clockSkewCorrected?: boolean }).clockSkewCorrected === true;
+}
+
+function failure(kind: Fault["kind"], message: string): CallFailure {
+  return new CallFailure({ kind, message });
+}

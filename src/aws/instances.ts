@@ -1,0 +1,109 @@
+/**
+ * What EC2 knows of instances: by id, whatever their state, and by address.
+ */
+import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2.ts";
+import type { Answer, Config, Identity, Instance, InstanceState } from "../state.ts";
+
+export interface InstancesOptions {
+  config: Config;
+  identity: Identity;
+  ec2: () => Promise<Ec2Api>;
+}
+
+export type ReadInstances = (ids: string[], addresses: string[]) => Promise<Answer<Instance[]>>;
+
+/** All states but `terminated`. */
+export const LIVE_STATES: InstanceState[] = [
+  "pending",
+  "running",
+  "stopping",
+  "stopped",
+  "shutting-down",
+];
+const FILTER_VALUES_MAX = 200;
+
+/**
+ * Gives a reader of instances. Ids are asked for as a filter, because EC2 answers an error for a list
+ * of ids that has an unknown one; and without the VPC, because a terminated instance has none.
+ *
+ * An instance that was asked for by an address other than its first is answered once for that address.
+ */
+export function createInstances({ config, identity, ec2 }: InstancesOptions): ReadInstances {
+  return async (ids, addresses) => {
+    const api = await ec2();
+    const doing = "read the instances";
+    const here: Ec2Filter[] = [
+      { name: "vpc-id", values: [identity.vpc] },
+      { name: "instance-state-name", values: LIVE_STATES },
+    ];
+    const [byId, byAddress] = await Promise.all([
+      inChunks(ids, (values) => api.instances(doing, [{ name: "instance-id", values }])),
+      addressed(addresses, (name, values) => api.instances(doing, [...here, { name, values }])),
+    ]);
+    if (!byId.ok) return byId;
+    if (!byAddress.ok) return byAddress;
+    const found = new Map<string, Instance>();
+    for (const one of byId.value) {
+      found.set(one.instance, instanceOf(one, one.addresses[0] ?? null, config));
+    }
+    for (const one of byAddress.value) {
+      for (const address of one.addresses.filter((own) => addresses.includes(own))) {
+        if (found.get(one.instance)?.address === address) continue;
+        found.set(`${one.instance} ${address}`, instanceOf(one, address, config));
+      }
+    }
+    return { ok: true, value: [...found.values()] };
+  };
+}
+
+/** EC2's word for a state; one that it does not have today is taken as `pending`, which ends nothing. */
+export function instanceStateOf(state: string): InstanceState {
+  return state === "terminated" || (LIVE_STATES as string[]).includes(state)
+    ? state as InstanceState
+    : "pending";
+}
+
+/**
+ * Who has these addresses. The first filter knows an instance's first address only; who is not found
+ * with it is looked for among all addresses of all interfaces.
+ */
+async function addressed(
+  addresses: string[],
+  read: (filter: string, values: string[]) => Promise<Answer<Ec2Instance[]>>,
+): Promise<Answer<Ec2Instance[]>> {
+  const first = await inChunks(addresses, (values) => read("private-ip-address", values));
+  if (!first.ok) return first;
+  const rest = addresses.filter((address) =>
+    !first.value.some((one) => one.addresses.includes(address))
+  );
+  const filter = "network-interface.addresses.private-ip-address";
+  const second = await inChunks(rest, (values) => read(filter, values));
+  return second.ok ? { ok: true, value: [...first.value, ...second.value] } : second;
+}
+
+async function inChunks(
+  values: string[],
+  read: (values: string[]) => Promise<Answer<Ec2Instance[]>>,
+): Promise<Answer<Ec2Instance[]>> {
+  const all: Ec2Instance[] = [];
+  for (let at = 0; at < values.length; at += FILTER_VALUES_MAX) {
+    const part = await read(values.slice(at, at + FILTER_VALUES_MAX));
+    if (!part.ok) return part;
+    all.push(...part.value);
+  }
+  return { ok: true, value: all };
+}
+
+function instanceOf(
+  { instance, state, tags }: Ec2Instance,
+  address: string | null,
+  { roleTag, clusterTag }: Config,
+): Instance {
+  return {
+    instance,
+    state: instanceStateOf(state),
+    address,
+    roleTag: tags.get(roleTag) ?? null,
+    clusterTag: clusterTag === null ? null : tags.get(clusterTag) ?? null,
+  };
+}

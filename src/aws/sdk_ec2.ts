@@ -1,0 +1,79 @@
+/** EC2 as the SDK describes it: its protocol, where it is, and the operations that the tool calls. */
+import {
+  CreateLaunchTemplate$,
+  type CreateLaunchTemplateRequest,
+  type CreateLaunchTemplateResult,
+  CreateLaunchTemplateVersion$,
+  type CreateLaunchTemplateVersionRequest,
+  type CreateLaunchTemplateVersionResult,
+  CreateTags$,
+  type CreateTagsRequest,
+  DeleteTags$,
+  type DeleteTagsRequest,
+  DescribeInstances$,
+  type DescribeInstancesRequest,
+  type DescribeInstancesResult,
+  DescribeLaunchTemplateVersions$,
+  type DescribeLaunchTemplateVersionsRequest,
+  type DescribeLaunchTemplateVersionsResult,
+  errorTypeRegistries,
+} from "@aws-sdk/client-ec2";
+import { partition } from "@aws-sdk/core/client";
+import { AwsEc2QueryProtocol } from "@aws-sdk/core/protocols";
+import type { Handler } from "./call.ts";
+import type { Credentials } from "./credentials.ts";
+import { createSdkClient, operationOf, type SdkClient } from "./sdk.ts";
+
+export type {
+  DescribeInstancesResult,
+  DescribeLaunchTemplateVersionsResult,
+  Filter,
+  TagSpecification,
+} from "@aws-sdk/client-ec2";
+
+export interface Ec2ClientOptions {
+  region: string;
+  /** Null: AWS's own. */
+  endpoint: string | null;
+  credentials: Credentials;
+  handler: Handler;
+}
+
+export const createLaunchTemplate = operationOf<
+  CreateLaunchTemplateRequest,
+  CreateLaunchTemplateResult
+>(CreateLaunchTemplate$);
+export const createLaunchTemplateVersion = operationOf<
+  CreateLaunchTemplateVersionRequest,
+  CreateLaunchTemplateVersionResult
+>(CreateLaunchTemplateVersion$);
+export const createTags = operationOf<CreateTagsRequest, object>(CreateTags$);
+export const deleteTags = operationOf<DeleteTagsRequest, object>(DeleteTags$);
+export const describeInstances = operationOf<DescribeInstancesRequest, DescribeInstancesResult>(
+  DescribeInstances$,
+);
+export const describeLaunchTemplateVersions = operationOf<
+  DescribeLaunchTemplateVersionsRequest,
+  DescribeLaunchTemplateVersionsResult
+>(DescribeLaunchTemplateVersions$);
+
+const VERSION = "2016-11-15";
+
+export function createEc2Client({ endpoint, ...options }: Ec2ClientOptions): SdkClient {
+  return createSdkClient({
+    ...options,
+    service: "ec2",
+    endpoint: endpoint ?? ec2Endpoint(options.region),
+    protocol: new AwsEc2QueryProtocol({
+      defaultNamespace: "com.amazonaws.ec2",
+      xmlNamespace: `http://ec2.amazonaws.com/doc/${VERSION}`,
+      version: VERSION,
+      errorTypeRegistries,
+    }),
+  });
+}
+
+/** Where EC2 is in a region, of whatever partition. */
+export function ec2Endpoint(region: string): string {
+  return `https://ec2.${region}.${partition(region).dnsSuffix}`;
+}

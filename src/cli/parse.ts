@@ -1,0 +1,292 @@
+/**
+ * The command line: arguments and environment in, what to do out. Pure.
+ *
+ * A flag beats its variable in the environment; an empty variable counts as unset.
+ */
+import {
+  type Flag,
+  type FlagName,
+  FLAGS,
+  OBSERVATION_FLAG,
+  variableOf,
+  VARIABLES,
+  VERSION,
+} from "./flags.ts";
+import { helpText, usageOf } from "./help.ts";
+import { nearest } from "./nearest.ts";
+import type { Config } from "../state.ts";
+import * as values from "./values.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export type LogFormat = "auto" | "text" | "json";
+export type LogLevel = "error" | "warn" | "info" | "debug";
+
+/** How the run talks. */
+export interface Output {
+  json: boolean;
+  logFormat: LogFormat;
+  logLevel: LogLevel;
+}
+
+/** What a run talks to. Null: where it always is, or what the metadata say. */
+export interface Surroundings {
+  dockerSocket: string;
+  imdsEndpoint: string | null;
+  imdsV1: boolean;
+  ec2Endpoint: string | null;
+  s3Endpoint: string | null;
+  region: string | null;
+  lockFile: string;
+}
+
+export type Parsed =
+  | { kind: "run"; config: Config; surroundings: Surroundings; output: Output }
+  /** Decide again from a file (`-`: from stdin). */
+  | { kind: "replay"; file: string; output: Output }
+  | { kind: "print"; text: string }
+  /** `json`: the one who reads stdout expects an object there. */
+  | { kind: "usage"; message: string; json: boolean };
+
+/** Reads the command line. Never throws for what people write: that is a `usage`. */
+export function parse(argv: readonly string[], env: Environment): Parsed {
+  try {
+    const { command, given } = split(argv);
+    if (given.has("help")) return { kind: "print", text: helpText() };
+    if (given.has("version")) return { kind: "print", text: `swarm-join ${VERSION}\n` };
+    return command === "plan" && given.has("observation")
+      ? replayOf(given, env)
+      : runOf(command, given, env);
+  } catch (error) {
+    if (!(error instanceof Usage)) throw error;
+    const json = argv.includes("--json") ||
+      /^(?:1|true|yes|on)$/i.test(env["SWARM_JOIN_JSON"] ?? "");
+    return { kind: "usage", message: error.message, json };
+  }
+}
+
+class Usage extends Error {}
+
+type Command = "join" | "plan";
+/** Values by flag, in the order given; a switch has `true` or `false`. */
+type Given = ReadonlyMap<string, string[]>;
+
+const COMMANDS: readonly Command[] = ["join", "plan"];
+const SWITCHES: readonly Flag[] = [
+  { name: "help", value: null, initial: null, help: "" },
+  { name: "version", value: null, initial: null, help: "" },
+];
+const KNOWN: readonly Flag[] = [...FLAGS, OBSERVATION_FLAG, ...SWITCHES];
+
+function split(argv: readonly string[]): { command: Command; given: Given } {
+  const given = new Map<string, string[]>();
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const argument = argv[i] ?? "";
+    if (!argument.startsWith("-") || argument === "-") {
+      words.push(argument);
+      continue;
+    }
+    const [head = "", ...rest] = argument.split("=");
+    const inline = rest.length > 0 ? rest.join("=") : null;
+    const flag = KNOWN.find((it) => `--${it.name}` === head) ?? shortOf(head);
+    if (flag === null) throw unknownFlag(head);
+    const value = inline ?? (flag.value === null ? "true" : argv[++i]);
+    if (value === undefined || (inline === null && flag.value !== null && /^-./.test(value))) {
+      throw new Usage(`${head} needs a value: ${usageOf(flag)}`);
+    }
+    given.set(flag.name, [...given.get(flag.name) ?? [], value]);
+  }
+  return { command: commandOf(words), given };
+}
+
+function shortOf(head: string): Flag | null {
+  return head === "-h" ? SWITCHES[0] ?? null : null;
+}
+
+function unknownFlag(head: string): Usage {
+  const near = nearest(
+    head.replace(/^-+/, "").replaceAll("_", "-").toLowerCase(),
+    KNOWN.map((flag) => flag.name),
+  );
+  return new Usage(`unknown flag ${head}${near === null ? "" : `; did you mean --${near}?`}`);
+}
+
+function commandOf(words: readonly string[]): Command {
+  const [word = "join", extra] = words;
+  const command = COMMANDS.find((it) => it === word);
+  if (command === undefined) {
+    const near = nearest(word, COMMANDS);
+    throw new Usage(
+      `unknown command "${word}"; ${
+        near === null ? `there are ${COMMANDS.join(" and ")}` : `did you mean ${near}?`
+      }`,
+    );
+  }
+  if (extra !== undefined) throw new Usage(`unexpected argument "${extra}"`);
+  return command;
+}
+
+function runOf(command: Command, given: Given, env: Environment): Parsed {
+  if (given.has("observation")) {
+    throw new Usage("--observation decides again from a file: use it with plan");
+  }
+  const read = new Reader(given, env);
+  const config = configOf(read, command);
+  return { kind: "run", config, surroundings: surroundingsOf(read), output: outputOf(read) };
+}
+
+function replayOf(given: Given, env: Environment): Parsed {
+  const allowed = ["observation", "json", "log-format", "log-level", "dry-run"];
+  for (const name of given.keys()) {
+    if (!allowed.includes(name)) {
+      throw new Usage(
+        `--${name} has no effect with --observation: all of it is in the observation`,
+      );
+    }
+  }
+  const file = given.get("observation")?.at(-1) ?? "";
+  if (file === "") throw new Usage("--observation names no file");
+  return { kind: "replay", file, output: outputOf(new Reader(given, env)) };
+}
+
+/** Finds the value of a flag: in the arguments, else in its variable, else its default. */
+class Reader {
+  constructor(readonly given: Given, readonly env: Environment) {}
+
+  /** Null when the flag is not given and has no default. */
+  one<T>(name: FlagName, parser: (text: string) => T): T | null {
+    const { from, texts } = this.#texts(name);
+    const text = texts.at(-1);
+    return text === undefined ? null : checked(from, text, parser);
+  }
+
+  /** The same for a flag that has a default. */
+  sure<T>(name: FlagName, parser: (text: string) => T): T {
+    const value = this.one(name, parser);
+    if (value === null) throw new Error(`--${name} has no default`);
+    return value;
+  }
+
+  /** All values of a flag that may be repeated and takes a list. */
+  many<T>(name: FlagName, parser: (text: string) => T): T[] {
+    const { from, texts } = this.#texts(name);
+    return texts.flatMap((text) => text.split(",")).map((it) => checked(from, it.trim(), parser));
+  }
+
+  isOn(name: FlagName): boolean {
+    return this.one(name, values.truth) ?? false;
+  }
+
+  /** A variable that is not a flag's. */
+  variable<T>(name: typeof VARIABLES[number]["name"], parser: (text: string) => T): T | null {
+    const text = this.env[name];
+    return text === undefined || text === "" ? null : checked(name, text, parser);
+  }
+
+  #texts(name: FlagName): { from: string; texts: string[] } {
+    const given = this.given.get(name);
+    if (given !== undefined) return { from: `--${name}`, texts: given };
+    const variable = variableOf(name);
+    const text = this.env[variable];
+    if (text !== undefined && text !== "") return { from: variable, texts: [text] };
+    const initial = FLAGS.find((flag) => flag.name === name)?.initial ?? null;
+    return { from: `--${name}`, texts: initial === null ? [] : [initial] };
+  }
+}
+
+function checked<T>(from: string, text: string, parser: (text: string) => T): T {
+  try {
+    return parser(text);
+  } catch (error) {
+    if (!(error instanceof values.Unfit)) throw error;
+    const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
+    throw new Usage(`${from} is ${JSON.stringify(shown)}: ${error.message}`);
+  }
+}
+
+function configOf(read: Reader, command: Command): Config {
+  const kmsKey = read.one("s3-kms-key", values.kmsKey);
+  const config: Config = {
+    cluster: read.sure("cluster", values.clusterName),
+    store: read.sure("store", (text) => values.store(text, kmsKey)),
+    role: read.sure("role", (text) => values.oneOf(text, ["auto", "manager", "worker"])),
+    roleTag: read.sure("role-tag", values.tagKey),
+    managerTokenTag: read.sure("manager-token-tag", values.tagKey),
+    workerTokenTag: read.sure("worker-token-tag", values.tagKey),
+    clusterTag: read.one("cluster-tag", values.tagKey),
+    advertiseAddr: read.one(
+      "advertise-addr",
+      (text) => values.address(text, { port: true, unspecified: false }),
+    ),
+    listenAddr: read.one(
+      "listen-addr",
+      (text) => values.address(text, { port: true, unspecified: true }),
+    ),
+    dataPathAddr: read.one(
+      "data-path-addr",
+      (text) => values.address(text, { port: false, unspecified: false }),
+    ),
+    dataPathPort: read.one("data-path-port", values.dataPathPort),
+    defaultAddrPool: read.many("default-addr-pool", values.pool),
+    availability: read.one(
+      "availability",
+      (text) => values.oneOf(text, ["active", "pause", "drain"]),
+    ),
+    timeoutMs: read.sure("timeout", values.durationMs),
+    dryRun: command === "plan" || read.isOn("dry-run"),
+  };
+  refuseConflicts(config);
+  return config;
+}
+
+/** What is wrong only together. */
+function refuseConflicts(config: Config): void {
+  if (config.store.kind === "tags" && config.cluster !== "default" && config.clusterTag === null) {
+    throw new Usage(
+      `--cluster ${config.cluster} needs --cluster-tag KEY: with the tags store, the tokens of two ` +
+        "clusters in one VPC can only be told apart by a tag of the instances whose value is the " +
+        "cluster's name (or use --store s3://bucket/prefix)",
+    );
+  }
+  const keys = [config.roleTag, config.managerTokenTag, config.workerTokenTag, config.clusterTag]
+    .filter((key) => key !== null);
+  const twice = keys.find((key, i) => keys.indexOf(key) !== i);
+  if (twice !== undefined) {
+    throw new Usage(
+      `the tag "${twice}" can't hold two things: --role-tag, --manager-token-tag, ` +
+        "--worker-token-tag and --cluster-tag must differ",
+    );
+  }
+  const pools = config.defaultAddrPool;
+  pools.forEach((pool, i) => {
+    const other = pools.slice(0, i).find((it) => values.poolsOverlap(it, pool));
+    if (other !== undefined) {
+      throw new Usage(`--default-addr-pool has ${other} and ${pool}, which overlap`);
+    }
+  });
+}
+
+function outputOf(read: Reader): Output {
+  return {
+    json: read.isOn("json"),
+    logFormat: read.sure("log-format", (text) => values.oneOf(text, ["auto", "text", "json"])),
+    logLevel: read.sure(
+      "log-level",
+      (text) => values.oneOf(text, ["error", "warn", "info", "debug"]),
+    ),
+  };
+}
+
+function surroundingsOf(read: Reader): Surroundings {
+  const everywhere = read.variable("AWS_ENDPOINT_URL", values.endpoint);
+  return {
+    dockerSocket: read.variable("DOCKER_HOST", values.socketPath) ?? "/var/run/docker.sock",
+    imdsEndpoint: read.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", values.metadataEndpoint),
+    imdsV1: read.isOn("imds-v1"),
+    ec2Endpoint: read.variable("AWS_ENDPOINT_URL_EC2", values.endpoint) ?? everywhere,
+    s3Endpoint: read.variable("AWS_ENDPOINT_URL_S3", values.endpoint) ?? everywhere,
+    region: read.variable("AWS_REGION", values.region),
+    lockFile: read.sure("lock-file", values.lockPath),
+  };
+}

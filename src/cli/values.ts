@@ -1,0 +1,257 @@
+/**
+ * What people write as values of flags, read strictly: durations, addresses, pools, names, stores.
+ *
+ * Each parser returns its value, or throws `Unfit` with what is wrong and what would be right, as the
+ * end of a sentence that begins with the flag's name.
+ */
+import type { Config } from "../state.ts";
+
+/** A value that can't be used; the message says why and gives an example. */
+export class Unfit extends Error {}
+
+const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
+const DURATION_PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
+const UNIT_MS: { [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DURATION_MS_MAX = 24 * 3_600_000;
+/** Where managers find each other; the tool looks for members on this port only. */
+const SWARM_PORT = 2377;
+const POOL_BITS_MAX = 24;
+
+/** Milliseconds of a duration as Go writes it (`90s`, `1h30m`, `500ms`, `1.5m`): more than 0, at most a day. */
+export function durationMs(text: string): number {
+  if (!DURATION.test(text)) {
+    throw new Unfit("not a duration; write 90s, 10m or 1h30m, for example");
+  }
+  let ms = 0;
+  for (const [, count = "", unit = ""] of text.matchAll(DURATION_PART)) {
+    ms += Number(count) * (UNIT_MS[unit] ?? NaN);
+  }
+  ms = Math.round(ms);
+  if (ms <= 0) throw new Unfit("not more than 0; write 10m, for example");
+  if (ms > DURATION_MS_MAX) throw new Unfit("more than a day (24h)");
+  return ms;
+}
+
+/** The shortest text that `durationMs` reads as `ms` (a whole number of milliseconds): `1h30m`, `2.5s`, `500ms`. */
+export function durationText(ms: number): string {
+  if (ms < 1_000) return `${ms}ms`;
+  const hours = Math.floor(ms / 3_600_000);
+  const minutes = Math.floor(ms / 60_000) % 60;
+  const seconds = (ms % 60_000) / 1_000;
+  return (hours > 0 ? `${hours}h` : "") + (minutes > 0 ? `${minutes}m` : "") +
+    (seconds > 0 ? `${seconds}s` : "");
+}
+
+/** An IP address or the name of an interface; with `port`, also `:2377` behind it (IPv6 in brackets). */
+export function address(text: string, allow: { port: boolean; unspecified: boolean }): string {
+  const { host, port } = splitPort(text);
+  if (port !== null && !allow.port) {
+    throw new Unfit("an address with a port; only an address is taken here, such as 10.0.0.5");
+  }
+  if (port !== null && port !== String(SWARM_PORT)) {
+    throw new Unfit(`an address with port ${port}; the other nodes look on port ${SWARM_PORT}`);
+  }
+  if (!isIp(host) && !/^[A-Za-z][A-Za-z0-9._-]{0,14}$/.test(host)) {
+    throw new Unfit(
+      "neither an IP address nor the name of an interface; write 10.0.0.5 or ens5, for example",
+    );
+  }
+  if (!allow.unspecified && /^[0.:]+$/.test(host)) {
+    throw new Unfit("no address that another node could connect to");
+  }
+  return text;
+}
+
+/** A network for overlays: IPv4 in CIDR notation, its host bits 0, a /24 or wider. */
+export function pool(text: string): string {
+  const [host = "", bitsText = "", ...rest] = text.split("/");
+  const bits = Number(bitsText);
+  if (rest.length > 0 || !isIpv4(host) || !/^\d{1,2}$/.test(bitsText) || bits > 32) {
+    throw new Unfit(
+      host.includes(":")
+        ? "an IPv6 pool; the Engine takes IPv4 only, such as 10.20.0.0/16"
+        : "not a network; write 10.20.0.0/16, for example",
+    );
+  }
+  if (bits > POOL_BITS_MAX) {
+    throw new Unfit(`smaller than the /${POOL_BITS_MAX} that the Engine gives to each network`);
+  }
+  const network = networkOf(ipv4Number(host), bits);
+  if (network !== ipv4Number(host)) {
+    throw new Unfit(`not the beginning of its network; write ${ipv4Text(network)}/${bits}`);
+  }
+  return text;
+}
+
+/** Whether two pools (as `pool` returns them) have an address in common. */
+export function poolsOverlap(a: string, b: string): boolean {
+  const [hostA = "", bitsA = ""] = a.split("/");
+  const [hostB = "", bitsB = ""] = b.split("/");
+  const bits = Math.min(Number(bitsA), Number(bitsB));
+  return networkOf(ipv4Number(hostA), bits) === networkOf(ipv4Number(hostB), bits);
+}
+
+/** `tags`, or `s3://bucket/prefix` by S3's own rules for names of buckets. */
+export function store(text: string, kmsKey: string | null): Config["store"] {
+  if (text === "tags") {
+    if (kmsKey !== null) throw new Unfit("tags, but a KMS key is only for an s3:// store");
+    return { kind: "tags" };
+  }
+  if (!text.startsWith("s3://")) throw new Unfit("neither tags nor s3://bucket/prefix");
+  const [bucket = "", ...segments] = text.slice("s3://".length).split("/");
+  const why = bucketFault(bucket);
+  if (why !== null) throw new Unfit(`in a bucket that S3 can't have: ${why}`);
+  if (segments.at(-1) === "") segments.pop();
+  const prefix = segments.join("/");
+  if (segments.some((it) => !/^[A-Za-z0-9!_.*'()-]+$/.test(it) || it === "." || it === "..")) {
+    throw new Unfit(
+      "under a prefix with an empty or unsafe part; use letters, digits and !_.*'()- between slashes",
+    );
+  }
+  if (prefix.length > 512) throw new Unfit("under a prefix of more than 512 characters");
+  return { kind: "s3", bucket, prefix, kmsKey };
+}
+
+/** A KMS key: its id, its alias (`alias/…`), or the ARN of either. */
+export function kmsKey(text: string): string {
+  if (
+    !/^(?:arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:)?(?:alias\/[\w/-]{1,250}|(?:key\/)?[\w-]{1,128})$/
+      .test(text)
+  ) {
+    throw new Unfit("not a KMS key; write its id, its ARN or alias/NAME");
+  }
+  return text;
+}
+
+/** The name of a cluster: it becomes part of other names in AWS. */
+export function clusterName(text: string): string {
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(text)) {
+    throw new Unfit("not a name of 1 to 64 letters, digits, dots, underscores and hyphens");
+  }
+  return text;
+}
+
+/** The key of an EC2 tag. */
+export function tagKey(text: string): string {
+  if (text.length > 128 || !/^[\p{L}\p{N} _.:/=+@-]+$/u.test(text) || text.trim() !== text) {
+    throw new Unfit("not a tag's key: 1 to 128 letters, digits, spaces and _.:/=+-@");
+  }
+  if (/^aws:/i.test(text)) throw new Unfit("a key that AWS keeps for itself (aws:)");
+  return text;
+}
+
+/** The UDP port of overlay traffic, in the range that the Engine takes. */
+export function dataPathPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1024 || port > 49151) {
+    throw new Unfit("not a port from 1024 to 49151");
+  }
+  return port;
+}
+
+export function oneOf<T extends string>(text: string, choices: readonly T[]): T {
+  const choice = choices.find((it) => it === text);
+  if (choice === undefined) throw new Unfit(`not one of ${choices.join(", ")}`);
+  return choice;
+}
+
+/** `1`, `true`, `yes` or `on`, or their opposites: a switch in the environment. */
+export function truth(text: string): boolean {
+  if (/^(?:1|true|yes|on)$/i.test(text)) return true;
+  if (/^(?:0|false|no|off)$/i.test(text)) return false;
+  throw new Unfit("neither true nor false");
+}
+
+/** The path of a file to lock: where the program may write, on file systems that a boot empties. */
+export function lockPath(text: string): string {
+  const file = path(text);
+  if (!/^\/(?:run|var\/run|tmp)\/./.test(file) || /\/\.{1,2}\//.test(file)) {
+    throw new Unfit("not a file under /run or /tmp, the only places that swarm-join may write to");
+  }
+  return file;
+}
+
+/** An http or https address of a service, without a slash at its end. */
+export function endpoint(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new Unfit("not the http:// or https:// address of a service");
+  }
+  if (url.username !== "" || url.password !== "") throw new Unfit("an address with a password");
+  return text.replace(/\/+$/, "");
+}
+
+/** The same for the instance metadata, which are served over http only. */
+export function metadataEndpoint(text: string): string {
+  if (!text.startsWith("http://")) throw new Unfit("not an http:// address");
+  return endpoint(text);
+}
+
+/** The path of the Engine's socket in a `DOCKER_HOST`. */
+export function socketPath(text: string): string {
+  if (!text.startsWith("unix://")) {
+    throw new Unfit(
+      "not the Engine of this machine; swarm-join talks to a local socket only, unix:///var/run/docker.sock",
+    );
+  }
+  return path(text.slice("unix://".length));
+}
+
+export function region(text: string): string {
+  if (!/^[a-z]{2,}(?:-[a-z]+)+-\d+$/.test(text)) {
+    throw new Unfit("not a region; write eu-west-1, for example");
+  }
+  return text;
+}
+
+function path(text: string): string {
+  if (!text.startsWith("/") || text.includes("\0") || text.endsWith("/")) {
+    throw new Unfit("not an absolute path of a file");
+  }
+  return text;
+}
+
+function splitPort(text: string): { host: string; port: string | null } {
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
+  if (bracketed !== null) return { host: bracketed[1] ?? "", port: bracketed[2] ?? null };
+  const parts = text.split(":");
+  if (parts.length === 2) return { host: parts[0] ?? "", port: parts[1] ?? "" };
+  return { host: text, port: null };
+}
+
+function isIp(text: string): boolean {
+  return isIpv4(text) || (text.includes(":") && URL.canParse(`http://[${text}]/`));
+}
+
+function isIpv4(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length === 4 && parts.every((it) => /^(?:0|[1-9]\d{0,2})$/.test(it) && +it <= 255);
+}
+
+function ipv4Number(text: string): number {
+  return text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+function ipv4Text(ip: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(ip / 2 ** shift) % 256).join(".");
+}
+
+function networkOf(ip: number, bits: number): number {
+  const size = 2 ** (32 - bits);
+  return Math.floor(ip / size) * size;
+}
+
+function bucketFault(bucket: string): string | null {
+  if (bucket.length < 3 || bucket.length > 63) return "its name must have 3 to 63 characters";
+  if (!/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/.test(bucket)) {
+    return "its name must be lower-case letters, digits, dots and hyphens, and begin and end with a letter or digit";
+  }
+  if (bucket.includes("..")) return "two dots in a row";
+  if (isIpv4(bucket)) return "its name looks like an IP address";
+  if (
+    /^(?:xn--|sthree-|amzn-s3-demo-)/.test(bucket) || /(?:-s3alias|--ol-s3|--x-s3)$/.test(bucket)
+  ) {
+    return "its name begins or ends like one that S3 keeps for itself";
+  }
+  return null;
+}

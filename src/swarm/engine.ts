@@ -1,0 +1,300 @@
+/**
+ * The local Docker Engine: a client of the few calls of its API that make a node a member.
+ *
+ * Reads look at the Engine once and report what it says; writes answer null or a fault, and whoever
+ * wants to know what became of one looks again. Nothing is retried. Join tokens go from the Engine
+ * into the vault and from the vault into a request's body, and nowhere else.
+ *
+ * Source: Docker Engine API reference, versions 1.41 to 1.56.
+ */
+import { readCertificates } from "./certificates.ts";
+import { EngineApi } from "./api.ts";
+import { engineFault, isNoSwarm, notUnderstood, objectOf } from "./faults.ts";
+import { isObject, parseJson, quote } from "../http.ts";
+import { SWARM_PORT } from "./probe.ts";
+import type { Answer, Config, Contents, Engine, Manager, SwarmView, TokenMark } from "../state.ts";
+import type { Vault } from "../tokens/vault.ts";
+
+/** Each call ends at its own deadline, or as a `timeout` when the signal aborts. */
+export interface EngineClient {
+  look(signal: AbortSignal): Promise<Answer<Engine>>;
+  /** What would be lost here; on a worker only `tasks` is known, the rest is 0. */
+  contents(manager: boolean, signal: AbortSignal): Promise<Answer<Contents>>;
+  init(config: Config, advertiseAddr: string, signal: AbortSignal): Promise<Answer<null>>;
+  /** `address`: of one manager, without a port. A `pending` fault: the Engine goes on by itself. */
+  join(
+    config: Config,
+    address: string,
+    token: TokenMark,
+    advertiseAddr: string,
+    signal: AbortSignal,
+  ): Promise<Answer<null>>;
+  /** Also well when the node is in no swarm. */
+  leave(force: boolean, signal: AbortSignal): Promise<Answer<null>>;
+}
+
+export function createEngine({ path, vault }: { path: string; vault: Vault }): EngineClient {
+  const api = new EngineApi(path);
+  return {
+    look: (signal) => look(api, vault, signal),
+    contents: (manager, signal) =>
+      manager ? managerContents(api, signal) : workerContents(api, signal),
+    init: (config, advertiseAddr, signal) => {
+      const intent = `init a swarm at ${advertiseAddr}`;
+      return api.write(intent, "/swarm/init", initRequest(config, advertiseAddr), INIT_MS, signal);
+    },
+    join: (config, address, mark, advertiseAddr, signal) => {
+      const intent = `join the swarm at ${address}`;
+      const token = vault.take(mark);
+      if (token === null) {
+        const message = `Cannot ${intent}: its join token was not read in this run`;
+        return Promise.resolve({ ok: false, fault: { kind: "missing", message } });
+      }
+      const request = {
+        ...placeOf(config, advertiseAddr),
+        RemoteAddrs: [hostPort(address)],
+        JoinToken: token.reveal(),
+      };
+      return api.write(intent, "/swarm/join", request, JOIN_MS, signal);
+    },
+    leave: (force, signal) => leave(api, force, signal),
+  };
+}
+
+/** The Engine gives up a join after 20 s, goes on in the background, and says so. */
+const JOIN_MS = 30_000;
+const INIT_MS = 60_000;
+const LEAVE_MS = 60_000;
+/** On a manager without quorum `/info` asks its swarm in vain for 20 s, older Engines twice. */
+const INFO_MS = 45_000;
+
+/** Of lists that grow with the swarm. */
+const LIST_BYTES_MAX = 64 * 1024 * 1024;
+
+const STATES: readonly string[] = ["inactive", "pending", "active", "error", "locked"];
+
+async function look(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
+  const intent = "ask the Docker Engine about its swarm";
+  const answer = await api.read(intent, "/info", signal, { deadlineMs: INFO_MS });
+  if (!answer.ok) return answer;
+  const info = objectOf(intent, answer.value);
+  if (!info.ok) return info;
+  const { DockerRootDir: dataRoot, Swarm: swarm } = info.value;
+  if (!isObject(swarm) || typeof dataRoot !== "string" || !isState(swarm["LocalNodeState"])) {
+    return { ok: false, fault: notUnderstood(intent, answer.value) };
+  }
+  const state = swarm["LocalNodeState"];
+  if (state === "inactive") return { ok: true, value: inactive(textOf(swarm["Error"])) };
+  const controls = swarm["ControlAvailable"] === true;
+  const error = quote(textOf(swarm["Error"]));
+  // A manager that can't ask its swarm says so here; asking it again would only take as long again.
+  const [certificates, view] = await Promise.all([
+    readCertificates(dataRoot),
+    controls && error === "" ? swarmView(api, vault, countOf(swarm["Nodes"]), signal) : null,
+  ]);
+  if (!certificates.ok) return certificates;
+  const { fingerprint, node } = certificates.value;
+  return {
+    ok: true,
+    value: {
+      state,
+      // The Engine forgets who it is while its swarm component is down, and would then let a member
+      // leave without force, as if it had never been one.
+      nodeId: textOf(swarm["NodeID"]) || (node?.nodeId ?? ""),
+      address: textOf(swarm["NodeAddr"]),
+      error: view === null || view.ok ? error : view.fault.message,
+      // During a rotation of the CA the tokens are right before the file is.
+      fingerprint: view?.ok ? view.value.managerToken.fingerprint : fingerprint,
+      clusterId: view?.ok ? view.value.clusterId : node?.clusterId ?? null,
+      manager: controls || (node?.manager ?? false),
+      swarm: view?.ok ? view.value : null,
+    },
+  };
+}
+
+function inactive(error: string): Engine {
+  return {
+    state: "inactive",
+    nodeId: "",
+    address: "",
+    error: quote(error),
+    fingerprint: null,
+    clusterId: null,
+    manager: false,
+    swarm: null,
+  };
+}
+
+async function swarmView(
+  api: EngineApi,
+  vault: Vault,
+  nodes: number,
+  signal: AbortSignal,
+): Promise<Answer<SwarmView>> {
+  const intent = "read the swarm's join tokens";
+  const [swarm, managers] = await Promise.all([
+    api.read(intent, "/swarm", signal),
+    readManagers(api, signal),
+  ]);
+  if (!swarm.ok) return swarm;
+  if (!managers.ok) return managers;
+  const object = objectOf(intent, swarm.value);
+  if (!object.ok) return object;
+  const { ID: clusterId, JoinTokens: tokens } = object.value;
+  const managerToken = isObject(tokens) ? vault.keep(textOf(tokens["Manager"])) : null;
+  const workerToken = isObject(tokens) ? vault.keep(textOf(tokens["Worker"])) : null;
+  if (typeof clusterId !== "string" || managerToken === null || workerToken === null) {
+    return { ok: false, fault: notUnderstood(intent, swarm.value) };
+  }
+  return {
+    ok: true,
+    value: { clusterId, managerToken, workerToken, managers: managers.value, nodes },
+  };
+}
+
+/** The members of the swarm's raft. A node that is only about to become one has no `ManagerStatus`. */
+async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer<Manager[]>> {
+  const intent = "list the swarm's managers";
+  const path = `/nodes?filters=${filters({ role: ["manager"] })}`;
+  const list = await readList(api, intent, path, signal);
+  if (!list.ok) return list;
+  const managers = list.value.flatMap((node): Manager[] => {
+    const status = node["ManagerStatus"];
+    if (!isObject(status)) return [];
+    const seen = isObject(node["Status"]) ? textOf(node["Status"]["Addr"]) : "";
+    const address = hostOf(textOf(status["Addr"]));
+    return [{
+      nodeId: textOf(node["ID"]),
+      // A leader that was never told its address shows the one that it listens on.
+      address: address === "" || address === "0.0.0.0" || address === "::" ? seen : address,
+      reachable: status["Reachability"] === "reachable",
+    }];
+  });
+  return { ok: true, value: managers };
+}
+
+async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
+  const count = async (what: string, path: string): Promise<Answer<number>> => {
+    const list = await readList(api, `count the swarm's ${what}`, path, signal);
+    return list.ok ? { ok: true, value: list.value.length } : list;
+  };
+  const [services, secrets, configs, networks, tasks] = await Promise.all([
+    count("services", "/services"),
+    count("secrets", "/secrets"),
+    count("configs", "/configs"),
+    countNetworks(api, signal),
+    count("tasks", `/tasks?filters=${filters({ "desired-state": ["running"] })}`),
+  ]);
+  if (!services.ok) return services;
+  if (!secrets.ok) return secrets;
+  if (!configs.ok) return configs;
+  if (!networks.ok) return networks;
+  if (!tasks.ok) return tasks;
+  return {
+    ok: true,
+    value: {
+      services: services.value,
+      secrets: secrets.value,
+      configs: configs.value,
+      networks: networks.value,
+      tasks: tasks.value,
+    },
+  };
+}
+
+/** Networks of the whole swarm, without the one that every swarm has. */
+async function countNetworks(api: EngineApi, signal: AbortSignal): Promise<Answer<number>> {
+  const path = `/networks?filters=${filters({ scope: ["swarm"] })}`;
+  const list = await readList(api, "count the swarm's networks", path, signal);
+  if (!list.ok) return list;
+  return { ok: true, value: list.value.filter((network) => network["Ingress"] !== true).length };
+}
+
+/** A worker sees no tasks, but it runs their containers. */
+async function workerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
+  const path = `/containers/json?all=1&filters=${filters({ label: ["com.docker.swarm.task.id"] })}`;
+  const list = await readList(api, "count the swarm's tasks here", path, signal);
+  if (!list.ok) return list;
+  const live = list.value.filter(({ State }) => State !== "exited" && State !== "dead");
+  return {
+    ok: true,
+    value: { services: 0, secrets: 0, configs: 0, networks: 0, tasks: live.length },
+  };
+}
+
+async function readList(
+  api: EngineApi,
+  intent: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<Answer<Record<string, unknown>[]>> {
+  const answer = await api.read(intent, path, signal, { bytesMax: LIST_BYTES_MAX });
+  if (!answer.ok) return answer;
+  const list = parseJson(answer.value);
+  if (Array.isArray(list) && list.every(isObject)) return { ok: true, value: list };
+  return { ok: false, fault: notUnderstood(intent, answer.value) };
+}
+
+async function leave(api: EngineApi, force: boolean, signal: AbortSignal): Promise<Answer<null>> {
+  const intent = "leave the swarm";
+  const path = `/swarm/leave?force=${force ? "1" : "0"}`;
+  const answer = await api.call(intent, "POST", path, signal, { deadlineMs: LEAVE_MS });
+  if (!answer.ok) return answer;
+  const { status, body } = answer.value;
+  if ((status >= 200 && status < 300) || isNoSwarm(body)) return { ok: true, value: null };
+  return { ok: false, fault: engineFault(intent, status, body) };
+}
+
+function initRequest(config: Config, advertiseAddr: string): Record<string, unknown> {
+  const { dataPathPort, defaultAddrPool: pools } = config;
+  return {
+    ...placeOf(config, advertiseAddr),
+    ...(dataPathPort === null ? {} : { DataPathPort: dataPathPort }),
+    ...(pools.length === 0 ? {} : { DefaultAddrPool: pools, SubnetSize: subnetSizeOf(pools) }),
+  };
+}
+
+/** What init and join have in common. */
+function placeOf(config: Config, advertiseAddr: string): Record<string, unknown> {
+  const { dataPathAddr, availability } = config;
+  return {
+    ListenAddr: hostPort(config.listenAddr ?? "0.0.0.0"),
+    AdvertiseAddr: hostPort(advertiseAddr),
+    ...(dataPathAddr === null ? {} : { DataPathAddr: dataPathAddr }),
+    ...(availability === null ? {} : { Availability: availability }),
+  };
+}
+
+/** The Engine's default for a network's prefix length, or the pool's own where that is longer. */
+function subnetSizeOf(pools: string[]): number {
+  return Math.max(24, ...pools.map((pool) => Number(pool.split("/")[1] ?? 24)));
+}
+
+/** Adds the swarm's port to an address or an interface's name that has none. */
+function hostPort(address: string): string {
+  if (/^\[.*\]:\d+$/.test(address) || /^[^:]+:\d+$/.test(address)) return address;
+  return address.includes(":")
+    ? `[${address.replace(/^\[|\]$/g, "")}]:${SWARM_PORT}`
+    : `${address}:${SWARM_PORT}`;
+}
+
+/** The host of `10.0.0.7:2377` or `[fd00::7]:2377`. */
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+}
+
+function filters(by: Record<string, string[]>): string {
+  return encodeURIComponent(JSON.stringify(by));
+}
+
+function isState(value: unknown): value is Engine["state"] {
+  return typeof value === "string" && STATES.includes(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function countOf(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}

@@ -1,0 +1,102 @@
+/**
+ * What the Engine's refusals mean. It has few status codes for them (503 for a second join, a timeout
+ * and a locked swarm alike), so the words decide; they are the same from Engine 20.10 to 29.
+ *
+ * Source: moby `daemon/cluster/errors.go`, `swarm.go`; swarmkit `ca/server.go`, `ca/certificates.go`,
+ * `manager/state/raft`.
+ */
+import { isObject, parseJson, quote } from "../http.ts";
+import type { Answer, Fault, FaultKind } from "../state.ts";
+
+/** A fault from an answer that is not 2xx. `intent`: what was tried ("join the swarm at 10.0.0.7"). */
+export function engineFault(intent: string, status: number, body: string): Fault {
+  const said = messageOf(body);
+  const words = quote(said);
+  for (const [pattern, kind, advice] of MEANINGS) {
+    if (!pattern.test(said)) continue;
+    const message = `Cannot ${intent}: the Engine says "${words}"${advice && `; ${advice}`}`;
+    return withPermission({ kind, message });
+  }
+  const kind = KIND_BY_STATUS.get(status) ?? "refused";
+  const message = `Cannot ${intent}: the Engine answers ${status}, "${words}"`;
+  return withPermission({ kind, message });
+}
+
+/** A fault from an exchange that did not come to an end. */
+export function socketFault(intent: string, path: string, { kind, message }: Fault): Fault {
+  const advice = SOCKET_ADVICE[kind];
+  return withPermission({
+    kind,
+    message: `Cannot ${intent} over ${path}: ${message}${
+      advice === undefined ? "" : `; ${advice}`
+    }`,
+  }, path);
+}
+
+/** Whether a node was told to leave a swarm that it is in none of any more. */
+export function isNoSwarm(body: string): boolean {
+  return /not part of a swarm/i.test(messageOf(body));
+}
+
+/** An object that the Engine answered, or the fault that it is none. */
+export function objectOf(intent: string, body: string): Answer<Record<string, unknown>> {
+  const value = parseJson(body);
+  return isObject(value) ? { ok: true, value } : { ok: false, fault: notUnderstood(intent, body) };
+}
+
+export function notUnderstood(intent: string, body: string): Fault {
+  const message = `Cannot ${intent}: "${quote(body, 60)}" is not what a Docker Engine answers`;
+  return { kind: "malformed", message };
+}
+
+/** The first that fits counts. */
+const MEANINGS: [RegExp, FaultKind, string][] = [
+  [/valid join token is necessary|invalid join token/i, "rejected", ""],
+  [/remote CA does not match fingerprint/i, "foreign", "another swarm's manager answers there"],
+  [/Timeout was reached before node joined/i, "pending", ""],
+  [/already part of a swarm/i, "busy", ""],
+  [/needs to be unlocked|encrypted and locked/i, "refused", "unlock it with docker swarm unlock"],
+  [/leave the swarm on a node that is participating as a manager/i, "refused", ""],
+  [/subnet size is|port number is not in valid range/i, "unusable", ""],
+  [/live-restore/i, "unusable", 'set "live-restore": false in /etc/docker/daemon.json'],
+  [
+    /client version .* is too (?:old|new)/i,
+    "unusable",
+    "this tool and the Engine are too far apart",
+  ],
+  [
+    /prospective new cluster member/i,
+    "unreachable",
+    "the other managers must reach this node on TCP 2377: look at its security group",
+  ],
+  [
+    /does not have a leader|connection refused|no route to host|i\/o timeout|DeadlineExceeded|deadline exceeded|code = Unavailable/i,
+    "unreachable",
+    "",
+  ],
+];
+
+const KIND_BY_STATUS = new Map<number, FaultKind>([
+  [400, "unusable"],
+  [401, "denied"],
+  [403, "denied"],
+  [404, "missing"],
+  [429, "throttled"],
+]);
+
+const SOCKET_ADVICE: Partial<Record<FaultKind, string>> = {
+  missing: "is Docker installed and running, and DOCKER_HOST right?",
+  denied: "run as root, with the socket in /run, /var/run or /tmp",
+  unreachable: "is the Docker service running?",
+  timeout: "is the Docker service well?",
+};
+
+function withPermission(fault: Fault, path = "its authorization plugin"): Fault {
+  return fault.kind === "denied" ? { ...fault, permission: `the Engine's API (${path})` } : fault;
+}
+
+/** The Engine wraps its words as `{"message": "…"}`. */
+function messageOf(body: string): string {
+  const value = parseJson(body);
+  return isObject(value) && typeof value["message"] === "string" ? value["message"] : body;
+}

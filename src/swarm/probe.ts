@@ -1,0 +1,44 @@
+/** Which managers answer: TCP connections to the swarm's port, opened and closed at once. */
+import type { Answer } from "../state.ts";
+
+/** Where managers listen for the swarm's control traffic, on every node. */
+export const SWARM_PORT = 2377;
+
+const DEADLINE_MS = 2_000;
+
+/**
+ * Gives those of the addresses that accept a connection, in the order in which they were asked for.
+ * Refused, reset, dropped and unroutable are all the same: no answer. All are asked side by side. A
+ * `timeout` when the signal aborts: then nobody had the time to answer.
+ */
+export async function probe(addresses: string[], signal: AbortSignal): Promise<Answer<string[]>> {
+  const answers = await Promise.all(addresses.map((address) => accepts(address, signal)));
+  if (signal.aborted) {
+    const message = `Cannot ask ${addresses.join(", ")} for a manager: the time is over`;
+    return { ok: false, fault: { kind: "timeout", message } };
+  }
+  return { ok: true, value: addresses.filter((_, index) => answers[index]) };
+}
+
+async function accepts(hostname: string, signal: AbortSignal): Promise<boolean> {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  const timer = setTimeout(stop, DEADLINE_MS);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  try {
+    if (controller.signal.aborted) return false;
+    const connection = await Deno.connect({
+      hostname,
+      port: SWARM_PORT,
+      signal: controller.signal,
+    });
+    connection.close();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  }
+}

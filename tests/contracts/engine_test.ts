@@ -1,0 +1,72 @@
+/** The emulated Engines, behind the real edges, keep the contract of all Engines. */
+import { EngineServer } from "../emulators/engine.ts";
+import { EngineState } from "../emulators/engine_state.ts";
+import { claimNetwork } from "../emulators/loopback.ts";
+import { Wire } from "../emulators/wire.ts";
+import { engineContract, type EngineNode, type EngineWorld } from "./engine.ts";
+import { config } from "../support/observations.ts";
+import { probe } from "../../src/swarm/probe.ts";
+import { createEngine } from "../../src/swarm/engine.ts";
+import { Vault } from "../../src/tokens/vault.ts";
+
+const never = new AbortController().signal;
+
+/** A thousand times as quick as real ones. */
+const TIMES = {
+  init: 1,
+  joinManager: 1,
+  joinWorker: 1,
+  joinFails: 10,
+  joinHangs: 20,
+  noLeader: 20,
+};
+
+engineContract("in the emulator", async (): Promise<EngineWorld> => {
+  const network = claimNetwork();
+  const directory = await Deno.makeTempDir({ prefix: "swarm-join-engines-" });
+  const wire = new Wire();
+  const vault = new Vault();
+  const servers: EngineServer[] = [1, 2, 3, 4].map((n) => {
+    const state = new EngineState(`i-${n}`, network.address(n));
+    const server = new EngineServer(state, {
+      socket: `${directory}/${n}.sock`,
+      dataRoot: `${directory}/${n}`,
+      times: TIMES,
+      network: (where) => servers.find((one) => one.state.address === where)?.state ?? null,
+      wire,
+    });
+    server.start();
+    return server;
+  });
+  const serverOf = (n: number): EngineServer => servers[n - 1]!;
+
+  return {
+    node: (n): EngineNode => {
+      const { address } = serverOf(n).state;
+      const engine = createEngine({ path: `${directory}/${n}.sock`, vault });
+      return {
+        address,
+        engine: () => engine.look(never),
+        contents: (manager) => engine.contents(manager, never),
+        init: () => engine.init(config, address, never),
+        join: (where, token) => engine.join(config, where, token, address, never),
+        leave: (force) => engine.leave(force, never),
+        probe: (addresses) => probe(addresses, never),
+      };
+    },
+    restart: async (n) => {
+      await serverOf(n).stop();
+      serverOf(n).start();
+    },
+    stop: async (n) => {
+      const server = serverOf(n);
+      server.state.reachable = false;
+      await server.stop();
+    },
+    close: async () => {
+      await Promise.all(servers.map((server) => server.close()));
+      network.release();
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+});

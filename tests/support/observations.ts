@@ -1,0 +1,219 @@
+/** Observations for decide's table: a healthy manager of a founded swarm, with whatever a row changes. */
+import { newMemory } from "../../src/memory.ts";
+import type {
+  Answer,
+  Config,
+  Engine,
+  Facts,
+  Fault,
+  FoundingRecord,
+  Identity,
+  Instance,
+  LedgerView,
+  Member,
+  Memory,
+  Observation,
+  Shown,
+  SwarmView,
+  TokenMark,
+} from "../../src/state.ts";
+
+export const NOW_MS = 1_800_000_000_000;
+export const HOUR_MS = 3_600_000;
+
+export function ok<T>(value: T): Answer<T> {
+  return { ok: true, value };
+}
+
+export function fault(
+  kind: Fault["kind"],
+  message = `a ${kind} call`,
+): { ok: false; fault: Fault } {
+  return { ok: false, fault: { kind, message } };
+}
+
+/** A fingerprint that is easy to tell apart: 50 times the same letter. */
+export function fp(letter: string): string {
+  return letter.repeat(50);
+}
+
+export function mark(letter: string, secret = "1"): TokenMark {
+  return { fingerprint: fp(letter), digest: `${letter}-${secret}` };
+}
+
+export const config: Config = {
+  cluster: "default",
+  store: { kind: "tags" },
+  role: "auto",
+  roleTag: "Role",
+  managerTokenTag: "ManagerToken",
+  workerTokenTag: "WorkerToken",
+  clusterTag: null,
+  advertiseAddr: null,
+  listenAddr: null,
+  dataPathAddr: null,
+  dataPathPort: null,
+  defaultAddrPool: [],
+  availability: null,
+  timeoutMs: 600_000,
+  dryRun: false,
+};
+
+export const s3: Config["store"] = { kind: "s3", bucket: "b", prefix: "p", kmsKey: null };
+
+/** Node n of the tests: `i-n` at `10.0.0.n`. */
+export function identity(n = 1): Identity {
+  return {
+    instance: `i-${n}`,
+    account: "123456789012",
+    region: "eu-west-1",
+    partition: "aws",
+    vpc: "vpc-1",
+    address: `10.0.0.${n}`,
+    addresses: [`10.0.0.${n}`],
+    roleTag: null,
+    lifecycle: null,
+  };
+}
+
+export function instance(n: number, change: Partial<Instance> = {}): Instance {
+  return {
+    instance: `i-${n}`,
+    state: "running",
+    address: `10.0.0.${n}`,
+    roleTag: "manager",
+    clusterTag: null,
+    ...change,
+  };
+}
+
+export function member(n: number, change: Partial<Member> = {}): Member {
+  return { instance: `i-${n}`, address: `10.0.0.${n}`, sinceMs: NOW_MS, ...change };
+}
+
+export function record(change: Partial<FoundingRecord> = {}): FoundingRecord {
+  return {
+    cluster: "default",
+    account: "123456789012",
+    region: "eu-west-1",
+    vpc: "vpc-1",
+    fingerprint: fp("a"),
+    clusterId: "cluster-a",
+    members: [member(1)],
+    rotated: [],
+    replaced: [],
+    writer: "i-1",
+    nonce: "run-1",
+    ...change,
+  };
+}
+
+export function founded(change: Partial<FoundingRecord> = {}): Answer<LedgerView> {
+  return ok({
+    kind: "settled",
+    record: record(change),
+    at: { kind: "log", template: "lt-1", head: 3, last: 3 },
+    serverMs: NOW_MS,
+  });
+}
+
+export const unfounded: Answer<LedgerView> = ok({
+  kind: "settled",
+  record: null,
+  at: { kind: "none" },
+  serverMs: NOW_MS,
+});
+
+export const outside: Engine = {
+  state: "inactive",
+  nodeId: "",
+  address: "",
+  error: "",
+  fingerprint: null,
+  clusterId: null,
+  manager: false,
+  swarm: null,
+};
+
+/** The Engine of node 1 as a manager of swarm `letter`, alone, unless a row says otherwise. */
+export function managerOf(
+  letter: string,
+  change: Partial<NonNullable<Engine["swarm"]>> = {},
+): Engine {
+  return {
+    state: "active",
+    nodeId: "node-1",
+    address: "10.0.0.1",
+    error: "",
+    fingerprint: fp(letter),
+    clusterId: change.clusterId ?? `cluster-${letter}`,
+    manager: true,
+    swarm: {
+      clusterId: `cluster-${letter}`,
+      managerToken: mark(letter, "m"),
+      workerToken: mark(letter, "w"),
+      managers: [{ nodeId: "node-1", address: "10.0.0.1", reachable: true }],
+      nodes: 1,
+      ...change,
+    },
+  };
+}
+
+export function workerOf(letter: string): Engine {
+  return { ...managerOf(letter), manager: false, swarm: null };
+}
+
+export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
+  return {
+    by: `i-${n}`,
+    state: "running",
+    manager: mark(letter, "m"),
+    worker: mark(letter, "w"),
+    malformed: [],
+    ...change,
+  };
+}
+
+export const memory: Memory = {
+  ...newMemory("run"),
+  identity: identity(),
+  self: instance(1),
+};
+
+/** The same, with one thing not looked at. */
+export function without(state: Observation, fact: keyof Facts): Observation {
+  const { [fact]: _, ...facts } = state.facts;
+  return { ...state, facts };
+}
+
+/** Node 1, tagged manager, in no swarm, with no record and no tokens anywhere, 10 s after its start. */
+export function observation(
+  change: {
+    config?: Partial<Config>;
+    memory?: Partial<Memory>;
+    facts?: Facts;
+    nowMs?: number;
+    dice?: number;
+  } = {},
+): Observation {
+  return {
+    config: { ...config, ...change.config },
+    memory: { ...memory, ...change.memory },
+    facts: {
+      engine: ok(outside),
+      ledger: unfounded,
+      tokens: ok([]),
+      instances: ok([instance(1)]),
+      answering: ok([]),
+      contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+      ...change.facts,
+    },
+    nowMs: change.nowMs ?? 10_000,
+    dice: change.dice ?? 0,
+  };
+}
+
+/** Managers of a swarm, as an Engine shows them that can reach all of them. */
+export function managersAt(...numbers: number[]): SwarmView["managers"] {
+  return numbers.map((n) => ({ nodeId: `node-${n}`, address: `10.0.0.${n}`, reachable: true }));
+}

@@ -1,0 +1,109 @@
+/**
+ * What is sent to AWS is what the SDK's own clients send, in every partition: the same place, body and
+ * headers, but for those that only say who asks.
+ */
+import assert from "node:assert/strict";
+import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import type { Handler, SdkRequest } from "../../../src/aws/call.ts";
+import type { Credentials } from "../../../src/aws/credentials.ts";
+import { createEc2Client, describeInstances } from "../../../src/aws/sdk_ec2.ts";
+import { createS3Client, getObject, putObject } from "../../../src/aws/sdk_s3.ts";
+
+const REGIONS = [
+  ...["us-east-1", "eu-central-1", "me-south-1", "cn-north-1", "cn-northwest-1"],
+  ...["us-gov-west-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"],
+  ...["us-isof-south-1", "xx-new-9"],
+];
+const BUCKETS = ["swarm-records", "swarm.records", "123", "192-168-0-1"];
+const SECRETS = { accessKeyId: "AKIA", secretAccessKey: "secret", sessionToken: "session" };
+const OPTIONS = { requestTimeout: 1, seen: { dateMs: null } };
+/** Else it adds a checksum of nothing to a read, and asks for one of the answer. */
+const S3_OPTIONS = {
+  requestChecksumCalculation: "WHEN_REQUIRED",
+  responseChecksumValidation: "WHEN_REQUIRED",
+} as const;
+const ec2Input = { Filters: [{ Name: "vpc-id", Values: ["vpc-1", "a\\*b ü"] }], MaxResults: 100 };
+const getInput = { Bucket: "", Key: "a b/ü+(1)/record.json", ExpectedBucketOwner: "123456789012" };
+const putInput = { ...getInput, Body: "{}", ContentType: "application/json", IfNoneMatch: "*" };
+
+for (const region of REGIONS) {
+  for (const endpoint of [null, "http://127.0.0.1:4566"]) {
+    const own = { region, endpoint, credentials: credentials() };
+    const theirs = (requestHandler: unknown): Record<string, unknown> => ({
+      ...{ region, credentials: SECRETS, requestHandler, maxAttempts: 1 },
+      ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
+    });
+
+    Deno.test(`EC2 of ${region} is asked as the SDK asks it at ${endpoint ?? "AWS"}`, async () => {
+      const ours = await sent((handler) =>
+        createEc2Client({ ...own, handler }).send(describeInstances(ec2Input), OPTIONS)
+      );
+      const sdk = await sent((handler) =>
+        new EC2Client(theirs(handler)).send(new DescribeInstancesCommand(ec2Input))
+      );
+      assert.deepEqual(ours, sdk);
+    });
+
+    Deno.test(`S3 of ${region} is asked as the SDK asks it at ${endpoint ?? "AWS"}`, async () => {
+      for (const Bucket of BUCKETS) {
+        const client = (handler: Handler): ReturnType<typeof createS3Client> =>
+          createS3Client({ ...own, bucket: Bucket, handler });
+        const get = { ...getInput, Bucket };
+        assert.deepEqual(
+          await sent((handler) => client(handler).send(getObject(get), OPTIONS)),
+          await sent((handler) =>
+            new S3Client({ ...theirs(handler), ...S3_OPTIONS }).send(new GetObjectCommand(get))
+          ),
+        );
+        const put = { ...putInput, Bucket, ChecksumSHA256: "x" };
+        assert.deepEqual(
+          await sent((handler) => client(handler).send(putObject(put), OPTIONS)),
+          await sent((handler) =>
+            new S3Client({ ...theirs(handler), ...S3_OPTIONS }).send(new PutObjectCommand(put))
+          ),
+        );
+      }
+    });
+  }
+}
+
+type Sent = Omit<SdkRequest, "headers"> & { headers: [string, string][]; scope: string };
+
+/** The request that is handed to the handler. */
+async function sent(send: (handler: Handler) => Promise<unknown>): Promise<Sent> {
+  const seen: SdkRequest[] = [];
+  const handler: Handler = {
+    handle: (request) => {
+      seen.push(request);
+      return Promise.reject(new Error("it is only looked at"));
+    },
+  };
+  await assert.rejects(send(handler), /only looked at/);
+  const [request] = seen;
+  assert.ok(request);
+  const { protocol, hostname, port, method, path, query = {}, headers, body } = request;
+  const kept = Object.entries(headers).filter(([name]) => !NOT_COMPARED.test(name)).sort();
+  // Its day aside: which service, and which region.
+  const scope = /Credential=AKIA\/\d{8}\/([^,]+)/.exec(headers["authorization"] ?? "")?.[1] ?? "";
+  const text = body === undefined ? "" : String(body);
+  return {
+    protocol,
+    hostname,
+    port: Number(port ?? 0),
+    method,
+    path,
+    query,
+    headers: kept,
+    body: text,
+    scope,
+  };
+}
+
+/** Who asks, how often, when; and what `fetch` says by itself. */
+const NOT_COMPARED =
+  /^(amz-sdk-.*|user-agent|x-amz-user-agent|x-amz-date|authorization|content-length)$/;
+
+function credentials(): Credentials {
+  return { get: () => Promise.resolve({ ok: true, value: SECRETS }), forget: () => {} };
+}

@@ -1,0 +1,378 @@
+/** The command line: what people write, and what they are told when it can't be used. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Environment, parse, type Parsed } from "../../../src/cli/parse.ts";
+import { ENVIRONMENT, FLAGS, variableOf, VARIABLES, VERSION } from "../../../src/cli/flags.ts";
+import { durationMs, durationText, pool, poolsOverlap, Unfit } from "../../../src/cli/values.ts";
+import type { Config } from "../../../src/state.ts";
+
+const DEFAULTS: Config = {
+  cluster: "default",
+  store: { kind: "tags" },
+  role: "auto",
+  roleTag: "Role",
+  managerTokenTag: "ManagerToken",
+  workerTokenTag: "WorkerToken",
+  clusterTag: null,
+  advertiseAddr: null,
+  listenAddr: null,
+  dataPathAddr: null,
+  dataPathPort: null,
+  defaultAddrPool: [],
+  availability: null,
+  timeoutMs: 600_000,
+  dryRun: false,
+};
+
+Deno.test("without flags it joins the default cluster by tags, for ten minutes", () => {
+  const { config, surroundings, output } = running([]);
+  assert.deepEqual(config, DEFAULTS);
+  assert.deepEqual(surroundings, {
+    dockerSocket: "/var/run/docker.sock",
+    imdsEndpoint: null,
+    imdsV1: false,
+    ec2Endpoint: null,
+    s3Endpoint: null,
+    region: null,
+    lockFile: "/run/lock/swarm-join.lock",
+  });
+  assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
+});
+
+Deno.test("join is the default command, and plan is join with --dry-run", () => {
+  assert.deepEqual(running(["join"]), running([]));
+  assert.deepEqual(running(["plan"]), running(["--dry-run"]));
+  assert.equal(running(["plan"]).config.dryRun, true);
+});
+
+/** Each flag with a value that is not its default, and where that value goes. */
+const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } } = {
+  "cluster": { text: "blue", also: ["--cluster-tag", "Cluster"], want: { cluster: "blue" } },
+  "store": {
+    text: "s3://my-bucket/swarms/prod/",
+    want: { store: { kind: "s3", bucket: "my-bucket", prefix: "swarms/prod", kmsKey: null } },
+  },
+  "role": { text: "worker", want: { role: "worker" } },
+  "role-tag": { text: "swarm:role", want: { roleTag: "swarm:role" } },
+  "manager-token-tag": { text: "M", want: { managerTokenTag: "M" } },
+  "worker-token-tag": { text: "W", want: { workerTokenTag: "W" } },
+  "cluster-tag": { text: "Cluster", want: { clusterTag: "Cluster" } },
+  "advertise-addr": { text: "10.0.0.5", want: { advertiseAddr: "10.0.0.5" } },
+  "listen-addr": { text: "0.0.0.0:2377", want: { listenAddr: "0.0.0.0:2377" } },
+  "data-path-addr": { text: "ens6", want: { dataPathAddr: "ens6" } },
+  "data-path-port": { text: "7789", want: { dataPathPort: 7789 } },
+  "default-addr-pool": {
+    text: "10.20.0.0/16, 10.30.0.0/20",
+    want: { defaultAddrPool: ["10.20.0.0/16", "10.30.0.0/20"] },
+  },
+  "availability": { text: "drain", want: { availability: "drain" } },
+  "timeout": { text: "1h30m", want: { timeoutMs: 5_400_000 } },
+  "dry-run": { text: "true", want: { dryRun: true } },
+  "json": { text: "true", want: { json: true } },
+  "log-format": { text: "json", want: { logFormat: "json" } },
+  "log-level": { text: "debug", want: { logLevel: "debug" } },
+  "s3-kms-key": {
+    text: "alias/swarm",
+    also: ["--store", "s3://abc"],
+    want: { store: { kind: "s3", bucket: "abc", prefix: "", kmsKey: "alias/swarm" } },
+  },
+  "imds-v1": { text: "true", want: { imdsV1: true } },
+  "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
+};
+
+for (const { name, value } of FLAGS) {
+  const row = GIVEN[name];
+  Deno.test(`--${name} and ${variableOf(name)} say the same, and the flag wins`, () => {
+    assert.ok(row !== undefined, "the table of this test lacks the flag");
+    const { text, also = [], want } = row;
+    const forms = value === null
+      ? [[`--${name}`], [`--${name}=true`]]
+      : [[`--${name}`, text], [`--${name}=${text}`]];
+    for (const form of forms) has(running([...also, ...form]), want);
+    has(running(also, { [variableOf(name)]: text }), want);
+    has(running([...also, ...forms[0] ?? []], { [variableOf(name)]: "%" }), want);
+    assert.deepEqual(running([], { [variableOf(name)]: "" }), running([]), "empty counts as unset");
+  });
+}
+
+Deno.test("a switch can be turned off against the environment", () => {
+  const env = { SWARM_JOIN_DRY_RUN: "1", SWARM_JOIN_JSON: "yes" };
+  assert.equal(running([], env).config.dryRun, true);
+  assert.equal(running(["--dry-run=false"], env).config.dryRun, false);
+  assert.equal(running(["--json=no"], env).output.json, false);
+});
+
+Deno.test("the last of two values of a flag counts, and pools add up", () => {
+  assert.equal(running(["--timeout", "1m", "--timeout", "2m"]).config.timeoutMs, 120_000);
+  const pools = ["--default-addr-pool", "10.1.0.0/16", "--default-addr-pool", "10.2.0.0/16"];
+  assert.deepEqual(running(pools).config.defaultAddrPool, ["10.1.0.0/16", "10.2.0.0/16"]);
+});
+
+Deno.test("the ecosystem's own variables say where things are", () => {
+  const { surroundings } = running([], {
+    DOCKER_HOST: "unix:///run/other.sock",
+    AWS_REGION: "eu-west-1",
+    AWS_ENDPOINT_URL: "http://10.0.0.9:5000/",
+    AWS_ENDPOINT_URL_S3: "https://s3.example",
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1338",
+  });
+  assert.deepEqual(surroundings, {
+    dockerSocket: "/run/other.sock",
+    imdsEndpoint: "http://127.0.0.1:1338",
+    imdsV1: false,
+    ec2Endpoint: "http://10.0.0.9:5000",
+    s3Endpoint: "https://s3.example",
+    region: "eu-west-1",
+    lockFile: "/run/lock/swarm-join.lock",
+  });
+});
+
+Deno.test("the program may read each variable that it knows, and no other", () => {
+  const known = [
+    ...FLAGS.map(({ name }) => variableOf(name)),
+    ...VARIABLES.map(({ name }) => name),
+  ];
+  for (const name of known) assert.ok(ENVIRONMENT.includes(name), name);
+  assert.equal(new Set(ENVIRONMENT).size, ENVIRONMENT.length);
+});
+
+const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
+  { argv: ["--clustr", "a"], says: /unknown flag --clustr; did you mean --cluster\?/ },
+  { argv: ["--dryrun"], says: /unknown flag --dryrun; did you mean --dry-run\?/ },
+  { argv: ["--dry_run"], says: /did you mean --dry-run\?/ },
+  { argv: ["--time", "5m"], says: /did you mean --timeout\?/ },
+  { argv: ["-timeout", "5m"], says: /unknown flag -timeout; did you mean --timeout\?/ },
+  { argv: ["--xyzzy"], says: /^unknown flag --xyzzy$/ },
+  { argv: ["-x"], says: /^unknown flag -x$/ },
+  { argv: ["--force-new-cluster"], says: /unknown flag --force-new-cluster/ },
+  { argv: ["jion"], says: /unknown command "jion"; did you mean join\?/ },
+  { argv: ["destroy"], says: /unknown command "destroy"; there are join and plan/ },
+  { argv: ["sync"], says: /unknown command "sync"/ },
+  { argv: ["join", "now"], says: /unexpected argument "now"/ },
+  { argv: ["--timeout"], says: /--timeout needs a value: --timeout DURATION/ },
+  { argv: ["--timeout", "--json"], says: /--timeout needs a value/ },
+  { argv: ["--timeout", "10"], says: /--timeout is "10": not a duration; write 90s/ },
+  { argv: ["--timeout", "ten minutes"], says: /not a duration/ },
+  { argv: ["--timeout=-5m"], says: /not a duration/ },
+  { argv: ["--timeout", "0s"], says: /not more than 0/ },
+  { argv: ["--timeout", "25h"], says: /more than a day/ },
+  { argv: [], env: { SWARM_JOIN_TIMEOUT: "soon" }, says: /^SWARM_JOIN_TIMEOUT is "soon"/ },
+  { argv: ["--role", "Manager"], says: /--role is "Manager": not one of auto, manager, worker/ },
+  { argv: ["--role", "leader"], says: /not one of/ },
+  { argv: ["--availability", "paused"], says: /not one of active, pause, drain/ },
+  { argv: ["--advertise-addr", "10.0.0.256"], says: /neither an IP address nor the name/ },
+  { argv: ["--advertise-addr", "10.0.0"], says: /neither an IP address nor the name/ },
+  { argv: ["--advertise-addr", "10.0.0.5:2378"], says: /port 2378; .* look on port 2377/ },
+  { argv: ["--advertise-addr", "0.0.0.0"], says: /no address that another node could connect/ },
+  { argv: ["--advertise-addr", "::"], says: /no address that another node could connect/ },
+  { argv: ["--advertise-addr", "fd00::zz"], says: /neither an IP address nor the name/ },
+  { argv: ["--listen-addr", "a b"], says: /neither an IP address nor the name/ },
+  { argv: ["--data-path-addr", "10.0.0.5:4789"], says: /only an address is taken here/ },
+  { argv: ["--data-path-port", "80"], says: /not a port from 1024 to 49151/ },
+  { argv: ["--data-path-port", "4789x"], says: /not a port/ },
+  { argv: ["--default-addr-pool", "10.20.0.0"], says: /not a network; write 10\.20\.0\.0\/16/ },
+  { argv: ["--default-addr-pool", "10.20.3.0/16"], says: /write 10\.20\.0\.0\/16/ },
+  { argv: ["--default-addr-pool", "10.20.3.0/28"], says: /smaller than the \/24/ },
+  { argv: ["--default-addr-pool", "fd00::/48"], says: /IPv6 pool; the Engine takes IPv4 only/ },
+  {
+    argv: ["--default-addr-pool", "10.0.0.0/8,10.20.0.0/16"],
+    says: /10\.0\.0\.0\/8 and 10\.20\.0\.0\/16, which overlap/,
+  },
+  { argv: ["--store", "dynamodb"], says: /neither tags nor s3:\/\/bucket\/prefix/ },
+  { argv: ["--store", "s3://My-Bucket/x"], says: /lower-case letters/ },
+  { argv: ["--store", "s3://ab/x"], says: /3 to 63 characters/ },
+  { argv: ["--store", "s3://10.0.0.5/x"], says: /looks like an IP address/ },
+  { argv: ["--store", "s3://a..b/x"], says: /two dots in a row/ },
+  { argv: ["--store", "s3://xn--abc/x"], says: /S3 keeps for itself/ },
+  { argv: ["--store", "s3://bucket//x"], says: /empty or unsafe part/ },
+  { argv: ["--store", "s3://bucket/../x"], says: /empty or unsafe part/ },
+  { argv: ["--s3-kms-key", "alias/k"], says: /a KMS key is only for an s3:\/\/ store/ },
+  { argv: ["--store", "s3://abc", "--s3-kms-key", "my key"], says: /not a KMS key/ },
+  { argv: ["--cluster", "a/b", "--cluster-tag", "C"], says: /not a name of 1 to 64/ },
+  { argv: ["--cluster", ""], says: /not a name of 1 to 64/ },
+  { argv: ["--cluster", "blue"], says: /--cluster blue needs --cluster-tag KEY: .* told apart/ },
+  { argv: [], env: { SWARM_JOIN_CLUSTER: "blue" }, says: /needs --cluster-tag/ },
+  { argv: ["--role-tag", "aws:role"], says: /AWS keeps for itself/ },
+  { argv: ["--role-tag", ""], says: /not a tag's key/ },
+  { argv: ["--role-tag", "k".repeat(129)], says: /not a tag's key/ },
+  { argv: ["--worker-token-tag", "ManagerToken"], says: /"ManagerToken" can't hold two things/ },
+  { argv: ["--cluster-tag", "Role"], says: /"Role" can't hold two things/ },
+  { argv: ["--log-level", "trace"], says: /not one of error, warn, info, debug/ },
+  { argv: ["--log-format", "xml"], says: /not one of auto, text, json/ },
+  { argv: ["--dry-run=maybe"], says: /--dry-run is "maybe": neither true nor false/ },
+  { argv: ["--lock-file", "lock"], says: /not an absolute path/ },
+  { argv: ["--lock-file", "/etc/passwd"], says: /under \/run or \/tmp/ },
+  { argv: ["--lock-file", "/tmp/../etc/passwd"], says: /under \/run or \/tmp/ },
+  { argv: ["--observation", "x.json"], says: /use it with plan/ },
+  { argv: ["plan", "--observation", ""], says: /names no file/ },
+  {
+    argv: ["plan", "--observation", "x.json", "--role", "worker"],
+    says: /--role has no effect with --observation/,
+  },
+  {
+    argv: [],
+    env: { DOCKER_HOST: "tcp://10.0.0.5:2375" },
+    says: /DOCKER_HOST is "tcp:.*local socket only/,
+  },
+  { argv: [], env: { DOCKER_HOST: "ssh://host" }, says: /DOCKER_HOST is "ssh:/ },
+  { argv: [], env: { AWS_ENDPOINT_URL: "10.0.0.9" }, says: /AWS_ENDPOINT_URL is "10\.0\.0\.9"/ },
+  {
+    argv: [],
+    env: { AWS_ENDPOINT_URL_EC2: "http://a:b@c" },
+    says: /an address with a password/,
+  },
+  { argv: [], env: { AWS_REGION: "Ireland" }, says: /not a region; write eu-west-1/ },
+];
+
+for (const { argv, env = {}, says } of REFUSED) {
+  const given = [...Object.entries(env).map(([k, v]) => `${k}=${v}`), ...argv].join(" ");
+  Deno.test(`it refuses ${given.slice(0, 80)}`, () => {
+    const parsed = parse(argv, env);
+    assert.equal(parsed.kind, "usage");
+    assert.match(parsed.kind === "usage" ? parsed.message : "", says);
+  });
+}
+
+const TAKEN: string[][] = [
+  ["--advertise-addr", "10.0.0.5:2377"],
+  ["--advertise-addr", "eth0"],
+  ["--advertise-addr", "ens5:2377"],
+  ["--advertise-addr", "fd00:ec2::5"],
+  ["--advertise-addr", "[fd00:ec2::5]:2377"],
+  ["--listen-addr", "0.0.0.0"],
+  ["--listen-addr", "::"],
+  ["--timeout", "1.5m"],
+  ["--timeout", "500ms"],
+  ["--role-tag", "Größe der Rolle"],
+  ["--store", "s3://abc"],
+  ["--store", "s3://my.bucket-1/a/b_c"],
+  ["--cluster", "blue", "--store", "s3://abc"],
+];
+
+for (const argv of TAKEN) {
+  Deno.test(`it takes ${argv.join(" ")}`, () => {
+    assert.equal(parse(argv, {}).kind, "run");
+  });
+}
+
+Deno.test("plan --observation reads a file, and needs nothing else", () => {
+  assert.deepEqual(parse(["plan", "--observation", "seen.json", "--json"], {}), {
+    kind: "replay",
+    file: "seen.json",
+    output: { json: true, logFormat: "auto", logLevel: "info" },
+  });
+  assert.equal(parse(["plan", "--observation", "-"], { SWARM_JOIN_ROLE: "boss" }).kind, "replay");
+});
+
+Deno.test("who asked for JSON is refused in JSON too", () => {
+  const of = (argv: string[], env: Environment = {}): unknown => {
+    const parsed = parse(argv, env);
+    return parsed.kind === "usage" && parsed.json;
+  };
+  assert.equal(of(["--json", "--nope"]), true);
+  assert.equal(of(["--nope"], { SWARM_JOIN_JSON: "1" }), true);
+  assert.equal(of(["--nope"]), false);
+});
+
+Deno.test("--help names every flag, variable and exit code, and fits 100 columns", () => {
+  const text = printed(["--help"]);
+  for (const { name } of FLAGS) assert.ok(text.includes(`--${name}`), name);
+  for (const { name } of VARIABLES) assert.ok(text.includes(name), name);
+  for (const code of [0, 1, 2, 3, 4, 5, 6]) assert.match(text, new RegExp(`^  ${code}  `, "m"));
+  for (const line of text.split("\n")) assert.ok(line.length <= 100, line);
+  assert.equal(printed(["-h"]), text);
+  assert.equal(printed(["plan", "--help", "--timeout", "5m"]), text);
+});
+
+Deno.test("--help lists no command that does not work", () => {
+  for (const later of ["sync", "leave", "rotate", "status", "doctor", "recover", "completions"]) {
+    assert.doesNotMatch(printed(["--help"]), new RegExp(`swarm-join ${later}`));
+    assert.equal(parse([later], {}).kind, "usage");
+  }
+});
+
+Deno.test("--version is the version of deno.json and of the changelog's newest entry", () => {
+  assert.equal(printed(["--version"]), `swarm-join ${VERSION}\n`);
+  const root = new URL("../../../", import.meta.url);
+  assert.equal(
+    JSON.parse(Deno.readTextFileSync(new URL("deno.json", root))).version,
+    VERSION,
+  );
+  const changes = Deno.readTextFileSync(new URL("CHANGELOG.md", root));
+  assert.equal(/^## (\S+)/m.exec(changes)?.[1], VERSION);
+});
+
+Deno.test("whatever is written, it answers and never throws", () => {
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      ...FLAGS.map(({ name }) => `--${name}`),
+      "plan",
+      "join",
+      "--",
+      "-",
+      "=",
+      "--=x",
+    ),
+    fc.tuple(fc.constantFrom(...FLAGS.map(({ name }) => name)), fc.string())
+      .map(([name, value]) => `--${name}=${value}`),
+  );
+  const env = fc.dictionary(fc.constantFrom(...ENVIRONMENT), fc.string());
+  fc.assert(fc.property(fc.array(word), env, (argv, env) => {
+    const parsed = parse(argv, env);
+    assert.ok(["run", "replay", "print", "usage"].includes(parsed.kind));
+  }));
+});
+
+Deno.test("what a flag says and what its variable says is the same, for any text", () => {
+  const flag = fc.constantFrom(...FLAGS.filter(({ value }) => value !== null));
+  fc.assert(fc.property(flag, fc.string({ minLength: 1 }), ({ name }, text) => {
+    const fromFlag = parse([`--${name}=${text}`], {});
+    const fromEnv = parse([], { [variableOf(name)]: text });
+    if (fromFlag.kind === "run" && fromEnv.kind === "run") {
+      assert.deepEqual(fromFlag, fromEnv);
+    } else {
+      assert.equal(fromFlag.kind, fromEnv.kind);
+    }
+  }));
+});
+
+Deno.test("a duration's text is read back as the same duration", () => {
+  fc.assert(fc.property(fc.integer({ min: 1, max: 86_400_000 }), (ms) => {
+    assert.equal(durationMs(durationText(ms)), ms);
+  }));
+  assert.equal(durationText(5_400_000), "1h30m");
+  assert.equal(durationText(90_500), "1m30.5s");
+});
+
+Deno.test("two pools overlap exactly if one begins inside the other", () => {
+  const network = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 8, max: 24 }))
+    .map(([second, bits]) => {
+      const block = bits >= 16 ? second : second - second % (2 ** (16 - bits));
+      return `10.${block}.0.0/${bits}`;
+    });
+  fc.assert(fc.property(network, network, (a, b) => {
+    assert.equal(pool(a), a);
+    assert.equal(poolsOverlap(a, b), poolsOverlap(b, a));
+    assert.ok(poolsOverlap(a, a));
+  }));
+  assert.throws(() => pool("10.0.0.1/24"), Unfit);
+});
+
+function running(argv: string[], env: Environment = {}): Parsed & { kind: "run" } {
+  const parsed = parse(argv, env);
+  assert.equal(parsed.kind, "run", parsed.kind === "usage" ? parsed.message : "");
+  return parsed as Parsed & { kind: "run" };
+}
+
+function printed(argv: string[]): string {
+  const parsed = parse(argv, {});
+  assert.equal(parsed.kind, "print");
+  return parsed.kind === "print" ? parsed.text : "";
+}
+
+/** Whether these values are among all that was parsed. */
+function has({ config, surroundings, output }: Parsed & { kind: "run" }, want: object): void {
+  const all: { [key: string]: unknown } = { ...config, ...surroundings, ...output };
+  for (const [key, value] of Object.entries(want)) assert.deepEqual(all[key], value, key);
+}

@@ -1,0 +1,344 @@
+/** `src/imds.ts` against real sockets: an instance's metadata, and everything that gets in its way. */
+import assert from "node:assert/strict";
+import { createImds, type Imds, ImdsError, parseImdsEndpoint } from "../../src/imds.ts";
+import type { Answer, Fault, Identity } from "../../src/state.ts";
+import {
+  answer,
+  closedPort,
+  type RawAnswer,
+  type RawRequest,
+  serveRaw,
+} from "../support/raw_server.ts";
+
+const never = new AbortController().signal;
+
+const DOCUMENT = {
+  accountId: "123456789012",
+  instanceId: "i-0123456789abcdef0",
+  privateIp: "10.0.0.7",
+  region: "eu-central-1",
+  version: "2017-09-30",
+};
+
+const MACS = "/latest/meta-data/network/interfaces/macs/";
+
+/** What an instance with two interfaces shows. */
+const INSTANCE: Record<string, string> = {
+  "/latest/dynamic/instance-identity/document": JSON.stringify(DOCUMENT),
+  "/latest/meta-data/mac": "0e:00:00:00:00:01",
+  "/latest/meta-data/local-ipv4": "10.0.0.7",
+  "/latest/meta-data/services/partition": "aws",
+  "/latest/meta-data/autoscaling/target-lifecycle-state": "InService",
+  "/latest/meta-data/tags/instance/Role": "manager",
+  [MACS]: "0e:00:00:00:00:01/\n0e:00:00:00:00:02/\n",
+  [`${MACS}0e:00:00:00:00:01/vpc-id`]: "vpc-0a1b2c3d",
+  [`${MACS}0e:00:00:00:00:01/local-ipv4s`]: "10.0.0.7\n10.0.0.8",
+  [`${MACS}0e:00:00:00:00:02/local-ipv4s`]: "10.0.1.7",
+};
+
+const IDENTITY: Identity = {
+  instance: "i-0123456789abcdef0",
+  account: "123456789012",
+  region: "eu-central-1",
+  partition: "aws",
+  vpc: "vpc-0a1b2c3d",
+  address: "10.0.0.7",
+  addresses: ["10.0.0.7", "10.0.0.8", "10.0.1.7"],
+  roleTag: "manager",
+  lifecycle: "InService",
+};
+
+type Intercept = (request: RawRequest, index: number) => RawAnswer | undefined;
+
+/** A strict version 2 service: every GET needs the token that a PUT gave. */
+function instance(intercept: Intercept = () => undefined, shown = INSTANCE): typeof serving {
+  return serving;
+
+  function serving(request: RawRequest, index: number): RawAnswer {
+    const other = intercept(request, index);
+    if (other !== undefined) return other;
+    if (request.method === "PUT" && request.path === "/latest/api/token") {
+      const ttl = request.headers.get("x-aws-ec2-metadata-token-ttl-seconds");
+      return ttl === "21600" ? answer(200, "TOKEN==") : answer(400, "");
+    }
+    if (request.headers.get("x-aws-ec2-metadata-token") !== "TOKEN==") return answer(401, "");
+    const text = shown[request.path];
+    return text === undefined ? answer(404, "Not Found") : answer(200, text);
+  }
+}
+
+function without(...paths: string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(INSTANCE).filter(([path]) => !paths.includes(path)));
+}
+
+function client(port: number, allowV1 = false): Imds {
+  return createImds({ endpoint: `http://127.0.0.1:${port}`, allowV1 });
+}
+
+async function identify(
+  handler: (request: RawRequest, index: number) => RawAnswer,
+  { roleTag = "Role", allowV1 = false, signal = never } = {},
+): Promise<{ result: Answer<Identity>; requests: RawRequest[] }> {
+  await using server = serveRaw(handler);
+  const result = await client(server.port, allowV1).identity(roleTag, signal);
+  return { result, requests: server.requests };
+}
+
+function faultOf(result: Answer<unknown>): Fault {
+  assert.ok(!result.ok, "answered");
+  return result.fault;
+}
+
+async function errorOf(promise: Promise<string>): Promise<ImdsError> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof ImdsError);
+    return error;
+  }
+  assert.fail("answered");
+}
+
+Deno.test("an identity is read with one session token for all requests", async () => {
+  const { result, requests } = await identify(instance());
+  assert.deepEqual(result, { ok: true, value: IDENTITY });
+  assert.equal(requests.filter(({ method }) => method === "PUT").length, 1);
+});
+
+Deno.test("a session token is used again later", async () => {
+  await using server = serveRaw(instance());
+  const imds = client(server.port);
+  assert.equal(await imds.get("meta-data/mac", never), "0e:00:00:00:00:01");
+  assert.equal(await imds.get("meta-data/local-ipv4", never), "10.0.0.7");
+  assert.deepEqual(server.requests.map(({ method }) => method), ["PUT", "GET", "GET"]);
+});
+
+Deno.test("tags not shown, no such tag and no Auto Scaling group are no faults", async () => {
+  const shown = without(
+    "/latest/meta-data/tags/instance/Role",
+    "/latest/meta-data/autoscaling/target-lifecycle-state",
+    "/latest/meta-data/services/partition",
+  );
+  const { result } = await identify(instance(undefined, shown));
+  assert.deepEqual(result, { ok: true, value: { ...IDENTITY, roleTag: null, lifecycle: null } });
+});
+
+Deno.test("a tag key that IMDS can't show is not asked for", async () => {
+  const { result, requests } = await identify(instance(), { roleTag: "swarm role/x" });
+  assert.deepEqual(result, { ok: true, value: { ...IDENTITY, roleTag: null } });
+  assert.ok(requests.every(({ path }) => !path.includes("/tags/")));
+});
+
+Deno.test("a tag's value comes as it is, whatever it is", async () => {
+  const shown = { ...INSTANCE, "/latest/meta-data/tags/instance/Role": " <b>Männager</b> " };
+  const { result } = await identify(instance(undefined, shown));
+  assert.equal(result.ok && result.value.roleTag, " <b>Männager</b> ");
+});
+
+Deno.test("an interface that is just being attached has no addresses yet", async () => {
+  const shown = without(`${MACS}0e:00:00:00:00:02/local-ipv4s`);
+  const { result } = await identify(instance(undefined, shown));
+  assert.deepEqual(result.ok && result.value.addresses, ["10.0.0.7", "10.0.0.8"]);
+});
+
+for (const [region, partition] of [["cn-north-1", "aws-cn"], ["us-gov-west-1", "aws-us-gov"]]) {
+  Deno.test(`a service that does not know partitions in ${region} leaves ${partition}`, async () => {
+    const document = JSON.stringify({ ...DOCUMENT, region });
+    const path = "/latest/dynamic/instance-identity/document";
+    const shown = { ...without("/latest/meta-data/services/partition"), [path]: document };
+    const { result } = await identify(instance(undefined, shown));
+    assert.equal(result.ok && result.value.partition, partition);
+  });
+}
+
+const BOOTS: { name: string; early: (request: RawRequest, index: number) => RawAnswer }[] = [
+  { name: "401", early: () => answer(401, "") },
+  { name: "503", early: () => answer(503, "") },
+  { name: "a reset", early: () => "reset" },
+  {
+    name: "half an answer",
+    early: () => ({ text: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nTO" }),
+  },
+];
+
+for (const { name, early } of BOOTS) {
+  Deno.test(`a boot that answers ${name} at first is waited for`, async () => {
+    const boot: Intercept = (r, index) => index < 3 ? early(r, index) : undefined;
+    assert.deepEqual((await identify(instance(boot))).result, { ok: true, value: IDENTITY });
+  });
+
+  Deno.test(`each path is tried again after ${name}`, async () => {
+    const seen = new Set<string>();
+    const once: Intercept = (request, index) => {
+      if (seen.has(request.path)) return undefined;
+      seen.add(request.path);
+      return early(request, index);
+    };
+    assert.deepEqual((await identify(instance(once))).result, { ok: true, value: IDENTITY });
+  });
+}
+
+Deno.test("a boot that does not answer at first is waited for", async () => {
+  const boot: Intercept = (_, index) => index === 0 ? "hang" : undefined;
+  assert.deepEqual((await identify(instance(boot))).result, { ok: true, value: IDENTITY });
+});
+
+Deno.test("a boot that refuses connections at first is waited for", async () => {
+  const port = closedPort();
+  const reading = client(port).get("meta-data/mac", never);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await using _server = serveRaw(instance(), { port });
+  assert.equal(await reading, "0e:00:00:00:00:01");
+});
+
+Deno.test("an expired session token is asked for again, once for all who need it", async () => {
+  let current = "first";
+  let puts = 0;
+  await using server = serveRaw((request) => {
+    if (request.method === "PUT") {
+      puts++;
+      return answer(200, current);
+    }
+    const valid = request.headers.get("x-aws-ec2-metadata-token") === current;
+    return valid ? answer(200, INSTANCE[request.path] ?? "") : answer(401, "");
+  });
+  const imds = client(server.port);
+  await imds.get("meta-data/mac", never);
+  current = "second";
+  const both = await Promise.all([
+    imds.get("meta-data/mac", never),
+    imds.get("meta-data/local-ipv4", never),
+  ]);
+  assert.deepEqual(both, ["0e:00:00:00:00:01", "10.0.0.7"]);
+  assert.equal(puts, 2);
+});
+
+const HTML = "<!DOCTYPE html><html><body>Please log in</body></html>";
+
+Deno.test("a fault names the path that answered garbage", async () => {
+  const paths = [...Object.keys(INSTANCE), "/latest/api/token"];
+  const optional = "/latest/meta-data/tags/instance/Role";
+  for (const path of paths.filter((path) => path !== optional)) {
+    const garbage: Intercept = (request) => request.path === path ? answer(200, HTML) : undefined;
+    const { kind, message } = faultOf((await identify(instance(garbage))).result);
+    assert.equal(kind, "malformed", path);
+    assert.ok(message.includes(path.replace("/latest/", "")), `${path}: ${message}`);
+  }
+});
+
+Deno.test("a page of HTML is no tag", async () => {
+  const login: Intercept = (request) =>
+    request.path.includes("/tags/")
+      ? answer(200, HTML, { "Content-Type": "text/html; charset=utf-8" })
+      : undefined;
+  const { kind, message } = faultOf((await identify(instance(login))).result);
+  assert.equal(kind, "malformed");
+  assert.match(message, /meta-data\/tags\/instance\/Role/);
+});
+
+Deno.test("an answer of 10 MB is not read to its end", async () => {
+  const big: Intercept = (request) =>
+    request.path.endsWith("/mac") ? answer(200, "x".repeat(10_000_000)) : undefined;
+  const { kind, message } = faultOf((await identify(instance(big))).result);
+  assert.equal(kind, "malformed");
+  assert.match(message, /meta-data\/mac .*longer than/);
+});
+
+const DOCUMENTS: { name: string; text: string }[] = [
+  { name: "empty", text: "" },
+  { name: "half of one", text: JSON.stringify(DOCUMENT).slice(0, 40) },
+  { name: "a list", text: "[]" },
+  { name: "null", text: "null" },
+  { name: "without an instance", text: JSON.stringify({ ...DOCUMENT, instanceId: undefined }) },
+  { name: "with a number for an account", text: JSON.stringify({ ...DOCUMENT, accountId: 1 }) },
+  { name: "with an odd region", text: JSON.stringify({ ...DOCUMENT, region: "../../evil" }) },
+];
+
+for (const { name, text } of DOCUMENTS) {
+  Deno.test(`an identity document that is ${name} is malformed`, async () => {
+    const shown = { ...INSTANCE, "/latest/dynamic/instance-identity/document": text };
+    const { kind, message } = faultOf((await identify(instance(undefined, shown))).result);
+    assert.equal(kind, "malformed");
+    assert.match(message, /dynamic\/instance-identity\/document/);
+  });
+}
+
+Deno.test("an instance without an IPv4 address is told so", async () => {
+  const shown = without("/latest/meta-data/local-ipv4");
+  const { kind, message } = faultOf((await identify(instance(undefined, shown))).result);
+  assert.equal(kind, "missing");
+  assert.match(message, /meta-data\/local-ipv4/);
+});
+
+Deno.test("IMDS that is turned off is missing, at once", async () => {
+  const { result, requests } = await identify(() => answer(403, ""));
+  assert.equal(faultOf(result).kind, "missing");
+  assert.match(faultOf(result).message, /HttpEndpoint/);
+  assert.equal(requests.length, 1);
+});
+
+Deno.test("a host that is no instance is asked whether it is one", async () => {
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 50);
+  const { kind, message } = faultOf(await client(closedPort()).identity("Role", stop.signal));
+  assert.equal(kind, "unreachable");
+  assert.match(message, /127\.0\.0\.1.*connection refused.*is this an EC2 instance.*HttpEndpoint/);
+});
+
+Deno.test("a token refused for ever ends when the caller's time does", async () => {
+  const stop = new AbortController();
+  let gets = 0;
+  const refusing: Intercept = (request) => {
+    if (request.method === "PUT") return undefined;
+    if (++gets === 3) stop.abort();
+    return answer(401, "");
+  };
+  await using server = serveRaw(instance(refusing));
+  const error = await errorOf(client(server.port).get("meta-data/mac", stop.signal));
+  assert.ok(["refused", "timeout"].includes(error.fault.kind), error.fault.kind);
+});
+
+Deno.test("version 1 is never spoken unless allowed", async () => {
+  const old: Intercept = (request) =>
+    request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
+  const { result, requests } = await identify(instance(old));
+  assert.equal(faultOf(result).kind, "missing");
+  assert.ok(requests.every(({ method }) => method === "PUT"));
+});
+
+Deno.test("version 1 is spoken where allowed and there are no tokens", async () => {
+  const old: Intercept = (request) =>
+    request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
+  const { result, requests } = await identify(instance(old), { allowV1: true });
+  assert.deepEqual(result, { ok: true, value: IDENTITY });
+  assert.ok(requests.every(({ headers }) => !headers.has("x-aws-ec2-metadata-token")));
+});
+
+Deno.test("version 2 is preferred where version 1 is allowed", async () => {
+  const { result } = await identify(instance(), { allowV1: true });
+  assert.deepEqual(result, { ok: true, value: IDENTITY });
+});
+
+Deno.test("an endpoint may be IPv6, and have a port and a path", () => {
+  assert.deepEqual(parseImdsEndpoint("http://[fd00:ec2::254]"), {
+    target: { kind: "tcp", hostname: "fd00:ec2::254", port: 80 },
+    base: "",
+  });
+  assert.deepEqual(parseImdsEndpoint("http://127.0.0.1:1338/imds/"), {
+    target: { kind: "tcp", hostname: "127.0.0.1", port: 1338 },
+    base: "/imds",
+  });
+});
+
+for (const endpoint of ["", "169.254.169.254", "https://169.254.169.254", "unix:///x"]) {
+  Deno.test(`the endpoint "${endpoint}" is refused`, () => {
+    assert.throws(() => createImds({ endpoint, allowV1: false }), TypeError);
+  });
+}
+
+Deno.test("an IPv6 endpoint is reached", async () => {
+  await using server = serveRaw(instance(), { hostname: "::1" });
+  const imds = createImds({ endpoint: `http://[::1]:${server.port}`, allowV1: false });
+  assert.equal(await imds.get("meta-data/mac", never), "0e:00:00:00:00:01");
+  assert.equal(server.requests[0]?.headers.get("host"), "[::1]");
+});

@@ -1,0 +1,231 @@
+/** `src/node.ts`: every call reaches its edge, over real sockets, and none outlives the run. */
+import assert from "node:assert/strict";
+import { fingerprintOf } from "../../../src/swarm/certificates.ts";
+import type { AnyAnswer, Call } from "../../../src/calls.ts";
+import { createNode, type Node } from "../../../src/node/perform.ts";
+import type { Config, Engine, FoundingRecord, LedgerRead } from "../../../src/state.ts";
+import { config as plain, identity, record } from "../../support/observations.ts";
+import { type AwsLab, labTest, S3 } from "../../support/aws_lab.ts";
+import {
+  answer,
+  json,
+  type RawAnswer,
+  type RawRequest,
+  serveRaw,
+} from "../../support/raw_server.ts";
+
+const ROOT_PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+const FINGERPRINT = fingerprintOf(new TextEncoder().encode(ROOT_PEM));
+const TOKENS = {
+  Manager: `SWMTKN-1-${FINGERPRINT}-${"m".repeat(25)}`,
+  Worker: `SWMTKN-1-${FINGERPRINT}-${"w".repeat(25)}`,
+};
+
+interface Bench {
+  node: Node;
+  lab: AwsLab;
+  ask(call: Call): Promise<unknown>;
+}
+
+/** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
+async function withNode(
+  lab: AwsLab,
+  { change = {}, region = null, ec2Endpoint = lab.endpoint, nowMs = () => 0 }: {
+    change?: Partial<Config>;
+    region?: string | null;
+    ec2Endpoint?: string;
+    nowMs?: () => number;
+  },
+  test: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  const directory = Deno.makeTempDirSync();
+  Deno.mkdirSync(`${directory}/swarm/certificates`, { recursive: true });
+  Deno.writeTextFileSync(`${directory}/swarm/certificates/swarm-root-ca.crt`, ROOT_PEM);
+  const imds = serveRaw(metadataOf(lab));
+  const dockerSocket = `${directory}/docker.sock`;
+  const engine = serveRaw(engineIn(directory), { path: dockerSocket });
+  const config = { ...plain, ...change };
+  const node = createNode({
+    config,
+    surroundings: {
+      dockerSocket,
+      imdsEndpoint: `http://127.0.0.1:${imds.port}`,
+      imdsV1: false,
+      ec2Endpoint,
+      s3Endpoint: lab.endpoint,
+      region,
+      lockFile: `${directory}/lock`,
+    },
+    env: () => undefined,
+    nowMs,
+  });
+  const ask = async (call: Call): Promise<unknown> => {
+    const result: AnyAnswer = await node.perform(call);
+    assert.ok(result.ok, result.ok ? "" : `${call.kind}: ${result.fault.message}`);
+    return result.value;
+  };
+  try {
+    await test({ node, lab, ask });
+  } finally {
+    await imds.close();
+    await engine.close();
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+function metadataOf({ aws }: AwsLab): (request: RawRequest) => RawAnswer {
+  const me = identity(1);
+  const { accessKeyId, secretAccessKey, sessionToken } = aws.credentialsFor(
+    me.instance,
+    "managers",
+  );
+  const credentials = {
+    Code: "Success",
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secretAccessKey,
+    Token: sessionToken,
+    Expiration: "2099-01-01T00:00:00Z",
+  };
+  const macs = "/latest/meta-data/network/interfaces/macs/";
+  const shown: Record<string, string> = {
+    "/latest/api/token": "TOKEN",
+    "/latest/dynamic/instance-identity/document": JSON.stringify({
+      instanceId: me.instance,
+      accountId: me.account,
+      region: me.region,
+    }),
+    "/latest/meta-data/mac": "0e:00:00:00:00:01",
+    "/latest/meta-data/local-ipv4": me.address,
+    [macs]: "0e:00:00:00:00:01/",
+    [`${macs}0e:00:00:00:00:01/vpc-id`]: me.vpc,
+    [`${macs}0e:00:00:00:00:01/local-ipv4s`]: me.address,
+    "/latest/meta-data/iam/security-credentials/": "managers",
+    "/latest/meta-data/iam/security-credentials/managers": JSON.stringify(credentials),
+  };
+  return ({ path }) => {
+    const text = shown[path];
+    return text === undefined ? answer(404, "") : answer(200, text);
+  };
+}
+
+function engineIn(directory: string): (request: RawRequest) => RawAnswer {
+  const swarm = {
+    NodeID: "node1",
+    NodeAddr: "10.0.0.1",
+    LocalNodeState: "active",
+    ControlAvailable: true,
+    Error: "",
+    Nodes: 1,
+  };
+  return ({ path }) => {
+    if (path === "/_ping") return answer(200, "OK", { "Api-Version": "1.41" });
+    if (path.endsWith("/info")) return json(200, { DockerRootDir: directory, Swarm: swarm });
+    if (path.endsWith("/swarm")) return json(200, { ID: "cluster1", JoinTokens: TOKENS });
+    if (path.includes("/swarm/")) return answer(200, "");
+    return json(200, []);
+  };
+}
+
+const STORES: { name: string; change: Partial<Config> }[] = [
+  { name: "tags", change: {} },
+  { name: "S3", change: { store: S3 } },
+];
+
+for (const { name, change } of STORES) {
+  labTest(`with ${name}, every call reaches its edge`, async (lab) => {
+    lab.put(1);
+    await withNode(lab, { change }, async ({ node, ask }) => {
+      const me = identity(1);
+      const seen = await ask({ kind: "identity" }) as Record<string, unknown>;
+      assert.deepEqual([seen["instance"], seen["vpc"]], [me.instance, me.vpc]);
+      assert.equal(node.awsCalls(), 0);
+
+      const { swarm } = await ask({ kind: "engine" }) as Engine;
+      assert.ok(swarm !== null);
+      assert.ok(swarm.managerToken.fingerprint === FINGERPRINT);
+      const { managerToken: manager, workerToken: worker } = swarm;
+
+      const self = await ask({ kind: "self" }) as { instance: string } | null;
+      assert.equal(self?.instance, me.instance);
+      assert.deepEqual(
+        (await ask({ kind: "instances", ids: [me.instance, "i-9"], addresses: [] }) as unknown[])
+          .length,
+        1,
+      );
+
+      await ask({ kind: "publish", manager, worker });
+      const shown = await ask({
+        kind: "tokens",
+        fingerprint: FINGERPRINT,
+        want: ["manager", "worker"],
+      }) as { manager: unknown; worker: unknown }[];
+      assert.deepEqual([shown[0]?.manager, shown[0]?.worker], [manager, worker]);
+
+      const founding: FoundingRecord = record({ fingerprint: FINGERPRINT });
+      const written = await ask({ kind: "write", record: founding, at: { kind: "none" } });
+      assert.equal((written as { kind: string }).kind, "done");
+      const read = await ask({ kind: "ledger", missing: [] }) as LedgerRead;
+      const found = read.kind === "log" ? read.entries[0]?.record : read.record;
+      assert.equal(found?.fingerprint, FINGERPRINT);
+
+      await ask({ kind: "retract" });
+      assert.ok((await ask({ kind: "permissions", role: "manager" }) as unknown[]).length > 0);
+      assert.ok(node.awsCalls() > 5);
+
+      await ask({ kind: "contents", manager: true });
+      await ask({ kind: "contents", manager: false });
+      await ask({ kind: "init", advertiseAddr: "10.0.0.1" });
+      await ask({ kind: "join", address: "10.0.0.2", token: worker, advertiseAddr: "10.0.0.1" });
+      await ask({ kind: "leave", force: false });
+      assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);
+      assert.equal(await ask({ kind: "sleep", ms: 1 }), null);
+    });
+  });
+}
+
+labTest("an instance that EC2 does not show yet is null", async (lab) => {
+  await withNode(lab, {}, async ({ ask }) => {
+    await ask({ kind: "identity" });
+    assert.equal(await ask({ kind: "self" }), null);
+  });
+});
+
+labTest("another region is asked where one is given", async (lab) => {
+  await using ec2 = serveRaw(() => answer(500, ""));
+  const options = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
+  await withNode(lab, options, async ({ node, ask }) => {
+    const seen = await ask({ kind: "identity" }) as { region: string };
+    assert.equal(seen.region, identity(1).region);
+    assert.ok(!(await node.perform({ kind: "self" })).ok);
+    assert.match(ec2.requests[0]?.headers.get("authorization") ?? "", /\/eu-north-1\/ec2\//);
+  });
+});
+
+labTest("a call of AWS before the identity is a defect", async (lab) => {
+  await withNode(lab, {}, async ({ node }) => {
+    await assert.rejects(async () => await node.perform({ kind: "self" }), /before "identity"/);
+  });
+});
+
+labTest(
+  "an Engine's answer may come after the run's time is over, for it takes 20 s",
+  async (lab) => {
+    await withNode(lab, { change: { timeoutMs: 1_000 }, nowMs: () => 2_000 }, async ({ ask }) => {
+      assert.notEqual(await ask({ kind: "engine" }), null);
+    });
+  },
+);
+
+labTest("a read does not outlive the run, and says itself what it was about", async (lab) => {
+  await withNode(lab, { change: { timeoutMs: 1_000 }, nowMs: () => 2_000 }, async ({ node }) => {
+    const result = await node.perform({ kind: "identity" });
+    assert.ok(!result.ok);
+    assert.match(result.fault.message, /metadata|IMDS/i);
+  });
+});
+
+labTest("a wait ends with the run", async (lab) => {
+  await withNode(lab, { change: { timeoutMs: 1_000 }, nowMs: () => 60_000 }, async ({ ask }) => {
+    assert.equal(await ask({ kind: "sleep", ms: 600_000 }), null);
+  });
+});

@@ -1,0 +1,183 @@
+/** A session around the loop: the lock, the log, the meters, being stopped, and the dry run. */
+import assert from "node:assert/strict";
+import { Log } from "../../../src/report/log.ts";
+import type { AnyAnswer, Call } from "../../../src/calls.ts";
+import { hold, type Surface } from "../../../src/node/session.ts";
+import type { Engine } from "../../../src/state.ts";
+import {
+  config,
+  fault,
+  fp,
+  identity,
+  instance,
+  mark,
+  NOW_MS,
+  ok,
+  outside,
+  record,
+  shown,
+  workerOf,
+} from "../../support/observations.ts";
+
+Deno.test("a worker joins, and the report says what it cost", async () => {
+  const { surface, calls, log } = surfaceOf({ role: "worker" });
+  const report = await hold({ ...config, role: "worker" }, surface);
+  assert.equal(report.result, "joined");
+  assert.equal(report.exit, 0);
+  assert.equal(report.role, "worker");
+  assert.equal(report.nodeId, "node-1");
+  assert.equal(report.fingerprint, fp("a"));
+  assert.equal(report.awsCalls, 7);
+  assert.ok(calls().includes("join"));
+  for (const kind of new Set(calls())) assert.ok(kind in report.phases, kind);
+  assert.match(log(), /join \[join-swarm\]/);
+  assert.match(log(), /done \[/);
+});
+
+Deno.test("a dry run makes no write, takes no lock, and asks which permissions there are", async () => {
+  const { surface, calls, log, locks } = surfaceOf({ role: "worker" });
+  const report = await hold({ ...config, role: "worker", dryRun: true }, surface);
+  assert.equal(report.result, "planned");
+  assert.equal(report.exit, 0);
+  assert.equal(report.plan?.action.kind, "join");
+  assert.ok(report.plan?.permissions?.ok);
+  assert.ok(calls().includes("permissions"));
+  for (const write of ["init", "join", "leave", "write", "publish", "retract"]) {
+    assert.ok(!calls().includes(write), write);
+  }
+  assert.equal(locks(), 0);
+  assert.equal(log(), "");
+});
+
+Deno.test("a dry run asks for permissions once, and as soon as the role is known", async () => {
+  const { surface, calls } = surfaceOf({ role: "worker" });
+  await hold({ ...config, role: "worker", dryRun: true }, surface);
+  assert.equal(calls().filter((kind) => kind === "permissions").length, 1);
+  assert.ok(calls().indexOf("permissions") < calls().indexOf("ledger"), calls().join());
+});
+
+Deno.test("who can't have the node's lock in time is told to try again", async () => {
+  const { surface, calls } = surfaceOf({ role: "worker" });
+  const lock: Surface["lock"] = (onWait) => {
+    onWait();
+    return Promise.resolve(fault("timeout", "another run holds the lock"));
+  };
+  const report = await hold(config, { ...surface, lock });
+  assert.equal(report.exit, 3);
+  assert.equal(report.rule, "node-lock");
+  assert.deepEqual(calls(), []);
+});
+
+Deno.test("a lock file that can't be made is denied, or missing", async () => {
+  const { surface } = surfaceOf({ role: "worker" });
+  const rows = [["denied", 4], ["missing", 6]] as const;
+  for (const [kind, exit] of rows) {
+    const report = await hold(config, { ...surface, lock: () => Promise.resolve(fault(kind)) });
+    assert.equal(report.exit, exit);
+  }
+});
+
+Deno.test("the lock is released at the end, and also when a defect throws", async () => {
+  const { surface, releases } = surfaceOf({ role: "worker" });
+  await hold({ ...config, role: "worker" }, surface);
+  assert.equal(releases(), 1);
+  const perform = (): Promise<AnyAnswer> => Promise.reject(new Error("a defect"));
+  await assert.rejects(hold(config, { ...surface, perform }), /a defect/);
+  assert.equal(releases(), 2);
+});
+
+Deno.test({
+  name: "who asks the process to stop is told that it is not done",
+  // The call that is under way is left alone: the process ends.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const controller = new AbortController();
+    const { surface, log } = surfaceOf({ role: "worker" });
+    const perform = (call: Call): Promise<AnyAnswer> => {
+      if (call.kind !== "ledger") return surface.perform(call);
+      controller.abort("SIGTERM");
+      return new Promise(() => {});
+    };
+    const stop = controller.signal;
+    const report = await hold({ ...config, role: "worker" }, { ...surface, perform, stop });
+    assert.equal(report.exit, 3);
+    assert.equal(report.rule, "stopped");
+    assert.match(report.because, /SIGTERM/);
+    assert.match(log(), /\[stopped\] SIGTERM stopped it/);
+  },
+});
+
+/** A node next to a founded swarm whose manager answers and takes whoever comes. */
+function surfaceOf({ role }: { role: string }): {
+  surface: Surface;
+  calls: () => string[];
+  log: () => string;
+  locks: () => number;
+  releases: () => number;
+} {
+  const calls: string[] = [];
+  let said = "";
+  let engine: Engine = outside;
+  let locks = 0;
+  let releases = 0;
+  const answers: { [K in Call["kind"]]: () => AnyAnswer } = {
+    identity: () => ok(identity(1)),
+    self: () => ok(instance(1, { roleTag: role })),
+    engine: () => ok(engine),
+    contents: () => ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    ledger: () =>
+      ok({
+        kind: "object",
+        record: record({ members: [{ instance: "i-2", address: "10.0.0.2", sinceMs: NOW_MS }] }),
+        etag: '"1"',
+        serverMs: NOW_MS,
+      }),
+    tokens: () => ok([shown(2, "a", { worker: mark("a", "w") })]),
+    instances: () => ok([instance(1), instance(2)]),
+    probe: () => ok(["10.0.0.2"]),
+    permissions: () => ok([{ action: "ec2:DescribeInstances", verdict: "allowed" }]),
+    write: () => ok({ kind: "lost" }),
+    publish: () => ok(null),
+    retract: () => ok(null),
+    init: () => ok(null),
+    join: () => {
+      engine = workerOf("a");
+      return ok(null);
+    },
+    leave: () => ok(null),
+    sleep: () => ok(null),
+  };
+  const surface: Surface = {
+    perform: (call) => {
+      calls.push(call.kind);
+      return Promise.resolve(answers[call.kind]());
+    },
+    awsCalls: () => 7,
+    lock: () => {
+      locks++;
+      return Promise.resolve(ok({ release: () => void releases++ }));
+    },
+    log: new Log({
+      format: "text",
+      level: "info",
+      dated: false,
+      write: (text) => said += text,
+      wallMs: () => NOW_MS,
+      nowMs: () => 100,
+    }),
+    live: null,
+    nowMs: () => 100,
+    wallMs: () => NOW_MS,
+    dice: () => 0.5,
+    runId: "run",
+    stop: new AbortController().signal,
+  };
+  return {
+    surface,
+    calls: () => calls,
+    log: () => said,
+    locks: () => locks,
+    releases: () => releases,
+  };
+}

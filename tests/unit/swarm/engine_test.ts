@@ -1,0 +1,834 @@
+/** `src/swarm.ts` against a Unix socket on which an Engine answers well, badly, or something else does. */
+import assert from "node:assert/strict";
+import {
+  fingerprintOf,
+  type NodeCertificate,
+  parseNodeCertificate,
+} from "../../../src/swarm/certificates.ts";
+import type { Answer, Config, Contents, Engine, Fault, TokenMark } from "../../../src/state.ts";
+import { createEngine, type EngineClient } from "../../../src/swarm/engine.ts";
+import { Vault } from "../../../src/tokens/vault.ts";
+import { config as plain } from "../../support/observations.ts";
+import { asNobody } from "../../support/nobody.ts";
+import {
+  answer,
+  chunked,
+  json,
+  type RawAnswer,
+  type RawHandler,
+  type RawRequest,
+  type RawServer,
+  serveRaw,
+  serveResets,
+} from "../../support/raw_server.ts";
+
+const never = new AbortController().signal;
+
+/** The root CA of a real Engine's swarm, and certificates with the subjects of a node's. */
+const ROOT_PEM = `-----BEGIN CERTIFICATE-----
+MIIBajCCARCgAwIBAgIUQqJjkeqStDcMv4eFoKGHF79g8l8wCgYIKoZIzj0EAwIw
+EzERMA8GA1UEAxMIc3dhcm0tY2EwHhcNMjYxMTI0MjEwMTAwWhcNNDYxMTE5MjEw
+MTAwWjATMREwDwYDVQQDEwhzd2FybS1jYTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABDRcYYKNPaIN4LeE+NDzqQdXCC6w80fHZeswbTxy/QFqKXTjrcXJ6imHpAky
+eFH5GBur2uxoDo1TNhtYyd3GntKjQjBAMA4GA1UdDwEB/wQEAwIBBjAPBgNVHRMB
+Af8EBTADAQH/MB0GA1UdDgQWBBQUIrkmJuUbZSf3OkucacXoyt+kvjAKBggqhkjO
+PQQDAgNIADBFAiEAnXrysal4+aUqjG+fMcKIRGPfBp90GhFGCktdH+9SxRUCIHeL
++QI2Cyq7zHtCM8fY0qGGmOLBL4Oz/s09T90GFfed
+-----END CERTIFICATE-----
+`;
+const MANAGER_PEM = `-----BEGIN CERTIFICATE-----
+MIICFzCCAb2gAwIBAgIUCmtyZKc4jv5P7i6sL6VtyuNb/eUwCgYIKoZIzj0EAwIw
+YDEiMCAGA1UECgwZb3l0cGZtNDhxNnVwOWNxaDV4ZGtjaXZ3bzEWMBQGA1UECwwN
+c3dhcm0tbWFuYWdlcjEiMCAGA1UEAwwZeDM1c3VjMm5hY2x4c256YjllejM2NWMy
+MzAgFw0yNjExMjQyMTA1NDZaGA8yMTI2MTAzMTIxMDU0NlowYDEiMCAGA1UECgwZ
+b3l0cGZtNDhxNnVwOWNxaDV4ZGtjaXZ3bzEWMBQGA1UECwwNc3dhcm0tbWFuYWdl
+cjEiMCAGA1UEAwwZeDM1c3VjMm5hY2x4c256YjllejM2NWMyMzBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABEOUUHk7WzS2Gd9dcEH5EEdBUUdpHFQ5iwL2WKjBcSs/
+05su/8kJiuLvjcrW9NE3u9IL0rNWoBlpANGOs7FTaVCjUzBRMB0GA1UdDgQWBBT6
+zb/1LGv0ADwnlIr7ijof8LMbLzAfBgNVHSMEGDAWgBT6zb/1LGv0ADwnlIr7ijof
+8LMbLzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIA0+zYgRoYkU
+OZ/7UKKYZFMA0F11x4FGSDRwz+uMB26SAiEAh/s1l2VerE3TuTdkTij75jSnG1Pj
+kvUhThdsnhqN1oU=
+-----END CERTIFICATE-----
+`;
+const WORKER_PEM = `-----BEGIN CERTIFICATE-----
+MIICFDCCAbugAwIBAgIUcfDk5VfcRyA81uvA97OG77DCwbEwCgYIKoZIzj0EAwIw
+XzEiMCAGA1UECgwZb3l0cGZtNDhxNnVwOWNxaDV4ZGtjaXZ3bzEVMBMGA1UECwwM
+c3dhcm0td29ya2VyMSIwIAYDVQQDDBl4MzVzdWMybmFjbHhzbnpiOWV6MzY1YzIz
+MCAXDTI2MTEyNDIxMDU0NloYDzIxMjYxMDMxMjEwNTQ2WjBfMSIwIAYDVQQKDBlv
+eXRwZm00OHE2dXA5Y3FoNXhka2NpdndvMRUwEwYDVQQLDAxzd2FybS13b3JrZXIx
+IjAgBgNVBAMMGXgzNXN1YzJuYWNseHNuemI5ZXozNjVjMjMwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAATJXgXzA+ceYl/nYOpFj+cTn9XP/OnTvCSwkSJmKiY1cTtq
+2fckv+9HOErg5/CK0AZTnNxd3qo0uLKLCtOCuGhAo1MwUTAdBgNVHQ4EFgQUFnFc
+5Qd9imUnhKsSci04p7Qui9IwHwYDVR0jBBgwFoAUFnFc5Qd9imUnhKsSci04p7Qu
+i9IwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBZ0p4wYqbYWMmo
+kIL7Lr4vCrVBRxmAm0JpoykqORBULgIgUy0xGyGEcZVZu3SVZGzKg5rPbzVxbDFP
+mJ7F1UxKCbM=
+-----END CERTIFICATE-----
+`;
+
+/** What that Engine put into its join tokens. */
+const FINGERPRINT = "1dtayrs3emwznxlqsmpkr1yqipqodwuu1kivpnqcy6rsor3qyv";
+const MANAGER_TOKEN = tokenOf(FINGERPRINT, "m");
+const WORKER_TOKEN = tokenOf(FINGERPRINT, "w");
+
+function tokenOf(fingerprint: string, secret: string): string {
+  return `SWMTKN-1-${fingerprint}-${secret.repeat(25)}`;
+}
+
+const NODE_ID = "x35suc2naclxsnzb9ez365c23";
+
+const MANAGER_SWARM = {
+  NodeID: NODE_ID,
+  NodeAddr: "10.0.0.7",
+  LocalNodeState: "active",
+  ControlAvailable: true,
+  Error: "",
+  RemoteManagers: [{ NodeID: NODE_ID, Addr: "10.0.0.7:2377" }],
+  Nodes: 3,
+  Managers: 2,
+  Cluster: { ID: "oytpfm48q6up9cqh5xdkcivwo" },
+};
+
+const NODES = [
+  {
+    ID: NODE_ID,
+    Spec: { Role: "manager" },
+    Status: { State: "ready", Addr: "10.0.0.7" },
+    ManagerStatus: { Leader: true, Reachability: "reachable", Addr: "0.0.0.0:2377" },
+  },
+  {
+    ID: "second",
+    Spec: { Role: "manager" },
+    Status: { State: "down", Addr: "10.0.0.8" },
+    ManagerStatus: { Reachability: "unreachable", Addr: "10.0.0.8:2377" },
+  },
+  { ID: "third", Spec: { Role: "manager" }, Status: { State: "ready", Addr: "10.0.0.9" } },
+];
+
+type Routes = Record<string, RawAnswer | ((request: RawRequest) => RawAnswer)>;
+
+/** An Engine that speaks API 1.41 and is a manager in `dataRoot`. */
+function manager(dataRoot: string): Routes {
+  return {
+    "GET /_ping": answer(200, "OK", { "Api-Version": "1.41" }),
+    "GET /v1.41/info": json(200, { DockerRootDir: dataRoot, Swarm: MANAGER_SWARM }),
+    "GET /v1.41/swarm": json(200, {
+      ID: "oytpfm48q6up9cqh5xdkcivwo",
+      JoinTokens: { Manager: MANAGER_TOKEN, Worker: WORKER_TOKEN },
+    }),
+    "GET /v1.41/nodes": json(200, NODES),
+    "GET /v1.41/services": json(200, []),
+    "GET /v1.41/secrets": json(200, []),
+    "GET /v1.41/configs": json(200, []),
+    "GET /v1.41/networks": json(200, [{ Name: "ingress", Ingress: true, Scope: "swarm" }]),
+    "GET /v1.41/tasks": json(200, []),
+    "GET /v1.41/containers/json": json(200, []),
+    "POST /v1.41/swarm/init": json(200, NODE_ID),
+    "POST /v1.41/swarm/join": answer(200, ""),
+    "POST /v1.41/swarm/leave": answer(200, ""),
+  };
+}
+
+function routed(routes: Routes): RawHandler {
+  return (request) => {
+    const route = routes[`${request.method} ${request.path.split("?")[0]}`];
+    if (route === undefined) return json(404, { message: "page not found" });
+    return typeof route === "function" ? route(request) : route;
+  };
+}
+
+interface Bench {
+  directory: string;
+  socket: string;
+  vault: Vault;
+  engine: EngineClient;
+  server: RawServer;
+}
+
+/** One Engine with its data root, for the time of a test. */
+async function withEngine(
+  change: (routes: Routes, directory: string) => Routes,
+  test: (bench: Bench) => Promise<void>,
+  files: { root?: string | null; node?: string } = {},
+): Promise<void> {
+  const directory = Deno.makeTempDirSync();
+  const certificates = `${directory}/swarm/certificates`;
+  Deno.mkdirSync(certificates, { recursive: true });
+  const { root = ROOT_PEM, node } = files;
+  if (root !== null) Deno.writeTextFileSync(`${certificates}/swarm-root-ca.crt`, root);
+  if (node !== undefined) Deno.writeTextFileSync(`${certificates}/swarm-node.crt`, node);
+  const socket = `${directory}/docker.sock`;
+  const server = serveRaw(routed(change(manager(directory), directory)), { path: socket });
+  const vault = new Vault();
+  try {
+    await test({ directory, socket, vault, engine: createEngine({ path: socket, vault }), server });
+  } finally {
+    await server.close();
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+function valueOf<T>(result: Answer<T>): T {
+  assert.ok(result.ok, result.ok ? "" : result.fault.message);
+  return result.value;
+}
+
+function faultOf(result: Answer<unknown>): Fault {
+  assert.ok(!result.ok, "answered");
+  return result.fault;
+}
+
+function configOf(change: Partial<Config>): Config {
+  return { ...plain, ...change };
+}
+
+const same = (routes: Routes): Routes => routes;
+
+function info(swarm: Record<string, unknown>): (routes: Routes, directory: string) => Routes {
+  return (routes, directory) => ({
+    ...routes,
+    "GET /v1.41/info": json(200, {
+      DockerRootDir: directory,
+      Swarm: { NodeID: "", NodeAddr: "", ControlAvailable: false, Error: "", ...swarm },
+    }),
+  });
+}
+
+Deno.test("a manager with quorum tells its whole swarm", async () => {
+  await withEngine(same, async ({ engine, vault, server }) => {
+    const value = valueOf(await engine.look(never));
+    const managerToken = vault.keep(MANAGER_TOKEN);
+    const workerToken = vault.keep(WORKER_TOKEN);
+    assert.deepEqual(
+      value,
+      {
+        state: "active",
+        nodeId: NODE_ID,
+        address: "10.0.0.7",
+        error: "",
+        fingerprint: FINGERPRINT,
+        clusterId: "oytpfm48q6up9cqh5xdkcivwo",
+        manager: true,
+        swarm: {
+          clusterId: "oytpfm48q6up9cqh5xdkcivwo",
+          managerToken: managerToken as TokenMark,
+          workerToken: workerToken as TokenMark,
+          managers: [
+            { nodeId: NODE_ID, address: "10.0.0.7", reachable: true },
+            { nodeId: "second", address: "10.0.0.8", reachable: false },
+          ],
+          nodes: 3,
+        },
+      } satisfies Engine,
+    );
+    assert.doesNotMatch(JSON.stringify(value), /SWMTKN|mmmmm|wwwww/);
+    const filtered = server.requests.find(({ path }) => path.includes("/nodes"))?.path ?? "";
+    assert.match(decodeURIComponent(filtered), /filters=\{"role":\["manager"\]\}/);
+  });
+});
+
+Deno.test("the same is read when the Engine answers in chunks", async () => {
+  const change = (routes: Routes, directory: string): Routes => ({
+    ...routes,
+    "GET /_ping": chunked(200, "OK", "Api-Version: 1.41\r\n"),
+    "GET /v1.41/info": chunked(
+      200,
+      JSON.stringify({ DockerRootDir: directory, Swarm: MANAGER_SWARM }),
+    ),
+    "GET /v1.41/nodes": chunked(200, JSON.stringify(NODES)),
+  });
+  await withEngine(change, async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(never)).swarm?.managers.length, 2);
+  });
+});
+
+Deno.test("an Engine in no swarm says so, whatever an old file says", async () => {
+  await withEngine(info({ LocalNodeState: "inactive" }), async ({ engine }) => {
+    assert.deepEqual(valueOf(await engine.look(never)), {
+      state: "inactive",
+      nodeId: "",
+      address: "",
+      error: "",
+      fingerprint: null,
+      clusterId: null,
+      manager: false,
+      swarm: null,
+    });
+  });
+});
+
+Deno.test("a worker knows its swarm by the root CA's file", async () => {
+  const swarm = { LocalNodeState: "active", NodeID: NODE_ID, NodeAddr: "10.0.0.7" };
+  await withEngine(info(swarm), async ({ engine, server }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.fingerprint, value.manager, value.swarm], [FINGERPRINT, false, null]);
+    assert.deepEqual(server.requests.map(({ path }) => path), ["/_ping", "/v1.41/info"]);
+  }, { node: WORKER_PEM });
+});
+
+Deno.test("a manager without a leader has no swarm to tell of, and is not asked twice", async () => {
+  const words = "rpc error: code = Unknown desc = The swarm does not have a leader.";
+  await withEngine(info({ ...MANAGER_SWARM, Error: words }), async ({ engine, server }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.manager, value.swarm, value.error], [true, null, words]);
+    assert.equal(value.fingerprint, FINGERPRINT);
+    assert.equal(server.requests.length, 2);
+  });
+});
+
+Deno.test("a manager whose Engine is not ready to speak for it is one by its certificate", async () => {
+  const swarm = { LocalNodeState: "active", NodeID: NODE_ID, NodeAddr: "10.0.0.7" };
+  await withEngine(info(swarm), async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.manager, value.swarm], [true, null]);
+  }, { node: MANAGER_PEM });
+});
+
+Deno.test("a member whose swarm component is down is known by its certificate", async () => {
+  const swarm = { LocalNodeState: "error", Error: "Swarm certificates have expired." };
+  await withEngine(info(swarm), async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.state, value.nodeId, value.manager], ["error", NODE_ID, true]);
+    assert.equal(value.error, "Swarm certificates have expired.");
+  }, { node: MANAGER_PEM });
+});
+
+Deno.test("an attempt that never became a member has no node id", async () => {
+  await withEngine(info({ LocalNodeState: "pending" }), async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.state, value.nodeId, value.fingerprint], ["pending", "", null]);
+  }, { root: null });
+});
+
+Deno.test("a locked swarm is told as locked", async () => {
+  const swarm = { LocalNodeState: "locked", Error: "Swarm is encrypted and needs to be unlocked" };
+  await withEngine(info(swarm), async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(never)).state, "locked");
+  });
+});
+
+Deno.test("during a rotation of the CA the tokens are right, and the file is behind", async () => {
+  const fresh = "0".repeat(49) + "z";
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/swarm": json(200, {
+      ID: "c",
+      JoinTokens: { Manager: tokenOf(fresh, "m"), Worker: tokenOf(fresh, "w") },
+    }),
+  });
+  await withEngine(change, async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(never)).fingerprint, fresh);
+  });
+});
+
+Deno.test("a fingerprint is what a real Engine put into its tokens", () => {
+  assert.equal(fingerprintOf(new TextEncoder().encode(ROOT_PEM)), FINGERPRINT);
+});
+
+Deno.test("a fingerprint has 50 characters, and all of a bundle counts", () => {
+  const print = (text: string): string => fingerprintOf(new TextEncoder().encode(text));
+  for (const text of ["", "a", ROOT_PEM]) assert.match(print(text), /^[0-9a-z]{50}$/);
+  assert.notEqual(print(ROOT_PEM), print(ROOT_PEM + ROOT_PEM));
+});
+
+Deno.test("a node's certificate tells its id, its cluster's and its role", () => {
+  const parse = (text: string): NodeCertificate =>
+    parseNodeCertificate(new TextEncoder().encode(text));
+  const clusterId = "oytpfm48q6up9cqh5xdkcivwo";
+  assert.deepEqual(parse(MANAGER_PEM), { nodeId: NODE_ID, clusterId, manager: true });
+  assert.deepEqual(parse(WORKER_PEM), { nodeId: NODE_ID, clusterId, manager: false });
+  for (const text of [ROOT_PEM, "", "<html>"]) {
+    assert.deepEqual(parse(text), { nodeId: "unknown", clusterId: null, manager: false });
+  }
+});
+
+Deno.test("a member whose certificate is damaged is a member", async () => {
+  const swarm = { LocalNodeState: "error", Error: "error while loading TLS certificate" };
+  await withEngine(info(swarm), async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(never)).nodeId, "unknown");
+  }, { node: "" });
+});
+
+Deno.test("a root CA's file that holds something else is malformed", async () => {
+  for (const root of ["", "<html>", "x".repeat(1_000_000)]) {
+    await withEngine(same, async ({ engine }) => {
+      const fault = faultOf(await engine.look(never));
+      assert.equal(fault.kind, "malformed");
+      assert.match(fault.message, /swarm-root-ca\.crt/);
+    }, { root });
+  }
+});
+
+const STARVED: Record<string, RawAnswer> = {
+  "/swarm": json(503, { message: "This node is not a swarm manager." }),
+  "/nodes": json(500, { message: "rpc error: code = DeadlineExceeded" }),
+};
+
+for (const [path, reply] of Object.entries(STARVED)) {
+  Deno.test(`a manager whose ${path} fails has no swarm to tell of, and says why`, async () => {
+    const change = (routes: Routes): Routes => ({ ...routes, [`GET /v1.41${path}`]: reply });
+    await withEngine(change, async ({ engine }) => {
+      const value = valueOf(await engine.look(never));
+      assert.deepEqual([value.manager, value.swarm], [true, null]);
+      assert.match(value.error, /not a swarm manager|DeadlineExceeded/);
+      assert.equal(value.fingerprint, FINGERPRINT);
+    });
+  });
+}
+
+Deno.test("join tokens of a form that is not known are not passed on", async () => {
+  const odd = { ID: "c", JoinTokens: { Manager: "SWMTKN-9-secret", Worker: WORKER_TOKEN } };
+  const change = (routes: Routes): Routes => ({ ...routes, "GET /v1.41/swarm": json(200, odd) });
+  await withEngine(change, async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.equal(value.swarm, null);
+    assert.doesNotMatch(value.error, /SWMTKN|secret|wwwww/);
+  });
+});
+
+// Versions and what answers instead of an Engine ----------------------------------------------------
+
+Deno.test("the newest version that both sides know is spoken, and asked for once", async () => {
+  for (const [offered, spoken] of [["1.41", "1.41"], ["1.52", "1.52"], ["1.99", "1.56"]] as const) {
+    const change = (_: Routes, directory: string): Routes => ({
+      "GET /_ping": answer(200, "OK", { "Api-Version": offered }),
+      [`GET /v${spoken}/info`]: json(200, {
+        DockerRootDir: directory,
+        Swarm: { LocalNodeState: "inactive" },
+      }),
+    });
+    await withEngine(change, async ({ engine, server }) => {
+      valueOf(await engine.look(never));
+      valueOf(await engine.look(never));
+      assert.equal(server.requests.filter(({ path }) => path === "/_ping").length, 1);
+    });
+  }
+});
+
+Deno.test("an Engine that is too old is told to be upgraded", async () => {
+  const change = (): Routes => ({ "GET /_ping": answer(200, "OK", { "Api-Version": "1.40" }) });
+  await withEngine(change, async ({ engine }) => {
+    const fault = faultOf(await engine.look(never));
+    assert.equal(fault.kind, "unusable");
+    assert.match(fault.message, /1\.40.*upgrade Docker to 20\.10/);
+  });
+});
+
+const HTML = "<!DOCTYPE html><title>Portal</title>";
+const OTHERS: { name: string; reply: RawAnswer; kind: string }[] = [
+  { name: "HTML", reply: answer(200, HTML), kind: "malformed" },
+  { name: "HTML with an error", reply: answer(502, HTML), kind: "refused" },
+  {
+    name: "a refusal of an authorization plugin",
+    reply: json(403, { message: "authorization denied by plugin opa" }),
+    kind: "denied",
+  },
+  { name: "bytes that are no HTTP", reply: { text: "+OK ready\r\n" }, kind: "malformed" },
+  { name: "nothing", reply: { text: "" }, kind: "unreachable" },
+];
+
+for (const { name, reply, kind } of OTHERS) {
+  Deno.test(`what answers the first request with ${name} is ${kind}`, async () => {
+    await withEngine(() => ({ "GET /_ping": reply }), async ({ engine }) => {
+      const fault = faultOf(await engine.look(never));
+      assert.equal(fault.kind, kind);
+      if (kind === "denied") assert.match(fault.permission ?? "", /Engine's API/);
+    });
+  });
+}
+
+const INFOS: { name: string; reply: RawAnswer; kind: string }[] = [
+  { name: "HTML", reply: answer(200, HTML, { "Content-Type": "text/html" }), kind: "malformed" },
+  { name: "half of its JSON", reply: answer(200, '{"Swarm":{"Local'), kind: "malformed" },
+  {
+    name: "less than its length",
+    reply: { text: 'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"Sw' },
+    kind: "unreachable",
+  },
+  { name: "10 MB", reply: answer(200, "x".repeat(10_000_000)), kind: "malformed" },
+  { name: "null", reply: answer(200, "null"), kind: "malformed" },
+  { name: "no swarm", reply: json(200, { DockerRootDir: "/d" }), kind: "malformed" },
+  {
+    name: "no data root",
+    reply: json(200, { Swarm: { LocalNodeState: "active" } }),
+    kind: "malformed",
+  },
+  {
+    name: "a state of its own",
+    reply: json(200, { DockerRootDir: "/d", Swarm: { LocalNodeState: "dreaming" } }),
+    kind: "malformed",
+  },
+  { name: "500", reply: json(500, { message: "out of memory" }), kind: "refused" },
+];
+
+for (const { name, reply, kind } of INFOS) {
+  Deno.test(`an /info that answers ${name} is ${kind}`, async () => {
+    const change = (routes: Routes): Routes => ({ ...routes, "GET /v1.41/info": reply });
+    await withEngine(change, async ({ engine }) => {
+      assert.equal(faultOf(await engine.look(never)).kind, kind);
+    });
+  });
+}
+
+Deno.test("a connection that is reset at any request of a look or a count is no defect", async () => {
+  const names = Object.keys(manager("")).filter((name) => name.startsWith("GET"));
+  for (const name of names) {
+    await withEngine((routes) => ({ ...routes, [name]: "reset" }), async ({ engine }) => {
+      const looked = await engine.look(never);
+      const counted = await engine.contents(!name.includes("containers"), never);
+      const isTold = !looked.ok || looked.value.error !== "" || !counted.ok;
+      assert.ok(isTold, name);
+      if (!looked.ok) assert.equal(looked.fault.kind, "unreachable", name);
+      if (!counted.ok) assert.equal(counted.fault.kind, "unreachable", name);
+    });
+  }
+});
+
+Deno.test("an Engine that hangs is cut when the caller's time is over", async () => {
+  const stop = new AbortController();
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/info": () => {
+      stop.abort();
+      return "hang";
+    },
+  });
+  await withEngine(change, async ({ engine }) => {
+    assert.equal(faultOf(await engine.look(stop.signal)).kind, "timeout");
+  });
+});
+
+Deno.test("a manager whose swarm hangs has nothing to tell when the caller's time is over", async () => {
+  const stop = new AbortController();
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/nodes": () => {
+      stop.abort();
+      return "hang";
+    },
+  });
+  await withEngine(change, async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(stop.signal)).swarm, null);
+  });
+});
+
+Deno.test("no socket, no Engine behind it, and no right to it are told apart", async () => {
+  const directory = Deno.makeTempDirSync();
+  const look = (path: string): Promise<Answer<Engine>> =>
+    createEngine({ path, vault: new Vault() }).look(never);
+  const missing = faultOf(await look(`${directory}/none.sock`));
+  assert.equal(missing.kind, "missing");
+  assert.match(missing.message, /none\.sock.*is Docker installed and running/);
+
+  const dead = `${directory}/dead.sock`;
+  const listening = serveRaw(() => "hang", { path: `${directory}/live.sock` });
+  Deno.linkSync(`${directory}/live.sock`, dead);
+  await listening.close();
+  const fault = faultOf(await look(dead));
+  assert.equal(fault.kind, "unreachable");
+  assert.match(fault.message, /is the Docker service running/);
+
+  const resetting = serveResets({ path: `${directory}/reset.sock` });
+  assert.equal(faultOf(await look(`${directory}/reset.sock`)).kind, "unreachable");
+  resetting.close();
+  Deno.removeSync(directory, { recursive: true });
+});
+
+Deno.test("a user without a right to the socket is told what to allow", async () => {
+  await withEngine(same, async ({ directory, socket }) => {
+    Deno.chmodSync(directory, 0o755);
+    Deno.chmodSync(socket, 0o600);
+    const source = (name: string): string =>
+      JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href);
+    const report = await asNobody(`
+      import { createEngine } from ${source("swarm/engine.ts")};
+      import { Vault } from ${source("tokens/vault.ts")};
+      const engine = createEngine({ path: ${JSON.stringify(socket)}, vault: new Vault() });
+      console.log(JSON.stringify(await engine.look(new AbortController().signal)));`);
+    const fault = faultOf(JSON.parse(report));
+    assert.equal(fault.kind, "denied");
+    assert.match(fault.message, /permission denied.*run as root/);
+    assert.match(fault.permission ?? "", /Engine's API/);
+  });
+});
+
+// Contents ------------------------------------------------------------------------------------------
+
+Deno.test("an empty swarm has nothing to lose", async () => {
+  await withEngine(same, async ({ engine }) => {
+    assert.deepEqual(
+      valueOf(await engine.contents(true, never)),
+      { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 } satisfies Contents,
+    );
+  });
+});
+
+Deno.test("a manager counts what its swarm holds, without the network that every swarm has", async () => {
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/services": json(200, [{}, {}]),
+    "GET /v1.41/secrets": json(200, [{}]),
+    "GET /v1.41/configs": json(200, [{}, {}, {}]),
+    "GET /v1.41/networks": json(200, [{ Ingress: true }, { Name: "app", Ingress: false }]),
+    "GET /v1.41/tasks": json(200, [{}, {}, {}, {}]),
+  });
+  await withEngine(change, async ({ engine, server }) => {
+    assert.deepEqual(
+      valueOf(await engine.contents(true, never)),
+      { services: 2, secrets: 1, configs: 3, networks: 1, tasks: 4 } satisfies Contents,
+    );
+    const asked = server.requests.map(({ path }) => decodeURIComponent(path)).join(" ");
+    assert.match(asked, /networks\?filters=\{"scope":\["swarm"\]\}/);
+    assert.match(asked, /tasks\?filters=\{"desired-state":\["running"\]\}/);
+  });
+});
+
+Deno.test("a worker counts the containers of tasks that have not ended", async () => {
+  const states = ["running", "created", "paused", "exited", "dead"];
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/containers/json": json(200, states.map((State) => ({ State }))),
+  });
+  await withEngine(change, async ({ engine, server }) => {
+    assert.equal(valueOf(await engine.contents(false, never)).tasks, 3);
+    const asked = decodeURIComponent(server.requests.at(-1)?.path ?? "");
+    assert.match(asked, /all=1&filters=\{"label":\["com\.docker\.swarm\.task\.id"\]\}/);
+  });
+});
+
+Deno.test("a count that fails is never taken for nothing", async () => {
+  for (const what of ["services", "secrets", "configs", "networks", "tasks"]) {
+    for (
+      const reply of [json(503, { message: "no leader" }), answer(200, "null"), answer(200, HTML)]
+    ) {
+      const change = (routes: Routes): Routes => ({ ...routes, [`GET /v1.41/${what}`]: reply });
+      await withEngine(change, async ({ engine }) => {
+        assert.match(faultOf(await engine.contents(true, never)).message, new RegExp(what));
+      });
+    }
+  }
+});
+
+// Writes --------------------------------------------------------------------------------------------
+
+function bodyOf(server: RawServer): unknown {
+  return JSON.parse(server.requests.at(-1)?.body ?? "");
+}
+
+Deno.test("a swarm is initialized with what was asked for, and nothing else", async () => {
+  await withEngine(same, async ({ engine, server }) => {
+    valueOf(await engine.init(configOf({}), "10.0.0.7", never));
+    assert.deepEqual(bodyOf(server), {
+      ListenAddr: "0.0.0.0:2377",
+      AdvertiseAddr: "10.0.0.7:2377",
+    });
+    const config: Config = configOf({
+      listenAddr: "eth1",
+      dataPathAddr: "10.9.0.7",
+      dataPathPort: 7777,
+      defaultAddrPool: ["10.20.0.0/16", "10.30.0.0/26"],
+      availability: "drain",
+    });
+    valueOf(await engine.init(config, "fd00::7", never));
+    assert.deepEqual(bodyOf(server), {
+      ListenAddr: "eth1:2377",
+      AdvertiseAddr: "[fd00::7]:2377",
+      DataPathAddr: "10.9.0.7",
+      DataPathPort: 7777,
+      DefaultAddrPool: ["10.20.0.0/16", "10.30.0.0/26"],
+      SubnetSize: 26,
+      Availability: "drain",
+    });
+  });
+});
+
+Deno.test("a join names one manager and carries the token out of the vault", async () => {
+  await withEngine(same, async ({ engine, vault, server }) => {
+    const mark = vault.keep(WORKER_TOKEN) as TokenMark;
+    const config = configOf({ availability: "pause", dataPathPort: 7777 });
+    valueOf(await engine.join(config, "10.0.0.8", mark, "10.0.0.7", never));
+    assert.deepEqual(bodyOf(server), {
+      ListenAddr: "0.0.0.0:2377",
+      AdvertiseAddr: "10.0.0.7:2377",
+      Availability: "pause",
+      RemoteAddrs: ["10.0.0.8:2377"],
+      JoinToken: WORKER_TOKEN,
+    });
+    assert.ok(server.requests.every(({ path }) => !path.includes("SWMTKN")));
+  });
+});
+
+Deno.test("a token that this run never read can't be joined with", async () => {
+  await withEngine(same, async ({ engine, server }) => {
+    const mark = { fingerprint: FINGERPRINT, digest: "0000000000000000" };
+    const fault = faultOf(await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never));
+    assert.equal(fault.kind, "missing");
+    assert.equal(server.requests.length, 0);
+  });
+});
+
+const RPC = "rpc error: code = ";
+const REFUSALS: { status: number; words: string; kind: string }[] = [
+  {
+    status: 400,
+    words: `${RPC}InvalidArgument desc = A valid join token is necessary to join this cluster`,
+    kind: "rejected",
+  },
+  { status: 500, words: "invalid join token", kind: "rejected" },
+  {
+    status: 500,
+    words: "remote CA does not match fingerprint. Expected: 1ea81e26",
+    kind: "foreign",
+  },
+  {
+    status: 503,
+    words:
+      "Timeout was reached before node joined. The attempt to join the swarm will continue in the background.",
+    kind: "pending",
+  },
+  {
+    status: 503,
+    words:
+      'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.',
+    kind: "busy",
+  },
+  {
+    status: 503,
+    words: "Swarm is encrypted and needs to be unlocked before it can be used.",
+    kind: "refused",
+  },
+  {
+    status: 503,
+    words:
+      `${RPC}Unavailable desc = connection error: desc = "transport: Error while dialing dial tcp 10.0.0.8:2377: connect: connection refused"`,
+    kind: "unreachable",
+  },
+  {
+    status: 500,
+    words:
+      `${RPC}Unknown desc = The swarm does not have a leader. It's possible that too few managers are online.`,
+    kind: "unreachable",
+  },
+  {
+    status: 500,
+    words:
+      `${RPC}Unknown desc = could not connect to prospective new cluster member using its advertised address: ${RPC}DeadlineExceeded`,
+    kind: "unreachable",
+  },
+  {
+    status: 400,
+    words:
+      "advertise address must be a non-zero IP address or network interface (with optional port number)",
+    kind: "unusable",
+  },
+  {
+    status: 500,
+    words: "--live-restore daemon configuration is incompatible with swarm mode",
+    kind: "unusable",
+  },
+  { status: 500, words: "subnet size is out of range: 30", kind: "unusable" },
+  {
+    status: 400,
+    words:
+      "client version 1.41 is too old. Minimum supported API version is 1.60, please upgrade your client",
+    kind: "unusable",
+  },
+  { status: 403, words: "authorization denied by plugin", kind: "denied" },
+  { status: 500, words: "something else", kind: "refused" },
+];
+
+for (const { status, words, kind } of REFUSALS) {
+  Deno.test(`"${words.slice(0, 60)}" is ${kind}`, async () => {
+    const change = (routes: Routes): Routes => ({
+      ...routes,
+      "POST /v1.41/swarm/join": json(status, { message: words }),
+    });
+    await withEngine(change, async ({ engine, vault }) => {
+      const mark = vault.keep(WORKER_TOKEN) as TokenMark;
+      const fault = faultOf(await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never));
+      assert.equal(fault.kind, kind);
+      assert.match(fault.message, /^Cannot join the swarm at 10\.0\.0\.8: /);
+      assert.ok(fault.message.includes(words.slice(0, 30)), "the Engine's own words are kept");
+    });
+  });
+}
+
+Deno.test("an Engine that echoes a token does not get it into a message", async () => {
+  const words = `cannot join with ${WORKER_TOKEN}: "${MANAGER_TOKEN}"`;
+  const replies = [json(500, { message: words }), answer(500, words), answer(200, words)];
+  for (const reply of replies) {
+    const names = Object.keys(manager(""));
+    const change = (routes: Routes): Routes =>
+      Object.fromEntries(
+        names.map((name) => [name, name.includes("_ping") ? routes[name] ?? reply : reply]),
+      );
+    await withEngine(change, async ({ engine, vault }) => {
+      const mark = vault.keep(WORKER_TOKEN) as TokenMark;
+      const said = JSON.stringify([
+        await engine.look(never),
+        await engine.contents(true, never),
+        await engine.contents(false, never),
+        await engine.init(configOf({}), "10.0.0.7", never),
+        await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never),
+        await engine.leave(true, never),
+      ]);
+      assert.doesNotMatch(said, /SWMTKN|wwwww|mmmmm/);
+    });
+  }
+  await withEngine(info({ LocalNodeState: "error", Error: words }), async ({ engine }) => {
+    assert.doesNotMatch(JSON.stringify(await engine.look(never)), /SWMTKN|wwwww|mmmmm/);
+  });
+});
+
+Deno.test("leaving is forced only when told to be", async () => {
+  await withEngine(same, async ({ engine, server }) => {
+    valueOf(await engine.leave(false, never));
+    assert.equal(server.requests.at(-1)?.path, "/v1.41/swarm/leave?force=0");
+    valueOf(await engine.leave(true, never));
+    assert.equal(server.requests.at(-1)?.path, "/v1.41/swarm/leave?force=1");
+  });
+});
+
+Deno.test("a node that is in no swarm any more has left", async () => {
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "POST /v1.41/swarm/leave": json(503, { message: "This node is not part of a swarm" }),
+  });
+  await withEngine(change, async ({ engine }) => {
+    assert.equal(valueOf(await engine.leave(false, never)), null);
+  });
+});
+
+Deno.test("a manager that may not leave says why", async () => {
+  const words =
+    "You are attempting to leave the swarm on a node that is participating as a manager. " +
+    "Removing the last manager erases all current state of the swarm.";
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "POST /v1.41/swarm/leave": json(503, { message: words }),
+  });
+  await withEngine(change, async ({ engine }) => {
+    const fault = faultOf(await engine.leave(false, never));
+    assert.equal(fault.kind, "refused");
+    assert.match(fault.message, /erases all current state/);
+  });
+});
+
+Deno.test("a write whose answer is lost may have happened", async () => {
+  for (const path of ["init", "join", "leave"]) {
+    const change = (routes: Routes): Routes => ({
+      ...routes,
+      [`POST /v1.41/swarm/${path}`]: "reset",
+    });
+    await withEngine(change, async ({ engine, vault }) => {
+      const mark = vault.keep(WORKER_TOKEN) as TokenMark;
+      const result = path === "init"
+        ? await engine.init(configOf({}), "10.0.0.7", never)
+        : path === "join"
+        ? await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never)
+        : await engine.leave(true, never);
+      assert.equal(faultOf(result).kind, "unreachable");
+    });
+  }
+});

@@ -1,0 +1,192 @@
+/**
+ * `make prove`: the model checker over its worlds, the simulator over random histories and herds, then
+ * the mutants. Prints states, depth, time and the verdict of each property; a violation is told as the
+ * shortest story that leads to it.
+ *
+ * `--minutes N`: as long as the worlds take at most, on `--jobs N` threads; what one does not need is left
+ * to those after it. `--seeds N`: so many histories. `--world NAME`: only that world. `--no-mutants`:
+ * without these.
+ */
+import { parseArgs } from "node:util";
+import { conditionsOf } from "../simulate/conditions.ts";
+import type { Limits, Plan, Report } from "./explore.ts";
+import { HERDS, runHerd } from "../simulate/herd.ts";
+import { MUTANTS, seek } from "../mutants.ts";
+import { PLANS, secondsOf } from "./plans.ts";
+import { simulate } from "../simulate/simulate.ts";
+import { PROPERTIES } from "../world.ts";
+import * as run from "../../../src/run.ts";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "10" },
+    jobs: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
+    seeds: { type: "string", default: "100000" },
+    world: { type: "string" },
+    mutants: { type: "boolean", default: true },
+  },
+  allowNegative: true,
+});
+
+/** More than there is time for: a bound on memory. */
+const STATES_MAX = 20_000_000;
+
+const startMs = performance.now();
+const reports = await proveAll(Number(values.minutes) * 60_000);
+const failed = values.world === undefined ? playAll(Number(values.seeds)) : 0;
+const herds = values.world === undefined ? driveHerds() : [];
+const planted = values.mutants ? await plantAll() : [];
+Deno.exit(conclude());
+
+/** Each world on one of the threads, with its share of the time that is left. */
+async function proveAll(budgetMs: number): Promise<Report[]> {
+  const plans = PLANS.filter(({ name }) => values.world === undefined || name === values.world);
+  const jobs = Math.min(plans.length, Number(values.jobs));
+  const reports: Report[] = [];
+  let taken = 0;
+  print(
+    `${"world".padEnd(28)} ${"states".padStart(10)} ${"steps".padStart(11)} ${
+      "depth".padStart(5)
+    } ${"time".padStart(7)}`,
+  );
+  const work = async (): Promise<void> => {
+    const worker = new Worker(new URL("./checker_worker.ts", import.meta.url), { type: "module" });
+    for (let plan = plans[taken]; plan !== undefined; plan = plans[taken]) {
+      const left = budgetMs - (performance.now() - startMs);
+      const shares = plans.slice(taken).map(secondsOf);
+      const all = shares.reduce((sum, share) => sum + share, 0);
+      const ms = Math.max(1_000, left * Math.min(1, jobs * secondsOf(plan) / all));
+      taken++;
+      const report = await search(worker, plan, { states: STATES_MAX, ms });
+      reports.push(report);
+      tell(report);
+    }
+    worker.terminate();
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return reports;
+}
+
+function search(worker: Worker, plan: Plan, limits: Limits): Promise<Report> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<Report>) => resolve(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(`${plan.name}: ${event.message}`));
+    };
+    worker.postMessage({ plan, limits });
+  });
+}
+
+function tell(report: Report): void {
+  const { plan, states, steps, depth, ms, violation } = report;
+  print(
+    `${plan.name.padEnd(28)} ${grouped(states).padStart(10)} ${grouped(steps).padStart(11)} ${
+      String(depth).padStart(5)
+    } ${(ms / 1000).toFixed(1).padStart(6)}s ${violation === null ? extentOf(report) : "VIOLATED"}`,
+  );
+  if (violation === null) return;
+  print(`\n  ${violation.property}: ${violation.what}`);
+  for (const [at, told] of violation.story.entries()) {
+    print(`  ${String(at + 1).padStart(3)} ${told}`);
+  }
+  print(`  again: make prove ARGS="--no-mutants --world '${plan.name}'"\n`);
+}
+
+/** What of its world a search has gone through. */
+function extentOf({ plan, wholeFaults, depth, cutShort }: Report): string {
+  const inits = cutShort > 0 ? ", at most three inits a machine" : "";
+  if (wholeFaults === plan.faults) return `whole${inits}`;
+  const far = depth === 0 ? "begun" : `to depth ${depth - 1}`;
+  const next = `${wholeFaults + 1} faults ${far}`;
+  return wholeFaults < 0 ? next + inits : `whole with ${wholeFaults}, ${next}${inits}`;
+}
+
+/** Random histories of large worlds; answers how many broke a property. */
+function playAll(count: number): number {
+  const beganMs = performance.now();
+  let failed = 0;
+  for (let seed = 1; seed <= count; seed++) {
+    const [broken] = simulate(run, conditionsOf(seed)).broken;
+    if (broken === undefined) continue;
+    failed++;
+    if (failed > 5) continue;
+    print(`  seed ${seed}: ${broken.property}: ${broken.what}`);
+    print(`  again: make sim SEED=${seed}`);
+  }
+  const seconds = (performance.now() - beganMs) / 1000;
+  print(
+    `\n${grouped(count)} histories in ${seconds.toFixed(0)} s, ${grouped(failed)} with a violation`,
+  );
+  return failed;
+}
+
+/** Whether each herd came together within its bound. */
+function driveHerds(): boolean[] {
+  print(
+    "\nherd           whole    limit  AWS calls a node   (request buckets as EC2 documents them)",
+  );
+  return HERDS.map(({ store, nodes, wholeMsMax, callsMax }) => {
+    const { wholeMs, callsPerNode, failed } = runHerd(run, store, nodes, 1);
+    const isWell = failed === 0 && wholeMs <= wholeMsMax && callsPerNode <= callsMax;
+    print(
+      `${store.padEnd(5)}${grouped(nodes).padStart(7)}${(wholeMs / 1000).toFixed(1).padStart(7)} s${
+        String(wholeMsMax / 1000).padStart(7)
+      } s${callsPerNode.toFixed(2).padStart(10)} of ${callsMax}${isWell ? "" : "   MISSED"}`,
+    );
+    return isWell;
+  });
+}
+
+async function plantAll(): Promise<boolean[]> {
+  print("\nmutants");
+  const source = new URL("../../../src", import.meta.url).pathname;
+  const caught: boolean[] = [];
+  for (const mutant of MUTANTS) {
+    const { caught: by, states, seeds } = await seek(mutant, source);
+    caught.push(by !== null);
+    print(
+      by === null
+        ? `  MISSED ${mutant.name}: in ${grouped(states)} states and ${grouped(seeds)} seeds`
+        : `  caught ${mutant.name}: by the ${by.by}, ${grouped(by.took)} ${
+          by.by === "checker" ? "states" : "seeds"
+        } (${by.property})`,
+    );
+  }
+  return caught;
+}
+
+function conclude(): number {
+  const violations = reports.filter(({ violation }) => violation !== null);
+  print("");
+  for (const property of PROPERTIES) {
+    const broken = violations.filter(({ violation }) => violation?.property === property).length;
+    print(`${property.padEnd(32)} ${broken === 0 ? "holds" : `BROKEN in ${broken} worlds`}`);
+  }
+  const states = reports.reduce((sum, report) => sum + report.states, 0);
+  const healed = Math.max(0, ...reports.map(({ healCycles }) => healCycles));
+  const found = planted.filter(Boolean).length;
+  const missed = planted.length - found;
+  const slow = herds.filter((isWell) => !isWell).length;
+  const bad = violations.length + missed + slow + (failed > 0 ? 1 : 0);
+  print(
+    `from every state all was well within ${healed + 1} rounds of all nodes once faults stopped`,
+  );
+  print(`${((performance.now() - startMs) / 1000).toFixed(0)} s`);
+  print(
+    `${
+      reports.length - violations.length + found + herds.filter(Boolean).length
+    } passed, ${bad} failed`,
+  );
+  const mutants = values.mutants ? `, mutants caught ${found} of ${planted.length}` : "";
+  print(`${grouped(states)} states, ${violations.length} violations${mutants}`);
+  return bad === 0 ? 0 : 1;
+}
+
+function grouped(number: number): string {
+  return number.toLocaleString("en-US");
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}

@@ -1,0 +1,196 @@
+/**
+ * `make compare`: swarm-join and the algorithms of other tools in the same histories. Prints the tables
+ * and writes docs/comparison.md.
+ */
+import { parseArgs } from "node:util";
+import { type Conditions, conditionsOf } from "../simulate/conditions.ts";
+import { createDice } from "../simulate/dice.ts";
+import { createShelf, type Peer, peerOf, PEERS } from "./peers.ts";
+import { simulate } from "../simulate/simulate.ts";
+import type { World } from "../world.ts";
+import * as run from "../../../src/run.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "1000" },
+    write: { type: "boolean", default: true },
+  },
+  allowNegative: true,
+});
+const SEEDS = Number(values.seeds);
+
+type Tool = Peer | "swarm-join, tags" | "swarm-join, S3";
+const TOOLS: Tool[] = ["swarm-join, tags", "swarm-join, S3", ...PEERS];
+
+/** What a history came to. */
+interface Score {
+  isForked: boolean;
+  stuck: number;
+  wholeMs: number | null;
+  callsPerNode: number;
+}
+
+interface Setting {
+  title: string;
+  what: string;
+  change: Partial<Conditions>;
+}
+
+const CALM: Partial<Conditions> = {
+  troubleRate: 0,
+  backgroundRate: 0,
+  pauseRate: 0,
+  mishaps: [],
+  healMs: null,
+};
+
+const SETTINGS: Setting[] = [
+  {
+    title: "Calm",
+    what:
+      "six instances (three managers) are launched within a second; EC2's reads are up to 5 s old",
+    change: { ...CALM, launchMs: 1_000, staleMs: 5_000 },
+  },
+  {
+    title: "Stale",
+    what: "as before, launched within ten seconds, and EC2's reads are up to 2 min old",
+    change: { ...CALM, launchMs: 10_000, staleMs: 120_000 },
+  },
+  {
+    title: "Rough",
+    what: "as drawn from each seed: crashes between an effect and its answer, reboots, stops, " +
+      "terminations, partitions, lost answers, pauses, rotated tokens, replacements, hours that pass",
+    change: {},
+  },
+];
+
+const pages = SETTINGS.map(({ title, what, change }) => {
+  const rows = TOOLS.map((tool) => rowOf(tool, change));
+  const table = tableOf(rows);
+  print(`${title}: ${what}\n\n${table}\n`);
+  return `### ${title}\n\n${what.slice(0, 1).toUpperCase()}${what.slice(1)}.\n\n${table}\n`;
+});
+if (values.write) {
+  const file = new URL("../../../docs/comparison.md", import.meta.url);
+  await Deno.mkdir(new URL(".", file), { recursive: true });
+  await Deno.writeTextFile(file, pageOf(pages));
+}
+
+function rowOf(tool: Tool, change: Partial<Conditions>): string[] {
+  const scores = Array.from({ length: SEEDS }, (_, i) => play(tool, i + 1, change));
+  const share = (is: (score: Score) => boolean): string =>
+    `${(100 * scores.filter(is).length / SEEDS).toFixed(1)} %`;
+  const times = scores.flatMap(({ wholeMs }) => wholeMs ?? []).sort((a, b) => a - b);
+  const calls = scores.reduce((sum, { callsPerNode }) => sum + callsPerNode, 0) / SEEDS;
+  return [
+    tool,
+    share(({ isForked }) => isForked),
+    share(({ stuck }) => stuck > 0),
+    seconds(times[times.length >> 1]),
+    seconds(times.at(-1)),
+    calls.toFixed(1),
+  ];
+}
+
+function play(tool: Tool, seed: number, change: Partial<Conditions>): Score {
+  const store = tool === "swarm-join, S3" ? "s3" : "tags";
+  const conditions = conditionsOf(seed, {
+    nodes: 6,
+    managers: 3,
+    start: "nothing",
+    ...change,
+    store,
+  });
+  const shelf = createShelf();
+  const dice = createDice(seed + 77);
+  const peer = PEERS.find((name) => name === tool);
+  const history = simulate(run, conditions, {
+    isUnjudged: true,
+    ...(peer === undefined ? {} : {
+      spawn: (world, machine) => peerOf(peer, world, machine, shelf, dice.next),
+    }),
+  });
+  return scoreOf(history.world, history.joinedMs, history.awsCalls);
+}
+
+/** Forked: two swarms with a living manager that others can find or are in. Stuck: a living machine outside the largest. */
+function scoreOf(world: World, wholeMs: number, awsCalls: number): Score {
+  const living = world.machines.filter(({ power }) => power === "up" || power === "down");
+  const sizes = world.swarms
+    .filter(({ managers, isFounded, workers }) =>
+      managers.some((i) => world.machines[i]!.power !== "terminated") &&
+      (isFounded || managers.length + workers > 1)
+    )
+    .map(({ fingerprint }) =>
+      living.filter(({ place }) => place.kind === "member" && place.swarm === fingerprint).length
+    );
+  const isForked = sizes.length > 1;
+  const stuck = living.length - Math.max(0, ...sizes);
+  return {
+    isForked,
+    stuck,
+    wholeMs: isForked || stuck > 0 ? null : wholeMs,
+    callsPerNode: awsCalls / world.machines.length,
+  };
+}
+
+function tableOf(rows: string[][]): string {
+  const head = [
+    "",
+    "two swarms",
+    "somebody left outside",
+    "whole, median",
+    "whole, worst",
+    "AWS calls a node",
+  ];
+  const line = (cells: string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(["---", ...head.slice(1).map(() => "--:")]), ...rows.map(line)].join(
+    "\n",
+  );
+}
+
+function seconds(ms: number | undefined): string {
+  return ms === undefined ? "never" : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+function pageOf(tables: string[]): string {
+  return `# The same histories, other tools
+
+\`make compare\` plays ${SEEDS} histories (seeds 1 to ${SEEDS}) of six instances, three of them managers, for
+each algorithm in each setting, and writes this page. The world is that of \`make sim\`: EC2 with stale
+reads and request limits, Engines, machines that fail. In rough histories everything that can be
+healed is after four minutes, and every machine boots once more. Each tool has 25 minutes then to bring
+its swarm together.
+
+- **two swarms**: histories that end with two swarms that both have a living manager
+- **somebody left outside**: histories that end with a living machine outside the largest swarm, also
+  where nothing could help (a raft that has lost its quorum for good)
+- **whole**: from the first launch until the last machine was a member, in histories without either
+
+${tables.join("\n")}
+## Who is who, and what is fair
+
+The algorithms are written after the published sources; \`tests/world/peers.ts\` has each in a dozen
+lines. Each has its own delays, and what its authors leave to chance is decided in its favour: its
+store is strongly consistent and never fails, a join has the right address and a deadline, a machine
+that is in a swarm is left in peace, and a run that fails is started again after 30 s.
+
+| | source | what decides who starts the swarm |
+| --- | --- | --- |
+| NAIVE | the idea that this tool began with | nobody shows a token |
+| TRJ | trajano/terraform-docker-swarm-aws | manager 0 at once, manager i after 10·i looks at tags |
+| D4A | Docker for AWS | a row in DynamoDB, put if absent |
+| GAR | garutilorenzo/docker-swarm-aws-terraform-cluster | the oldest running manager, computed once |
+| JAI | jairov4/swarm-sigterm-handler | an S3 object, put, and read again after 5 s |
+| DEV | devbrosllc/aws-swarm-tools | no row in DynamoDB |
+
+What they do better: D4A, JAI and DEV need one or two requests where EC2's tags need several, and TRJ's
+first manager asks nobody before it starts. GAR and D4A never start a second swarm in calm weather.
+They also do what this tool does not do yet: D4A and JAI take machines out of the swarm when they are
+terminated.
+`;
+}

@@ -1,0 +1,338 @@
+/**
+ * The algorithms of other tools, written for the same world: the same machines, Engine, delays and
+ * faults, judged alike. Each keeps its own store and pace, and gets what helps it: a right address, a
+ * join with a deadline, its own best configuration, a restart when it fails.
+ *
+ * What each does is in the comment above it, from its published sources.
+ */
+import type { Program, ProgramStep } from "../program.ts";
+import {
+  foundedSwarm,
+  type Machine,
+  machineNamed,
+  recordNow,
+  type Swarm,
+  type World,
+} from "../world.ts";
+import { ACCOUNT, REGION, VPC } from "../enact.ts";
+import type { AnyAnswer, Call, Values } from "../../../src/calls.ts";
+import type { Answer, Decision, FoundingRecord, Shown, TokenMark } from "../../../src/state.ts";
+
+export const PEERS = ["NAIVE", "TRJ", "D4A", "GAR", "JAI", "DEV"] as const;
+export type Peer = typeof PEERS[number];
+
+/** What a peer keeps outside EC2: a table, a bucket or two secrets, strongly consistent. */
+export interface Shelf {
+  lock: string | null;
+  primary: { address: string; manager: TokenMark; worker: TokenMark } | null;
+  managers: { address: string; manager: TokenMark; worker: TokenMark }[];
+}
+
+export function createShelf(): Shelf {
+  return { lock: null, primary: null, managers: [] };
+}
+
+type Script = Generator<Call, boolean, AnyAnswer>;
+
+/** A run of a peer on a machine, as a program that the simulator drives. */
+export function peerOf(
+  peer: Peer,
+  world: World,
+  machine: Machine,
+  shelf: Shelf,
+  dice: () => number,
+): Program {
+  const node = new Node(world, machine, shelf, dice);
+  const script = SCRIPTS[peer](node);
+  let answer: AnyAnswer = { ok: true, value: null };
+  return {
+    step: (): ProgramStep => {
+      const { done, value } = script.next(answer);
+      if (done !== true) return { kind: "calls", calls: [value as Call], decision: null };
+      return { kind: "end", decision: ending(value === true) };
+    },
+    absorb: (_, answers) => {
+      answer = answers[0] ?? answer;
+    },
+  };
+}
+
+function ending(isDone: boolean): Decision {
+  const action = isDone
+    ? { kind: "done" as const }
+    : { kind: "fail" as const, exit: 3 as const, afterMs: 0 };
+  return {
+    action,
+    rule: isDone ? "in-order" : "joins-failed",
+    because: "its script ended",
+    warnings: [],
+  };
+}
+
+const SCRIPTS: Record<Peer, (node: Node) => Script> = {
+  /** The first manager of the VPC with a token: join it; none: init, then tag oneself. Workers only join. */
+  *NAIVE(node): Script {
+    const found = yield* node.find();
+    if (found !== null) return yield* node.joinOnce(found);
+    if (!node.isManager) return false;
+    return yield* node.initAndTag();
+  },
+
+  /** Index 0 inits at once, index i looks 10·i times first; when the one join fails, it inits. */
+  *TRJ(node): Script {
+    let found = yield* node.find();
+    const tries = node.isManager ? 10 * node.index : 100;
+    for (let i = 0; found === null && i < tries; i++) {
+      yield node.sleep(5_000 + node.dice() * 10_000);
+      found = yield* node.find();
+    }
+    if (!node.isManager) return found !== null && (yield* node.joinOnce(found));
+    if (found === null) return yield* node.initAndTag();
+    if (yield* node.joinOnce(found)) return yield* node.tag();
+    return yield* node.initAndTag();
+  },
+
+  /** DynamoDB: the primary's row is put if absent, without an owner or an end; then init, or join it (generation b: six times, leaving what is pending). */
+  *D4A(node): Script {
+    if (node.isIn()) return true;
+    if (node.isManager && node.shelf.lock === null) {
+      yield node.row();
+      // The put is atomic: only the first finds it absent.
+      if (node.shelf.lock === null) {
+        node.shelf.lock = node.machine.address;
+        yield { kind: "init", advertiseAddr: node.machine.address };
+        if (!node.isIn()) return false;
+        yield node.row();
+        return node.putPrimary();
+      }
+    }
+    for (let i = 0; i < 5 && node.shelf.primary === null; i++) {
+      yield node.row();
+      if (node.shelf.primary === null) yield node.sleep(60_000);
+    }
+    for (let i = 0; i < 6; i++) {
+      yield node.row();
+      const { primary } = node.shelf;
+      if (primary !== null && (yield* node.joinOnce(primary))) return true;
+      yield node.sleep(60_000);
+      yield { kind: "leave", force: false };
+    }
+    return false;
+  },
+
+  /** The oldest running manager, computed once, inits and puts two secrets; all others wait for these. */
+  *GAR(node): Script {
+    if (node.isIn()) return true;
+    const first = yield* node.oldestManager();
+    if (node.isManager && first === node.machine.instance && node.shelf.primary === null) {
+      yield { kind: "init", advertiseAddr: node.machine.address };
+      if (!node.isIn()) return false;
+      yield node.row();
+      return node.putPrimary();
+    }
+    for (;;) {
+      yield node.row();
+      const { primary } = node.shelf;
+      const there = first === null ? null : machineNamed(node.world, first)?.address ?? null;
+      if (primary !== null && there !== null) {
+        return yield* node.joinOnce({ ...primary, address: there });
+      }
+      yield node.sleep(10_000);
+    }
+  },
+
+  /** S3 without conditions: no lock object, so put one, wait 5 s, and whoever reads its own inits. */
+  *JAI(node): Script {
+    if (node.isIn()) return true;
+    yield node.row();
+    if (node.isManager && node.shelf.lock === null) {
+      yield node.row();
+      node.shelf.lock = node.machine.instance;
+      yield node.sleep(5_000);
+      yield node.row();
+      if (node.shelf.lock === node.machine.instance) {
+        yield { kind: "init", advertiseAddr: node.machine.address };
+        if (!node.isIn()) return false;
+        yield node.row();
+        return node.putPrimary();
+      }
+    }
+    for (;;) {
+      yield node.row();
+      const [first] = node.shelf.managers;
+      if (first !== undefined && (yield* node.joinOnce(first))) {
+        yield node.row();
+        return !node.isManager || node.putPrimary();
+      }
+      yield node.sleep(5_000);
+    }
+  },
+
+  /** Rows of managers, never deleted; none: init after up to 5 s, and put one's own without a condition. */
+  *DEV(node): Script {
+    yield node.sleep(node.dice() * 5_000);
+    yield node.row();
+    const { managers } = node.shelf;
+    if (managers.some(({ address }) => address === node.machine.address)) return true;
+    if (managers.length === 0 && node.isManager) {
+      yield { kind: "init", advertiseAddr: node.machine.address };
+      if (!node.isIn()) return false;
+      yield node.row();
+      return node.putPrimary();
+    }
+    if (managers.length === 0) {
+      yield node.sleep(3_000);
+      yield node.row();
+    }
+    const [first] = node.shelf.managers;
+    if (first === undefined || !(yield* node.joinOnce(first))) return false;
+    yield node.row();
+    return !node.isManager || node.putPrimary();
+  },
+};
+
+interface Target {
+  address: string;
+  manager: TokenMark;
+  worker: TokenMark;
+}
+
+/** What the scripts share: a machine, its calls, and its tool's store. */
+class Node {
+  readonly isManager: boolean;
+  readonly index: number;
+
+  constructor(
+    readonly world: World,
+    readonly machine: Machine,
+    readonly shelf: Shelf,
+    readonly dice: () => number,
+  ) {
+    this.isManager = machine.role === "manager";
+    this.index =
+      world.machines.filter(({ role, index }) => role === machine.role && index < machine.index)
+        .length;
+  }
+
+  sleep(ms: number): Call {
+    return { kind: "sleep", ms };
+  }
+
+  /** A request to the tool's own store: one AWS call, as quick as S3's; what it does is done at once. */
+  row(): Call {
+    return { kind: "permissions", role: this.machine.role };
+  }
+
+  isIn(): boolean {
+    return this.machine.place.kind === "member";
+  }
+
+  /** A manager whose tags show tokens, as EC2 shows it. */
+  *find(): Generator<Call, Target | null, AnyAnswer> {
+    const answer = (yield {
+      kind: "tokens",
+      fingerprint: "",
+      want: ["manager", "worker"],
+    }) as Answer<Shown[]>;
+    if (!answer.ok) return null;
+    for (const { by, state, manager, worker } of answer.value) {
+      const address = machineNamed(this.world, by)?.address;
+      if (state !== "running" || address === undefined || manager === null || worker === null) {
+        continue;
+      }
+      return { address, manager, worker };
+    }
+    return null;
+  }
+
+  *joinOnce({ address, manager, worker }: Target): Generator<Call, boolean, AnyAnswer> {
+    if (this.isIn()) return true;
+    const token = this.isManager ? manager : worker;
+    const answer = yield {
+      kind: "join",
+      address,
+      token,
+      advertiseAddr: this.machine.address,
+    };
+    return answer.ok;
+  }
+
+  *initAndTag(): Script {
+    if (!this.isIn()) yield { kind: "init", advertiseAddr: this.machine.address };
+    if (!this.isIn()) return false;
+    claim(this.world, this.machine);
+    return yield* this.tag();
+  }
+
+  *tag(): Script {
+    const marks = marksOf(this.world, this.machine);
+    if (marks === null) return true;
+    const answer = yield { kind: "publish", ...marks };
+    return answer.ok;
+  }
+
+  putPrimary(): boolean {
+    const marks = marksOf(this.world, this.machine);
+    if (marks === null) return true;
+    const row = { address: this.machine.address, ...marks };
+    this.shelf.primary ??= row;
+    this.shelf.managers.push(row);
+    claim(this.world, this.machine);
+    return true;
+  }
+
+  *oldestManager(): Generator<Call, string | null, AnyAnswer> {
+    const ids = this.world.machines.filter(({ role }) => role === "manager").map(({ instance }) =>
+      instance
+    );
+    const answer = (yield { kind: "instances", ids, addresses: [] }) as Answer<
+      Values["instances"]
+    >;
+    if (!answer.ok) return null;
+    const running = answer.value.filter(({ state }) => state === "running");
+    const launchMs = (id: string): number =>
+      machineNamed(this.world, id)?.ec2.find(({ value }) => value !== null)?.atMs ?? 0;
+    running.sort((a, b) => launchMs(a.instance) - launchMs(b.instance));
+    return running[0]?.instance ?? null;
+  }
+}
+
+function marksOf(
+  world: World,
+  { place }: Machine,
+): { manager: TokenMark; worker: TokenMark } | null {
+  const swarm = place.kind === "member" && place.manager ? swarmAt(world, place.swarm) : undefined;
+  if (swarm === undefined) return null;
+  const mark = (role: string): TokenMark => ({
+    fingerprint: swarm.fingerprint,
+    digest: `${role}-token-${swarm.secret}-of-${swarm.fingerprint}`,
+  });
+  return { manager: mark("manager"), worker: mark("worker") };
+}
+
+function swarmAt(world: World, name: string): Swarm | undefined {
+  return world.swarms.find(({ fingerprint }) => fingerprint === name);
+}
+
+/** For the judge: a peer's swarm counts from when others can find it; the first is the cluster's. */
+function claim(world: World, machine: Machine): void {
+  const swarm = machine.place.kind === "member" ? swarmAt(world, machine.place.swarm) : undefined;
+  if (swarm === undefined) return;
+  swarm.isFounded = true;
+  swarm.isOld = true;
+  if (recordNow(world) !== null && foundedSwarm(world) !== null) return;
+  const record: FoundingRecord = {
+    cluster: "default",
+    account: ACCOUNT,
+    region: REGION,
+    vpc: VPC,
+    fingerprint: swarm.fingerprint,
+    clusterId: swarm.clusterId,
+    members: [],
+    rotated: [],
+    replaced: [],
+    writer: machine.instance,
+    nonce: "peer",
+  };
+  world.versions = [{ number: 1, follows: 0, record, atMs: world.nowMs, counts: true }];
+}

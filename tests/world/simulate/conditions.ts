@@ -1,0 +1,103 @@
+/** What a history is like: drawn from its seed, so that rare mixes come up as often as usual ones. */
+import { createDice, type Dice } from "./dice.ts";
+import type { World } from "../world.ts";
+
+export interface Conditions {
+  seed: number;
+  store: World["store"];
+  nodes: number;
+  managers: number;
+  /** Over how long the instances are launched. */
+  launchMs: number;
+  /** How old what a read of EC2 shows may be. */
+  staleMs: number;
+  /** How often a call's request, or only its answer, is lost, or it is refused for a reason that passes. */
+  troubleRate: number;
+  /** How often a join goes on in the background. */
+  backgroundRate: number;
+  /** How often a node stands still between two calls, and for how long at most. */
+  pauseRate: number;
+  pauseMs: number;
+  /** What happens to machines before all is healed. */
+  mishaps: Mishap[];
+  /** When everything that can be healed is, and all boot once more; null: never. */
+  healMs: number | null;
+  /** The world as it is found. */
+  start: "nothing" | "old-swarm" | "founded" | "dead";
+  /** Whether EC2's token buckets are those of an account with nothing else in it. */
+  isThrottled: boolean;
+  timeoutMs: number;
+}
+
+export type MishapKind =
+  | "crash"
+  | "reboot"
+  | "stop"
+  | "terminate"
+  | "cut"
+  | "rotate"
+  | "launch"
+  | "hour";
+
+export interface Mishap {
+  kind: MishapKind;
+  atMs: number;
+  node: number;
+  /** How long a stop or a cut lasts. */
+  forMs: number;
+}
+
+/** `nodes` null: drawn too. `only`: what the caller fixes. */
+export function conditionsOf(
+  seed: number,
+  only: Partial<Conditions> = {},
+): Conditions {
+  const dice = createDice(seed);
+  const nodes = only.nodes ?? 2 + dice.below(dice.chance(0.1) ? 49 : 7);
+  const managers = Math.min(nodes, dice.pick([1, 2, 2, 3, 3, 3, 4, 5]));
+  const healMs = 240_000;
+  const quiet = dice.chance(0.1);
+  const count = quiet ? 0 : dice.below(dice.chance(0.3) ? 12 : 5);
+  return {
+    seed,
+    store: dice.chance(0.5) ? "tags" : "s3",
+    nodes,
+    managers,
+    launchMs: dice.pick([0, 0, 1_000, 10_000, 120_000]),
+    staleMs: dice.pick([0, 1_000, 5_000, 30_000, 120_000]),
+    troubleRate: quiet ? 0 : dice.pick([0, 0, 0.01, 0.1, 0.3]),
+    backgroundRate: quiet ? 0 : dice.pick([0, 0.05, 0.5]),
+    pauseRate: quiet ? 0 : dice.pick([0, 0, 0.02, 0.2]),
+    pauseMs: dice.pick([2_000, 30_000, 120_000]),
+    start: dice.pick(["nothing", "nothing", "nothing", "founded", "dead", "old-swarm"]),
+    isThrottled: true,
+    timeoutMs: 600_000,
+    healMs,
+    ...only,
+    mishaps: only.mishaps ??
+      Array.from({ length: count }, () => mishap(dice, nodes, managers, healMs)),
+  };
+}
+
+function mishap(dice: Dice, nodes: number, managers: number, healMs: number): Mishap {
+  const kind = dice.pick<MishapKind>([
+    "crash",
+    "crash",
+    "crash",
+    "reboot",
+    "stop",
+    "terminate",
+    "terminate",
+    "cut",
+    "rotate",
+    "launch",
+    "hour",
+  ]);
+  const early = dice.chance(0.5) ? 20_000 : healMs;
+  return {
+    kind,
+    atMs: dice.between(0, early),
+    node: dice.below(dice.chance(0.8) ? managers : nodes),
+    forMs: dice.pick([1_000, 10_000, 60_000]),
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * `make sim`: plays random histories of large worlds. `make sim SEED=7` replays one as a timeline, with
+ * `NODES=5` one of that size; `CONDITIONS='{…}'` replays a shrunk one. `ARGS="--seeds 1000000"` plays
+ * so many.
+ */
+import { parseArgs } from "node:util";
+import { type Conditions, conditionsOf } from "./conditions.ts";
+import { shrink } from "./shrink.ts";
+import { simulate } from "./simulate.ts";
+import type { Code } from "../program.ts";
+import * as run from "../../../src/run.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    from: { type: "string", default: "1" },
+    seeds: { type: "string", default: "100000" },
+    nodes: { type: "string" },
+    brief: { type: "boolean", default: false },
+  },
+});
+const code: Code = run;
+// Make hands on what stands on its command line.
+const seed = values.seed ?? Deno.env.get("SEED");
+const nodes = values.nodes ?? Deno.env.get("NODES");
+const shrunk = Deno.env.get("CONDITIONS");
+const size = nodes === undefined ? {} : { nodes: Number(nodes) };
+
+if (shrunk !== undefined) replay(JSON.parse(shrunk) as Conditions);
+else if (seed !== undefined) replay(conditionsOf(Number(seed), size));
+else playAll(Number(values.from), Number(values.seeds));
+
+function replay(conditions: Conditions): void {
+  print(JSON.stringify(conditions));
+  const history = simulate(code, conditions, {
+    tell: (atMs, who, what) =>
+      print(`${(atMs / 1000).toFixed(3).padStart(9)} ${who.padEnd(6)} ${what}`),
+  });
+  for (const { property, what } of history.broken) print(`BROKEN ${property}: ${what}`);
+}
+
+function playAll(from: number, count: number): void {
+  const startMs = performance.now();
+  let failed = 0;
+  for (let seed = from; seed < from + count; seed++) {
+    const conditions = conditionsOf(seed, size);
+    const { broken } = simulate(code, conditions);
+    if (broken.length === 0) continue;
+    failed++;
+    if (failed > 10) continue;
+    const { property, what } = broken[0]!;
+    print(`seed ${seed}: ${property}: ${what}`);
+    print(`  again: make sim SEED=${seed}${nodes === undefined ? "" : ` NODES=${nodes}`}`);
+    if (values.brief) continue;
+    print(`  shrunk: make sim CONDITIONS='${JSON.stringify(shrink(code, conditions))}'`);
+  }
+  const seconds = (performance.now() - startMs) / 1000;
+  print(
+    `${count} histories in ${seconds.toFixed(1)} s (${
+      Math.round(count / seconds)
+    } a second), ${failed} failed`,
+  );
+  print(`${count - failed} passed, ${failed} failed`);
+  if (failed > 0) Deno.exit(1);
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}

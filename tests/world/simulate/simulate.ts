@@ -1,0 +1,398 @@
+/**
+ * One random history of a large world under virtual time. Everything is drawn from the seed; the
+ * production loop runs on each machine.
+ */
+import { forget, shows } from "../aws.ts";
+import { Agenda } from "./agenda.ts";
+import { Buckets, requestsOf } from "./buckets.ts";
+import type { Conditions, Mishap } from "./conditions.ts";
+import { createDice, type Dice } from "./dice.ts";
+import { brief, durationOf } from "./durations.ts";
+import { configOf, enact, land } from "../enact.ts";
+import { canFinish, daemonRestarts, finish } from "../engine.ts";
+import { type Code, type Program, programOf } from "../program.ts";
+import { judgeSecondRun } from "../second_run.ts";
+import { createSight } from "./sight.ts";
+import { worldOf } from "../starts.ts";
+import { addMachine, EPOCH_MS, latest, type Machine, swarmNamed, type World } from "../world.ts";
+import type { Event, History, Node, Setting, Tell } from "./history.ts";
+import { isExcused, isInFounded } from "../excuses.ts";
+import { judgeDone } from "../judge.ts";
+import type { AnyAnswer, Call } from "../../../src/calls.ts";
+import type { Decision, Role } from "../../../src/state.ts";
+
+/** How long after the healing everyone must have ended, besides the run's own deadline. */
+const BOUND_MS = 900_000;
+const RESTART_MS = 30_000;
+const BOOT_MS = 20_000;
+const RUNS_MAX = 50;
+/** Long enough for EC2 to forget who was terminated. */
+const HOUR_MS = 65 * 60_000;
+
+export function simulate(code: Code, conditions: Conditions, setting: Setting = {}): History {
+  return new Simulation(code, conditions, setting).play();
+}
+
+class Simulation {
+  readonly #c: Conditions;
+  readonly #tell: Tell | null;
+  readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
+  readonly #isUnjudged: boolean;
+  readonly #dice: Dice;
+  readonly #world: World;
+  readonly #nodes: Node[];
+  readonly #agenda = new Agenda<Event>();
+  readonly #buckets = new Buckets();
+  readonly #sight;
+  #now = 0;
+  #isHealed = false;
+  #awsCalls = 0;
+  #throttled = 0;
+  /** How far AWS's clock is ahead of what was played: hours that passed at once. */
+  #skippedMs = 0;
+  /** When tokens were last rotated: the person then runs swarm-join again on the managers. */
+  #rotatedMs = -1;
+
+  constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
+    this.#isUnjudged = isUnjudged === true;
+    this.#c = conditions;
+    this.#tell = tell ?? null;
+    this.#spawn = spawn ??
+      ((world, machine, runId) =>
+        programOf(code, configOf(world, machine, { timeoutMs: conditions.timeoutMs }), runId));
+    this.#dice = createDice(conditions.seed ^ 0x5bd1e995);
+    const roles = Array.from(
+      { length: conditions.nodes },
+      (_, i): Role => i < conditions.managers ? "manager" : "worker",
+    );
+    this.#world = worldOf(conditions.store, roles, conditions.start);
+    this.#sight = createSight(this.#world, this.#dice, conditions);
+    this.#nodes = this.#world.machines.map((machine) => this.#nodeOf(machine));
+  }
+
+  #nodeOf(machine: Machine): Node {
+    return {
+      machine,
+      program: null,
+      startedMs: 0,
+      run: 0,
+      calls: [],
+      answers: [],
+      ending: null,
+      doneMs: 0,
+      place: machine.place,
+      joinedMs: 0,
+    };
+  }
+
+  play(): History {
+    const { launchMs, mishaps, healMs } = this.#c;
+    for (const node of this.#nodes) {
+      if (node.machine.power === "terminated") continue;
+      const bootedMs = this.#dice.between(0, launchMs);
+      if (node.machine.power === "unborn") launch(node.machine, EPOCH_MS + bootedMs - BOOT_MS);
+      this.#agenda.add(bootedMs, { kind: "start", node });
+    }
+    for (const mishap of mishaps) this.#agenda.add(mishap.atMs, { kind: "mishap", mishap });
+    if (healMs !== null) this.#agenda.add(healMs, { kind: "heal" });
+    const endMs = (healMs ?? 0) + this.#c.timeoutMs + BOUND_MS;
+    const pace = 1 + (this.#nodes.length >> 3);
+    let events = 0;
+    for (;;) {
+      const entry = this.#agenda.take();
+      if (entry === undefined) {
+        // Nobody has anything left to do, unless somebody runs again.
+        if (this.#isOver() || this.#agenda.isEmpty) break;
+        continue;
+      }
+      if (entry.atMs > endMs) break;
+      this.#now = entry.atMs;
+      this.#world.nowMs = EPOCH_MS + this.#skippedMs + Math.floor(entry.atMs);
+      this.#happen(entry.what);
+      if (this.#world.broken.length > 0 && !this.#isUnjudged) break;
+      // Asking everyone at each event would take longer than all else in a herd.
+      const mayEnd = this.#isHealed || healMs === null;
+      if (mayEnd && events++ % pace === 0 && this.#isOver()) break;
+    }
+    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeEnds();
+    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecond();
+    return {
+      broken: this.#world.broken,
+      wholeMs: this.#nodes.reduce((most, { doneMs }) => Math.max(most, doneMs), 0),
+      joinedMs: this.#nodes.reduce((most, node) => Math.max(most, node.joinedMs), 0),
+      awsCalls: this.#awsCalls,
+      throttled: this.#throttled,
+      nodes: this.#nodes.length,
+      world: this.#world,
+    };
+  }
+
+  #happen(event: Event): void {
+    switch (event.kind) {
+      case "wake":
+        if (event.run === event.node.run && event.node.program !== null) this.#wake(event.node);
+        return;
+      case "start":
+        return this.#start(event.node);
+      case "mishap":
+        return this.#mishap(event.mishap);
+      case "up":
+        return this.#up(event.node);
+      case "join":
+        return this.#background(event.node);
+      case "uncut":
+        event.node.machine.isCut = false;
+        return;
+      case "land":
+        return land(this.#world, this.#sight);
+      case "heal":
+        return this.#heal();
+      default:
+        return event satisfies never;
+    }
+  }
+
+  #start(node: Node): void {
+    const { machine } = node;
+    if (machine.power === "unborn") machine.power = "up";
+    if (machine.power !== "up" || node.program !== null) return;
+    node.run++;
+    node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
+    node.startedMs = this.#now;
+    node.calls = [];
+    if (!this.#isHealed) node.ending = null;
+    this.#tell?.(this.#now, machine.instance, `starts run ${node.run} as ${machine.role}`);
+    this.#wake(node);
+  }
+
+  /** Takes the answers that came, and makes the next calls: their effect is now, their answers come later. */
+  #wake(node: Node): void {
+    const { machine, program } = node;
+    if (program === null || machine.power !== "up") return;
+    const runMs = Math.floor(this.#now - node.startedMs);
+    if (node.calls.length > 0) program.absorb(node.calls, node.answers, runMs);
+    const step = program.step(runMs, this.#dice.next());
+    if (step.kind === "end") return this.#end(node, step.decision);
+    if (step.decision !== null && this.#tell !== null) {
+      const { rule, action, because } = step.decision;
+      this.#tell(this.#now, machine.instance, `${action.kind} (${rule}): ${because}`);
+    }
+    node.calls = step.calls;
+    node.answers = [];
+    let takesMs = 0;
+    for (const call of step.calls) {
+      const answer = this.#perform(machine, call);
+      node.answers.push(answer);
+      takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
+      if (this.#tell !== null && call.kind !== "sleep") {
+        this.#tell(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
+      }
+    }
+    if (!this.#isHealed && this.#dice.chance(this.#c.pauseRate)) {
+      takesMs += this.#dice.between(0, this.#c.pauseMs);
+    }
+    this.#notePlace(node);
+    if (machine.place.kind === "attempt") {
+      this.#agenda.add(this.#now + this.#dice.between(1_000, 40_000), { kind: "join", node });
+    }
+    this.#agenda.add(this.#now + takesMs, { kind: "wake", node, run: node.run });
+  }
+
+  #notePlace(node: Node): void {
+    const { place } = node.machine;
+    if (place === node.place) return;
+    node.place = place;
+    node.joinedMs = place.kind === "member" ? this.#now : 0;
+  }
+
+  #perform(machine: Machine, call: Call): AnyAnswer {
+    const requests = requestsOf(call, this.#c.store);
+    this.#awsCalls += requests.length;
+    if (this.#c.isThrottled) {
+      for (const request of requests) {
+        if (request !== null && !this.#buckets.take(request, this.#now)) {
+          this.#throttled++;
+          const message = "RequestLimitExceeded";
+          return { ok: false, fault: { kind: "throttled", message } };
+        }
+      }
+    }
+    const inFlight = this.#world.inFlight.length;
+    const answer = enact(this.#world, machine, call, this.#sight);
+    if (this.#world.inFlight.length > inFlight) {
+      this.#agenda.add(this.#now + this.#dice.between(5_000, 60_000), { kind: "land" });
+    }
+    return answer;
+  }
+
+  #end(node: Node, decision: Decision): void {
+    const { machine } = node;
+    node.program = null;
+    node.ending = decision;
+    const { action, rule, because } = decision;
+    this.#tell?.(this.#now, machine.instance, `${action.kind} (${rule}): ${because}`);
+    if (action.kind === "done") {
+      node.doneMs = this.#now;
+      if (node.startedMs <= this.#rotatedMs) this.#again(node);
+      judgeDone(this.#world, machine);
+    } else if (!this.#isHealed || node.run < RUNS_MAX) {
+      this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
+    }
+  }
+
+  #mishap({ kind, node: index, forMs }: Mishap): void {
+    const node = this.#nodes[index];
+    if (node === undefined) return;
+    const { machine } = node;
+    const isUp = machine.power === "up";
+    if (kind !== "launch" && kind !== "hour" && !isUp) return;
+    this.#tell?.(this.#now, machine.instance, `*** ${kind}`);
+    switch (kind) {
+      case "crash":
+        node.program = null;
+        this.#agenda.add(this.#now + forMs, { kind: "start", node });
+        return;
+      case "reboot":
+      case "stop":
+        machine.power = "down";
+        node.program = null;
+        if (kind === "stop") shows(this.#world, machine, "stopped");
+        this.#agenda.add(this.#now + forMs, { kind: "up", node });
+        return;
+      case "terminate":
+        machine.power = "terminated";
+        node.program = null;
+        node.ending = null;
+        shows(this.#world, machine, "shutting-down");
+        shows(this.#world, machine, "terminated");
+        this.#tidy(machine);
+        return;
+      case "cut":
+        machine.isCut = true;
+        this.#agenda.add(this.#now + forMs, { kind: "uncut", node });
+        return;
+      case "rotate": {
+        const { place } = machine;
+        if (place.kind === "member" && place.manager) {
+          const swarm = swarmNamed(this.#world, place.swarm);
+          if (swarm.isFounded) {
+            swarm.secret++;
+            this.#rotatedMs = this.#now;
+            for (const i of swarm.managers) this.#again(this.#nodes[i]!);
+          }
+        }
+        return;
+      }
+      case "launch":
+        return this.#launch(machine.role);
+      case "hour":
+        this.#skippedMs += HOUR_MS;
+        for (const each of this.#world.machines) forget(each);
+        return;
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  /** A manager whose run saw tokens from before a rotation runs once more. */
+  #again(node: Node): void {
+    if (node.program !== null || node.machine.role !== "manager") return;
+    node.ending = null;
+    this.#agenda.add(this.#now + 20_000, { kind: "start", node });
+  }
+
+  /** Swarm managers remove a terminated machine only when told to: its raft member stays. */
+  #tidy(machine: Machine): void {
+    if (machine.place.kind === "member" && !machine.place.manager) {
+      swarmNamed(this.#world, machine.place.swarm).workers--;
+    }
+  }
+
+  #launch(role: Role): void {
+    const machine = addMachine(this.#world, role);
+    const node = this.#nodeOf(machine);
+    this.#nodes.push(node);
+    launch(machine, this.#world.nowMs);
+    this.#agenda.add(this.#now + BOOT_MS, { kind: "start", node });
+  }
+
+  #up(node: Node): void {
+    const { machine } = node;
+    if (machine.power !== "down") return;
+    machine.power = "up";
+    machine.readyMs = this.#world.nowMs + Math.floor(this.#dice.between(0, 5_000));
+    daemonRestarts(machine);
+    if (latest(machine.ec2) !== "running") shows(this.#world, machine, "running");
+    this.#agenda.add(this.#now + this.#dice.between(0, 3_000), { kind: "start", node });
+  }
+
+  #background(node: Node): void {
+    const { machine } = node;
+    if (machine.place.kind !== "attempt" || machine.power !== "up") return;
+    if (canFinish(this.#world, machine)) {
+      this.#tell?.(this.#now, machine.instance, "*** its attempt to join ends well");
+      finish(this.#world, machine, "member");
+      this.#notePlace(node);
+    } else if (this.#dice.chance(0.5)) {
+      this.#tell?.(this.#now, machine.instance, "*** its attempt to join ends in error");
+      finish(this.#world, machine, this.#dice.chance(0.5) ? "failed" : "outside");
+    }
+  }
+
+  #heal(): void {
+    this.#tell?.(this.#now, "", "*** all is healed");
+    this.#isHealed = true;
+    this.#sight.heal();
+    for (const node of this.#nodes) {
+      const { machine } = node;
+      machine.isCut = false;
+      node.ending = null;
+      if (machine.power === "down") this.#up(node);
+      else if (node.program === null) this.#start(node);
+    }
+  }
+
+  /** Whether everyone has ended well; a worker that ended in a swarm that was replaced since runs again. */
+  #isOver(): boolean {
+    let isOver = true;
+    for (const node of this.#nodes) {
+      const { machine, ending } = node;
+      if (machine.power === "terminated") continue;
+      if (ending?.action.kind === "done") {
+        if (isInFounded(this.#world, machine)) continue;
+        if (machine.role === "worker" && node.run < RUNS_MAX) this.#start(node);
+      } else if (ending !== null && isExcused(this.#world, machine, ending)) continue;
+      isOver = false;
+    }
+    return isOver;
+  }
+
+  #judgeSecond(): void {
+    const done = this.#nodes.filter(({ ending }) => ending?.action.kind === "done");
+    if (done.length === 0) return;
+    const { machine } = this.#dice.pick(done);
+    this.#world.nowMs += 10_000;
+    judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);
+  }
+
+  #judgeEnds(): void {
+    for (const node of this.#nodes) {
+      const { machine, ending } = node;
+      if (machine.power === "terminated") continue;
+      if (ending?.action.kind === "done" && isInFounded(this.#world, machine)) continue;
+      if (ending !== null && isExcused(this.#world, machine, ending)) continue;
+      const state = ending === null
+        ? "has not ended"
+        : `ended with ${ending.rule} (${ending.because})`;
+      this.#world.broken.push({
+        property: "everyone-ends-well",
+        what: `${machine.instance} ${state}`,
+      });
+    }
+  }
+}
+
+/** EC2 shows an instance while it boots. */
+function launch(machine: Machine, atMs: number): void {
+  machine.ec2 = [...machine.ec2, { value: "running", atMs: Math.floor(atMs) }];
+}
