@@ -5,7 +5,8 @@ import { templateName } from "../../../src/ledger/template.ts";
 import { fp, identity, record } from "../../support/observations.ts";
 import { type AwsLab, type LabNode, labTest, token } from "../../support/aws_lab.ts";
 import type { Trouble } from "../../emulators/wire.ts";
-import { answer, type RawAnswer, serveRaw } from "../../support/raw_server.ts";
+import { type Reply } from "../../emulators/http.ts";
+import { answer, raw, serveRaw } from "../../support/raw_server.ts";
 
 const tags = (entries: Record<string, string>): Map<string, string> =>
   new Map(Object.entries({ Role: "manager", ...entries }));
@@ -327,14 +328,16 @@ labTest("EC2's word for the missing action wins over the one that was called", a
 });
 
 const CUT = "<DescribeInstancesResponse><reservationSet><item>";
-const BROKEN: [string, RawAnswer, Fault["kind"]][] = [
+const BROKEN: [string, Reply, Fault["kind"]][] = [
   ["an answer that is cut short inside", answer(200, CUT), "malformed"],
   ["an answer without a date", answer(200, whole("<reservationSet/>")), "malformed"],
   ["an empty answer", answer(200, ""), "malformed"],
   ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "unreachable"],
-  ["a connection that ends inside the body", {
-    text: `HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n${CUT}`,
-  }, "unreachable"],
+  [
+    "a connection that ends inside the body",
+    raw(`HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n${CUT}`),
+    "unreachable",
+  ],
   ["a redirect", answer(302, "", { Location: "http://127.0.0.1:9/" }), "malformed"],
 ];
 
@@ -350,7 +353,7 @@ for (const [what, reply, kind] of BROKEN) {
 /** Points a node at a server that answers as `reply` says. */
 async function against(
   lab: AwsLab,
-  reply: () => RawAnswer,
+  reply: () => Reply,
   test: (node: LabNode) => Promise<void>,
 ): Promise<void> {
   await using server = serveRaw(reply);
