@@ -10,11 +10,12 @@ import {
   WORKERS,
 } from "../cases/bad_input.ts";
 import type { Service } from "../emulators/wire.ts";
+import { inTime } from "../support/in_time.ts";
 import { BUCKET, type Lab, type LabNode } from "./lab.ts";
 import { joined, manyLabs, nodeNamed, withLab, writesSince } from "./with_lab.ts";
 
 /** Everything that is worth waiting for is given up after this long: what is wrong stays wrong. */
-const TIMEOUT = "4s";
+const SECONDS = 4;
 
 const AT_ONCE = 12;
 
@@ -32,7 +33,11 @@ async function refuses(one: BadInput): Promise<void> {
     await one.given?.(bedOf(lab));
     const since = lab.wire.calls.length;
     const before = lab.snapshot();
-    const result = await lab.run(node, ["join", "--json", "--timeout", TIMEOUT], one.env);
+    const result = await inTime(
+      SECONDS,
+      (timeout) => lab.run(node, ["join", "--json", ...timeout], one.env),
+      (run) => endsAs(one, run),
+    );
     const told = `\nexit ${result.exit}\n${result.stderr}${result.stdout}`;
     assert.ok(endsAs(one, result), `not exit ${one.exit} with ${one.says}${told}`);
     assert.deepEqual(lab.snapshot(), before, told);
