@@ -155,7 +155,7 @@ export function faulted({ fault }: { fault: Fault }): { ok: false; fault: Fault 
 }
 
 /** The server's clock; a fault when it did not say. */
-export function serverClock({ dateMs }: Seen, { doing }: Attempt): Answer<number> {
+export function serverClock({ dateMs }: Seen, doing: string): Answer<number> {
   if (dateMs !== null) return { ok: true, value: dateMs };
   const message = `Cannot ${doing}: the answer has no date; is the endpoint right?`;
   return { ok: false, fault: { kind: "malformed", message } };

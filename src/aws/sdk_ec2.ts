@@ -24,12 +24,7 @@ import type { Handler } from "./call.ts";
 import type { Credentials } from "./credentials.ts";
 import { createSdkClient, operationOf, type SdkClient } from "./sdk.ts";
 
-export type {
-  DescribeInstancesResult,
-  DescribeLaunchTemplateVersionsResult,
-  Filter,
-  TagSpecification,
-} from "@aws-sdk/client-ec2";
+export type { DescribeInstancesResult, Filter, TagSpecification } from "@aws-sdk/client-ec2";
 
 export interface Ec2ClientOptions {
   region: string;

@@ -115,25 +115,26 @@ function performAws(
     { kind: "identity" | "engine" | "contents" | "init" | "join" | "leave" | "probe" | "sleep" }
   >,
   { instance }: Identity,
-  { store, instances }: Aws,
+  { ledger, shelf, instances }: Aws,
 ): Promise<AnyAnswer> {
   switch (call.kind) {
     case "self":
       return instances([instance], []).then(firstOf);
     case "ledger":
-      return store.ledger(call.missing);
+      return ledger.read(call.missing);
     case "tokens":
-      return store.tokens(call.fingerprint, call.want);
+      return shelf.read(call.fingerprint, call.want);
     case "instances":
       return instances(call.ids, call.addresses);
     case "permissions":
-      return store.permissions(call.role);
+      return Promise.all([ledger, shelf].map((one) => one.permissions(call.role)))
+        .then((both) => ({ ok: true, value: both.flat() }));
     case "write":
-      return store.write(call.record, call.at);
+      return ledger.write(call.record, call.at);
     case "publish":
-      return store.publish(call.manager, call.worker);
+      return shelf.publish(call.manager, call.worker);
     case "retract":
-      return store.retract();
+      return shelf.retract();
     default:
       return call satisfies never;
   }
