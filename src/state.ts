@@ -7,8 +7,18 @@
 
 export type Role = "manager" | "worker";
 
-/** What the person asked for, after `cli.ts` checked it. Addresses and pools go to the Engine as they are. */
+/**
+ * What a run is for.
+ *
+ * - `join`: to be a member of the founded swarm, with all that is its own in order
+ * - `survey`: to look at everything that can stand in the way, and change nothing
+ */
+export const GOALS = ["join", "survey"] as const;
+export type Goal = typeof GOALS[number];
+
+/** What the person asked for, after `cli/` checked it. Addresses and pools go to the Engine as they are. */
 export interface Config {
+  goal: Goal;
   cluster: string;
   store: { kind: "tags" } | { kind: "s3"; bucket: string; prefix: string; kmsKey: string | null };
   role: "auto" | Role;

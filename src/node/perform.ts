@@ -2,10 +2,10 @@
  * One `perform` over all edges of a real node. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
-import type { Surroundings } from "../cli/parse.ts";
 import type { AnyAnswer, Call, Perform } from "../calls.ts";
 import { createImds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
 import { probe } from "../swarm/probe.ts";
+import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity, Instance } from "../state.ts";
 import { createEngine } from "../swarm/engine.ts";
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";

@@ -4,8 +4,8 @@
  * Text for people, JSON lines for a journal. No join token ever gets here; should a defect bring one,
  * `scrub` takes it out as a last defence.
  */
-import { durationText } from "../cli/values.ts";
-import type { LogFormat, LogLevel } from "../cli/parse.ts";
+import { durationText } from "./duration.ts";
+import { LOG_LEVELS, type LogFormat, type LogLevel } from "../settings.ts";
 import type { Decision } from "../state.ts";
 
 export interface LogOptions {
@@ -24,7 +24,6 @@ export type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
 /** A wait that repeats the one before is said again only after this long. */
 const REPEAT_MS = 60_000;
-const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
 export class Log {
   readonly #options: LogOptions;
@@ -63,7 +62,7 @@ export class Log {
 
   say(level: LogLevel, message: string, fields: Fields): void {
     const { format, level: most, write } = this.#options;
-    if (LEVELS.indexOf(level) > LEVELS.indexOf(most)) return;
+    if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(most)) return;
     const line = format === "json"
       ? this.#json(level, message, fields)
       : this.#text(level, message, fields);

@@ -2,6 +2,7 @@
  * Reads an observation that `--dry-run --json` printed: what an operator sends along when asking for
  * help. It comes from anywhere, so every part of it is checked before `decide` sees it.
  */
+import { GOALS } from "../state.ts";
 import type {
   Config,
   Contents,
@@ -249,6 +250,7 @@ const facts = shape<Facts>({
 }, ["identity", "self", "engine", "ledger", "tokens", "instances", "answering", "contents"]);
 
 const config = shape<Config>({
+  goal: oneOf(...GOALS),
   cluster: text,
   store: kinds<Config["store"]>({
     tags: {},

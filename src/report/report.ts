@@ -2,7 +2,7 @@
  * What a run prints on stdout at its end: text for people, or one JSON object. It holds no secret.
  */
 import { plain, scrub } from "./log.ts";
-import { durationText } from "../cli/values.ts";
+import { durationText } from "./duration.ts";
 import type {
   Action,
   Answer,

@@ -42,6 +42,7 @@ export function mark(letter: string, secret = "1"): TokenMark {
 }
 
 export const config: Config = {
+  goal: "join",
   cluster: "default",
   store: { kind: "tags" },
   role: "auto",
