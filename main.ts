@@ -59,6 +59,7 @@ async function run(
   const node = createNode({ config, surroundings, env: variable, nowMs });
   return await hold(config, {
     perform: node.perform,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     awsCalls: node.awsCalls,
     lock: (onWait, signal) => acquireLock({ path: surroundings.lockFile, onWait, signal }),
     log,
@@ -109,7 +110,7 @@ function refuse(message: string, json: boolean): number {
   if (!json) return 2;
   const meters = { elapsedMs: 0, awsCalls: 0, phases: {} };
   const because = plain(message);
-  const report = failureOf({ exit: 2, rule: "usage", because, cluster: null, meters });
+  const report = failureOf({ exit: 2, rule: "usage", because, config: null, meters });
   write(Deno.stdout, jsonOf(report));
   return 2;
 }

@@ -2,14 +2,21 @@
  * One `perform` over all edges of a real node. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
-import type { AnyAnswer, Call, Perform } from "../calls.ts";
-import { createImds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
-import { probe } from "../swarm/probe.ts";
+import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
+import { createCredentials, type Credentials } from "../aws/credentials.ts";
+import {
+  type AnyAnswer,
+  type Call,
+  type CallKind,
+  CALLS,
+  type Perform,
+  type Values,
+} from "../calls.ts";
+import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity, Instance } from "../state.ts";
-import { createEngine } from "../swarm/engine.ts";
-import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
-import { createCredentials } from "../aws/credentials.ts";
+import { createEngine, type EngineClient } from "../swarm/engine.ts";
+import { probe } from "../swarm/probe.ts";
 import { Vault } from "../tokens/vault.ts";
 
 export interface Node {
@@ -27,17 +34,20 @@ export interface NodeOptions {
   nowMs: () => number;
 }
 
-/**
- * How long a call may go on when the run's time is over: the Engine alone takes 20 s to say that a join
- * goes on, or that its swarm has no leader; a write may come to its end; a read may not go on.
- */
-const ENGINE_GRACE_MS = 25_000;
-const WRITE_GRACE_MS = 10_000;
 /** What a call that is cut has to say why it did not get anywhere. */
 const LAST_WORDS_MS = 500;
 
+/** The edge of each call. The compiler asks for one when a call is added. */
+type Edges = {
+  [K in CallKind]: (
+    call: Extract<Call, { kind: K }>,
+    signal: AbortSignal,
+  ) => Promise<Answer<Values[K]>>;
+};
+
 /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
-export function createNode({ config, surroundings, env, nowMs }: NodeOptions): Node {
+export function createNode(options: NodeOptions): Node {
+  const { config, surroundings, env, nowMs } = options;
   const vault = new Vault();
   const imds = createImds({
     endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
@@ -52,109 +62,117 @@ export function createNode({ config, surroundings, env, nowMs }: NodeOptions): N
     signal: new AbortController().signal,
     nowMs,
   });
-  let awsCalls = 0;
-  let known: { identity: Identity; aws: Aws } | null = null;
-
-  async function identify(signal: AbortSignal): Promise<Answer<Identity>> {
-    const identifying = imds.identity(config.roleTag, signal);
-    // Asked for side by side with the identity: the first call of AWS finds them there.
-    void credentials.get();
-    const answer = await identifying;
-    if (answer.ok) known = { identity: answer.value, aws: awsOf(answer.value) };
-    return answer;
-  }
-
-  function awsOf(identity: Identity): Aws {
-    return createAws({
-      config,
-      identity: { ...identity, region: surroundings.region ?? identity.region },
-      vault,
-      credentials,
-      endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
-      onCall: () => awsCalls++,
-      deadlineMs: DEADLINE_MS,
-    });
-  }
-
-  function perform(call: Call, signal: AbortSignal): Promise<AnyAnswer> {
-    switch (call.kind) {
-      case "identity":
-        return identify(signal);
-      case "engine":
-        return engine.look(signal);
-      case "contents":
-        return engine.contents(call.manager, signal);
-      case "init":
-        return engine.init(config, call.advertiseAddr, signal);
-      case "join":
-        return engine.join(config, call.address, call.token, call.advertiseAddr, signal);
-      case "leave":
-        return engine.leave(call.force, signal);
-      case "probe":
-        return probe(call.addresses, signal);
-      case "sleep":
-        return sleep(call.ms, signal);
-      default:
-        if (known === null) throw new Error(`"${call.kind}" came before "identity" was answered`);
-        return performAws(call, known.identity, known.aws);
-    }
-  }
-
+  const aws = new LateAws(options, vault, credentials);
+  const edges: Edges = { ...nearEdges(config, imds, engine, aws), ...awsEdges(aws) };
   return {
-    awsCalls: () => awsCalls,
+    awsCalls: () => aws.calls,
     perform: (call) => {
-      const leftMs = Math.max(0, config.timeoutMs + graceMsOf(call) - nowMs());
-      return withinTime(call, leftMs, (signal) => perform(call, signal));
+      const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
+      return withinTime(call, leftMs, (signal) => made(edges, call, signal));
     },
   };
 }
 
-function performAws(
-  call: Exclude<
-    Call,
-    { kind: "identity" | "engine" | "contents" | "init" | "join" | "leave" | "probe" | "sleep" }
-  >,
-  { instance }: Identity,
-  { ledger, shelf, instances }: Aws,
+function made<K extends CallKind>(
+  edges: Edges,
+  call: Extract<Call, { kind: K }>,
+  signal: AbortSignal,
 ): Promise<AnyAnswer> {
-  switch (call.kind) {
-    case "self":
-      return instances([instance], []).then(firstOf);
-    case "ledger":
-      return ledger.read(call.missing);
-    case "tokens":
-      return shelf.read(call.fingerprint, call.want);
-    case "instances":
-      return instances(call.ids, call.addresses);
-    case "permissions":
-      return Promise.all([ledger, shelf].map((one) => one.permissions(call.role)))
-        .then((both) => ({ ok: true, value: both.flat() }));
-    case "write":
-      return ledger.write(call.record, call.at);
-    case "publish":
-      return shelf.publish(call.manager, call.worker);
-    case "retract":
-      return shelf.retract();
-    default:
-      return call satisfies never;
+  return edges[call.kind as K](call, signal);
+}
+
+/** AWS, which can be asked once it is known who asks. */
+class LateAws {
+  readonly #options: NodeOptions;
+  readonly #vault: Vault;
+  readonly credentials: Credentials;
+  #known: { me: Identity; aws: Aws } | null = null;
+  /** Requests sent so far. */
+  calls = 0;
+
+  constructor(options: NodeOptions, vault: Vault, credentials: Credentials) {
+    this.#options = options;
+    this.#vault = vault;
+    this.credentials = credentials;
+  }
+
+  isOf(me: Identity): void {
+    const { config, surroundings } = this.#options;
+    const aws = createAws({
+      config,
+      identity: { ...me, region: surroundings.region ?? me.region },
+      vault: this.#vault,
+      credentials: this.credentials,
+      endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
+      onCall: () => this.calls++,
+      deadlineMs: DEADLINE_MS,
+    });
+    this.#known = { me, aws };
+  }
+
+  known(kind: CallKind): { me: Identity; aws: Aws } {
+    if (this.#known === null) throw new Error(`"${kind}" came before "identity" was answered`);
+    return this.#known;
   }
 }
 
-function graceMsOf({ kind }: Call): number {
-  switch (kind) {
-    case "engine":
-    case "contents":
-    case "init":
-    case "join":
-    case "leave":
-      return ENGINE_GRACE_MS;
-    case "write":
-    case "publish":
-    case "retract":
-      return WRITE_GRACE_MS;
-    default:
-      return 0;
-  }
+type AwsKind =
+  | "self"
+  | "ledger"
+  | "tokens"
+  | "instances"
+  | "permissions"
+  | "write"
+  | "publish"
+  | "retract";
+
+/** What the machine itself, its neighbours and its metadata answer. */
+function nearEdges(
+  config: Config,
+  imds: Imds,
+  engine: EngineClient,
+  aws: LateAws,
+): Omit<Edges, AwsKind> {
+  return {
+    identity: async (_, signal) => {
+      const identifying = imds.identity(config.roleTag, signal);
+      // Asked for side by side with the identity: the first call of AWS finds them there.
+      void aws.credentials.get();
+      const answer = await identifying;
+      if (answer.ok) aws.isOf(answer.value);
+      return answer;
+    },
+    lifecycle: (_, signal) => imds.lifecycle(signal),
+    engine: (_, signal) => engine.look(signal),
+    contents: ({ manager }, signal) => engine.contents(manager, signal),
+    probe: ({ addresses }, signal) => probe(addresses, signal),
+    init: ({ advertiseAddr }, signal) => engine.init(config, advertiseAddr, signal),
+    join: ({ address, token, advertiseAddr }, signal) =>
+      engine.join(config, address, token, advertiseAddr, signal),
+    leave: ({ force, onlyEmpty }, signal) => engine.leave({ force, onlyEmpty }, signal),
+  };
+}
+
+/** What AWS answers. The signal is not for it: each of its requests has a deadline of its own. */
+function awsEdges(late: LateAws): Pick<Edges, AwsKind> {
+  const aws = (kind: AwsKind): Aws => late.known(kind).aws;
+  return {
+    self: async ({ kind }) => {
+      const { me, aws } = late.known(kind);
+      return firstOf(await aws.instances([me.instance], []));
+    },
+    ledger: ({ kind, missing }) => aws(kind).ledger.read(missing),
+    tokens: ({ kind, fingerprint, want }) => aws(kind).shelf.read(fingerprint, want),
+    instances: ({ kind, ids, addresses }) => aws(kind).instances(ids, addresses),
+    permissions: async ({ kind, role }) => {
+      const { ledger, shelf } = aws(kind);
+      const both = await Promise.all([ledger, shelf].map((one) => one.permissions(role)));
+      return { ok: true, value: both.flat() };
+    },
+    write: ({ kind, record, at }) => aws(kind).ledger.write(record, at),
+    publish: ({ kind, manager, worker }) => aws(kind).shelf.publish(manager, worker),
+    retract: ({ kind }) => aws(kind).shelf.retract(),
+  };
 }
 
 function firstOf(answer: Answer<Instance[]>): Answer<Instance | null> {
@@ -183,17 +201,4 @@ async function withinTime(
   } finally {
     clearTimeout(timer);
   }
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<Answer<null>> {
-  await new Promise<void>((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    signal.addEventListener("abort", wake);
-  });
-  return { ok: true, value: null };
 }
