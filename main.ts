@@ -8,7 +8,7 @@ import { ENVIRONMENT } from "./src/cli/flags.ts";
 import { Live } from "./src/report/live.ts";
 import { acquireLock } from "./src/node/lock.ts";
 import { formatOf, Log, plain, scrub } from "./src/report/log.ts";
-import { createNode } from "./src/node/perform.ts";
+import { Node } from "./src/node/perform.ts";
 import { replay } from "./src/report/replay.ts";
 import { failureOf, jsonOf, type Report, textOf } from "./src/report/report.ts";
 import { hold } from "./src/node/session.ts";
@@ -53,10 +53,10 @@ async function session(
     wallMs: Date.now,
     nowMs,
   });
-  const node = createNode({ config, surroundings, env: variable, nowMs });
+  const node = new Node({ config, surroundings, env: variable, nowMs });
   return await hold(config, {
-    perform: node.perform,
-    awsCalls: node.awsCalls,
+    perform: (call) => node.perform(call),
+    awsCalls: () => node.awsCalls,
     lock: (onWait, signal) => acquireLock({ path: surroundings.lockFile, onWait, signal }),
     log,
     live,

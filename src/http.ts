@@ -10,7 +10,7 @@ export type Target =
   | { kind: "unix"; path: string }
   | { kind: "tcp"; hostname: string; port: number };
 
-export interface Request {
+interface Request {
   method: "GET" | "POST" | "PUT";
   path: string;
   headers?: Record<string, string>;
@@ -25,7 +25,7 @@ export interface Reply {
   body: string;
 }
 
-export interface Bounds {
+interface Bounds {
   /** For everything: connecting, sending, and the last byte of the answer. */
   deadlineMs: number;
   /** Of the body. */

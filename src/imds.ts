@@ -28,7 +28,7 @@ export class ImdsError extends Error {
   }
 }
 
-export interface ImdsOptions {
+interface ImdsOptions {
   /** `http://169.254.169.254`, `http://[fd00:ec2::254]`: no path needed. */
   endpoint: string;
   /** Whether to read without a session token where none is to be had. */

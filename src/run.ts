@@ -41,13 +41,13 @@ export type Step =
   | { kind: "calls"; calls: Call[]; state: RunState; decision: Decision | null }
   | { kind: "end"; decision: Decision; state: RunState };
 
-export interface Ending {
+interface Ending {
   decision: Decision;
   state: RunState;
 }
 
 /** What a run needs of its machine. `nowMs`: since the run began, on a clock that never goes back. */
-export interface Machine {
+interface Machine {
   perform: Perform;
   nowMs: () => number;
   dice: () => number;

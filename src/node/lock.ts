@@ -8,7 +8,7 @@ export interface Lock {
   release(): void;
 }
 
-export interface LockOptions {
+interface LockOptions {
   path: string;
   /** Called once if somebody else holds the lock. */
   onWait: () => void;

@@ -1,24 +1,18 @@
 /**
- * One `perform` over all edges of a real node. Nothing here decides anything: each call goes to its
+ * All edges of a real node behind one `perform`. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
 import type { Surroundings } from "../cli/parse.ts";
-import type { AnyAnswer, Call, Perform } from "../calls.ts";
-import { createImds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
+import type { AnyAnswer, Call } from "../calls.ts";
+import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
 import { probe } from "../swarm/probe.ts";
 import type { Answer, Config, Identity, Instance } from "../state.ts";
-import { createEngine } from "../swarm/engine.ts";
+import { createEngine, type EngineClient } from "../swarm/engine.ts";
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
-import { createCredentials } from "../aws/credentials.ts";
+import { createCredentials, type Credentials } from "../aws/credentials.ts";
 import { Vault } from "../tokens/vault.ts";
 
-export interface Node {
-  perform: Perform;
-  /** Requests sent to AWS so far. */
-  awsCalls(): number;
-}
-
-export interface NodeOptions {
+interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
   /** A variable of the environment; undefined: not set. */
@@ -36,80 +30,94 @@ const WRITE_GRACE_MS = 10_000;
 /** What a call that is cut has to say why it did not get anywhere. */
 const LAST_WORDS_MS = 500;
 
-/** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
-export function createNode({ config, surroundings, env, nowMs }: NodeOptions): Node {
-  const vault = new Vault();
-  const imds = createImds({
-    endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
-    allowV1: surroundings.imdsV1,
-    // To load it holds up all else for a while: once all that was asked for has gone out.
-    onAsked: () => setTimeout(preload, 0, config.store),
-  });
-  const engine = createEngine({ path: surroundings.dockerSocket, vault });
-  const credentials = createCredentials({
-    env,
-    imds,
-    signal: new AbortController().signal,
-    nowMs,
-  });
-  let awsCalls = 0;
-  let known: { identity: Identity; aws: Aws } | null = null;
+/** A node as the loop calls it. */
+export class Node {
+  readonly #options: NodeOptions;
+  readonly #vault = new Vault();
+  readonly #imds: Imds;
+  readonly #engine: EngineClient;
+  readonly #credentials: Credentials;
+  #awsCalls = 0;
+  #known: { identity: Identity; aws: Aws } | null = null;
 
-  async function identify(signal: AbortSignal): Promise<Answer<Identity>> {
-    const identifying = imds.identity(config.roleTag, signal);
-    // Asked for side by side with the identity: the first call of AWS finds them there.
-    void credentials.get();
-    const answer = await identifying;
-    if (answer.ok) known = { identity: answer.value, aws: awsOf(answer.value) };
-    return answer;
-  }
-
-  function awsOf(identity: Identity): Aws {
-    return createAws({
-      config,
-      identity: { ...identity, region: surroundings.region ?? identity.region },
-      vault,
-      credentials,
-      endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
-      onCall: () => awsCalls++,
-      deadlineMs: DEADLINE_MS,
+  /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
+  constructor(options: NodeOptions) {
+    const { config, surroundings, env, nowMs } = options;
+    this.#options = options;
+    this.#imds = createImds({
+      endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
+      allowV1: surroundings.imdsV1,
+      // To load it holds up all else for a while: once all that was asked for has gone out.
+      onAsked: () => setTimeout(preload, 0, config.store),
     });
+    this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });
+    const { signal } = new AbortController();
+    this.#credentials = createCredentials({ env, imds: this.#imds, signal, nowMs });
   }
 
-  function perform(call: Call, signal: AbortSignal): Promise<AnyAnswer> {
+  /** Requests sent to AWS so far. */
+  get awsCalls(): number {
+    return this.#awsCalls;
+  }
+
+  /** Rejects only for a defect. */
+  perform(call: Call): Promise<AnyAnswer> {
+    const { config, nowMs } = this.#options;
+    const leftMs = Math.max(0, config.timeoutMs + graceMsOf(call) - nowMs());
+    return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
+  }
+
+  #ask(call: Call, signal: AbortSignal): Promise<AnyAnswer> {
+    const { config } = this.#options;
     switch (call.kind) {
       case "identity":
-        return identify(signal);
+        return this.#identify(signal);
       case "engine":
-        return engine.look(signal);
+        return this.#engine.look(signal);
       case "contents":
-        return engine.contents(call.manager, signal);
+        return this.#engine.contents(call.manager, signal);
       case "init":
-        return engine.init(config, call.advertiseAddr, signal);
+        return this.#engine.init(config, call.advertiseAddr, signal);
       case "join":
-        return engine.join(config, call.address, call.token, call.advertiseAddr, signal);
+        return this.#engine.join(config, call.address, call.token, call.advertiseAddr, signal);
       case "leave":
-        return engine.leave(call.force, signal);
+        return this.#engine.leave(call.force, signal);
       case "probe":
         return probe(call.addresses, signal);
       case "sleep":
         return sleep(call.ms, signal);
-      default:
+      default: {
+        const known = this.#known;
         if (known === null) throw new Error(`"${call.kind}" came before "identity" was answered`);
-        return performAws(call, known.identity, known.aws);
+        return askAws(call, known.identity, known.aws);
+      }
     }
   }
 
-  return {
-    awsCalls: () => awsCalls,
-    perform: (call) => {
-      const leftMs = Math.max(0, config.timeoutMs + graceMsOf(call) - nowMs());
-      return withinTime(call, leftMs, (signal) => perform(call, signal));
-    },
-  };
+  async #identify(signal: AbortSignal): Promise<Answer<Identity>> {
+    const identifying = this.#imds.identity(this.#options.config.roleTag, signal);
+    // Asked for side by side with the identity: the first call of AWS finds them there.
+    void this.#credentials.get();
+    const answer = await identifying;
+    if (answer.ok) this.#known = { identity: answer.value, aws: this.#awsOf(answer.value) };
+    return answer;
+  }
+
+  #awsOf(identity: Identity): Aws {
+    const { config, surroundings } = this.#options;
+    return createAws({
+      config,
+      identity: { ...identity, region: surroundings.region ?? identity.region },
+      vault: this.#vault,
+      credentials: this.#credentials,
+      endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
+      onCall: () => this.#awsCalls++,
+      deadlineMs: DEADLINE_MS,
+    });
+  }
 }
 
-function performAws(
+function askAws(
   call: Exclude<
     Call,
     { kind: "identity" | "engine" | "contents" | "init" | "join" | "leave" | "probe" | "sleep" }

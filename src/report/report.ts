@@ -26,7 +26,7 @@ export interface Meters {
   phases: Readonly<Record<string, number>>;
 }
 
-export type Result = "initialized" | "joined" | "adopted" | "unchanged" | "planned" | "failed";
+type Result = "initialized" | "joined" | "adopted" | "unchanged" | "planned" | "failed";
 
 export interface Report extends Meters {
   result: Result;
@@ -46,7 +46,7 @@ export interface Report extends Meters {
   plan: Plan | null;
 }
 
-export interface Plan {
+interface Plan {
   action: Action;
   observation: Observation;
   /** What AWS says about the permissions that this role needs. Null: not asked. */

@@ -5,7 +5,7 @@ import type { Scene } from "../scene.ts";
 import { act, type Verdict, wait } from "../verdict.ts";
 import type { Decision, FoundingRecord, Member, Role, Shown, TokenMark } from "../../state.ts";
 
-export interface Candidate {
+interface Candidate {
   address: string;
   token: TokenMark;
 }
