@@ -9,6 +9,7 @@
  */
 import { exchange, isObject, parseJson, quote, type Reply, type Target } from "./http.ts";
 import type { Answer, Fault, Identity } from "./state.ts";
+import { sleep } from "./time.ts";
 
 export interface Imds {
   /**
@@ -189,15 +190,7 @@ function isPassing(answer: Answer<Reply>): boolean {
 async function rest(attempt: number, endMs: number, signal: AbortSignal): Promise<boolean> {
   const restMs = Math.min(RETRY_FIRST_MS * 2 ** attempt, RETRY_MAX_MS);
   if (signal.aborted || performance.now() + restMs >= endMs) return false;
-  await new Promise<void>((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, restMs);
-    signal.addEventListener("abort", wake);
-  });
+  await sleep(restMs, signal);
   return !signal.aborted;
 }
 

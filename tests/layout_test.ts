@@ -21,14 +21,15 @@ const ROOMS: { [room: string]: string[] } = {
   "cli": [],
   "report": ["decide/decide", "cli"],
   // The edges
-  "http": [],
-  "imds": ["http"],
-  "swarm": ["http", "tokens/vault", "node:crypto"],
+  "time": [],
+  "http": ["time"],
+  "imds": ["http", "time"],
+  "swarm": ["http", "time", "tokens/vault", "node:crypto"],
   "aws": ["http", "imds"],
   "tokens": ["aws", "node:crypto"],
   "ledger": ["aws", "node:crypto"],
   // The shell of a real node
-  "node": ["run", "report", "cli", "imds", "swarm", "aws", "ledger", "tokens", "http"],
+  "node": ["run", "report", "cli", "imds", "swarm", "aws", "ledger", "tokens", "time"],
 };
 const GROUND = ["state", "calls"];
 

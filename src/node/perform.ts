@@ -10,6 +10,7 @@ import type { Answer, Config, Identity, Instance } from "../state.ts";
 import { createEngine, type EngineClient } from "../swarm/engine.ts";
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
 import { createCredentials, type Credentials } from "../aws/credentials.ts";
+import { orEnded, sleep } from "../time.ts";
 import { Vault } from "../tokens/vault.ts";
 
 interface NodeOptions {
@@ -85,7 +86,7 @@ export class Node {
       case "probe":
         return probe(call.addresses, signal);
       case "sleep":
-        return sleep(call.ms, signal);
+        return sleep(call.ms, signal).then(() => ({ ok: true, value: null }));
       default: {
         const known = this.#known;
         if (known === null) throw new Error(`"${call.kind}" came before "identity" was answered`);
@@ -175,33 +176,11 @@ async function withinTime(
   leftMs: number,
   work: (signal: AbortSignal) => Promise<AnyAnswer>,
 ): Promise<AnyAnswer> {
-  const controller = new AbortController();
-  let timer: number | undefined;
-  const cut = new Promise<AnyAnswer>((resolve) => {
-    timer = setTimeout(() => {
-      controller.abort();
-      timer = setTimeout(() => {
-        const message = `Cannot end "${kind}": the time of this run is over`;
-        resolve({ ok: false, fault: { kind: "timeout", message } });
-      }, LAST_WORDS_MS);
-    }, leftMs);
-  });
-  try {
-    return await Promise.race([work(controller.signal), cut]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<Answer<null>> {
-  await new Promise<void>((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    signal.addEventListener("abort", wake);
-  });
-  return { ok: true, value: null };
+  const answer = await orEnded(
+    work(AbortSignal.timeout(leftMs)),
+    AbortSignal.timeout(leftMs + LAST_WORDS_MS),
+  );
+  if (answer !== "ended") return answer;
+  const message = `Cannot end "${kind}": the time of this run is over`;
+  return { ok: false, fault: { kind: "timeout", message } };
 }

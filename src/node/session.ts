@@ -6,6 +6,7 @@ import { Live } from "../report/live.ts";
 import type { Lock } from "./lock.ts";
 import { Log, waitText } from "../report/log.ts";
 import { failureOf, type Meters, type Report, reportOf } from "../report/report.ts";
+import { orEnded } from "../time.ts";
 import { begin, observationOf, run, type Step } from "../run.ts";
 import type { AnyAnswer, Call, Perform } from "../calls.ts";
 import type {
@@ -44,13 +45,10 @@ export interface Surface {
 /** Runs until the node is a member, or the reason why not is known. */
 export async function hold(config: Config, surface: Surface): Promise<Report> {
   const meter = new Meter(surface);
-  const stopped = new Promise<"stopped">((resolve) => {
-    surface.stop.addEventListener("abort", () => resolve("stopped"));
-  });
   const worked = config.dryRun ? plan(config, surface, meter) : join(config, surface, meter);
-  const report = await Promise.race([worked, stopped]);
+  const report = await orEnded(worked, surface.stop);
   surface.live?.stop();
-  if (report !== "stopped") return report;
+  if (report !== "ended") return report;
   const because =
     `${surface.stop.reason} stopped it before it knew this node a member; run it again`;
   surface.log.error(because, { rule: "stopped", exit: 3 });
