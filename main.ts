@@ -8,11 +8,12 @@ import { ENVIRONMENT } from "./src/cli/flags.ts";
 import { Live } from "./src/report/live.ts";
 import { acquireLock } from "./src/node/lock.ts";
 import { formatOf, Log, plain, scrub } from "./src/report/log.ts";
-import { createNode } from "./src/node/perform.ts";
+import { Node } from "./src/node/perform.ts";
 import { replay } from "./src/report/replay.ts";
 import { failureOf, jsonOf, type Report, textOf } from "./src/report/report.ts";
 import { hold } from "./src/node/session.ts";
 import type { Output } from "./src/settings.ts";
+import { sleep } from "./src/time.ts";
 
 const beganMs = performance.now();
 const OBSERVATION_BYTES_MAX = 16 * 1024 * 1024;
@@ -56,11 +57,12 @@ async function run(
     wallMs: Date.now,
     nowMs,
   });
-  const node = createNode({ config, surroundings, env: variable, nowMs });
+  const stop = stopSignal();
+  const node = new Node({ config, surroundings, env: variable, nowMs });
   return await hold(config, {
-    perform: node.perform,
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    awsCalls: node.awsCalls,
+    perform: (call) => node.perform(call),
+    sleep: (ms) => sleep(ms, stop),
+    awsCalls: () => node.awsCalls,
     lock: (onWait, signal) => acquireLock({ path: surroundings.lockFile, onWait, signal }),
     log,
     live,
@@ -68,7 +70,7 @@ async function run(
     wallMs: Date.now,
     dice: Math.random,
     runId: crypto.randomUUID().replaceAll("-", ""),
-    stop: stopSignal(),
+    stop,
   });
 }
 

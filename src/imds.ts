@@ -9,6 +9,7 @@
  */
 import { exchange, isObject, parseJson, quote, type Reply, type Target } from "./http.ts";
 import type { Answer, Fault, Identity, Lifecycle } from "./state.ts";
+import { sleep } from "./time.ts";
 
 export interface Imds {
   /**
@@ -30,7 +31,7 @@ export class ImdsError extends Error {
   }
 }
 
-export interface ImdsOptions {
+interface ImdsOptions {
   /** `http://169.254.169.254`, `http://[fd00:ec2::254]`: no path needed. */
   endpoint: string;
   /** Whether to read without a session token where none is to be had. */
@@ -192,15 +193,7 @@ function isPassing(answer: Answer<Reply>): boolean {
 async function rest(attempt: number, endMs: number, signal: AbortSignal): Promise<boolean> {
   const restMs = Math.min(RETRY_FIRST_MS * 2 ** attempt, RETRY_MAX_MS);
   if (signal.aborted || performance.now() + restMs >= endMs) return false;
-  await new Promise<void>((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, restMs);
-    signal.addEventListener("abort", wake);
-  });
+  await sleep(restMs, signal);
   return !signal.aborted;
 }
 

@@ -46,7 +46,7 @@ import type {
 export { decide };
 
 /** What a run needs of its machine. `nowMs`: since the run began, on a clock that never goes back. */
-export interface Machine {
+interface Machine {
   perform: Perform;
   sleep: (ms: number) => Promise<void>;
   nowMs: () => number;
@@ -56,7 +56,7 @@ export interface Machine {
 }
 
 /** How a run came to its end. */
-export interface Ending {
+interface Ending {
   decision: Decision;
   observation: Observation;
 }

@@ -24,7 +24,7 @@ export interface Caller {
 }
 
 /** What an answer tells beside what the SDK hands on. */
-export interface Seen {
+interface Seen {
   /** The server's clock (ms since 1970), by the answer's `Date`. */
   dateMs: number | null;
 }
@@ -64,7 +64,7 @@ export interface Handler {
   handle(request: SdkRequest, options: SendOptions): Promise<{ response: SdkResponse }>;
 }
 
-export interface Limits {
+interface Limits {
   /** Of an answer's body. */
   bytesMax: number;
   /** What is wrong with an answer that the SDK would take for an empty one; null when it is fine. */

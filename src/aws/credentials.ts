@@ -21,7 +21,7 @@ export interface Credentials {
   forget(): void;
 }
 
-export interface CredentialsOptions {
+interface CredentialsOptions {
   /** A variable of the environment; undefined: not set. */
   env: (name: string) => string | undefined;
   imds: Pick<Imds, "get">;

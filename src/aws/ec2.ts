@@ -25,7 +25,7 @@ import type { DescribeInstancesResult, Filter, TagSpecification } from "./sdk_ec
 import type { Answer, Permission } from "../state.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
-export interface TemplateVersion {
+interface TemplateVersion {
   number: number;
   text: string | null;
 }

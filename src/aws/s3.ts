@@ -22,12 +22,12 @@ export interface ObjectRead {
 }
 
 /** When a write may happen: always, if there is no object yet, or if it is still this one. */
-export type Condition =
+type Condition =
   | { kind: "always" }
   | { kind: "absent" }
   | { kind: "unchanged"; etag: string };
 
-export interface S3Options {
+interface S3Options {
   bucket: string;
   /** What all keys are below, without slashes at its ends. */
   folder: string;

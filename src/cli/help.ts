@@ -62,7 +62,7 @@ export function usageOf(flag: Flag): string {
 }
 
 /** What a flag does and what holds without it. */
-export function describe(flag: Flag): string {
+function describe(flag: Flag): string {
   return flag.initial === null ? flag.help : `${flag.help} (default ${flag.initial})`;
 }
 

@@ -13,12 +13,12 @@ import type {
 } from "../state.ts";
 
 /** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
-export const FORGOTTEN_MS = 60 * 60 * 1000;
+const FORGOTTEN_MS = 60 * 60 * 1000;
 /** Enough to recognise a worker's dead swarm, and small enough for a launch template's user data. */
 const FINGERPRINTS_MAX = 30;
 
 /** What a member's fate is judged by: who asks, what EC2 shows, and the ledger's server's clock. */
-export interface Sight {
+interface Sight {
   me: Identity;
   instances: Instance[];
   serverMs: number;

@@ -19,7 +19,7 @@ import type {
   WriteResult,
 } from "../state.ts";
 
-export interface TemplateOptions {
+interface TemplateOptions {
   vpc: string;
   cluster: string;
   ec2: () => Promise<Ec2Api>;

@@ -1,31 +1,19 @@
 /**
- * One `perform` over all edges of a real node. Nothing here decides anything: each call goes to its
+ * All edges of a real node behind one `perform`. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
 import { createCredentials, type Credentials } from "../aws/credentials.ts";
-import {
-  type AnyAnswer,
-  type Call,
-  type CallKind,
-  CALLS,
-  type Perform,
-  type Values,
-} from "../calls.ts";
+import { type AnyAnswer, type Call, type CallKind, CALLS, type Values } from "../calls.ts";
 import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
 import type { Surroundings } from "../settings.ts";
-import type { Answer, Config, Identity, Instance } from "../state.ts";
+import type { Answer, Config, Identity } from "../state.ts";
 import { createEngine, type EngineClient } from "../swarm/engine.ts";
 import { probe } from "../swarm/probe.ts";
+import { orEnded } from "../time.ts";
 import { Vault } from "../tokens/vault.ts";
 
-export interface Node {
-  perform: Perform;
-  /** Requests sent to AWS so far. */
-  awsCalls(): number;
-}
-
-export interface NodeOptions {
+interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
   /** A variable of the environment; undefined: not set. */
@@ -37,7 +25,7 @@ export interface NodeOptions {
 /** What a call that is cut has to say why it did not get anywhere. */
 const LAST_WORDS_MS = 500;
 
-/** The edge of each call. The compiler asks for one when a call is added. */
+/** The edge of each call: the compiler asks for one when a call is added. */
 type Edges = {
   [K in CallKind]: (
     call: Extract<Call, { kind: K }>,
@@ -45,138 +33,107 @@ type Edges = {
   ) => Promise<Answer<Values[K]>>;
 };
 
-/** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
-export function createNode(options: NodeOptions): Node {
-  const { config, surroundings, env, nowMs } = options;
-  const vault = new Vault();
-  const imds = createImds({
-    endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
-    allowV1: surroundings.imdsV1,
-    // To load it holds up all else for a while: once all that was asked for has gone out.
-    onAsked: () => setTimeout(preload, 0, config.store),
-  });
-  const engine = createEngine({ path: surroundings.dockerSocket, vault });
-  const credentials = createCredentials({
-    env,
-    imds,
-    signal: new AbortController().signal,
-    nowMs,
-  });
-  const aws = new LateAws(options, vault, credentials);
-  const edges: Edges = { ...nearEdges(config, imds, engine, aws), ...awsEdges(aws) };
-  return {
-    awsCalls: () => aws.calls,
-    perform: (call) => {
-      const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
-      return withinTime(call, leftMs, (signal) => made(edges, call, signal));
-    },
-  };
-}
-
-function made<K extends CallKind>(
-  edges: Edges,
-  call: Extract<Call, { kind: K }>,
-  signal: AbortSignal,
-): Promise<AnyAnswer> {
-  return edges[call.kind as K](call, signal);
-}
-
-/** AWS, which can be asked once it is known who asks. */
-class LateAws {
+/** A node as the loop calls it. */
+export class Node {
   readonly #options: NodeOptions;
-  readonly #vault: Vault;
-  readonly credentials: Credentials;
+  readonly #vault = new Vault();
+  readonly #imds: Imds;
+  readonly #engine: EngineClient;
+  readonly #credentials: Credentials;
+  #awsCalls = 0;
   #known: { me: Identity; aws: Aws } | null = null;
-  /** Requests sent so far. */
-  calls = 0;
 
-  constructor(options: NodeOptions, vault: Vault, credentials: Credentials) {
+  /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
+  constructor(options: NodeOptions) {
+    const { config, surroundings, env, nowMs } = options;
     this.#options = options;
-    this.#vault = vault;
-    this.credentials = credentials;
+    this.#imds = createImds({
+      endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
+      allowV1: surroundings.imdsV1,
+      // To load it holds up all else for a while: once all that was asked for has gone out.
+      onAsked: () => setTimeout(preload, 0, config.store),
+    });
+    this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });
+    const { signal } = new AbortController();
+    this.#credentials = createCredentials({ env, imds: this.#imds, signal, nowMs });
   }
 
-  isOf(me: Identity): void {
+  /** Requests sent to AWS so far. */
+  get awsCalls(): number {
+    return this.#awsCalls;
+  }
+
+  /** Rejects only for a defect. */
+  perform(call: Call): Promise<AnyAnswer> {
+    const { config, nowMs } = this.#options;
+    const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
+    return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
+  }
+
+  #ask<K extends CallKind>(
+    call: Extract<Call, { kind: K }>,
+    signal: AbortSignal,
+  ): Promise<AnyAnswer> {
+    return this.#edges[call.kind as K](call, signal);
+  }
+
+  /** AWS's own deadline for a request is shorter than the run's. */
+  readonly #edges: Edges = {
+    identity: (_, signal) => this.#identify(signal),
+    lifecycle: (_, signal) => this.#imds.lifecycle(signal),
+    engine: (_, signal) => this.#engine.look(signal),
+    contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
+    probe: ({ addresses }, signal) => probe(addresses, signal),
+    init: ({ advertiseAddr }, signal) =>
+      this.#engine.init(this.#options.config, advertiseAddr, signal),
+    join: ({ address, token, advertiseAddr }, signal) =>
+      this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
+    leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
+    self: async () => {
+      const { me, aws } = this.#knownTo("self");
+      const found = await aws.instances([me.instance], []);
+      return found.ok ? { ok: true, value: found.value[0] ?? null } : found;
+    },
+    ledger: ({ missing }) => this.#knownTo("ledger").aws.ledger.read(missing),
+    tokens: ({ fingerprint, want }) => this.#knownTo("tokens").aws.shelf.read(fingerprint, want),
+    instances: ({ ids, addresses }) => this.#knownTo("instances").aws.instances(ids, addresses),
+    permissions: async ({ role }) => {
+      const { ledger, shelf } = this.#knownTo("permissions").aws;
+      const both = await Promise.all([ledger.permissions(role), shelf.permissions(role)]);
+      return { ok: true, value: both.flat() };
+    },
+    write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
+    publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
+    retract: () => this.#knownTo("retract").aws.shelf.retract(),
+  };
+
+  async #identify(signal: AbortSignal): Promise<Answer<Identity>> {
+    const identifying = this.#imds.identity(this.#options.config.roleTag, signal);
+    // Asked for side by side with the identity: the first call of AWS finds them there.
+    void this.#credentials.get();
+    const answer = await identifying;
+    if (answer.ok) this.#known = { me: answer.value, aws: this.#awsOf(answer.value) };
+    return answer;
+  }
+
+  #awsOf(identity: Identity): Aws {
     const { config, surroundings } = this.#options;
-    const aws = createAws({
+    return createAws({
       config,
-      identity: { ...me, region: surroundings.region ?? me.region },
+      identity: { ...identity, region: surroundings.region ?? identity.region },
       vault: this.#vault,
-      credentials: this.credentials,
+      credentials: this.#credentials,
       endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
-      onCall: () => this.calls++,
+      onCall: () => this.#awsCalls++,
       deadlineMs: DEADLINE_MS,
     });
-    this.#known = { me, aws };
   }
 
-  known(kind: CallKind): { me: Identity; aws: Aws } {
+  /** AWS, which can be asked only once it is known who asks. */
+  #knownTo(kind: CallKind): { me: Identity; aws: Aws } {
     if (this.#known === null) throw new Error(`"${kind}" came before "identity" was answered`);
     return this.#known;
   }
-}
-
-type AwsKind =
-  | "self"
-  | "ledger"
-  | "tokens"
-  | "instances"
-  | "permissions"
-  | "write"
-  | "publish"
-  | "retract";
-
-/** What the machine itself, its neighbours and its metadata answer. */
-function nearEdges(
-  config: Config,
-  imds: Imds,
-  engine: EngineClient,
-  aws: LateAws,
-): Omit<Edges, AwsKind> {
-  return {
-    identity: async (_, signal) => {
-      const identifying = imds.identity(config.roleTag, signal);
-      // Asked for side by side with the identity: the first call of AWS finds them there.
-      void aws.credentials.get();
-      const answer = await identifying;
-      if (answer.ok) aws.isOf(answer.value);
-      return answer;
-    },
-    lifecycle: (_, signal) => imds.lifecycle(signal),
-    engine: (_, signal) => engine.look(signal),
-    contents: ({ manager }, signal) => engine.contents(manager, signal),
-    probe: ({ addresses }, signal) => probe(addresses, signal),
-    init: ({ advertiseAddr }, signal) => engine.init(config, advertiseAddr, signal),
-    join: ({ address, token, advertiseAddr }, signal) =>
-      engine.join(config, address, token, advertiseAddr, signal),
-    leave: ({ force, onlyEmpty }, signal) => engine.leave({ force, onlyEmpty }, signal),
-  };
-}
-
-/** What AWS answers. The signal is not for it: each of its requests has a deadline of its own. */
-function awsEdges(late: LateAws): Pick<Edges, AwsKind> {
-  const aws = (kind: AwsKind): Aws => late.known(kind).aws;
-  return {
-    self: async ({ kind }) => {
-      const { me, aws } = late.known(kind);
-      return firstOf(await aws.instances([me.instance], []));
-    },
-    ledger: ({ kind, missing }) => aws(kind).ledger.read(missing),
-    tokens: ({ kind, fingerprint, want }) => aws(kind).shelf.read(fingerprint, want),
-    instances: ({ kind, ids, addresses }) => aws(kind).instances(ids, addresses),
-    permissions: async ({ kind, role }) => {
-      const { ledger, shelf } = aws(kind);
-      const both = await Promise.all([ledger, shelf].map((one) => one.permissions(role)));
-      return { ok: true, value: both.flat() };
-    },
-    write: ({ kind, record, at }) => aws(kind).ledger.write(record, at),
-    publish: ({ kind, manager, worker }) => aws(kind).shelf.publish(manager, worker),
-    retract: ({ kind }) => aws(kind).shelf.retract(),
-  };
-}
-
-function firstOf(answer: Answer<Instance[]>): Answer<Instance | null> {
-  return answer.ok ? { ok: true, value: answer.value[0] ?? null } : answer;
 }
 
 /** Hangs up on what has not ended by then; a `timeout` for what does not say itself how it ended. */
@@ -185,20 +142,11 @@ async function withinTime(
   leftMs: number,
   work: (signal: AbortSignal) => Promise<AnyAnswer>,
 ): Promise<AnyAnswer> {
-  const controller = new AbortController();
-  let timer: number | undefined;
-  const cut = new Promise<AnyAnswer>((resolve) => {
-    timer = setTimeout(() => {
-      controller.abort();
-      timer = setTimeout(() => {
-        const message = `Cannot end "${kind}": the time of this run is over`;
-        resolve({ ok: false, fault: { kind: "timeout", message } });
-      }, LAST_WORDS_MS);
-    }, leftMs);
-  });
-  try {
-    return await Promise.race([work(controller.signal), cut]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const answer = await orEnded(
+    work(AbortSignal.timeout(leftMs)),
+    AbortSignal.timeout(leftMs + LAST_WORDS_MS),
+  );
+  if (answer !== "ended") return answer;
+  const message = `Cannot end "${kind}": the time of this run is over`;
+  return { ok: false, fault: { kind: "timeout", message } };
 }

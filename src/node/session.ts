@@ -9,8 +9,9 @@ import { lockFaulted } from "../decide/faults.ts";
 import type { Live } from "../report/live.ts";
 import { type Log, waitText } from "../report/log.ts";
 import { failureOf, type Meters, type Report, reportOf } from "../report/report.ts";
-import { begin, type Ending, run } from "../run.ts";
+import { begin, run } from "../run.ts";
 import type { Answer, Config, Decision } from "../state.ts";
+import { orEnded } from "../time.ts";
 
 /** What a session needs of its machine. */
 export interface Surface {
@@ -36,13 +37,10 @@ export interface Surface {
 /** Runs until the goal is reached, or the reason why not is known. */
 export async function hold(config: Config, surface: Surface): Promise<Report> {
   const meter = new Meter(surface);
-  const stopped = new Promise<"stopped">((resolve) => {
-    surface.stop.addEventListener("abort", () => resolve("stopped"));
-  });
   const worked = config.dryRun ? loop(config, surface, meter) : locked(config, surface, meter);
-  const report = await Promise.race([worked, stopped]);
+  const report = await orEnded(worked, surface.stop);
   surface.live?.stop();
-  if (report !== "stopped") return report;
+  if (report !== "ended") return report;
   const because = `${surface.stop.reason} stopped it before it was done; run it again`;
   surface.log.error(because, { rule: "stopped", exit: 3 });
   return failureOf({ exit: 3, rule: "stopped", because, config, meters: meter.read() });
@@ -84,7 +82,7 @@ async function loop(config: Config, surface: Surface, meter: Meter): Promise<Rep
     if (waitingFor?.rule !== rule) waitingFor = { rule, sinceMs: nowMs() };
     live?.start(waiting(config, surface, because, waitingFor.sinceMs));
   }
-  const ending: Ending = await run(begin(config, runId), {
+  const ending = await run(begin(config, runId), {
     perform: (call) => meter.measured(call.kind, () => logged(call, surface)),
     sleep: (ms) => meter.measured("sleep", () => surface.sleep(ms)),
     nowMs,

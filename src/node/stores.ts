@@ -16,7 +16,7 @@ import type { Shelf } from "../tokens/shelf.ts";
 import { createTagShelf } from "../tokens/tags.ts";
 import type { Vault } from "../tokens/vault.ts";
 
-export interface AwsOptions {
+interface AwsOptions {
   config: Config;
   identity: Identity;
   vault: Vault;

@@ -22,7 +22,7 @@ export interface LogOptions {
   nowMs: () => number;
 }
 
-export type Fields = Readonly<Record<string, string | number | boolean | null>>;
+type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
 /** A wait that repeats the one before is said again only after this long. */
 const REPEAT_MS = 60_000;

@@ -26,7 +26,7 @@ import type {
   TokenMark,
 } from "../state.ts";
 
-export type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
+type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
 
 /** Reads the whole output of a dry run, or its `observation` alone. Never throws. */
 export function readObservation(text: string): ReadObservation {

@@ -6,7 +6,7 @@ import { readObservation } from "./observation.ts";
 import { type Report, reportOf } from "./report.ts";
 import type { Observation } from "../state.ts";
 
-export type Replay = { kind: "report"; report: Report } | { kind: "unfit"; why: string };
+type Replay = { kind: "report"; report: Report } | { kind: "unfit"; why: string };
 
 /** `text`: what `--dry-run --json` printed. Never throws. */
 export function replay(text: string): Replay {

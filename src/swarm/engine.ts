@@ -31,10 +31,7 @@ export interface EngineClient {
     signal: AbortSignal,
   ): Promise<Answer<null>>;
   /** Also well when the node is in no swarm. `onlyEmpty`: looks just before, and leaves if nothing would be lost. */
-  leave(
-    how: { force: boolean; onlyEmpty: boolean },
-    signal: AbortSignal,
-  ): Promise<Answer<LeaveResult>>;
+  leave(force: boolean, onlyEmpty: boolean, signal: AbortSignal): Promise<Answer<LeaveResult>>;
 }
 
 export function createEngine({ path, vault }: { path: string; vault: Vault }): EngineClient {
@@ -60,15 +57,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       };
       return api.write(intent, "/swarm/join", request, JOIN_MS, signal);
     },
-    leave: async ({ force, onlyEmpty }, signal) => {
-      const contents = onlyEmpty ? await contentsOf(api, force, signal) : null;
-      if (contents?.ok === false) return contents;
-      const held = contents === null ? [] : Object.values(contents.value);
-      if (contents !== null && held.some((count) => count > 0)) {
-        return { ok: true, value: { kind: "holds", contents: contents.value } };
-      }
-      return await leave(api, force, signal);
-    },
+    leave: (force, onlyEmpty, signal) => leave(api, force, onlyEmpty, signal),
   };
 }
 
@@ -257,8 +246,14 @@ async function readList(
 async function leave(
   api: EngineApi,
   force: boolean,
+  onlyEmpty: boolean,
   signal: AbortSignal,
 ): Promise<Answer<LeaveResult>> {
+  const held = onlyEmpty ? await contentsOf(api, force, signal) : null;
+  if (held?.ok === false) return held;
+  if (held !== null && Object.values(held.value).some((count) => count > 0)) {
+    return { ok: true, value: { kind: "holds", contents: held.value } };
+  }
   const intent = "leave the swarm";
   const path = `/swarm/leave?force=${force ? "1" : "0"}`;
   const answer = await api.call(intent, "POST", path, signal, { deadlineMs: LEAVE_MS });

@@ -10,7 +10,7 @@ import type { Answer, Role, TokenMark } from "../state.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
 
-export interface ObjectShelfOptions {
+interface ObjectShelfOptions {
   vault: Vault;
   s3: () => Promise<S3Api>;
 }

@@ -5,7 +5,7 @@ import type { Config, Identity, Shown, TokenMark } from "../state.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
 
-export interface TagShelfOptions {
+interface TagShelfOptions {
   config: Config;
   identity: Identity;
   vault: Vault;
