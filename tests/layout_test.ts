@@ -88,6 +88,11 @@ Deno.test("every room of that table is there", () => {
   assert.deepEqual(Object.keys(ROOMS).sort(), [...rooms].sort());
 });
 
+Deno.test("docs/development.md has a row for every room", () => {
+  const map = read("docs/development.md");
+  for (const room of Object.keys(ROOMS)) assert.match(map, new RegExp(`^\\|.*\`${room}/?\``, "m"));
+});
+
 Deno.test("no module imports itself in a circle", () => {
   const imports = new Map(modules.map(({ path, name }) => [name, importsOf(path, "values")]));
   function visit(name: string, trail: string[]): void {
