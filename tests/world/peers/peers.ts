@@ -14,7 +14,7 @@ import {
   type Swarm,
   type World,
 } from "../world.ts";
-import { ACCOUNT, REGION, VPC } from "../enact.ts";
+import { ACCOUNT, REGION, VPC } from "../node.ts";
 import type { AnyAnswer, Call, Values } from "../../../src/calls.ts";
 import type { Answer, Decision, FoundingRecord, Shown, TokenMark } from "../../../src/state.ts";
 
