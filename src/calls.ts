@@ -103,7 +103,7 @@ export type Told<Kind extends CallKind> = {
 export type Perform = (call: Call) => Promise<AnyAnswer>;
 
 /** What holds for every call of a kind. */
-export interface CallRow {
+interface CallRow {
   /** What a run waits for while the call is under way, for a person: "still waiting for …". */
   waitedFor: string;
   /** How long it may go on when the run's time is over, in ms: a read may not, a write may come to its end. */

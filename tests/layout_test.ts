@@ -48,6 +48,7 @@ const PURE = [
   "report/observation",
   "report/replay",
   "report/report",
+  "report/print",
   "report/plan",
   "report/findings",
   "ledger/record",

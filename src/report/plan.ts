@@ -1,5 +1,6 @@
 /** A dry run's page: who I am, what I see, what I would do and why, what I may and may not. */
-import { type Plan, type Report, rows, tookText } from "./report.ts";
+import type { Plan, Report } from "./report.ts";
+import { rows, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
 import type { Act } from "../calls.ts";
 import type {
