@@ -91,7 +91,7 @@ function bedOf(lab: Lab): Bed {
       await engine.stop();
       lab.aws.ec2.setState(instance, "stopped");
     },
-    loseQuorum: (_, other) => at(lab, other).engine.stop(),
+    loseQuorum: (stopped) => at(lab, stopped).engine.stop(),
     troubleStore: (kind) => {
       const service: Service = store === "tags" ? "ec2" : "s3";
       lab.wire.trouble = (call) => call.service === service ? { kind } : null;
