@@ -5,12 +5,13 @@
  * needs a client object for Unix sockets that takes longer to load than all the rest of a short run.
  */
 import type { Answer, Fault, FaultKind } from "./state.ts";
+import { orEnded, within } from "./time.ts";
 
 export type Target =
   | { kind: "unix"; path: string }
   | { kind: "tcp"; hostname: string; port: number };
 
-export interface Request {
+interface Request {
   method: "GET" | "POST" | "PUT";
   path: string;
   headers?: Record<string, string>;
@@ -25,7 +26,7 @@ export interface Reply {
   body: string;
 }
 
-export interface Bounds {
+interface Bounds {
   /** For everything: connecting, sending, and the last byte of the answer. */
   deadlineMs: number;
   /** Of the body. */
@@ -45,35 +46,23 @@ export async function exchange(
   request: Request,
   bounds: Bounds,
 ): Promise<Answer<Reply>> {
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  const timer = setTimeout(stop, bounds.deadlineMs);
-  bounds.signal.addEventListener("abort", stop);
-  if (bounds.signal.aborted) stop();
-  let connection: Deno.Conn | null = null;
-  const hangUp = (): void => connection?.close();
+  const signal = within(bounds.deadlineMs, bounds.signal);
   try {
-    if (controller.signal.aborted) throw new Broken("timeout", "there was no time left");
-    connection = await connect(target, controller.signal);
-    controller.signal.addEventListener("abort", hangUp);
-    if (controller.signal.aborted) hangUp();
-    await send(connection, requestBytes(target, request));
-    bounds.onSent?.();
-    return { ok: true, value: await readReply(new Inbox(connection), bounds.bytesMax) };
+    signal.throwIfAborted();
+    using connection = await connect(target, signal);
+    signal.throwIfAborted();
+    const reply = await orEnded(
+      converse(connection, requestBytes(target, request), bounds),
+      signal,
+    );
+    if (reply !== "ended") return { ok: true, value: reply };
   } catch (error) {
-    if (controller.signal.aborted) {
-      const why = bounds.signal.aborted
-        ? "there was no time left"
-        : `no answer within ${bounds.deadlineMs / 1000} s`;
-      return { ok: false, fault: { kind: "timeout", message: why } };
-    }
-    return { ok: false, fault: faultOf(error) };
-  } finally {
-    clearTimeout(timer);
-    bounds.signal.removeEventListener("abort", stop);
-    controller.signal.removeEventListener("abort", hangUp);
-    if (!controller.signal.aborted) hangUp();
+    if (!signal.aborted) return { ok: false, fault: faultOf(error) };
   }
+  const message = bounds.signal.aborted
+    ? "there was no time left"
+    : `no answer within ${bounds.deadlineMs / 1000} s`;
+  return { ok: false, fault: { kind: "timeout", message } };
 }
 
 /** What the outside said, for a message: one line, short, and without any join token in it. */
@@ -131,8 +120,16 @@ function requestBytes(target: Target, request: Request): Uint8Array {
   return all;
 }
 
-async function send(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+async function converse(
+  connection: Deno.Conn,
+  request: Uint8Array,
+  { bytesMax, onSent = () => {} }: Bounds,
+): Promise<Reply> {
+  for (let sent = 0; sent < request.length;) {
+    sent += await connection.write(request.subarray(sent));
+  }
+  onSent();
+  return await readReply(new Inbox(connection), bytesMax);
 }
 
 async function readReply(inbox: Inbox, bytesMax: number): Promise<Reply> {
@@ -287,7 +284,7 @@ function faultOf(error: unknown): Fault {
   if (error instanceof Broken) return { kind: error.kind, message: error.message };
   const { errors } = Deno;
   if (error instanceof errors.NotFound) {
-    return { kind: "missing", message: "there is no such socket" };
+    return { kind: "no-socket", message: "there is no such socket" };
   }
   if (error instanceof errors.PermissionDenied) {
     return { kind: "denied", message: "permission denied" };

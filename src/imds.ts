@@ -8,7 +8,8 @@
  * Paths and formats: AWS, "Instance metadata categories" and "Use the Instance Metadata Service".
  */
 import { exchange, isObject, parseJson, quote, type Reply, type Target } from "./http.ts";
-import type { Answer, Fault, Identity } from "./state.ts";
+import type { Answer, Fault, Identity, Lifecycle } from "./state.ts";
+import { sleep } from "./time.ts";
 
 export interface Imds {
   /**
@@ -17,6 +18,8 @@ export interface Imds {
   get(path: string, signal: AbortSignal): Promise<string>;
   /** Who this instance is. `roleTagKey`: the tag to read, where the instance's tags are shown. */
   identity(roleTagKey: string, signal: AbortSignal): Promise<Answer<Identity>>;
+  /** Where Auto Scaling wants this instance to be. */
+  lifecycle(signal: AbortSignal): Promise<Answer<Lifecycle>>;
 }
 
 /** `status`: what IMDS answered with; null when it did not. */
@@ -28,7 +31,7 @@ export class ImdsError extends Error {
   }
 }
 
-export interface ImdsOptions {
+interface ImdsOptions {
   /** `http://169.254.169.254`, `http://[fd00:ec2::254]`: no path needed. */
   endpoint: string;
   /** Whether to read without a session token where none is to be had. */
@@ -46,6 +49,7 @@ export function createImds({ endpoint, allowV1, onAsked = () => {} }: ImdsOption
   return {
     get: (path, signal) => session.get(path, signal, performance.now() + TOTAL_DEADLINE_MS),
     identity: (roleTagKey, signal) => readIdentity(session, roleTagKey, signal),
+    lifecycle: (signal) => readLifecycle(session, signal),
   };
 }
 
@@ -189,15 +193,7 @@ function isPassing(answer: Answer<Reply>): boolean {
 async function rest(attempt: number, endMs: number, signal: AbortSignal): Promise<boolean> {
   const restMs = Math.min(RETRY_FIRST_MS * 2 ** attempt, RETRY_MAX_MS);
   if (signal.aborted || performance.now() + restMs >= endMs) return false;
-  await new Promise<void>((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, restMs);
-    signal.addEventListener("abort", wake);
-  });
+  await sleep(restMs, signal);
   return !signal.aborted;
 }
 
@@ -224,11 +220,14 @@ function errorOf(intent: string, target: Target, answer: Answer<Reply>): ImdsErr
   }
   const { status } = answer.value;
   const [kind, why] = status === 401
-    ? ["refused", "it answers 401, as for a session token that is not valid"] as const
+    ? ["declined", "it answers 401, as for a session token that is not valid"] as const
     : status === 403
-    ? ["missing", "it answers 403: IMDS is turned off for this instance (HttpEndpoint)"] as const
+    ? [
+      "no-metadata",
+      "it answers 403: IMDS is turned off for this instance (HttpEndpoint)",
+    ] as const
     : status === 404
-    ? ["missing", "it has no such entry; is this an EC2 instance?"] as const
+    ? ["no-metadata", "it has no such entry; is this an EC2 instance?"] as const
     : status === 429 || status === 503
     ? ["throttled", `it answers ${status}: too many requests`] as const
     : status >= 500
@@ -266,12 +265,11 @@ async function readIdentity(
     return lines;
   };
   try {
-    const [document, address, network, partition, lifecycle, roleTag] = await Promise.all([
+    const [document, address, network, partition, roleTag] = await Promise.all([
       get(DOCUMENT_PATH).then(parseDocument),
       read("meta-data/local-ipv4", ADDRESS),
       readNetwork(read, readLines),
       orNull(read("meta-data/services/partition", PARTITION)),
-      orNull(read("meta-data/autoscaling/target-lifecycle-state", LIFECYCLE)),
       readTag(get, roleTagKey),
     ]);
     const { vpc, addresses } = network;
@@ -284,7 +282,6 @@ async function readIdentity(
         address,
         addresses: [...new Set([address, ...addresses])],
         roleTag,
-        lifecycle,
       },
     };
   } catch (error) {
@@ -292,6 +289,18 @@ async function readIdentity(
     throw error;
   } finally {
     failed.abort();
+  }
+}
+
+async function readLifecycle(session: Session, signal: AbortSignal): Promise<Answer<Lifecycle>> {
+  const path = "meta-data/autoscaling/target-lifecycle-state";
+  try {
+    const text = await orNull(session.get(path, signal, performance.now() + TOTAL_DEADLINE_MS));
+    if (text !== null && !LIFECYCLE.test(text.trim())) throw malformed(path, text);
+    return { ok: true, value: text?.trim() ?? null };
+  } catch (error) {
+    if (error instanceof ImdsError) return { ok: false, fault: error.fault };
+    throw error;
   }
 }
 

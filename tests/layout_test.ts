@@ -3,33 +3,40 @@ import assert from "node:assert/strict";
 
 const ROOT = new URL("../", import.meta.url);
 const LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
 
 /**
- * The rooms of `src`, and what each may import: rooms, single files, or packages. The ground (`state`,
- * `calls`) is open to all; so is a room to its own files.
+ * The rooms of `src`, and what each may import: rooms, single files, or packages. The ground is open
+ * to all; so is a room to its own files.
  */
 const ROOMS: { [room: string]: string[] } = {
-  // The ground: what can be observed, decided and asked for
+  // The ground: what can be observed, decided and asked for, and how a run talks
   "state": [],
   "calls": [],
+  "actions": [],
+  "rules": [],
+  "stores": [],
+  "settings": [],
+  "addresses": [],
   // The policy, and the loop around it
   "decide": [],
   "memory": ["ledger/versions"],
   "run": ["decide/decide", "memory", "ledger/versions"],
   // What people write and read
   "cli": [],
-  "report": ["decide/decide", "cli"],
+  "report": ["decide/decide", "decide/role"],
   // The edges
-  "http": [],
-  "imds": ["http"],
-  "swarm": ["http", "tokens/vault", "node:crypto"],
+  "time": [],
+  "http": ["time"],
+  "imds": ["http", "time"],
+  "swarm": ["http", "time", "tokens/vault", "node:crypto"],
   "aws": ["http", "imds"],
   "tokens": ["aws", "node:crypto"],
-  "ledger": ["aws", "tokens", "node:crypto"],
+  "ledger": ["aws", "node:crypto"],
   // The shell of a real node
-  "node": ["run", "report", "cli", "imds", "swarm", "aws", "ledger", "tokens", "http"],
+  "node": ["run", "report", "decide/faults", "imds", "swarm", "aws", "ledger", "tokens", "time"],
 };
-const GROUND = ["state", "calls"];
+const GROUND = ["state", "calls", "actions", "rules", "stores", "settings", "addresses"];
 
 /** No clock, no chance, no outside: what these know, they are given. */
 const PURE = [
@@ -41,6 +48,9 @@ const PURE = [
   "report/observation",
   "report/replay",
   "report/report",
+  "report/print",
+  "report/plan",
+  "report/findings",
   "ledger/record",
   "ledger/versions",
 ];
@@ -79,6 +89,11 @@ Deno.test("every room of that table is there", () => {
   assert.deepEqual(Object.keys(ROOMS).sort(), [...rooms].sort());
 });
 
+Deno.test("docs/development.md has a row for every room", () => {
+  const map = read("docs/development.md");
+  for (const room of Object.keys(ROOMS)) assert.match(map, new RegExp(`^\\|.*\`${room}/?\``, "m"));
+});
+
 Deno.test("no module imports itself in a circle", () => {
   const imports = new Map(modules.map(({ path, name }) => [name, importsOf(path, "values")]));
   function visit(name: string, trail: string[]): void {
@@ -106,7 +121,7 @@ Deno.test("a token's secret is revealed where a request is made, and nowhere els
   const revealing = modules.filter(({ path }) => /\.reveal\(\)/.test(codeOf(path)))
     .map(({ name }) => name);
   assert.deepEqual(
-    revealing.filter((name) => !["swarm/engine", "tokens/secret"].includes(name)),
+    revealing.filter((name) => name !== "swarm/engine" && roomOf(name) !== "tokens"),
     [],
   );
 });
@@ -128,6 +143,33 @@ Deno.test("every source file opens with what it is for, and fits in a reader's h
   }
 });
 
+Deno.test("no function is longer than what a reader sees at once", () => {
+  for (const path of ["main.ts", ...modules.map(({ path }) => path)]) {
+    for (const { line, lines } of parsed(path).functions) {
+      const fits = lines <= FUNCTION_LINES_MAX;
+      assert.ok(fits, `${path}:${line}: a function has ${lines} lines`);
+    }
+  }
+});
+
+Deno.test("what a file exports, another one imports", () => {
+  const users = ["main.ts", "src/", "tests/", "tools/"].flatMap((place) =>
+    place.endsWith("/") ? filesUnder(place) : [place]
+  ).filter((path) => path.endsWith(".ts"));
+  const used = new Set(users.flatMap((path) =>
+    parsed(path).imports.flatMap(({ target, names }) => {
+      const { pathname } = new URL(target, new URL(path, ROOT));
+      return names.map((name) => `${pathname.slice(ROOT.pathname.length)} ${name}`);
+    })
+  ));
+  for (const { path } of modules) {
+    for (const name of parsed(path).exports) {
+      const isUsed = used.has(`${path} ${name}`) || used.has(`${path} *`);
+      assert.ok(isUsed, `nobody imports ${name} of ${path}`);
+    }
+  }
+});
+
 Deno.test("no file names a registry's host or a path of somebody's machine, or holds a token", () => {
   const token = /SWMTKN-\d(?:-1)?-[0-9a-z]{50}-[0-9a-z]{25}/;
   const hosts = [["registry", "npmjs"], ["npmjs", "org"], ["pypi", "org"], ["pythonhosted", "org"]]
@@ -146,20 +188,69 @@ Deno.test("no file names a registry's host or a path of somebody's machine, or h
 
 /** The modules and packages that a file imports; with `values`, without what is imported as a type only. */
 function importsOf(path: string, which: "all" | "values" = "all"): string[] {
-  const folder = new URL(path, ROOT);
-  const text = read(path);
-  const found = [
-    ...text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+"([^"]+)"/gm),
-    ...text.matchAll(/\b(import)\("([^"]+)"\)/g),
-    ...text.matchAll(/^(import)\s+"([^"]+)"/gm),
-  ];
-  return found.flatMap(([statement, kind, target = ""]) => {
-    const isType = kind?.trim() === "type" || /\{\s*(?:type \w+,?\s*)+\}/.test(statement);
+  return parsed(path).imports.flatMap(({ target, isType }) => {
     if (which === "values" && isType) return [];
     if (!target.startsWith(".")) return which === "values" ? [] : [target];
-    const file = new URL(target, folder).pathname.slice(new URL("src/", ROOT).pathname.length);
-    return [file.replace(/\.ts$/, "")];
+    const { pathname } = new URL(target, new URL(path, ROOT));
+    return [pathname.slice(new URL("src/", ROOT).pathname.length).replace(/\.ts$/, "")];
   });
+}
+
+/** What these tests want to know of a file's syntax. */
+interface Parsed {
+  functions: { line: number; lines: number }[];
+  exports: string[];
+  imports: { target: string; names: string[]; isType: boolean }[];
+}
+
+/** Read by the parser of Deno's linter, which there is in tests only. */
+function parsed(path: string): Parsed {
+  const text = read(path);
+  const lineAt = (at: number): number => text.slice(0, at).split("\n").length;
+  const found: Parsed = { functions: [], exports: [], imports: [] };
+  const measure = ({ range: [start, end] }: { range: [number, number] }): void => {
+    const line = lineAt(start);
+    found.functions.push({ line, lines: lineAt(end) - line + 1 });
+  };
+  const create = (): Deno.lint.LintVisitor => ({
+    FunctionDeclaration: measure,
+    FunctionExpression: measure,
+    ArrowFunctionExpression: measure,
+    // The parser leaves out what is not there.
+    ExportNamedDeclaration({ declaration = null, specifiers = [], source = null }): void {
+      const names = specifiers.map(({ local }) => nameOf(local));
+      found.exports.push(...specifiers.map(({ exported }) => nameOf(exported)));
+      if (source !== null) found.imports.push({ target: source.value, names, isType: false });
+      if (declaration === null) return;
+      const declared = declaration.type === "VariableDeclaration"
+        ? declaration.declarations
+        : [declaration];
+      found.exports.push(...declared.map((one) => "id" in one ? nameOf(one.id) : "?"));
+    },
+    ImportDeclaration({ source, specifiers, importKind }): void {
+      const isType = importKind === "type" || specifiers.length > 0 &&
+          specifiers.every((one) => one.type === "ImportSpecifier" && one.importKind === "type");
+      const names = specifiers.map((one) =>
+        one.type === "ImportSpecifier" ? nameOf(one.imported) : "*"
+      );
+      found.imports.push({ target: source.value, names, isType });
+    },
+    // `const { name } = await import("…")`
+    ImportExpression({ source, parent }): void {
+      const variable = parent.type === "AwaitExpression" ? parent.parent : null;
+      const taken = variable?.type === "VariableDeclarator" && variable.id.type === "ObjectPattern"
+        ? variable.id.properties
+        : [];
+      const names = taken.map((one) => one.type === "Property" ? nameOf(one.key) : "*");
+      found.imports.push({ target: (source as { value: string }).value, names, isType: false });
+    },
+  });
+  Deno.lint.runPlugin({ name: "layout", rules: { all: { create } } }, path, text);
+  return found;
+}
+
+function nameOf(node: object | null): string {
+  return (node as { name?: string } | null)?.name ?? "?";
 }
 
 /** A file without its comments. */

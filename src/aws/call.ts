@@ -24,7 +24,7 @@ export interface Caller {
 }
 
 /** What an answer tells beside what the SDK hands on. */
-export interface Seen {
+interface Seen {
   /** The server's clock (ms since 1970), by the answer's `Date`. */
   dateMs: number | null;
 }
@@ -64,7 +64,7 @@ export interface Handler {
   handle(request: SdkRequest, options: SendOptions): Promise<{ response: SdkResponse }>;
 }
 
-export interface Limits {
+interface Limits {
   /** Of an answer's body. */
   bytesMax: number;
   /** What is wrong with an answer that the SDK would take for an empty one; null when it is fine. */
@@ -155,7 +155,7 @@ export function faulted({ fault }: { fault: Fault }): { ok: false; fault: Fault 
 }
 
 /** The server's clock; a fault when it did not say. */
-export function serverClock({ dateMs }: Seen, { doing }: Attempt): Answer<number> {
+export function serverClock({ dateMs }: Seen, doing: string): Answer<number> {
   if (dateMs !== null) return { ok: true, value: dateMs };
   const message = `Cannot ${doing}: the answer has no date; is the endpoint right?`;
   return { ok: false, fault: { kind: "malformed", message } };

@@ -2,7 +2,16 @@
  * The EC2 calls that the tool makes, with answers cut to what is needed of them. Loaded only when one
  * is made.
  */
-import { call, type Caller, createHandler, ec2Complaint, faulted, serverClock } from "./call.ts";
+import {
+  call,
+  type Caller,
+  createHandler,
+  ec2Complaint,
+  faulted,
+  type Outcome,
+  serverClock,
+} from "./call.ts";
+import type { SdkCall, SdkClient } from "./sdk.ts";
 import {
   createEc2Client,
   createLaunchTemplate,
@@ -12,17 +21,11 @@ import {
   describeInstances,
   describeLaunchTemplateVersions,
 } from "./sdk_ec2.ts";
-import type {
-  DescribeInstancesResult,
-  DescribeLaunchTemplateVersionsResult,
-  Filter,
-  TagSpecification,
-} from "./sdk_ec2.ts";
-import type { Attempt } from "./fault.ts";
-import type { Answer, Fault, Permission } from "../state.ts";
+import type { DescribeInstancesResult, Filter, TagSpecification } from "./sdk_ec2.ts";
+import type { Answer, Permission } from "../state.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
-export interface TemplateVersion {
+interface TemplateVersion {
   number: number;
   text: string | null;
 }
@@ -56,21 +59,6 @@ export interface Ec2Filter {
   values: string[];
 }
 
-export interface Ec2Api {
-  /** All versions, or with `numbers` these; a number that EC2 does not know is left out. */
-  templateVersions(name: string, numbers: number[]): Promise<Answer<TemplateRead>>;
-  /** Version 1 of a new template; null when the name is taken. */
-  createTemplate(name: string, version: NewVersion): Promise<Answer<{ template: string } | null>>;
-  /** Answers the number that EC2 gave the version. */
-  createTemplateVersion(template: string, version: NewVersion): Promise<Answer<number>>;
-  /** All instances that match all of `filters`; each filter has at most 200 values. */
-  instances(doing: string, filters: Ec2Filter[]): Promise<Answer<Ec2Instance[]>>;
-  createTags(instance: string, tags: Map<string, string>): Promise<Answer<null>>;
-  deleteTags(instance: string, keys: string[]): Promise<Answer<null>>;
-  /** Which of the writes to this template and this instance's tags EC2 would allow. */
-  permissions(name: string, instance: string, keys: string[]): Promise<Permission[]>;
-}
-
 /** A page holds 200 versions of at most 16 KB, or 100 instances with 50 tags each. */
 const ANSWER_BYTES_MAX = 6 * 1024 * 1024;
 const VERSIONS_PER_PAGE = 200;
@@ -81,84 +69,59 @@ const PAGES_MAX = 100;
 const MARK: TagSpecification[] = [
   { ResourceType: "launch-template", Tags: [{ Key: "swarm-join", Value: "founding-record" }] },
 ];
+const DRY_RUN = { DryRun: true } as const;
 
-export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
-  const { region } = caller;
-  const { send } = createEc2Client({
-    region,
-    credentials: caller.credentials,
-    handler: createHandler(caller, {
+/** EC2 in one region. Calls are made one by one: none is retried, and none is made twice at once. */
+export class Ec2Api {
+  readonly #caller: Caller;
+  readonly #client: SdkClient;
+
+  /** `endpoint` null: AWS's own. */
+  constructor(caller: Caller, endpoint: string | null) {
+    const { region, credentials } = caller;
+    const handler = createHandler(caller, {
       bytesMax: ANSWER_BYTES_MAX,
       complaint: ec2Complaint,
       streamed: false,
-    }),
-    endpoint,
-  });
-
-  async function templatePage(
-    attempt: Attempt,
-    name: string,
-    numbers: number[],
-    token: string | undefined,
-  ): Promise<Answer<TemplatePage | null>> {
-    const answer = await call(caller, attempt, (options) =>
-      send(
-        describeLaunchTemplateVersions({
-          LaunchTemplateName: name,
-          ...(numbers.length > 0
-            ? { Versions: numbers.map(String) }
-            : { MaxResults: VERSIONS_PER_PAGE }),
-          ...(token === undefined ? {} : { NextToken: token }),
-        }),
-        options,
-      ));
-    if (answer.ok) {
-      const now = serverClock(answer.seen, attempt);
-      return now.ok ? { ok: true, value: { ...answer.value, serverMs: now.value } } : now;
-    }
-    if (/^InvalidLaunchTemplateName\.NotFound/.test(answer.code ?? "")) {
-      const now = serverClock(answer.seen, attempt);
-      return now.ok ? { ok: true, value: { NoTemplate: true, serverMs: now.value } } : now;
-    }
-    if (/VersionNotFound/.test(answer.code ?? "")) return { ok: true, value: null };
-    return faulted(answer);
+    });
+    this.#caller = caller;
+    this.#client = createEc2Client({ region, credentials, handler, endpoint });
   }
 
-  async function templateVersions(
-    name: string,
-    numbers: number[],
-  ): Promise<Answer<TemplateRead>> {
-    const attempt = {
-      action: "ec2:DescribeLaunchTemplateVersions",
-      doing: `read the versions of the launch template "${name}"`,
-      region,
-    };
+  /** All versions, or with `numbers` these; a number that EC2 does not know is left out. */
+  async templateVersions(name: string, numbers: number[]): Promise<Answer<TemplateRead>> {
+    const doing = `read the versions of the launch template "${name}"`;
+    const which = numbers.length > 0
+      ? { Versions: numbers.map(String) }
+      : { MaxResults: VERSIONS_PER_PAGE };
     const read: TemplateRead = { template: null, versions: [], serverMs: 0 };
-    let token: string | undefined;
+    let next = {};
     for (let page = 0; page < PAGES_MAX; page++) {
-      const answer = await templatePage(attempt, name, numbers, token);
-      if (!answer.ok) return answer;
-      if (answer.value === null) return await oneByOne(name, numbers, read);
-      const { LaunchTemplateVersions, NextToken, NoTemplate, serverMs } = answer.value;
-      read.serverMs = serverMs;
-      if (NoTemplate === true) return { ok: true, value: read };
-      for (
-        const { LaunchTemplateId, VersionNumber, LaunchTemplateData } of LaunchTemplateVersions ??
-          []
-      ) {
-        if (LaunchTemplateId === undefined || VersionNumber === undefined) continue;
-        read.template = LaunchTemplateId;
-        const text = decoded(LaunchTemplateData?.UserData);
-        read.versions.push({ number: VersionNumber, text });
+      const input = { LaunchTemplateName: name, ...which, ...next };
+      const answer = await this.#ask(doing, describeLaunchTemplateVersions(input));
+      const code = answer.ok ? "" : answer.code ?? "";
+      if (/VersionNotFound/.test(code)) return await this.#oneByOne(name, numbers, read);
+      const isNone = /^InvalidLaunchTemplateName\.NotFound/.test(code);
+      if (!answer.ok && !isNone) return faulted(answer);
+      const now = serverClock(answer.seen, doing);
+      if (!now.ok) return now;
+      read.serverMs = now.value;
+      if (!answer.ok) return { ok: true, value: read };
+      for (const version of answer.value.LaunchTemplateVersions ?? []) {
+        const { LaunchTemplateId: template, VersionNumber: number, LaunchTemplateData } = version;
+        if (template === undefined || number === undefined) continue;
+        read.template = template;
+        read.versions.push({ number, text: decoded(LaunchTemplateData?.UserData) });
       }
+      const { NextToken } = answer.value;
       if (!NextToken) return { ok: true, value: read };
-      token = NextToken;
+      next = { NextToken };
     }
-    return { ok: false, fault: endless(attempt) };
+    return endless(doing);
   }
 
   /** EC2 answers nothing at all when one of several numbers is not there. */
-  async function oneByOne(
+  async #oneByOne(
     name: string,
     numbers: number[],
     none: TemplateRead,
@@ -166,7 +129,7 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
     if (numbers.length < 2) return { ok: true, value: none };
     const all: TemplateRead = { ...none };
     for (const number of numbers) {
-      const answer = await templateVersions(name, [number]);
+      const answer = await this.templateVersions(name, [number]);
       if (!answer.ok) return answer;
       all.template ??= answer.value.template;
       all.versions.push(...answer.value.versions);
@@ -175,158 +138,117 @@ export function createEc2Api(caller: Caller, endpoint: string | null): Ec2Api {
     return { ok: true, value: all };
   }
 
-  return {
-    templateVersions,
+  /** Version 1 of a new template; null when the name is taken. */
+  async createTemplate(
+    name: string,
+    version: NewVersion,
+  ): Promise<Answer<{ template: string } | null>> {
+    const doing = `create the launch template "${name}"`;
+    const answer = await this.#ask(doing, newTemplate(name, version));
+    if (!answer.ok) {
+      const taken = /^InvalidLaunchTemplateName\.AlreadyExists/.test(answer.code ?? "");
+      return taken ? { ok: true, value: null } : faulted(answer);
+    }
+    const template = answer.value.LaunchTemplate?.LaunchTemplateId;
+    if (template === undefined) return lacking(doing, "the template's id");
+    return { ok: true, value: { template } };
+  }
 
-    async createTemplate(name, version): Promise<Answer<{ template: string } | null>> {
-      const attempt = {
-        action: "ec2:CreateLaunchTemplate",
-        doing: `create the launch template "${name}"`,
-        region,
-      };
-      const answer = await call(caller, attempt, (options) =>
-        send(
-          createLaunchTemplate({
-            LaunchTemplateName: name,
-            TagSpecifications: MARK,
-            ...inputOf(version),
-          }),
-          options,
-        ));
-      if (!answer.ok) {
-        const taken = /^InvalidLaunchTemplateName\.AlreadyExists/.test(answer.code ?? "");
-        return taken ? { ok: true, value: null } : faulted(answer);
-      }
-      const template = answer.value.LaunchTemplate?.LaunchTemplateId;
-      if (template === undefined) {
-        return { ok: false, fault: lacking(attempt, "the template's id") };
-      }
-      return { ok: true, value: { template } };
-    },
+  /** Answers the number that EC2 gave the version. */
+  async createTemplateVersion(template: string, version: NewVersion): Promise<Answer<number>> {
+    const doing = `write a version of the launch template ${template}`;
+    const input = { LaunchTemplateId: template, ...inputOf(version) };
+    const answer = await this.#ask(doing, createLaunchTemplateVersion(input));
+    if (!answer.ok) return faulted(answer);
+    const number = answer.value.LaunchTemplateVersion?.VersionNumber;
+    if (number === undefined) return lacking(doing, "the version's number");
+    return { ok: true, value: number };
+  }
 
-    async createTemplateVersion(template, version): Promise<Answer<number>> {
-      const attempt = {
-        action: "ec2:CreateLaunchTemplateVersion",
-        doing: `write a version of the launch template ${template}`,
-        region,
-      };
-      const answer = await call(caller, attempt, (options) =>
-        send(
-          createLaunchTemplateVersion({
-            LaunchTemplateId: template,
-            ...inputOf(version),
-          }),
-          options,
-        ));
+  /** Which of the writes to the template of this name EC2 would allow. */
+  templatePermissions(name: string): Promise<Permission[]> {
+    const version = { clientToken: "dry-run", description: "", text: "{}" };
+    return Promise.all([
+      this.#isAllowed(newTemplate(name, version, DRY_RUN)),
+      this.#isAllowed(createLaunchTemplateVersion({
+        LaunchTemplateName: name,
+        ...inputOf(version),
+        ...DRY_RUN,
+      })),
+    ]);
+  }
+
+  /** All instances that match all of `filters`; each filter has at most 200 values. */
+  async instances(doing: string, filters: Ec2Filter[]): Promise<Answer<Ec2Instance[]>> {
+    const found: Ec2Instance[] = [];
+    let next = {};
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const input = { Filters: filters.map(literal), MaxResults: INSTANCES_PER_PAGE, ...next };
+      const answer = await this.#ask(doing, describeInstances(input));
       if (!answer.ok) return faulted(answer);
-      const number = answer.value.LaunchTemplateVersion?.VersionNumber;
-      if (number === undefined) {
-        return { ok: false, fault: lacking(attempt, "the version's number") };
-      }
-      return { ok: true, value: number };
-    },
+      found.push(...instancesOf(answer.value));
+      const { NextToken } = answer.value;
+      if (!NextToken) return { ok: true, value: found };
+      next = { NextToken };
+    }
+    return endless(doing);
+  }
 
-    async instances(doing, filters): Promise<Answer<Ec2Instance[]>> {
-      const attempt = { action: "ec2:DescribeInstances", doing, region };
-      const found: Ec2Instance[] = [];
-      let token: string | undefined;
-      for (let page = 0; page < PAGES_MAX; page++) {
-        const answer = await call(caller, attempt, (options) =>
-          send(
-            describeInstances({
-              Filters: filters.map(literal),
-              MaxResults: INSTANCES_PER_PAGE,
-              ...(token === undefined ? {} : { NextToken: token }),
-            }),
-            options,
-          ));
-        if (!answer.ok) return faulted(answer);
-        found.push(...instancesOf(answer.value));
-        if (!answer.value.NextToken) return { ok: true, value: found };
-        token = answer.value.NextToken;
-      }
-      return { ok: false, fault: endless(attempt) };
-    },
+  async createTags(instance: string, tags: Map<string, string>): Promise<Answer<null>> {
+    const doing = `write the tags ${[...tags.keys()].join(" and ")} of ${instance}`;
+    const Tags = [...tags].map(([Key, Value]) => ({ Key, Value }));
+    const answer = await this.#ask(doing, createTags({ Resources: [instance], Tags }));
+    return answer.ok ? { ok: true, value: null } : faulted(answer);
+  }
 
-    async createTags(instance, tags): Promise<Answer<null>> {
-      const attempt = {
-        action: "ec2:CreateTags",
-        doing: `write the tags ${[...tags.keys()].join(" and ")} of ${instance}`,
-        region,
-      };
-      const Tags = [...tags].map(([Key, Value]) => ({ Key, Value }));
-      const answer = await call(
-        caller,
-        attempt,
-        (options) => send(createTags({ Resources: [instance], Tags }), options),
-      );
-      return answer.ok ? { ok: true, value: null } : faulted(answer);
-    },
+  async deleteTags(instance: string, keys: string[]): Promise<Answer<null>> {
+    const doing = `delete the tags ${keys.join(" and ")} of ${instance}`;
+    const Tags = keys.map((Key) => ({ Key }));
+    const answer = await this.#ask(doing, deleteTags({ Resources: [instance], Tags }));
+    return answer.ok ? { ok: true, value: null } : faulted(answer);
+  }
 
-    async deleteTags(instance, keys): Promise<Answer<null>> {
-      const attempt = {
-        action: "ec2:DeleteTags",
-        doing: `delete the tags ${keys.join(" and ")} of ${instance}`,
-        region,
-      };
-      const Tags = keys.map((Key) => ({ Key }));
-      const answer = await call(
-        caller,
-        attempt,
-        (options) => send(deleteTags({ Resources: [instance], Tags }), options),
-      );
-      return answer.ok ? { ok: true, value: null } : faulted(answer);
-    },
+  /** Which of the writes to these tags of this instance EC2 would allow. */
+  tagPermissions(instance: string, keys: string[]): Promise<Permission[]> {
+    const on = { Resources: [instance], ...DRY_RUN };
+    return Promise.all([
+      this.#isAllowed(createTags({ ...on, Tags: keys.map((Key) => ({ Key, Value: "" })) })),
+      this.#isAllowed(deleteTags({ ...on, Tags: keys.map((Key) => ({ Key })) })),
+    ]);
+  }
 
-    async permissions(name, instance, keys): Promise<Permission[]> {
-      const DryRun = true;
-      const Resources = [instance];
-      const version = inputOf({ clientToken: "dry-run", description: "", text: "{}" });
-      const asked = {
-        "ec2:CreateLaunchTemplate": createLaunchTemplate({
-          LaunchTemplateName: name,
-          TagSpecifications: MARK,
-          ...version,
-          DryRun,
-        }),
-        "ec2:CreateLaunchTemplateVersion": createLaunchTemplateVersion({
-          LaunchTemplateName: name,
-          ...version,
-          DryRun,
-        }),
-        "ec2:CreateTags": createTags({
-          Resources,
-          Tags: keys.map((Key) => ({ Key, Value: "" })),
-          DryRun,
-        }),
-        "ec2:DeleteTags": deleteTags({
-          Resources,
-          Tags: keys.map((Key) => ({ Key })),
-          DryRun,
-        }),
-      };
-      return await Promise.all(
-        Object.entries(asked).map(async ([action, command]): Promise<Permission> => {
-          const attempt = { action, doing: `ask whether ${action} is allowed`, region };
-          const answer = await call(
-            caller,
-            attempt,
-            (options) => send(command, options),
-          );
-          if (answer.ok) return { action, verdict: "unknown" };
-          if (answer.code === "DryRunOperation") return { action, verdict: "allowed" };
-          const denied = answer.code === "UnauthorizedOperation";
-          return { action, verdict: denied ? "denied" : "unknown" };
-        }),
-      );
-    },
-  };
+  /** For an operation with `DryRun`, which EC2 never carries out. */
+  async #isAllowed<Output>(operation: SdkCall<Output>): Promise<Permission> {
+    const action = actionOf(operation);
+    const answer = await this.#ask(`ask whether ${action} is allowed`, operation);
+    if (answer.ok) return { action, verdict: "unknown" };
+    if (answer.code === "DryRunOperation") return { action, verdict: "allowed" };
+    return { action, verdict: answer.code === "UnauthorizedOperation" ? "denied" : "unknown" };
+  }
+
+  #ask<Output>(doing: string, operation: SdkCall<Output>): Promise<Outcome<Output>> {
+    const attempt = { action: actionOf(operation), doing, region: this.#caller.region };
+    return call(this.#caller, attempt, (options) => this.#client.send(operation, options));
+  }
 }
 
-type TemplatePage = Partial<DescribeLaunchTemplateVersionsResult> & {
-  NoTemplate?: true;
-  serverMs: number;
-};
+/** The IAM action of an operation: EC2 gives both one name. */
+function actionOf({ schema: [, , name] }: SdkCall<unknown>): string {
+  return `ec2:${name}`;
+}
+
+function newTemplate(
+  name: string,
+  version: NewVersion,
+  dryRun: { DryRun?: true } = {},
+): ReturnType<typeof createLaunchTemplate> {
+  return createLaunchTemplate({
+    LaunchTemplateName: name,
+    TagSpecifications: MARK,
+    ...inputOf(version),
+    ...dryRun,
+  });
+}
 
 function inputOf({ clientToken, description, text }: NewVersion): {
   ClientToken: string;
@@ -380,10 +302,12 @@ function instancesOf({ Reservations }: DescribeInstancesResult): Ec2Instance[] {
   return found;
 }
 
-function endless({ doing }: Attempt): Fault {
-  return { kind: "malformed", message: `Cannot ${doing}: the answer has over ${PAGES_MAX} pages` };
+function endless(doing: string): Answer<never> {
+  const message = `Cannot ${doing}: the answer has over ${PAGES_MAX} pages`;
+  return { ok: false, fault: { kind: "malformed", message } };
 }
 
-function lacking({ doing }: Attempt, what: string): Fault {
-  return { kind: "malformed", message: `Cannot ${doing}: the answer lacks ${what}` };
+function lacking(doing: string, what: string): Answer<never> {
+  const message = `Cannot ${doing}: the answer lacks ${what}`;
+  return { ok: false, fault: { kind: "malformed", message } };
 }

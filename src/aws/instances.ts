@@ -4,7 +4,7 @@
 import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2.ts";
 import type { Answer, Config, Identity, Instance, InstanceState } from "../state.ts";
 
-export interface InstancesOptions {
+interface InstancesOptions {
   config: Config;
   identity: Identity;
   ec2: () => Promise<Ec2Api>;

@@ -14,7 +14,7 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import { type Handler, sdkCredentials, type SdkResponse, type SendOptions } from "./call.ts";
 import type { Credentials } from "./credentials.ts";
 
-export interface SdkClientOptions {
+interface SdkClientOptions {
   service: "ec2" | "s3";
   region: string;
   /** What all paths are below. */

@@ -24,14 +24,9 @@ import type { Handler } from "./call.ts";
 import type { Credentials } from "./credentials.ts";
 import { createSdkClient, operationOf, type SdkClient } from "./sdk.ts";
 
-export type {
-  DescribeInstancesResult,
-  DescribeLaunchTemplateVersionsResult,
-  Filter,
-  TagSpecification,
-} from "@aws-sdk/client-ec2";
+export type { DescribeInstancesResult, Filter, TagSpecification } from "@aws-sdk/client-ec2";
 
-export interface Ec2ClientOptions {
+interface Ec2ClientOptions {
   region: string;
   /** Null: AWS's own. */
   endpoint: string | null;
@@ -74,6 +69,6 @@ export function createEc2Client({ endpoint, ...options }: Ec2ClientOptions): Sdk
 }
 
 /** Where EC2 is in a region, of whatever partition. */
-export function ec2Endpoint(region: string): string {
+function ec2Endpoint(region: string): string {
   return `https://ec2.${region}.${partition(region).dnsSuffix}`;
 }

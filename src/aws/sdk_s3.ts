@@ -14,7 +14,7 @@ import type { Handler } from "./call.ts";
 import type { Credentials } from "./credentials.ts";
 import { createSdkClient, operationOf, type SdkClient } from "./sdk.ts";
 
-export interface S3ClientOptions {
+interface S3ClientOptions {
   region: string;
   /** By S3's rules for names of general purpose buckets. */
   bucket: string;
@@ -44,7 +44,7 @@ export function createS3Client({ bucket, endpoint, ...options }: S3ClientOptions
 }
 
 /** Where a bucket is: at a host name of its own, but for names with dots, which no certificate covers. */
-export function bucketEndpoint(bucket: string, region: string): string {
+function bucketEndpoint(bucket: string, region: string): string {
   const host = `s3.${region}.${partition(region).dnsSuffix}`;
   return isVirtualHostableS3Bucket(bucket, false)
     ? `https://${bucket}.${host}`

@@ -11,7 +11,7 @@ const FORMAT = 1;
 export const RECORD_BYTES_MAX = 16 * 1024;
 const FINGERPRINT = /^[0-9a-z]{50}$/;
 
-export type Decoded =
+type Decoded =
   | { kind: "record"; record: FoundingRecord; follows: number }
   | { kind: "newer"; format: number }
   | { kind: "malformed"; why: string };

@@ -3,12 +3,13 @@
  * process ends, however it ends, so nothing has to be cleaned up and the file is never deleted.
  */
 import type { Answer, Fault } from "../state.ts";
+import { orEnded } from "../time.ts";
 
 export interface Lock {
   release(): void;
 }
 
-export interface LockOptions {
+interface LockOptions {
   path: string;
   /** Called once if somebody else holds the lock. */
   onWait: () => void;
@@ -25,9 +26,9 @@ export async function acquireLock({ path, onWait, signal }: LockOptions): Promis
     return { ok: false, fault: faultOf(error, path) };
   }
   const locked = file.lock(true);
-  if (await withinWait(locked, onWait, signal)) {
-    return { ok: true, value: { release: () => file.close() } };
-  }
+  const timer = setTimeout(onWait, FREE_MS);
+  const outcome = await orEnded(locked, signal).finally(() => clearTimeout(timer));
+  if (outcome !== "ended") return { ok: true, value: { release: () => file.close() } };
   // The kernel may still grant it to us after we gave up.
   locked.finally(() => file.close()).catch(() => {});
   return {
@@ -43,24 +44,6 @@ export async function acquireLock({ path, onWait, signal }: LockOptions): Promis
 /** How long a lock takes at most that nobody holds, on a machine that is busy booting. */
 const FREE_MS = 1_000;
 
-async function withinWait(
-  locked: Promise<void>,
-  onWait: () => void,
-  signal: AbortSignal,
-): Promise<boolean> {
-  let giveUp = (): void => {};
-  const aborted = new Promise<false>((resolve) => giveUp = () => resolve(false));
-  signal.addEventListener("abort", giveUp);
-  if (signal.aborted) giveUp();
-  const timer = setTimeout(onWait, FREE_MS);
-  try {
-    return await Promise.race([locked.then(() => true), aborted]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", giveUp);
-  }
-}
-
 /** A lock needs no more than a file that can be read. */
 function openOrCreate(path: string): Deno.FsFile {
   try {
@@ -75,7 +58,7 @@ function faultOf(error: unknown, path: string): Fault {
   const { errors } = Deno;
   if (error instanceof errors.NotFound) {
     return {
-      kind: "missing",
+      kind: "no-folder",
       message: `Cannot create the lock file ${path}: its directory does not exist`,
     };
   }

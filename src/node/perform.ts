@@ -1,24 +1,19 @@
 /**
- * One `perform` over all edges of a real node. Nothing here decides anything: each call goes to its
+ * All edges of a real node behind one `perform`. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
-import type { Surroundings } from "../cli/parse.ts";
-import type { AnyAnswer, Call, Perform } from "../calls.ts";
-import { createImds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
-import { probe } from "../swarm/probe.ts";
-import type { Answer, Config, Identity, Instance } from "../state.ts";
-import { createEngine } from "../swarm/engine.ts";
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
-import { createCredentials } from "../aws/credentials.ts";
+import { createCredentials, type Credentials } from "../aws/credentials.ts";
+import { type AnyAnswer, type Call, type CallKind, CALLS, type Values } from "../calls.ts";
+import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
+import type { Surroundings } from "../settings.ts";
+import type { Answer, Config, Identity } from "../state.ts";
+import { createEngine, type EngineClient } from "../swarm/engine.ts";
+import { probe } from "../swarm/probe.ts";
+import { orEnded } from "../time.ts";
 import { Vault } from "../tokens/vault.ts";
 
-export interface Node {
-  perform: Perform;
-  /** Requests sent to AWS so far. */
-  awsCalls(): number;
-}
-
-export interface NodeOptions {
+interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
   /** A variable of the environment; undefined: not set. */
@@ -27,137 +22,118 @@ export interface NodeOptions {
   nowMs: () => number;
 }
 
-/**
- * How long a call may go on when the run's time is over: the Engine alone takes 20 s to say that a join
- * goes on, or that its swarm has no leader; a write may come to its end; a read may not go on.
- */
-const ENGINE_GRACE_MS = 25_000;
-const WRITE_GRACE_MS = 10_000;
 /** What a call that is cut has to say why it did not get anywhere. */
 const LAST_WORDS_MS = 500;
 
-/** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
-export function createNode({ config, surroundings, env, nowMs }: NodeOptions): Node {
-  const vault = new Vault();
-  const imds = createImds({
-    endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
-    allowV1: surroundings.imdsV1,
-    // To load it holds up all else for a while: once all that was asked for has gone out.
-    onAsked: () => setTimeout(preload, 0, config.store),
-  });
-  const engine = createEngine({ path: surroundings.dockerSocket, vault });
-  const credentials = createCredentials({
-    env,
-    imds,
-    signal: new AbortController().signal,
-    nowMs,
-  });
-  let awsCalls = 0;
-  let known: { identity: Identity; aws: Aws } | null = null;
+/** The edge of each call: the compiler asks for one when a call is added. */
+type Edges = {
+  [K in CallKind]: (
+    call: Extract<Call, { kind: K }>,
+    signal: AbortSignal,
+  ) => Promise<Answer<Values[K]>>;
+};
 
-  async function identify(signal: AbortSignal): Promise<Answer<Identity>> {
-    const identifying = imds.identity(config.roleTag, signal);
+/** A node as the loop calls it. */
+export class Node {
+  readonly #options: NodeOptions;
+  readonly #vault = new Vault();
+  readonly #imds: Imds;
+  readonly #engine: EngineClient;
+  readonly #credentials: Credentials;
+  #awsCalls = 0;
+  #known: { me: Identity; aws: Aws } | null = null;
+
+  /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
+  constructor(options: NodeOptions) {
+    const { config, surroundings, env, nowMs } = options;
+    this.#options = options;
+    this.#imds = createImds({
+      endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
+      allowV1: surroundings.imdsV1,
+      // To load it holds up all else for a while: once all that was asked for has gone out.
+      onAsked: () => setTimeout(preload, 0, config.store),
+    });
+    this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });
+    const { signal } = new AbortController();
+    this.#credentials = createCredentials({ env, imds: this.#imds, signal, nowMs });
+  }
+
+  /** Requests sent to AWS so far. */
+  get awsCalls(): number {
+    return this.#awsCalls;
+  }
+
+  /** Rejects only for a defect. */
+  perform(call: Call): Promise<AnyAnswer> {
+    const { config, nowMs } = this.#options;
+    const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
+    return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
+  }
+
+  #ask<K extends CallKind>(
+    call: Extract<Call, { kind: K }>,
+    signal: AbortSignal,
+  ): Promise<AnyAnswer> {
+    return this.#edges[call.kind as K](call, signal);
+  }
+
+  /** AWS's own deadline for a request is shorter than the run's. */
+  readonly #edges: Edges = {
+    identity: (_, signal) => this.#identify(signal),
+    lifecycle: (_, signal) => this.#imds.lifecycle(signal),
+    engine: (_, signal) => this.#engine.look(signal),
+    contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
+    probe: ({ addresses }, signal) => probe(addresses, signal),
+    init: ({ advertiseAddr }, signal) =>
+      this.#engine.init(this.#options.config, advertiseAddr, signal),
+    join: ({ address, token, advertiseAddr }, signal) =>
+      this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
+    leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
+    self: async () => {
+      const { me, aws } = this.#knownTo("self");
+      const found = await aws.instances([me.instance], []);
+      return found.ok ? { ok: true, value: found.value[0] ?? null } : found;
+    },
+    ledger: ({ missing }) => this.#knownTo("ledger").aws.ledger.read(missing),
+    tokens: ({ fingerprint, want }) => this.#knownTo("tokens").aws.shelf.read(fingerprint, want),
+    instances: ({ ids, addresses }) => this.#knownTo("instances").aws.instances(ids, addresses),
+    permissions: async ({ role }) => {
+      const { ledger, shelf } = this.#knownTo("permissions").aws;
+      const both = await Promise.all([ledger.permissions(role), shelf.permissions(role)]);
+      return { ok: true, value: both.flat() };
+    },
+    write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
+    publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
+    retract: () => this.#knownTo("retract").aws.shelf.retract(),
+  };
+
+  async #identify(signal: AbortSignal): Promise<Answer<Identity>> {
+    const identifying = this.#imds.identity(this.#options.config.roleTag, signal);
     // Asked for side by side with the identity: the first call of AWS finds them there.
-    void credentials.get();
+    void this.#credentials.get();
     const answer = await identifying;
-    if (answer.ok) known = { identity: answer.value, aws: awsOf(answer.value) };
+    if (answer.ok) this.#known = { me: answer.value, aws: this.#awsOf(answer.value) };
     return answer;
   }
 
-  function awsOf(identity: Identity): Aws {
+  #awsOf(identity: Identity): Aws {
+    const { config, surroundings } = this.#options;
     return createAws({
       config,
       identity: { ...identity, region: surroundings.region ?? identity.region },
-      vault,
-      credentials,
+      vault: this.#vault,
+      credentials: this.#credentials,
       endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
-      onCall: () => awsCalls++,
+      onCall: () => this.#awsCalls++,
       deadlineMs: DEADLINE_MS,
     });
   }
 
-  function perform(call: Call, signal: AbortSignal): Promise<AnyAnswer> {
-    switch (call.kind) {
-      case "identity":
-        return identify(signal);
-      case "engine":
-        return engine.look(signal);
-      case "contents":
-        return engine.contents(call.manager, signal);
-      case "init":
-        return engine.init(config, call.advertiseAddr, signal);
-      case "join":
-        return engine.join(config, call.address, call.token, call.advertiseAddr, signal);
-      case "leave":
-        return engine.leave(call.force, signal);
-      case "probe":
-        return probe(call.addresses, signal);
-      case "sleep":
-        return sleep(call.ms, signal);
-      default:
-        if (known === null) throw new Error(`"${call.kind}" came before "identity" was answered`);
-        return performAws(call, known.identity, known.aws);
-    }
+  /** AWS, which can be asked only once it is known who asks. */
+  #knownTo(kind: CallKind): { me: Identity; aws: Aws } {
+    if (this.#known === null) throw new Error(`"${kind}" came before "identity" was answered`);
+    return this.#known;
   }
-
-  return {
-    awsCalls: () => awsCalls,
-    perform: (call) => {
-      const leftMs = Math.max(0, config.timeoutMs + graceMsOf(call) - nowMs());
-      return withinTime(call, leftMs, (signal) => perform(call, signal));
-    },
-  };
-}
-
-function performAws(
-  call: Exclude<
-    Call,
-    { kind: "identity" | "engine" | "contents" | "init" | "join" | "leave" | "probe" | "sleep" }
-  >,
-  { instance }: Identity,
-  { store, instances }: Aws,
-): Promise<AnyAnswer> {
-  switch (call.kind) {
-    case "self":
-      return instances([instance], []).then(firstOf);
-    case "ledger":
-      return store.ledger(call.missing);
-    case "tokens":
-      return store.tokens(call.fingerprint, call.want);
-    case "instances":
-      return instances(call.ids, call.addresses);
-    case "permissions":
-      return store.permissions(call.role);
-    case "write":
-      return store.write(call.record, call.at);
-    case "publish":
-      return store.publish(call.manager, call.worker);
-    case "retract":
-      return store.retract();
-    default:
-      return call satisfies never;
-  }
-}
-
-function graceMsOf({ kind }: Call): number {
-  switch (kind) {
-    case "engine":
-    case "contents":
-    case "init":
-    case "join":
-    case "leave":
-      return ENGINE_GRACE_MS;
-    case "write":
-    case "publish":
-    case "retract":
-      return WRITE_GRACE_MS;
-    default:
-      return 0;
-  }
-}
-
-function firstOf(answer: Answer<Instance[]>): Answer<Instance | null> {
-  return answer.ok ? { ok: true, value: answer.value[0] ?? null } : answer;
 }
 
 /** Hangs up on what has not ended by then; a `timeout` for what does not say itself how it ended. */
@@ -166,33 +142,11 @@ async function withinTime(
   leftMs: number,
   work: (signal: AbortSignal) => Promise<AnyAnswer>,
 ): Promise<AnyAnswer> {
-  const controller = new AbortController();
-  let timer: number | undefined;
-  const cut = new Promise<AnyAnswer>((resolve) => {
-    timer = setTimeout(() => {
-      controller.abort();
-      timer = setTimeout(() => {
-        const message = `Cannot end "${kind}": the time of this run is over`;
-        resolve({ ok: false, fault: { kind: "timeout", message } });
-      }, LAST_WORDS_MS);
-    }, leftMs);
-  });
-  try {
-    return await Promise.race([work(controller.signal), cut]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<Answer<null>> {
-  await new Promise<void>((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    signal.addEventListener("abort", wake);
-  });
-  return { ok: true, value: null };
+  const answer = await orEnded(
+    work(AbortSignal.timeout(leftMs)),
+    AbortSignal.timeout(leftMs + LAST_WORDS_MS),
+  );
+  if (answer !== "ended") return answer;
+  const message = `Cannot end "${kind}": the time of this run is over`;
+  return { ok: false, fault: { kind: "timeout", message } };
 }

@@ -1,19 +1,22 @@
 /**
- * The AWS of one run: the configured store, and what EC2 knows of instances. The SDK's clients are
+ * The AWS of one run: the ledger and the shelf of the configured store, and what EC2 knows of instances. The SDK's clients are
  * loaded when the first call needs them, and only those.
  */
 import type { Caller } from "../aws/call.ts";
 import type { Credentials } from "../aws/credentials.ts";
 import type { Ec2Api } from "../aws/ec2.ts";
 import { createInstances, type ReadInstances } from "../aws/instances.ts";
-import { createS3Store } from "../ledger/object.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { createObjectLedger } from "../ledger/object.ts";
+import { createTemplateLedger } from "../ledger/template.ts";
 import type { S3Api } from "../aws/s3.ts";
-import type { Store } from "../ledger/ledger.ts";
-import { createTagsStore } from "../ledger/template.ts";
 import type { Config, Identity } from "../state.ts";
+import { createObjectShelf } from "../tokens/objects.ts";
+import type { Shelf } from "../tokens/shelf.ts";
+import { createTagShelf } from "../tokens/tags.ts";
 import type { Vault } from "../tokens/vault.ts";
 
-export interface AwsOptions {
+interface AwsOptions {
   config: Config;
   identity: Identity;
   vault: Vault;
@@ -27,7 +30,8 @@ export interface AwsOptions {
 }
 
 export interface Aws {
-  store: Store;
+  ledger: Ledger;
+  shelf: Shelf;
   instances: ReadInstances;
 }
 
@@ -35,31 +39,33 @@ export const DEADLINE_MS = 10_000;
 
 export function createAws(options: AwsOptions): Aws {
   const { config, identity, vault, credentials, endpoints, onCall, deadlineMs } = options;
-  const caller: Caller = { region: identity.region, credentials, onCall, deadlineMs };
+  const { store, cluster } = config;
+  const { region, vpc, account } = identity;
+  const caller: Caller = { region, credentials, onCall, deadlineMs };
   const ec2 = once(async (): Promise<Ec2Api> => {
-    const { createEc2Api } = await import("../aws/ec2.ts");
-    return createEc2Api(caller, endpoints.ec2);
+    const { Ec2Api } = await import("../aws/ec2.ts");
+    return new Ec2Api(caller, endpoints.ec2);
   });
-  const { store } = config;
+  const instances = createInstances({ config, identity, ec2 });
   if (store.kind === "tags") {
     return {
-      store: createTagsStore({ config, identity, vault, ec2 }),
-      instances: createInstances({ config, identity, ec2 }),
+      ledger: createTemplateLedger({ vpc, cluster, ec2 }),
+      shelf: createTagShelf({ config, identity, vault, ec2 }),
+      instances,
     };
   }
+  const { bucket, prefix, kmsKey } = store;
   const s3 = once(async (): Promise<S3Api> => {
-    const { createS3Api } = await import("../aws/s3.ts");
-    const { bucket, kmsKey } = store;
-    return createS3Api(caller, {
-      bucket,
-      kmsKey,
-      account: identity.account,
-      endpoint: endpoints.s3,
-    });
+    const { S3Api } = await import("../aws/s3.ts");
+    const folder = [prefix.replace(/^\/+|\/+$/g, ""), cluster].filter((one) => one !== "").join(
+      "/",
+    );
+    return new S3Api(caller, { bucket, folder, account, kmsKey, endpoint: endpoints.s3 });
   });
   return {
-    store: createS3Store({ config, vault, s3 }),
-    instances: createInstances({ config, identity, ec2 }),
+    ledger: createObjectLedger({ s3 }),
+    shelf: createObjectShelf({ vault, s3 }),
+    instances,
   };
 }
 
@@ -67,13 +73,6 @@ export function createAws(options: AwsOptions): Aws {
 export function preload({ kind }: Config["store"]): void {
   void import("../aws/ec2.ts");
   if (kind === "s3") void import("../aws/s3.ts");
-}
-
-/** The endpoints that the ecosystem's variables name. */
-export function endpointsOf(env: (name: string) => string | undefined): AwsOptions["endpoints"] {
-  const of = (service: string): string | null =>
-    env(`AWS_ENDPOINT_URL_${service}`) || env("AWS_ENDPOINT_URL") || null;
-  return { ec2: of("EC2"), s3: of("S3") };
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

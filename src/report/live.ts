@@ -3,7 +3,7 @@
  * printed.
  */
 
-export interface LiveOptions {
+interface LiveOptions {
   write: (text: string) => void;
   columns: () => number;
 }

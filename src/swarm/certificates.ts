@@ -9,7 +9,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import type { Answer } from "../state.ts";
 
 /** `fingerprint` null: there is no root CA. `node` null: no certificate was issued to this node. */
-export interface Certificates {
+interface Certificates {
   fingerprint: string | null;
   node: NodeCertificate | null;
 }

@@ -1,8 +1,7 @@
 /** Which managers answer: TCP connections to the swarm's port, opened and closed at once. */
+import { SWARM_PORT } from "../addresses.ts";
 import type { Answer } from "../state.ts";
-
-/** Where managers listen for the swarm's control traffic, on every node. */
-export const SWARM_PORT = 2377;
+import { within } from "../time.ts";
 
 const DEADLINE_MS = 2_000;
 
@@ -21,24 +20,11 @@ export async function probe(addresses: string[], signal: AbortSignal): Promise<A
 }
 
 async function accepts(hostname: string, signal: AbortSignal): Promise<boolean> {
-  const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  const timer = setTimeout(stop, DEADLINE_MS);
-  signal.addEventListener("abort", stop);
-  if (signal.aborted) stop();
   try {
-    if (controller.signal.aborted) return false;
-    const connection = await Deno.connect({
-      hostname,
-      port: SWARM_PORT,
-      signal: controller.signal,
-    });
-    connection.close();
+    const reached = within(DEADLINE_MS, signal);
+    using _connection = await Deno.connect({ hostname, port: SWARM_PORT, signal: reached });
     return true;
   } catch {
     return false;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
   }
 }

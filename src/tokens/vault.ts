@@ -55,4 +55,11 @@ export class Vault {
   take(mark: TokenMark): Token | null {
     return this.#tokens.get(mark.digest) ?? null;
   }
+
+  /** The secret of a mark that this vault gave, for what a shelf writes. Throws for another one: a defect. */
+  secretOf(mark: TokenMark): string {
+    const token = this.take(mark);
+    if (token === null) throw new Error(`no token ${mark.digest} in the vault`);
+    return token.reveal();
+  }
 }

@@ -6,11 +6,11 @@
  */
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import type { Ledger } from "../../src/ledger/ledger.ts";
 import { counts, viewOf } from "../../src/ledger/versions.ts";
 import type {
   Answer,
   FoundingRecord,
-  LedgerRead,
   LedgerView,
   Memory,
   Position,
@@ -19,13 +19,10 @@ import type {
 import { record } from "../support/observations.ts";
 
 /** One node's access to the ledger, as the edges give it. */
-export interface Ledger {
-  ledger(missing: number[]): Promise<Answer<LedgerRead>>;
-  write(record: FoundingRecord, at: Position): Promise<Answer<WriteResult>>;
-}
+export type LedgerNode = Pick<Ledger, "read" | "write">;
 
 export interface LedgerWorld {
-  node(n: number): Ledger;
+  node(n: number): LedgerNode;
   /** The next write of node n is performed, and its answer is lost. */
   loseAnswer(n: number): void | Promise<void>;
   /** How old the reads of node n are, from now on: the newest `writes` writes do not show. Null: can't be. */
@@ -154,7 +151,7 @@ rule("a run reads its own writes, however old its reads are", async (world) => {
   if (done.kind !== "done" || done.at.kind !== "log") return;
   const { template, head } = done.at;
   written.push({ template, number: head, record: created, follows: 0 });
-  const read = await must(world.node(1).ledger([]));
+  const read = await must(world.node(1).read([]));
   assert.equal(settledOf(viewOf(read, [])).record, null, "the read is old");
   assert.equal(settledOf(viewOf(read, written)).record?.nonce, "n-1");
 });
@@ -187,7 +184,7 @@ async function play(world: LedgerWorld, steps: Step[]): Promise<void> {
   for (const [i, { kind, node, lag }] of steps.entries()) {
     await world.lag?.(node, lag);
     if (kind === "read") {
-      const read = await must(world.node(node).ledger([]));
+      const read = await must(world.node(node).read([]));
       const view = viewOf(read, []);
       if (view.kind === "settled") {
         views.set(node, { nonce: view.record?.nonce ?? "", at: view.at });
@@ -202,7 +199,7 @@ async function play(world: LedgerWorld, steps: Step[]): Promise<void> {
     if (result.ok) told.set(nonce, result.value.kind);
   }
   for (const node of [1, 2, 3, 4]) await world.lag?.(node, 0);
-  const read = await must(world.node(4).ledger([]));
+  const read = await must(world.node(4).read([]));
   const chain = new Set<string>();
   let at = settledOf(viewOf(read, [])).record?.nonce;
   for (; at !== undefined && at !== ""; at = before.get(at)) chain.add(at);
@@ -234,8 +231,8 @@ async function within(
   }
 }
 
-async function settled(ledger: Ledger): Promise<LedgerView & { kind: "settled" }> {
-  return settledOf(viewOf(await must(ledger.ledger([])), []));
+async function settled(ledger: LedgerNode): Promise<LedgerView & { kind: "settled" }> {
+  return settledOf(viewOf(await must(ledger.read([])), []));
 }
 
 function settledOf(view: LedgerView): LedgerView & { kind: "settled" } {

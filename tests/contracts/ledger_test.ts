@@ -21,7 +21,7 @@ function emulated(change: Partial<Config>): LedgerWorld {
     node(n): ReturnType<LedgerWorld["node"]> {
       const node = nodes.get(n);
       if (node === undefined) throw new Error(`no node ${n}`);
-      return node.store;
+      return node.ledger;
     },
     loseAnswer: (n): void => void losing.add(`i-${n}`),
     lag: change.store?.kind === "s3" ? null : (n, count): void => void lags.set(`i-${n}`, count),

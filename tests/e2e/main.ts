@@ -14,6 +14,7 @@ import { ledgers } from "./suites/ledgers.ts";
 import { living } from "./suites/living.ts";
 import { permissions } from "./suites/permissions.ts";
 import { replacing } from "./suites/replacing.ts";
+import { shelves } from "./suites/shelves.ts";
 import { stale } from "./suites/stale.ts";
 import { Vpc } from "./vpc.ts";
 
@@ -22,7 +23,7 @@ const MACHINES = 8;
 async function main(args: string[]): Promise<number> {
   const cases: Case[] = [
     ...[...forming, ...crashing, ...living, ...replacing, ...stale],
-    ...[...permissions, ...badInput, ...ledgers, ...engines],
+    ...[...permissions, ...badInput, ...ledgers, ...shelves, ...engines],
   ];
   if (args.includes("--list")) {
     say(cases.map(({ name }) => name).join("\n"));

@@ -1,12 +1,15 @@
 /** The AWS edges of nodes 1, 2, … of one VPC, against the emulated AWS on loopback. */
+import assert from "node:assert/strict";
 import { type Aws as AwsEdges, createAws } from "../../src/node/stores.ts";
 import { createCredentials } from "../../src/aws/credentials.ts";
-import type { Config } from "../../src/state.ts";
+import type { Answer, Config, Fault } from "../../src/state.ts";
 import { Vault } from "../../src/tokens/vault.ts";
 import { Aws } from "../emulators/aws.ts";
 import type { Ec2Instance } from "../emulators/ec2_state.ts";
 import { Wire } from "../emulators/wire.ts";
 import { config, identity } from "./observations.ts";
+import type { Reply } from "../emulators/http.ts";
+import { serveRaw } from "./raw_server.ts";
 
 export const BUCKET = "swarm-records";
 export const S3: Config["store"] = { kind: "s3", bucket: BUCKET, prefix: "team/a", kmsKey: null };
@@ -27,7 +30,12 @@ export interface AwsLab {
     where?: { endpoint?: string; deadlineMs?: number },
   ): LabNode;
   put(n: number, change?: Partial<Ec2Instance>): Ec2Instance;
+  /** What is in the bucket, by key. */
+  objects(): Bucket["objects"];
+  putObject(key: string, text: string): void;
 }
+
+type Bucket = NonNullable<ReturnType<Aws["s3"]["buckets"]["get"]>>;
 
 /** Runs `test` in a lab of its own. The client that `fetch` keeps outlives a test, hence no sanitizers. */
 export function labTest(name: string, test: (lab: AwsLab) => Promise<void>): void {
@@ -86,8 +94,39 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
       aws.ec2.put(instance);
       return instance;
     },
+    objects: () => aws.s3.buckets.get(BUCKET)!.objects,
+    putObject: (key, text) => {
+      const bytes = new TextEncoder().encode(text);
+      aws.s3.put(aws.s3.buckets.get(BUCKET)!, key, bytes, { ifAbsent: false, ifMatch: null });
+    },
   };
   return { lab, close: () => aws.close() };
+}
+
+/** Points a node at a server that answers as `reply` says. */
+export async function against(
+  lab: AwsLab,
+  change: Partial<Config>,
+  reply: () => Reply,
+  test: (node: LabNode) => Promise<void>,
+): Promise<void> {
+  await using server = serveRaw(reply);
+  await test(lab.node(1, change, { endpoint: `http://127.0.0.1:${server.port}` }));
+}
+
+/** What was answered; fails on a fault. */
+export async function valueOf<T>(answer: Promise<Answer<T>>): Promise<T> {
+  const given = await answer;
+  assert.ok(given.ok, JSON.stringify(given));
+  return given.value;
+}
+
+/** The fault that was answered, with nothing beside it. */
+export async function faultOf(answer: Promise<{ ok: boolean; fault?: Fault }>): Promise<Fault> {
+  const { ok, fault, ...rest } = await answer;
+  assert.ok(!ok && fault !== undefined, "it was answered");
+  assert.deepEqual(rest, {});
+  return fault;
 }
 
 /** Credentials that are given, as in the environment. */

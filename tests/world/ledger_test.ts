@@ -2,7 +2,7 @@
 import { enact } from "./enact.ts";
 import { truthBut } from "./check/view.ts";
 import { createWorld, type World } from "./world.ts";
-import { type Ledger, ledgerContract, type LedgerWorld } from "../contracts/ledger.ts";
+import { ledgerContract, type LedgerNode, type LedgerWorld } from "../contracts/ledger.ts";
 import type { Call } from "../../src/calls.ts";
 import type { Answer, LedgerRead, WriteResult } from "../../src/state.ts";
 
@@ -23,8 +23,8 @@ function inWorld(store: World["store"]): LedgerWorld {
   }
 
   return {
-    node: (n): Ledger => ({
-      ledger: (missing) => perform<LedgerRead>(n, { kind: "ledger", missing }),
+    node: (n): LedgerNode => ({
+      read: (missing) => perform<LedgerRead>(n, { kind: "ledger", missing }),
       write: (record, at) => perform<WriteResult>(n, { kind: "write", record, at }),
     }),
     loseAnswer: (n) => void losing.add(n),

@@ -1,8 +1,8 @@
-/** `src/node.ts`: every call reaches its edge, over real sockets, and none outlives the run. */
+/** A node: every call reaches its edge, over real sockets, and none outlives the run. */
 import assert from "node:assert/strict";
 import { fingerprintOf } from "../../../src/swarm/certificates.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
-import { createNode, type Node } from "../../../src/node/perform.ts";
+import { Node } from "../../../src/node/perform.ts";
 import type { Config, Engine, FoundingRecord, LedgerRead } from "../../../src/state.ts";
 import { config as plain, identity, record } from "../../support/observations.ts";
 import { type AwsLab, labTest, S3 } from "../../support/aws_lab.ts";
@@ -40,7 +40,7 @@ async function withNode(
   const dockerSocket = `${directory}/docker.sock`;
   const engine = serveRaw(engineIn(directory), { path: dockerSocket });
   const config = { ...plain, ...change };
-  const node = createNode({
+  const node = new Node({
     config,
     surroundings: {
       dockerSocket,
@@ -133,7 +133,7 @@ for (const { name, change } of STORES) {
       const me = identity(1);
       const seen = await ask({ kind: "identity" }) as Record<string, unknown>;
       assert.deepEqual([seen["instance"], seen["vpc"]], [me.instance, me.vpc]);
-      assert.equal(node.awsCalls(), 0);
+      assert.equal(node.awsCalls, 0);
 
       const { swarm } = await ask({ kind: "engine" }) as Engine;
       assert.ok(swarm !== null);
@@ -165,7 +165,7 @@ for (const { name, change } of STORES) {
 
       await ask({ kind: "retract" });
       assert.ok((await ask({ kind: "permissions", role: "manager" }) as unknown[]).length > 0);
-      assert.ok(node.awsCalls() > 5);
+      assert.ok(node.awsCalls > 5);
 
       await ask({ kind: "contents", manager: true });
       await ask({ kind: "contents", manager: false });

@@ -1,0 +1,189 @@
+/** The calls of S3 over whole edges: buckets, keys, troubles on the way, codes, clocks, and answers that are none. */
+import assert from "node:assert/strict";
+import type { Config, Fault } from "../../../src/state.ts";
+import type { Trouble } from "../../emulators/wire.ts";
+import {
+  against,
+  BUCKET,
+  faultOf,
+  type LabNode,
+  labTest,
+  S3,
+  token,
+  valueOf,
+} from "../../support/aws_lab.ts";
+import { fp, record } from "../../support/observations.ts";
+import type { Reply } from "../../emulators/http.ts";
+import { answer, raw } from "../../support/raw_server.ts";
+
+const store = { store: S3 };
+const RECORD_KEY = "team/a/default/record.json";
+
+labTest(
+  "S3: with a key, objects are encrypted with it; without one, as the bucket says",
+  async (lab) => {
+    const kmsKey = "alias/swarm";
+    const one = lab.node(1, { store: { ...S3, kmsKey } as Config["store"] });
+    await valueOf(one.ledger.write(record(), { kind: "none" }));
+    assert.deepEqual(lab.objects().get(RECORD_KEY)?.headers, {
+      "content-type": "application/json",
+      "x-amz-server-side-encryption": "aws:kms",
+      "x-amz-server-side-encryption-aws-kms-key-id": kmsKey,
+    });
+    const mark = one.vault.keep(token("a"))!;
+    await valueOf(lab.node(2, store).ledger.read([]));
+    await valueOf(one.shelf.publish(mark, mark));
+  },
+);
+
+labTest(
+  "S3: no object is 404 with s3:ListBucket, and a denial that says so without",
+  async (lab) => {
+    const one = lab.node(1, store);
+    const read = await valueOf(one.ledger.read([]));
+    assert.ok(read.kind === "object" && read.record === null && read.etag === null);
+    const bucket = lab.aws.s3.buckets.get(BUCKET)!;
+    bucket.listAllowed = false;
+    const fault = await faultOf(one.ledger.read([]));
+    assert.deepEqual([fault.kind, fault.permission], ["denied", "s3:GetObject"]);
+    assert.match(fault.message, /s3:ListBucket/);
+  },
+);
+
+labTest(
+  "S3: a bucket that is missing, elsewhere or of another account is named as such",
+  async (lab) => {
+    const { account } = lab.aws;
+    lab.aws.s3.addBucket({ name: "far", region: "us-east-1", owner: account, listAllowed: true });
+    const region = lab.aws.region;
+    lab.aws.s3.addBucket({ name: "theirs", region, owner: "999999999999", listAllowed: true });
+    const cases: [string, Fault["kind"], RegExp][] = [
+      ["nowhere", "unusable", /NoSuchBucket/],
+      ["far", "unusable", /in us-east-1, not in eu-west-1/],
+      ["theirs", "denied", new RegExp(`must belong to the account ${account}`)],
+    ];
+    for (const [bucket, kind, says] of cases) {
+      const one = lab.node(1, { store: { ...S3, bucket } as Config["store"] });
+      for (const ask of [one.ledger.read([]), one.ledger.write(record(), { kind: "none" })]) {
+        const fault = await faultOf(ask);
+        assert.equal(fault.kind, kind, fault.message);
+        assert.match(fault.message, says);
+      }
+    }
+  },
+);
+
+const FAULTS: { trouble: Trouble; kind: Fault["kind"]; says: RegExp }[] = [
+  { trouble: { kind: "reset" }, kind: "unreachable", says: /no connection to / },
+  { trouble: { kind: "silence" }, kind: "timeout", says: /no answer within 0\.3 s/ },
+  { trouble: { kind: "huge" }, kind: "malformed", says: /longer than \d+ bytes/ },
+  { trouble: { kind: "throttled" }, kind: "throttled", says: /SlowDown/ },
+  { trouble: { kind: "denied" }, kind: "denied", says: /; allow s3:/ },
+];
+const ACTIONS: [string, (node: LabNode) => Promise<{ ok: boolean; fault?: Fault }>][] = [
+  ["s3:GetObject", (node) => node.ledger.read([])],
+  ["s3:GetObject", (node) => node.shelf.read(fp("a"), ["worker"])],
+  ["s3:PutObject", (node) => node.ledger.write(record(), { kind: "none" })],
+];
+
+for (const { trouble, kind, says } of FAULTS) {
+  labTest(
+    `S3: every call that meets "${trouble.kind}" answers ${kind}, after one request`,
+    async (lab) => {
+      lab.wire.trouble = () => trouble;
+      for (const [action, ask] of ACTIONS) {
+        const node = lab.node(1, store, { deadlineMs: trouble.kind === "silence" ? 300 : 5_000 });
+        const fault = await faultOf(ask(node));
+        assert.equal(fault.kind, kind, fault.message);
+        assert.match(fault.message, says);
+        assert.match(fault.message, /^Cannot [a-z]/);
+        assert.equal(fault.permission, kind === "denied" ? action : undefined);
+        assert.doesNotMatch(JSON.stringify(fault), /SWMTKN|IQoJ/);
+        assert.equal(node.sent(), 1);
+      }
+    },
+  );
+}
+
+labTest("S3: HTML instead of the record is no record", async (lab) => {
+  lab.wire.trouble = () => ({ kind: "html" });
+  assert.equal((await faultOf(lab.node(1, store).ledger.read([]))).kind, "malformed");
+});
+
+/** Codes that S3 answers, and what they are to the loop. */
+const CODES: [string, number, Fault["kind"], RegExp][] = [
+  ["SlowDown", 503, "throttled", /./],
+  ["ServiceUnavailable", 503, "throttled", /./],
+  ["InternalError", 500, "unreachable", /./],
+  ["ConditionalRequestConflict", 409, "busy", /./],
+  ["OperationAborted", 409, "busy", /./],
+  ["RequestTimeTooSkewed", 403, "denied", /clock/],
+  ["SignatureDoesNotMatch", 403, "denied", /clock/],
+  ["ExpiredToken", 400, "denied", /expired/],
+  ["InvalidAccessKeyId", 403, "denied", /credentials/],
+  ["KMS.NotFoundException", 400, "unusable", /--s3-kms-key/],
+  ["AuthorizationHeaderMalformed", 400, "unusable", /in another region, not in eu-west-1/],
+  ["EntityTooLarge", 400, "refused", /./],
+];
+
+for (const [code, status, kind, says] of CODES) {
+  labTest(`S3's ${code} is ${kind}`, async (lab) => {
+    const xml =
+      `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>it is so</Message></Error>`;
+    await against(lab, store, () => answer(status, xml), async (node) => {
+      const fault = await faultOf(node.ledger.write(record(), { kind: "none" }));
+      assert.equal(fault.kind, kind, fault.message);
+      assert.match(fault.message, says);
+      assert.match(fault.message, new RegExp(`${code.replace(".", "\\.")}: it is so`));
+    });
+  });
+}
+
+labTest("S3: a denial of the key names the key's action", async (lab) => {
+  const xml =
+    "<Error><Code>AccessDenied</Code><Message>User: arn:aws:sts::1:x is not authorized to " +
+    "perform: kms:GenerateDataKey on resource: arn:aws:kms:x</Message></Error>";
+  await against(lab, store, () => answer(403, xml), async (node) => {
+    const fault = await faultOf(node.ledger.write(record(), { kind: "none" }));
+    assert.equal(fault.permission, "kms:GenerateDataKey");
+  });
+});
+
+const BROKEN: [string, Reply, Fault["kind"]][] = [
+  ["an error without a body", answer(403, ""), "denied"],
+  ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "unreachable"],
+  [
+    "an answer without an ETag",
+    answer(200, "{}", { Date: new Date(0).toUTCString() }),
+    "malformed",
+  ],
+  [
+    "a connection that ends inside the body",
+    raw("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"),
+    "unreachable",
+  ],
+];
+
+for (const [what, reply, kind] of BROKEN) {
+  labTest(`S3: ${what} is ${kind}, never an absent record`, async (lab) => {
+    await against(lab, store, () => reply, async (node) => {
+      assert.equal((await faultOf(node.ledger.read([]))).kind, kind);
+    });
+  });
+}
+
+labTest("S3: a clock that is hours wrong is corrected by the server's", async (lab) => {
+  lab.aws.clockAheadMs = 3 * 3_600_000;
+  const xml = "<Error><Code>RequestTimeTooSkewed</Code><Message>too large</Message></Error>";
+  const date = new Date(Date.now() + lab.aws.clockAheadMs).toUTCString();
+  let requests = 0;
+  const reply = (): Reply =>
+    ++requests === 1
+      ? answer(403, xml, { Date: date })
+      : answer(404, xml.replace("RequestTimeTooSkewed", "NoSuchKey"), { Date: date });
+  await against(lab, store, reply, async (node) => {
+    const read = await valueOf(node.ledger.read([]));
+    assert.ok(read.kind === "object" && read.record === null);
+    assert.equal(requests, 2);
+  });
+});
