@@ -166,7 +166,7 @@ export function observation(
       ledger: unfounded,
       tokens: ok([]),
       instances: ok([instance(1)]),
-      answering: ok([]),
+      probe: ok([]),
       contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
       ...change.facts,
     },

@@ -9,6 +9,7 @@ export const REGION = "eu-west-1";
 export const VPC = "vpc-1";
 
 export const config: Config = {
+  goal: "join",
   cluster: "default",
   store: { kind: "tags" },
   role: "auto",
@@ -38,7 +39,6 @@ export function identityOf({ instance, address }: { instance: string; address: s
     address,
     addresses: [address],
     roleTag: null,
-    lifecycle: null,
   };
 }
 
