@@ -139,6 +139,7 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
 export const memory: Memory = {
   ...newMemory("run"),
   identity: identity(),
+  lifecycle: { state: null },
   self: instance(1),
 };
 

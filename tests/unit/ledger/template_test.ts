@@ -76,7 +76,7 @@ labTest(
       sinceMs: 1_800_000_000_000,
     }));
     const fault = await faultOf(one.ledger.write(record({ members }), { kind: "none" }));
-    assert.equal(fault.kind, "refused");
+    assert.equal(fault.kind, "declined");
     assert.match(fault.message, /\d+ bytes/);
     assert.equal(one.sent(), 0);
   },
