@@ -263,6 +263,31 @@ for (const { name, text } of DOCUMENTS) {
   });
 }
 
+const LIFECYCLES: { name: string; reply: RawAnswer; value: string | null }[] = [
+  { name: "in service", reply: answer(200, "InService\n"), value: "InService" },
+  { name: "in a warm pool", reply: answer(200, "Warmed:Stopped"), value: "Warmed:Stopped" },
+  { name: "in no group", reply: answer(404, ""), value: null },
+];
+
+for (const { name, reply, value } of LIFECYCLES) {
+  Deno.test(`an instance that is to be ${name} has the lifecycle ${value}`, async () => {
+    const group: Intercept = ({ path }) => path.includes("/autoscaling/") ? reply : undefined;
+    await using server = serveRaw(instance(group));
+    assert.deepEqual(await client(server.port).lifecycle(never), { ok: true, value });
+    assert.deepEqual(server.requests.map(({ path }) => path), [
+      "/latest/api/token",
+      "/latest/meta-data/autoscaling/target-lifecycle-state",
+    ]);
+  });
+}
+
+Deno.test("a lifecycle that is no word is malformed", async () => {
+  const odd: Intercept = ({ path }) =>
+    path.includes("/autoscaling/") ? answer(200, "<p>In Service</p>") : undefined;
+  await using server = serveRaw(instance(odd));
+  assert.equal(faultOf(await client(server.port).lifecycle(never)).kind, "malformed");
+});
+
 Deno.test("an instance without an IPv4 address is told so", async () => {
   const shown = without("/latest/meta-data/local-ipv4");
   const { kind, message } = faultOf((await identify(instance(undefined, shown))).result);
