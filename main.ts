@@ -3,37 +3,42 @@
  *
  * Parses, wires and exits: the only user of `Deno.args`, `Deno.env` and `Deno.exit`.
  */
-import { type Output, parse, type Parsed } from "./src/cli/parse.ts";
+import { parse, type Parsed } from "./src/cli/parse.ts";
 import { ENVIRONMENT } from "./src/cli/flags.ts";
 import { Live } from "./src/report/live.ts";
 import { acquireLock } from "./src/node/lock.ts";
 import { formatOf, Log, plain, scrub } from "./src/report/log.ts";
 import { Node } from "./src/node/perform.ts";
 import { replay } from "./src/report/replay.ts";
-import { failureOf, jsonOf, type Report, textOf } from "./src/report/report.ts";
+import { jsonOf, textOf } from "./src/report/print.ts";
+import { failureOf, type Report } from "./src/report/report.ts";
 import { hold } from "./src/node/session.ts";
+import type { Output } from "./src/settings.ts";
+import { sleep } from "./src/time.ts";
 
+const beganMs = performance.now();
 const OBSERVATION_BYTES_MAX = 16 * 1024 * 1024;
 
 async function main(): Promise<number> {
   const env = Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)]));
   const parsed = parse(Deno.args, env);
   switch (parsed.kind) {
+    case "run":
+      return print(await run(parsed), parsed.output);
+    case "replay":
+      return decideAgain(parsed.file, parsed.output);
     case "print":
       write(Deno.stdout, parsed.text);
       return 0;
     case "usage":
       return refuse(parsed.message, parsed.json);
-    case "replay":
-      return decideAgain(parsed.file, parsed.output);
-    case "run":
-      return print(await session(parsed), parsed.output);
     default:
       return parsed satisfies never;
   }
 }
 
-async function session(
+/** Acts until the goal is reached, or only looks: `config` says which. */
+async function run(
   { config, surroundings, output }: Parsed & { kind: "run" },
 ): Promise<Report> {
   const nowMs = (): number => performance.now() - beganMs;
@@ -53,9 +58,11 @@ async function session(
     wallMs: Date.now,
     nowMs,
   });
+  const stop = stopSignal();
   const node = new Node({ config, surroundings, env: variable, nowMs });
   return await hold(config, {
     perform: (call) => node.perform(call),
+    sleep: (ms) => sleep(ms, stop),
     awsCalls: () => node.awsCalls,
     lock: (onWait, signal) => acquireLock({ path: surroundings.lockFile, onWait, signal }),
     log,
@@ -64,7 +71,7 @@ async function session(
     wallMs: Date.now,
     dice: Math.random,
     runId: crypto.randomUUID().replaceAll("-", ""),
-    stop: stopSignal(),
+    stop,
   });
 }
 
@@ -86,16 +93,19 @@ function decideAgain(file: string, output: Output): number {
   );
 }
 
-/** All of a file, or of stdin for `-`. Throws when there is none, or too much of it. */
+/** All of a file, or of stdin for `-`, read in parts. Throws when there is none, or too much of it. */
 function readText(file: string): string {
   const source = file === "-" ? Deno.stdin : Deno.openSync(file, { read: true });
-  const bytes: number[] = [];
   const part = new Uint8Array(64 * 1024);
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
   for (let n = source.readSync(part); n !== null; n = source.readSync(part)) {
-    for (const byte of part.subarray(0, n)) bytes.push(byte);
-    if (bytes.length > OBSERVATION_BYTES_MAX) throw new Error("it has more than 16 MB");
+    bytes += n;
+    if (bytes > OBSERVATION_BYTES_MAX) throw new Error("it has more than 16 MB");
+    text += decoder.decode(part.subarray(0, n), { stream: true });
   }
-  return new TextDecoder().decode(new Uint8Array(bytes));
+  return text + decoder.decode();
 }
 
 function refuse(message: string, json: boolean): number {
@@ -103,7 +113,7 @@ function refuse(message: string, json: boolean): number {
   if (!json) return 2;
   const meters = { elapsedMs: 0, awsCalls: 0, phases: {} };
   const because = plain(message);
-  const report = failureOf({ exit: 2, rule: "usage", because, cluster: null, meters });
+  const report = failureOf({ exit: 2, rule: "usage", because, config: null, meters });
   write(Deno.stdout, jsonOf(report));
   return 2;
 }
@@ -159,7 +169,6 @@ function crash(error: unknown): never {
   Deno.exit(1);
 }
 
-const beganMs = performance.now();
 globalThis.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
   crash(event.reason);

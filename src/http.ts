@@ -282,7 +282,7 @@ function faultOf(error: unknown): Fault {
   if (error instanceof Broken) return { kind: error.kind, message: error.message };
   const { errors } = Deno;
   if (error instanceof errors.NotFound) {
-    return { kind: "missing", message: "there is no such socket" };
+    return { kind: "no-socket", message: "there is no such socket" };
   }
   if (error instanceof errors.PermissionDenied) {
     return { kind: "denied", message: "permission denied" };

@@ -8,7 +8,7 @@
  * Paths and formats: AWS, "Instance metadata categories" and "Use the Instance Metadata Service".
  */
 import { exchange, isObject, parseJson, quote, type Reply, type Target } from "./http.ts";
-import type { Answer, Fault, Identity } from "./state.ts";
+import type { Answer, Fault, Identity, Lifecycle } from "./state.ts";
 import { sleep } from "./time.ts";
 
 export interface Imds {
@@ -18,8 +18,8 @@ export interface Imds {
   get(path: string, signal: AbortSignal): Promise<string>;
   /** Who this instance is. `roleTagKey`: the tag to read, where the instance's tags are shown. */
   identity(roleTagKey: string, signal: AbortSignal): Promise<Answer<Identity>>;
-  /** What its Auto Scaling group wants of it (`InService`, `Warmed:Stopped`); null: it is in none. */
-  lifecycle(signal: AbortSignal): Promise<Answer<string | null>>;
+  /** Where Auto Scaling wants this instance to be. */
+  lifecycle(signal: AbortSignal): Promise<Answer<Lifecycle>>;
 }
 
 /** `status`: what IMDS answered with; null when it did not. */
@@ -203,11 +203,14 @@ function errorOf(intent: string, target: Target, answer: Answer<Reply>): ImdsErr
   }
   const { status } = answer.value;
   const [kind, why] = status === 401
-    ? ["refused", "it answers 401, as for a session token that is not valid"] as const
+    ? ["declined", "it answers 401, as for a session token that is not valid"] as const
     : status === 403
-    ? ["missing", "it answers 403: IMDS is turned off for this instance (HttpEndpoint)"] as const
+    ? [
+      "no-metadata",
+      "it answers 403: IMDS is turned off for this instance (HttpEndpoint)",
+    ] as const
     : status === 404
-    ? ["missing", "it has no such entry; is this an EC2 instance?"] as const
+    ? ["no-metadata", "it has no such entry; is this an EC2 instance?"] as const
     : status === 429 || status === 503
     ? ["throttled", `it answers ${status}: too many requests`] as const
     : status >= 500
@@ -271,14 +274,13 @@ async function answerTo<T>(
 }
 
 async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
-  const [document, address, vpc, addresses, partition, roleTag, wanted] = await Promise.all([
+  const [document, address, vpc, addresses, partition, roleTag] = await Promise.all([
     ask.get(DOCUMENT_PATH).then(parseDocument),
     ask.text("meta-data/local-ipv4", ADDRESS),
     vpcOf(ask),
     addressesOf(ask),
     orNull(ask.text("meta-data/services/partition", PARTITION)),
     roleTagOf(ask, roleTagKey),
-    lifecycle(ask),
   ]);
   return {
     ...document,
@@ -287,11 +289,10 @@ async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
     address,
     addresses: [...new Set([address, ...addresses])],
     roleTag,
-    lifecycle: wanted,
   };
 }
 
-function lifecycle(ask: Question): Promise<string | null> {
+function lifecycle(ask: Question): Promise<Lifecycle> {
   return orNull(ask.text("meta-data/autoscaling/target-lifecycle-state", LIFECYCLE));
 }
 

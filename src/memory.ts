@@ -2,15 +2,27 @@
  * What a run remembers: only what could not be observed again, because reads may be older than what
  * this run has already seen or done.
  */
+import { actOf } from "./actions.ts";
+import type { Act, AnyAnswer, LookKind, Told } from "./calls.ts";
 import { counts } from "./ledger/versions.ts";
-import type { Action, Decision, FoundingRecord, Instance, LedgerRead, Memory } from "./state.ts";
+import type {
+  Fault,
+  FaultKind,
+  FoundingRecord,
+  Instance,
+  LedgerRead,
+  Memory,
+  Waiting,
+} from "./state.ts";
 
 export function newMemory(runId: string): Memory {
   return {
     runId,
     identity: null,
+    lifecycle: null,
     self: null,
     did: [],
+    missing: [],
     written: [],
     confirmed: null,
     unknown: null,
@@ -24,8 +36,71 @@ export function newMemory(runId: string): Memory {
   };
 }
 
+/** What stays of a look, and its answer as this run takes it. */
+export function remembered(
+  memory: Memory,
+  told: Told<Exclude<LookKind, "ledger">>,
+  nowMs: number,
+): { memory: Memory; answer: AnyAnswer } {
+  const { answer } = told;
+  if (!told.answer.ok) {
+    return { memory: told.kind === "engine" ? { ...memory, attemptMs: null } : memory, answer };
+  }
+  switch (told.kind) {
+    case "identity":
+      return { memory: { ...memory, identity: told.answer.value }, answer };
+    case "lifecycle":
+      return { memory: { ...memory, lifecycle: { state: told.answer.value } }, answer };
+    case "self":
+      return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
+    case "engine": {
+      const { state, nodeId } = told.answer.value;
+      const isAttempt = state === "pending" && nodeId === "";
+      const attemptMs = isAttempt ? memory.attemptMs ?? nowMs : null;
+      return { memory: { ...memory, attemptMs }, answer };
+    }
+    case "instances": {
+      const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);
+      return { memory: { ...memory, terminated }, answer: { ok: true, value: instances } };
+    }
+    default:
+      return { memory, answer };
+  }
+}
+
+/** An act went well. */
+export function acted(memory: Memory, act: Act): Memory {
+  const after: Memory = { ...memory, steady: null, waits: 0, did: [...memory.did, actOf(act)] };
+  switch (act.kind) {
+    case "publish":
+      return { ...after, published: `${act.manager.digest} ${act.worker.digest}` };
+    case "retract":
+      return { ...after, published: "" };
+    default:
+      return after;
+  }
+}
+
+/** The next look at the Engine says whether it did; the result then tells what the run has done. */
+const MAY_HAVE_HAPPENED: readonly FaultKind[] = ["timeout", "unreachable", "pending", "busy"];
+const FAILURES_MAX = 50;
+
+/** An act did not go well, or nobody knows whether it did. */
+export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): Memory {
+  // A write whose answer is lost may count, or not: what it would undo is not certain any more.
+  if (act.kind === "write") {
+    return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
+  }
+  const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
+  if (act.kind !== "join") return { ...memory, did, fault };
+  // The next look at the Engine says what became of it; the reason decides whom to try next.
+  const { address, token: { digest } } = act;
+  const failure = { address, digest, kind: fault.kind, atMs: nowMs };
+  return { ...memory, did, failures: [...memory.failures, failure].slice(-FAILURES_MAX) };
+}
+
 /** What EC2 once showed as terminated stays so: an older read does not revive it. */
-export function revised(
+function revised(
   memory: Memory,
   ids: string[],
   shown: Instance[],
@@ -80,11 +155,10 @@ export function membershipIn(record: FoundingRecord, { identity }: Memory): stri
     : null;
 }
 
-/** Since when this rule has kept the run waiting. */
+/** Since when this rule has kept the run waiting. `nowMs`: when it began to wait. */
 export function steadyOf(
   memory: Memory,
-  { rule, because }: Decision,
-  { exit }: Action & { kind: "wait" },
+  { rule, because, exit }: Waiting,
   nowMs: number,
 ): Memory["steady"] {
   const sinceMs = memory.steady?.rule === rule ? memory.steady.sinceMs : nowMs;

@@ -2,15 +2,33 @@
  * What can be observed, decided and remembered: plain data, no secrets, no behaviour.
  *
  * Everything here can be cloned, hashed, printed and sent to somebody who helps. A join token is
- * never in it: a `TokenMark` stands for one.
+ * never in it: a `TokenMark` stands for one. Unions are lists first, so that whoever reads one from
+ * outside (`report/observation.ts`) knows every member of it.
  */
+import type { ActionKind } from "./actions.ts";
+import type { Act, Look, LookKind, Seen } from "./calls.ts";
+import type { Rule } from "./rules.ts";
+import type { StoreKind } from "./stores.ts";
 
-export type Role = "manager" | "worker";
+export const ROLES = ["manager", "worker"] as const;
+export type Role = typeof ROLES[number];
 
-/** What the person asked for, after `cli.ts` checked it. Addresses and pools go to the Engine as they are. */
+/**
+ * What a run is for.
+ *
+ * - `join`: to be a member of the founded swarm, with all that is its own in order
+ * - `survey`: to look at everything that can stand in the way, and change nothing
+ */
+export const GOALS = ["join", "survey"] as const;
+export type Goal = typeof GOALS[number];
+
+/** What the person asked for, after `cli/` checked it. Addresses and pools go to the Engine as they are. */
 export interface Config {
+  goal: Goal;
   cluster: string;
-  store: { kind: "tags" } | { kind: "s3"; bucket: string; prefix: string; kmsKey: string | null };
+  store:
+    & { kind: StoreKind }
+    & ({ kind: "tags" } | { kind: "s3"; bucket: string; prefix: string; kmsKey: string | null });
   role: "auto" | Role;
   roleTag: string;
   managerTokenTag: string;
@@ -27,36 +45,49 @@ export interface Config {
 }
 
 /**
- * Why a call did not give what was asked, classified once, where it enters.
+ * Why a call did not give what was asked, classified once, where it enters. What each means is said
+ * once, in `decide/faults.ts`.
  *
  * - `denied`: we may not; `permission` names the IAM action, or the socket
  * - `throttled`: ask again, later
- * - `missing`: what was named is not there (yet): no IMDS role, no socket
+ * - `no-metadata`: IMDS is turned off, or has no such entry
+ * - `no-role`: the instance has no role, or one that gives no credentials
+ * - `no-socket`: no Engine's socket at that path
+ * - `no-folder`: no folder for the lock file
+ * - `not-found`: what was named is not there, or not shown yet: a launch template, a token
  * - `unreachable`: refused, reset, no route: the call did not happen, or only perhaps
  * - `timeout`: no answer within the call's deadline: it may have happened
  * - `malformed`: an answer that is not what the protocol says (HTML, 10 MB, half a record)
  * - `newer`: a record that a later version of this tool wrote
  * - `unusable`: what the command names can't work, and waiting won't help (no such bucket, other region)
- * - `refused`: the other side understood and said no, in `message`
+ * - `declined`: AWS understood and said no, in `message`
+ * - `refused`: the Engine understood and said no, in `message`
  * - `rejected`: a join token that a manager did not take
  * - `foreign`: a manager of another swarm answered at that address
  * - `pending`: the Engine goes on joining in the background
  * - `busy`: the Engine is already part of a swarm, or S3 had a concurrent write: look again
  */
-export type FaultKind =
-  | "denied"
-  | "throttled"
-  | "missing"
-  | "unreachable"
-  | "timeout"
-  | "malformed"
-  | "newer"
-  | "unusable"
-  | "refused"
-  | "rejected"
-  | "foreign"
-  | "pending"
-  | "busy";
+export const FAULT_KINDS = [
+  "denied",
+  "throttled",
+  "no-metadata",
+  "no-role",
+  "no-socket",
+  "no-folder",
+  "not-found",
+  "unreachable",
+  "timeout",
+  "malformed",
+  "newer",
+  "unusable",
+  "declined",
+  "refused",
+  "rejected",
+  "foreign",
+  "pending",
+  "busy",
+] as const;
+export type FaultKind = typeof FAULT_KINDS[number];
 
 export interface Fault {
   kind: FaultKind;
@@ -77,7 +108,7 @@ export interface TokenMark {
   digest: string;
 }
 
-/** Who this instance is (IMDS). `addresses`: all private IPv4 addresses of all its interfaces. */
+/** Who this instance is, which nothing changes (IMDS). `addresses`: all private IPv4 addresses of all its interfaces. */
 export interface Identity {
   instance: string;
   account: string;
@@ -88,9 +119,10 @@ export interface Identity {
   addresses: string[];
   /** The role tag, where IMDS may show tags; null: not shown, ask EC2. */
   roleTag: string | null;
-  /** `autoscaling/target-lifecycle-state`; null: not in an Auto Scaling group. */
-  lifecycle: string | null;
 }
+
+/** `autoscaling/target-lifecycle-state` as IMDS says it; null: not in an Auto Scaling group. */
+export type Lifecycle = string | null;
 
 export interface Manager {
   nodeId: string;
@@ -107,9 +139,12 @@ export interface SwarmView {
   nodes: number;
 }
 
+export const ENGINE_STATES = ["inactive", "pending", "active", "error", "locked"] as const;
+export type EngineState = typeof ENGINE_STATES[number];
+
 /** The local Engine (`GET /info`, the root CA's file, and on a manager `GET /swarm`, `GET /nodes`). */
 export interface Engine {
-  state: "inactive" | "pending" | "active" | "error" | "locked";
+  state: EngineState;
   nodeId: string;
   /** The address that the Engine advertises in its swarm, without a port; "" in no swarm. */
   address: string;
@@ -204,13 +239,15 @@ export type WriteResult =
   | { kind: "lost" }
   | { kind: "appended"; template: string; number: number };
 
-export type InstanceState =
-  | "pending"
-  | "running"
-  | "stopping"
-  | "stopped"
-  | "shutting-down"
-  | "terminated";
+export const INSTANCE_STATES = [
+  "pending",
+  "running",
+  "stopping",
+  "stopped",
+  "shutting-down",
+  "terminated",
+] as const;
+export type InstanceState = typeof INSTANCE_STATES[number];
 
 /** An instance as EC2 shows it. `address` null: none any more. Tags null: it has none of that key. */
 export interface Instance {
@@ -231,42 +268,36 @@ export interface Shown {
   malformed: string[];
 }
 
-/** An AWS permission that the plan needs, as far as a dry run could find out. */
+export const VERDICTS = ["allowed", "denied", "unknown"] as const;
+
+/** An AWS permission that a role needs, as far as it could be found out without writing. */
 export interface Permission {
   action: string;
-  verdict: "allowed" | "denied" | "unknown";
+  verdict: typeof VERDICTS[number];
 }
 
-/** What was looked at in this round. A fact that is absent was not looked at (yet). */
-export interface Facts {
-  identity?: Answer<Identity>;
-  /** This instance, as EC2 shows it; null: not yet shown. */
-  self?: Answer<Instance | null>;
-  engine?: Answer<Engine>;
-  ledger?: Answer<LedgerView>;
-  tokens?: Answer<Shown[]>;
-  instances?: Answer<Instance[]>;
-  /** The addresses, of those asked, that accept a connection on the swarm's port. */
-  answering?: Answer<string[]>;
-  contents?: Answer<Contents>;
-}
+/** What was looked at in this round, by the call that asked. A fact that is absent was not looked at (yet). */
+export type Facts = { [K in LookKind]?: Answer<Seen[K]> };
 
 /** What a run remembers: only what could not be observed again. */
 export interface Memory {
   runId: string;
-  /** Fixed for a run. */
   identity: Identity | null;
-  /** This instance's tags, fixed for a run once they were seen with a role. */
+  /** What IMDS said last; null: not asked yet. */
+  lifecycle: { state: Lifecycle } | null;
+  /** This instance's tags, as EC2 showed them last. */
   self: Instance | null;
   /** Actions performed, in order. */
   did: ActionKind[];
+  /** Versions of the log that the last read of it lacked: they are asked for by name. */
+  missing: number[];
   /** What this run appended to the log: a read that lacks it is old. */
   written: { template: string; number: number; record: FoundingRecord; follows: number }[];
   /** The fingerprint of the swarm whose record a write of this run, with this node a member, has confirmed. */
   confirmed: string | null;
   /** The nonce of the last write, when it is not known whether it was made; null: it is known. */
   unknown: string | null;
-  /** The tokens (digests) that this run published. */
+  /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
   /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
   terminated: string[];
@@ -274,15 +305,15 @@ export interface Memory {
   failures: { address: string; digest: string; kind: FaultKind; atMs: number }[];
   /** Since when the Engine's attempt to join has been under way (ms of the run). */
   attemptMs: number | null;
-  /** The fault of the last performed action, until it was waited for. */
+  /** The fault of the last act, until it was waited for. */
   fault: Fault | null;
-  /** Since when the same rule has kept this run waiting, with no successful action in between. */
+  /** Since when the same rule has kept this run waiting, with no successful act in between. */
   steady: { rule: Rule; because: string; exit: FailExit; sinceMs: number } | null;
   /** Waits in a row, for the backoff. */
   waits: number;
 }
 
-/** All that `decide` sees. `dice`: a number in [0, 1), drawn anew for each decision. */
+/** All that `decide` sees, and all that a run is. `dice`: a number in [0, 1), drawn anew for each decision. */
 export interface Observation {
   config: Config;
   memory: Memory;
@@ -292,93 +323,52 @@ export interface Observation {
   dice: number;
 }
 
-export type ActionKind =
-  | "init"
-  | "found"
-  | "register"
-  | "join"
-  | "publish"
-  | "refresh"
-  | "replace"
-  | "withdraw"
-  | "leave"
-  | "wait"
-  | "done"
-  | "fail";
-
 /** 3: not yet. 4: denied. 5: a conflict that needs a person. 6: the machine lacks something. 2: usage. */
 export type FailExit = 2 | 3 | 4 | 5 | 6;
 
-export type Action =
-  /** `retract`: tokens from before are on this instance; remove them first. */
-  | { kind: "init"; retract: boolean }
-  | {
-    kind: "found" | "register" | "refresh" | "replace" | "withdraw";
-    record: FoundingRecord;
-    at: Position;
-  }
-  | { kind: "join"; address: string; token: TokenMark }
-  | { kind: "publish"; manager: TokenMark; worker: TokenMark }
-  /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: look once more that nothing would be lost. */
-  | { kind: "leave"; force: boolean; onlyEmpty: boolean }
-  /** `exit`: how the run ends when its time is over before the wait was worth it. */
-  | { kind: "wait"; ms: number; exit: FailExit }
-  | { kind: "done" }
-  /** `afterMs`: only once the same has held for that long, for what EC2 shows may be old. */
-  | { kind: "fail"; exit: FailExit; afterMs: number };
-
-export interface Decision {
-  action: Action;
+/** What a survey found. `error`: it stops this node; `warning`: it may; `note`: worth knowing. */
+export interface Finding {
   rule: Rule;
-  /** The facts that the rule stands on, in a sentence for a person. */
+  severity: "error" | "warning" | "note";
   because: string;
-  /** Said to the person, and no obstacle. */
-  warnings: string[];
 }
 
-/** The names that code, logs, dry run, tests and docs share. `docs/protocol.md` explains each. */
-export type Rule =
-  // What stands in the way before anything can be decided
-  | "imds-unavailable"
-  | "engine-unavailable"
-  | "permission-missing"
-  | "throttled"
-  | "unreachable"
-  | "write-lost"
-  | "engine-refused"
-  | "setting-unusable"
-  | "record-unreadable"
-  | "record-elsewhere"
-  | "ledger-unsettled"
-  | "role-unknown"
-  | "cluster-tag-unknown"
-  | "warm-pool"
-  | "engine-locked"
-  | "engine-error"
-  | "cloned-disk"
-  | "attempt-pending"
-  | "attempt-failed"
-  | "engine-starting"
-  | "quorum-lost"
-  // A manager in a swarm
-  | "found-swarm"
-  | "register-member"
-  | "publish-tokens"
-  | "refresh-record"
-  | "replace-dead-swarm"
-  | "yield-to-founded"
-  | "swarm-conflict"
-  | "in-order"
-  // A manager in no swarm
-  | "first-manager"
-  | "swarm-unfounded"
-  | "join-swarm"
-  | "token-missing"
-  | "joins-failed"
-  | "withdraw-member"
-  | "members-gone"
-  | "members-silent"
-  // A worker
-  | "no-swarm-yet"
-  | "swarm-replaced"
-  | "managers-silent";
+/** What is done next: facts to look at, one call that changes something, a wait, or the end. */
+export type Decision =
+  /** They don't depend on each other. */
+  | { kind: "look"; calls: Look[] }
+  | Acting
+  | Waiting
+  | End;
+
+/** `because`: the facts that the rule stands on, in a sentence for a person. */
+interface Reasoned {
+  rule: Rule;
+  because: string;
+}
+
+export interface Acting extends Reasoned {
+  kind: "act";
+  call: Act;
+}
+
+export interface Waiting extends Reasoned {
+  kind: "wait";
+  ms: number;
+  /** How the run ends when its time is over before the wait was worth it. */
+  exit: FailExit;
+  /** `answers`: only what was refused is looked at again; else everything is. */
+  keeps: "answers" | "nothing";
+}
+
+/** `exit` 0: all is as it should be. */
+export interface End extends Reasoned {
+  kind: "end";
+  exit: 0 | FailExit;
+  /** A failure counts once the same has held for that long, for what EC2 shows may be old. */
+  afterMs: number;
+  /** Said to the person, and no obstacle. */
+  warnings: string[];
+  /** What a survey found; of other goals nothing. */
+  findings: Finding[];
+}

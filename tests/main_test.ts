@@ -57,6 +57,18 @@ Deno.test("plan --observation decides again from stdin or a file, with no networ
   assert.equal(fromStdin.stdout, fromFile.stdout);
 });
 
+Deno.test("an observation of several hundred kB is read whole, whatever characters are in it", async () => {
+  const roleTag = "€".repeat(100_000);
+  const seen = observation({ config: { dryRun: true, roleTag } });
+  const { code, stdout } = await ran(
+    ["plan", "--observation", "-", "--json"],
+    {},
+    JSON.stringify(seen),
+  );
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(stdout).observation.config.roleTag, roleTag);
+});
+
 Deno.test("a file that is no observation is a wrong command line", async () => {
   for (
     const [text, says] of [

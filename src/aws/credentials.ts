@@ -67,7 +67,7 @@ function fromEnvironment(env: CredentialsOptions["env"]): Answer<AwsCredentials>
   if (accessKeyId === "" && secretAccessKey === "") return null;
   if (accessKeyId === "" || secretAccessKey === "") {
     const lacking = accessKeyId === "" ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY";
-    return fault("missing", `${lacking} is not set, though the other half of the pair is`);
+    return fault("no-role", `${lacking} is not set, though the other half of the pair is`);
   }
   return {
     ok: true,
@@ -96,7 +96,7 @@ function parsed(role: string, text: string): Answer<AwsCredentials> {
   if (typeof Code === "string" && Code !== "Success") {
     const why = typeof Message === "string" && Message !== "" ? `: ${quote(Message, 200)}` : "";
     return fault(
-      "missing",
+      "no-role",
       `the instance profile's role can't be used (${quote(Code, 80)}${why}); check that the ` +
         "profile has a role, and that the role trusts ec2.amazonaws.com",
     );
@@ -115,7 +115,7 @@ function parsed(role: string, text: string): Answer<AwsCredentials> {
 
 function noRole(): Answer<AwsCredentials> {
   return fault(
-    "missing",
+    "no-role",
     "this instance has no IAM role; attach an instance profile with a role (see deploy/), or set " +
       "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
   );

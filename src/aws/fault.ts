@@ -157,12 +157,12 @@ function serviceFault(error: ServiceError, attempt: Attempt): Fault {
   if (code === "ConditionalRequestConflict" || code === "OperationAborted") {
     return fault("busy", "");
   }
-  if (/\.?NotFound(Exception)?$/.test(code) || code === "NoSuchKey") return fault("missing", "");
+  if (/\.?NotFound(Exception)?$/.test(code) || code === "NoSuchKey") return fault("not-found", "");
   const status = statusOf(error) ?? 0;
   if (status === 403) {
     return { ...fault("denied", `; allow ${attempt.action}`), permission: attempt.action };
   }
-  return fault(status >= 500 ? "unreachable" : "refused", "");
+  return fault(status >= 500 ? "unreachable" : "declined", "");
 }
 
 /** What AWS said, without the encoded part that only an administrator can read, and without tokens. */

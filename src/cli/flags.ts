@@ -1,6 +1,6 @@
 /**
  * Every flag, environment variable and exit code once: the command line reads this table, `--help`
- * prints it, and a test compares the README with it.
+ * prints it, and a test compares docs/reference.md with it.
  */
 
 export const VERSION = "0.1.0";
@@ -108,7 +108,7 @@ export const FLAGS = [
     name: "dry-run",
     value: null,
     initial: null,
-    help: "say what join would do and why, and change nothing",
+    help: "say what it would do and why, and change nothing",
   },
   {
     name: "json",
@@ -186,11 +186,14 @@ export const ENVIRONMENT: readonly string[] = [
 ];
 
 export const EXITS = [
-  { code: 0, help: "this node is a member (or, with --dry-run, there is a plan)" },
+  {
+    code: 0,
+    help: "as it should be: this node is a member, there is a plan, or doctor found no error",
+  },
   { code: 1, help: "a defect of swarm-join: please report the stack it prints" },
   { code: 2, help: "the command line, the environment or the observation's file is wrong" },
   { code: 3, help: "not yet: the time was up, or it was stopped; run it again" },
   { code: 4, help: "denied: the message names the permission that is missing" },
-  { code: 5, help: "a conflict that needs a person; nothing was touched" },
+  { code: 5, help: "a person is needed: a conflict, or what doctor found; nothing was touched" },
   { code: 6, help: "the machine lacks something: the Engine, the instance metadata" },
 ] as const;

@@ -1,5 +1,5 @@
 /**
- * What `--help` prints, made from the table of flags.
+ * What `--help` prints, made from the tables of verbs and flags.
  */
 import {
   EXITS,
@@ -10,13 +10,16 @@ import {
   VARIABLES,
   VERSION,
 } from "./flags.ts";
+import { DEFAULT_VERB, VERBS, verbUsage } from "./verbs.ts";
 
 /** What `--help` prints. */
 export function helpText(): string {
   return `swarm-join ${VERSION}: makes this EC2 instance a member of the one Docker Swarm of its VPC.
 
-  swarm-join [join] [flags]     join the swarm, or found it; returns when this node is a member
-  swarm-join plan [flags]       the same as join --dry-run: look, decide, and change nothing
+  swarm-join [VERB] [flags]
+
+Verbs (without one: ${DEFAULT_VERB})
+${table(VERBS.map((verb) => [verbUsage(verb), verb.help]))}
 
 Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and run it on every
 boot, on all of them at once if you like: exactly one manager founds the swarm, all others join it.
@@ -25,11 +28,12 @@ sees, what it would do and why, and which permissions are missing.
 
 Examples
   sudo swarm-join --dry-run
+  sudo swarm-join doctor
   sudo swarm-join --timeout 15m
   sudo swarm-join --store s3://my-bucket/swarms
   sudo swarm-join --cluster blue --cluster-tag Cluster
   sudo swarm-join plan --json > seen.json         what to send along when asking for help
-  swarm-join plan --observation seen.json         on any machine: no network, no root
+  swarm-join plan --observation seen.json         decides the same again, elsewhere
 
 Flags (each also as ${variableOf("name").replace("NAME", "…")} in the environment: ${
     variableOf("role-tag")

@@ -14,34 +14,16 @@ import {
 } from "./flags.ts";
 import { helpText, usageOf } from "./help.ts";
 import { nearest } from "./nearest.ts";
-import type { Config } from "../state.ts";
+import { LOG_FORMATS, LOG_LEVELS, type Output, type Surroundings } from "../settings.ts";
+import type { Config, Goal } from "../state.ts";
+import { DEFAULT_VERB, type Prints, type Verb, VERBS } from "./verbs.ts";
 import * as values from "./values.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export type LogFormat = "auto" | "text" | "json";
-export type LogLevel = "error" | "warn" | "info" | "debug";
-
-/** How the run talks. */
-export interface Output {
-  json: boolean;
-  logFormat: LogFormat;
-  logLevel: LogLevel;
-}
-
-/** What a run talks to. Null: where it always is, or what the metadata say. */
-export interface Surroundings {
-  dockerSocket: string;
-  imdsEndpoint: string | null;
-  imdsV1: boolean;
-  ec2Endpoint: string | null;
-  s3Endpoint: string | null;
-  region: string | null;
-  lockFile: string;
-}
-
 export type Parsed =
-  | { kind: "run"; config: Config; surroundings: Surroundings; output: Output }
+  /** Act, or only look: `config` says which. */
+  | { kind: "run"; config: Config; surroundings: Surroundings; output: Output; prints: Prints }
   /** Decide again from a file (`-`: from stdin). */
   | { kind: "replay"; file: string; output: Output }
   | { kind: "print"; text: string }
@@ -51,12 +33,11 @@ export type Parsed =
 /** Reads the command line. Never throws for what people write: that is a `usage`. */
 export function parse(argv: readonly string[], env: Environment): Parsed {
   try {
-    const { command, given } = split(argv);
+    const { words, given } = split(argv);
     if (given.has("help")) return { kind: "print", text: helpText() };
     if (given.has("version")) return { kind: "print", text: `swarm-join ${VERSION}\n` };
-    return command === "plan" && given.has("observation")
-      ? replayOf(given, env)
-      : runOf(command, given, env);
+    const verb = verbOf(words, given);
+    return verb.way === "replay" ? replayOf(given, env) : runOf(verb, given, env);
   } catch (error) {
     if (!(error instanceof Usage)) throw error;
     const json = argv.includes("--json") ||
@@ -67,18 +48,16 @@ export function parse(argv: readonly string[], env: Environment): Parsed {
 
 class Usage extends Error {}
 
-type Command = "join" | "plan";
 /** Values by flag, in the order given; a switch has `true` or `false`. */
 type Given = ReadonlyMap<string, string[]>;
 
-const COMMANDS: readonly Command[] = ["join", "plan"];
 const SWITCHES: readonly Flag[] = [
   { name: "help", value: null, initial: null, help: "" },
   { name: "version", value: null, initial: null, help: "" },
 ];
 const KNOWN: readonly Flag[] = [...FLAGS, OBSERVATION_FLAG, ...SWITCHES];
 
-function split(argv: readonly string[]): { command: Command; given: Given } {
+function split(argv: readonly string[]): { words: string[]; given: Given } {
   const given = new Map<string, string[]>();
   const words: string[] = [];
   for (let i = 0; i < argv.length; i++) {
@@ -97,7 +76,7 @@ function split(argv: readonly string[]): { command: Command; given: Given } {
     }
     given.set(flag.name, [...given.get(flag.name) ?? [], value]);
   }
-  return { command: commandOf(words), given };
+  return { words, given };
 }
 
 function shortOf(head: string): Flag | null {
@@ -112,28 +91,47 @@ function unknownFlag(head: string): Usage {
   return new Usage(`unknown flag ${head}${near === null ? "" : `; did you mean --${near}?`}`);
 }
 
-function commandOf(words: readonly string[]): Command {
-  const [word = "join", extra] = words;
-  const command = COMMANDS.find((it) => it === word);
-  if (command === undefined) {
-    const near = nearest(word, COMMANDS);
-    throw new Usage(
-      `unknown command "${word}"; ${
-        near === null ? `there are ${COMMANDS.join(" and ")}` : `did you mean ${near}?`
-      }`,
-    );
-  }
-  if (extra !== undefined) throw new Usage(`unexpected argument "${extra}"`);
-  return command;
-}
-
-function runOf(command: Command, given: Given, env: Environment): Parsed {
-  if (given.has("observation")) {
+/** The row of the table that these words name; for `plan VERB` that of `plan`, with the goal of VERB. */
+function verbOf([word = DEFAULT_VERB, ...rest]: readonly string[], given: Given): Verb {
+  const rows = rowsOf(word);
+  const verb = rows.find(({ way }) => (way === "replay") === given.has("observation"));
+  if (verb === undefined) {
     throw new Usage("--observation decides again from a file: use it with plan");
   }
+  const [other, extra] = verb.takes === "[VERB]" ? rest : [undefined, rest[0]];
+  if (extra !== undefined) throw new Usage(`unexpected argument "${extra}"`);
+  return verb.way === "look" && other !== undefined ? { ...verb, goal: goalToPlan(other) } : verb;
+}
+
+function goalToPlan(word: string): Goal {
+  const [verb] = rowsOf(word);
+  if (verb?.way === "act") return verb.goal;
+  throw new Usage(`${word} changes nothing: there is no plan of it`);
+}
+
+function rowsOf(word: string): Verb[] {
+  const rows = VERBS.filter(({ name }) => name === word);
+  if (rows.length > 0) return rows;
+  const names = [...new Set(VERBS.map(({ name }) => name))];
+  const near = nearest(word, names);
+  const hint = near === null ? `there are ${names.join(", ")}` : `did you mean ${near}?`;
+  throw new Usage(`unknown verb "${word}"; ${hint}`);
+}
+
+function runOf(verb: Exclude<Verb, { way: "replay" }>, given: Given, env: Environment): Parsed {
+  const isLook = verb.way === "look";
+  if (isLook && verb.prints !== "plan" && given.has("dry-run")) {
+    throw new Usage(`--dry-run has no effect with ${verb.name}, which changes nothing`);
+  }
   const read = new Reader(given, env);
-  const config = configOf(read, command);
-  return { kind: "run", config, surroundings: surroundingsOf(read), output: outputOf(read) };
+  const dryRun = isLook || read.isOn("dry-run");
+  return {
+    kind: "run",
+    config: configOf(read, verb.goal, dryRun),
+    surroundings: surroundingsOf(read),
+    output: outputOf(read),
+    prints: dryRun && !isLook ? "plan" : verb.prints,
+  };
 }
 
 function replayOf(given: Given, env: Environment): Parsed {
@@ -205,9 +203,10 @@ function checked<T>(from: string, text: string, parser: (text: string) => T): T 
   }
 }
 
-function configOf(read: Reader, command: Command): Config {
+function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
   const kmsKey = read.one("s3-kms-key", values.kmsKey);
   const config: Config = {
+    goal,
     cluster: read.sure("cluster", values.clusterName),
     store: read.sure("store", (text) => values.store(text, kmsKey)),
     role: read.sure("role", (text) => values.oneOf(text, ["auto", "manager", "worker"])),
@@ -234,7 +233,7 @@ function configOf(read: Reader, command: Command): Config {
       (text) => values.oneOf(text, ["active", "pause", "drain"]),
     ),
     timeoutMs: read.sure("timeout", values.durationMs),
-    dryRun: command === "plan" || read.isOn("dry-run"),
+    dryRun,
   };
   refuseConflicts(config);
   return config;
@@ -270,11 +269,8 @@ function refuseConflicts(config: Config): void {
 function outputOf(read: Reader): Output {
   return {
     json: read.isOn("json"),
-    logFormat: read.sure("log-format", (text) => values.oneOf(text, ["auto", "text", "json"])),
-    logLevel: read.sure(
-      "log-level",
-      (text) => values.oneOf(text, ["error", "warn", "info", "debug"]),
-    ),
+    logFormat: read.sure("log-format", (text) => values.oneOf(text, LOG_FORMATS)),
+    logLevel: read.sure("log-level", (text) => values.oneOf(text, LOG_LEVELS)),
   };
 }
 

@@ -4,6 +4,7 @@
  * Each parser returns its value, or throws `Unfit` with what is wrong and what would be right, as the
  * end of a sentence that begins with the flag's name.
  */
+import { isIp, isIpv4, splitAddress, SWARM_PORT } from "../addresses.ts";
 import type { Config } from "../state.ts";
 
 /** A value that can't be used; the message says why and gives an example. */
@@ -13,8 +14,6 @@ const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
 const DURATION_PART = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
 const UNIT_MS: { [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const DURATION_MS_MAX = 24 * 3_600_000;
-/** Where managers find each other; the tool looks for members on this port only. */
-const SWARM_PORT = 2377;
 const POOL_BITS_MAX = 24;
 
 /** Milliseconds of a duration as Go writes it (`90s`, `1h30m`, `500ms`, `1.5m`): more than 0, at most a day. */
@@ -32,19 +31,9 @@ export function durationMs(text: string): number {
   return ms;
 }
 
-/** The shortest text that `durationMs` reads as `ms` (a whole number of milliseconds): `1h30m`, `2.5s`, `500ms`. */
-export function durationText(ms: number): string {
-  if (ms < 1_000) return `${ms}ms`;
-  const hours = Math.floor(ms / 3_600_000);
-  const minutes = Math.floor(ms / 60_000) % 60;
-  const seconds = (ms % 60_000) / 1_000;
-  return (hours > 0 ? `${hours}h` : "") + (minutes > 0 ? `${minutes}m` : "") +
-    (seconds > 0 ? `${seconds}s` : "");
-}
-
 /** An IP address or the name of an interface; with `port`, also `:2377` behind it (IPv6 in brackets). */
 export function address(text: string, allow: { port: boolean; unspecified: boolean }): string {
-  const { host, port } = splitPort(text);
+  const { host, port } = splitAddress(text);
   if (port !== null && !allow.port) {
     throw new Unfit("an address with a port; only an address is taken here, such as 10.0.0.5");
   }
@@ -209,23 +198,6 @@ function path(text: string): string {
     throw new Unfit("not an absolute path of a file");
   }
   return text;
-}
-
-function splitPort(text: string): { host: string; port: string | null } {
-  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
-  if (bracketed !== null) return { host: bracketed[1] ?? "", port: bracketed[2] ?? null };
-  const parts = text.split(":");
-  if (parts.length === 2) return { host: parts[0] ?? "", port: parts[1] ?? "" };
-  return { host: text, port: null };
-}
-
-function isIp(text: string): boolean {
-  return isIpv4(text) || (text.includes(":") && URL.canParse(`http://[${text}]/`));
-}
-
-function isIpv4(text: string): boolean {
-  const parts = text.split(".");
-  return parts.length === 4 && parts.every((it) => /^(?:0|[1-9]\d{0,2})$/.test(it) && +it <= 255);
 }
 
 function ipv4Number(text: string): number {

@@ -1,44 +1,33 @@
 /**
  * All policy: what a node does, given what was observed. Pure, synchronous and total.
  *
- * `decide` either names the facts that it still needs, or gives one action, the rule that it follows
- * from, and the reason. Each rule is explained in docs/protocol.md under the same name. `scene.ts` has
- * what stands in the way of any decision; `manager_rules.ts` and `worker_rules.ts` have the four places
- * that a node can then be in: a manager in a swarm or in none, a worker in a swarm or in none.
+ * `decide` names the facts that it still needs, or what is done next with the rule that it follows from
+ * and the reason. Each rule has a row in `rules.ts`. What a run is for is its goal; each goal has rules
+ * of its own (`join/`, `survey.ts`) and names the obstacles that stop it.
  */
-import { managerInSwarm, managerOutside } from "./join/manager.ts";
+import { join } from "./join/join.ts";
+import { decided } from "./needs.ts";
 import { bounded, overdue } from "./patience.ts";
-import { isScene, type Scene, sceneOf } from "./scene.ts";
-import { isLook, type Look, type Verdict } from "./verdict.ts";
-import { starting, workerInSwarm, workerOutside } from "./join/worker.ts";
-import type { Decision, Observation } from "../state.ts";
+import { roleAsked } from "./role.ts";
+import { survey } from "./survey.ts";
+import { look } from "./verdict.ts";
+import type { Decision, Goal, Observation } from "../state.ts";
 
-export function decide(o: Observation): Decision | Look {
+const GOALS: { readonly [G in Goal]: (o: Observation) => Decision } = { join, survey };
+
+export function decide(o: Observation): Decision {
   // What is looked at after the deadline comes too late to be acted on.
   const late = Object.keys(o.facts).length === 0 ? overdue(o) : null;
   if (late !== null) return late;
-  const scene = sceneOf(o);
-  const verdict = isScene(scene) ? place(scene) : scene;
-  return isLook(verdict) ? verdict : bounded(o, verdict);
+  const decision = withPermissions(o, decided(() => GOALS[o.config.goal](o)));
+  return decision.kind === "look" ? decision : bounded(o, decision);
 }
 
-function place(s: Scene): Verdict {
-  const { engine, role } = s;
-  if (engine.state === "pending") return starting(s);
-  if (engine.state === "inactive") return role === "manager" ? managerOutside(s) : workerOutside(s);
-  return warned(s, engine.manager ? managerInSwarm(s) : workerInSwarm(s));
-}
-
-function warned(s: Scene, verdict: Verdict): Verdict {
-  if (isLook(verdict) || verdict.action.kind !== "done") return verdict;
-  const is = s.engine.manager ? "manager" : "worker";
-  const warnings = [
-    ...(is === s.role ? [] : [
-      `this node is a ${is}, and was asked to be a ${s.role}: change it with docker node promote or demote`,
-    ]),
-    ...(s.record === null
-      ? ["no swarm is founded: run swarm-join on a manager of this node's swarm"]
-      : []),
-  ];
-  return { ...verdict, warnings };
+/** A dry run asks what is allowed, beside whatever else it looks at, as soon as it knows for which role. */
+function withPermissions(o: Observation, decision: Decision): Decision {
+  const role = roleAsked(o);
+  const isAsked = !o.config.dryRun || o.facts.permissions !== undefined;
+  if (isAsked || role === null || o.memory.identity === null) return decision;
+  const permissions = { kind: "permissions" as const, role };
+  return decision.kind === "look" ? look(...decision.calls, permissions) : look(permissions);
 }

@@ -131,7 +131,8 @@ export function unlisted(record: FoundingRecord, swarm: SwarmView): string[] {
   );
 }
 
-function reached({ managers }: SwarmView): string[] {
+/** The addresses of the managers that its Engine can reach. */
+export function reached({ managers }: SwarmView): string[] {
   return managers.filter(({ reachable }) => reachable).map(({ address }) => address);
 }
 
@@ -147,16 +148,6 @@ export function questionOf(
     ids: [...new Set([me.instance, ...ids])],
     addresses: [...new Set([...unnamed, ...addresses])],
   };
-}
-
-/** Members as a person reads them: `i-0a (10.0.0.5, stopped)`. */
-export function describe(members: Member[], known: Instance[]): string {
-  if (members.length === 0) return "nobody";
-  return members.map(({ instance, address }) => {
-    const state = known.find((i) => i.instance === instance)?.state;
-    const detail = state === undefined ? address : `${address}, ${state}`;
-    return `${instance ?? "a manager without a known instance"} (${detail})`;
-  }).join(", ");
 }
 
 function self(w: Writing): Member {

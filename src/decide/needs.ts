@@ -1,32 +1,61 @@
-/** The facts that rules ask for: each gives what was seen, or what to look at, or what its fault means. */
+/**
+ * The facts that rules ask for. A rule asks where it needs one and reads on as if it had it: where the
+ * fact was not looked at yet, or is a fault, deciding stops with what that means.
+ */
+import { faulted } from "./faults.ts";
 import { questionOf } from "./members.ts";
-import { CONFLICT_MS } from "./patience.ts";
-import { faulted, type Scene } from "./scene.ts";
-import { fail, look, type Verdict } from "./verdict.ts";
-import type {
-  Contents,
-  Decision,
-  FoundingRecord,
-  Instance,
-  Member,
-  Role,
-  Shown,
-} from "../state.ts";
+import type { Scene } from "./scene.ts";
+import { look } from "./verdict.ts";
+import type { Look, LookKind, Seen } from "../calls.ts";
+import type { Answer, Decision, Instance, Member, Observation, Role, Shown } from "../state.ts";
+
+/** Ends deciding early. No error, and nothing but `decided` catches it. */
+class Stop {
+  constructor(readonly decision: Decision) {}
+}
+
+/** What rules decide, where they may stop early. */
+export function decided(rules: () => Decision): Decision {
+  try {
+    return rules();
+  } catch (stop) {
+    if (stop instanceof Stop) return stop.decision;
+    throw stop;
+  }
+}
+
+/** Decides so, here and now. */
+export function stop(decision: Decision): never {
+  throw new Stop(decision);
+}
+
+/** The fact that this look gives. */
+export function need<K extends LookKind>(
+  o: Observation,
+  call: Extract<Look, { kind: K }>,
+): Seen[K] {
+  const fact = o.facts[call.kind as K] as Answer<Seen[K]> | undefined;
+  if (fact === undefined) stop(look(call));
+  return fact.ok ? fact.value : stop(faulted(o, fact.fault));
+}
+
+/** Of these looks, those that were not made yet are made first, side by side. */
+export function together({ facts }: Observation, ...calls: (Look | false)[]): void {
+  const unseen = calls.filter((call) => call !== false && facts[call.kind] === undefined);
+  if (unseen.length > 0) stop(look(...unseen));
+}
 
 /** What EC2 shows of these members, this node, and whoever has these addresses. */
-export function ask(s: Scene, members: Member[], addresses: string[]): Instance[] | Verdict {
-  const { instances } = s.o.facts;
-  if (instances === undefined) {
-    const living = addresses.length === 0 ? shownAlive(s, members) : null;
-    return living ?? look({ kind: "instances", ...questionOf(members, s.me, addresses) });
-  }
-  return instances.ok ? instances.value : faulted(s.o, instances.fault);
+export function instances(s: Scene, members: Member[], addresses: string[]): Instance[] {
+  const isAsked = s.o.facts.instances !== undefined;
+  const living = isAsked || addresses.length > 0 ? null : shownAlive(s, members);
+  return living ?? need(s.o, { kind: "instances", ...questionOf(members, s.me, addresses) });
 }
 
 /** The members besides this node, when the read of their tags has shown that none of them is terminated. */
-export function shownAlive({ o, me }: Scene, members: Member[]): Instance[] | null {
+export function shownAlive({ o, me, traits }: Scene, members: Member[]): Instance[] | null {
   const { tokens } = o.facts;
-  if (o.config.store.kind === "s3" || !tokens?.ok) return null;
+  if (traits.tokensBy === "swarm" || !tokens?.ok) return null;
   const living: Instance[] = [];
   for (const { instance, address } of members) {
     if (instance === me.instance) continue;
@@ -39,66 +68,25 @@ export function shownAlive({ o, me }: Scene, members: Member[]): Instance[] | nu
   return living;
 }
 
-export function tokens(s: Scene, fingerprint: string, want: Role[]): Shown[] | Verdict {
-  const shown = s.o.facts.tokens;
-  if (shown === undefined) return look({ kind: "tokens", fingerprint, want });
-  return shown.ok ? shown.value : faulted(s.o, shown.fault);
+export function tokens({ o }: Scene, fingerprint: string, want: Role[]): Shown[] {
+  return need(o, { kind: "tokens", fingerprint, want });
 }
 
-/** The other instances that show tokens. With S3 a token says nothing without a record. */
-export function showing(s: Scene): Shown[] | Verdict {
-  if (s.o.config.store.kind === "s3") return [];
-  const shown = tokens(s, "", ["manager", "worker"]);
-  if (!Array.isArray(shown)) return shown;
-  return shown.filter(({ by, state, manager, worker }) =>
+/** The other instances that show tokens. Kept by swarm, a token says nothing without a record. */
+export function showing(s: Scene): Shown[] {
+  if (s.traits.tokensBy === "swarm") return [];
+  return tokens(s, "", ["manager", "worker"]).filter(({ by, state, manager, worker }) =>
     by !== s.me.instance && state !== "terminated" && (manager !== null || worker !== null)
   );
 }
 
-export function shows({ manager, worker }: Shown, fingerprint: string): boolean {
-  return [manager, worker].every((mark) => mark === null || mark.fingerprint === fingerprint);
-}
-
 /** The addresses of these members that accept connections. */
-export function probe(s: Scene, members: Member[]): string[] | Verdict {
-  const { answering } = s.o.facts;
+export function answering({ o }: Scene, members: Member[]): string[] {
   if (members.length === 0) return [];
-  if (answering === undefined) return look({ kind: "probe", addresses: addressesOf(members) });
-  if (!answering.ok) return faulted(s.o, answering.fault);
-  const asked = addressesOf(members);
-  return answering.value.filter((address) => asked.includes(address));
+  const addresses = addressesOf(members);
+  return need(o, { kind: "probe", addresses }).filter((one) => addresses.includes(one));
 }
 
 export function addressesOf(members: Member[]): string[] {
   return [...new Set(members.map(({ address }) => address))];
-}
-
-export function pick<T>(list: T[], dice: number): T | null {
-  return list[Math.floor(dice * list.length)] ?? null;
-}
-
-export function inventoryOf(contents: Contents): string {
-  return Object.entries(contents)
-    .filter(([, count]) => count > 0)
-    .map(([what, count]) => `${count} ${count === 1 ? what.slice(0, -1) : what}`)
-    .join(", ");
-}
-
-export function brief({ fingerprint }: FoundingRecord): string {
-  return `${fingerprint.slice(0, 8)}…`;
-}
-
-export function names(shown: Shown[]): string {
-  return shown.map(({ by }) => by).join(", ");
-}
-
-export function conflict(s: Scene, because: string): Decision {
-  const advice =
-    "nothing was changed. To give this node to the founded swarm, `docker swarm leave --force` here and run swarm-join again";
-  return fail(
-    5,
-    "swarm-conflict",
-    `${because}; ${advice}`,
-    s.o.config.store.kind === "s3" ? 0 : CONFLICT_MS,
-  );
 }

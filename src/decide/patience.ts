@@ -2,7 +2,9 @@
  * How long a run waits: the backoff between two looks, how long a bad sign must hold before it is
  * believed, and the deadline. Times in milliseconds.
  */
-import type { Decision, Observation, Rule } from "../state.ts";
+import { roleAsked } from "./role.ts";
+import type { Rule } from "../rules.ts";
+import type { Acting, End, Observation, Waiting } from "../state.ts";
 
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
@@ -44,13 +46,10 @@ export function backoffMs(o: Observation, rule: Rule): number {
   return Math.min(left, Math.ceil(bound * (0.1 + 0.9 * o.dice)));
 }
 
-function boundMs({ config, memory }: Observation, rule: Rule): number {
-  const doublings = Math.min(memory.waits, 10);
+function boundMs(o: Observation, rule: Rule): number {
+  const doublings = Math.min(o.memory.waits, 10);
   if (rule === "throttled") {
-    const role = config.role === "auto"
-      ? memory.identity?.roleTag ?? memory.self?.roleTag
-      : config.role;
-    return role === "manager"
+    return roleAsked(o) === "manager"
       ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** doublings)
       : Math.min(WORKER_THROTTLED_MAX_MS, WORKER_THROTTLED_BASE_MS * 2 ** doublings);
   }
@@ -73,26 +72,30 @@ function baseMs(rule: Rule): number {
  * Holds a decision against the clock: a failure waits until it has held for its `afterMs`, and at the
  * run's deadline waiting becomes failing. A dry run looks once, so it says what would come in the end.
  */
-export function bounded(o: Observation, decision: Decision): Decision {
+export function bounded(o: Observation, decision: Acting | Waiting | End): Acting | Waiting | End {
   if (o.config.dryRun) return decision;
-  const { action, rule } = decision;
-  if (action.kind === "fail") {
-    const steady = o.memory.steady;
+  const { rule, because } = decision;
+  if (decision.kind === "end" && decision.exit !== 0) {
+    const { steady } = o.memory;
     const heldMs = steady?.rule === rule ? o.nowMs - steady.sinceMs : 0;
-    if (isLate(o) || heldMs >= action.afterMs) return decision;
-    return { ...decision, action: { kind: "wait", ms: backoffMs(o, rule), exit: action.exit } };
+    if (isLate(o) || heldMs >= decision.afterMs) return decision;
+    const { exit } = decision;
+    return { kind: "wait", ms: backoffMs(o, rule), exit, keeps: "nothing", rule, because };
   }
-  if (!isLate(o) || action.kind === "done") return decision;
-  const exit = action.kind === "wait" ? action.exit : 3;
-  return overdue(o) ?? { ...decision, action: { kind: "fail", exit, afterMs: 0 } };
+  if (!isLate(o) || decision.kind === "end") return decision;
+  const exit = decision.kind === "wait" ? decision.exit : 3;
+  return overdue(o) ?? failed(exit, rule, because);
 }
 
 /** After the deadline: the failure that the run has been waiting against, if it waited. */
-export function overdue(o: Observation): Decision | null {
+export function overdue(o: Observation): End | null {
   const { steady } = o.memory;
   if (!isLate(o) || o.config.dryRun || steady === null) return null;
-  const { rule, because, exit } = steady;
-  return { action: { kind: "fail", exit, afterMs: 0 }, rule, because, warnings: [] };
+  return failed(steady.exit, steady.rule, steady.because);
+}
+
+function failed(exit: End["exit"], rule: Rule, because: string): End {
+  return { kind: "end", exit, afterMs: 0, rule, because, warnings: [], findings: [] };
 }
 
 function isLate({ nowMs, config }: Observation): boolean {

@@ -1,33 +1,28 @@
 /** The forms that a decision takes, so that each rule reads as one line. */
 import { backoffMs } from "./patience.ts";
-import type { Call } from "../calls.ts";
-import type { Action, Decision, FailExit, Observation, Rule } from "../state.ts";
+import type { Act, Look } from "../calls.ts";
+import type { Acting, Decision, End, FailExit, Observation, Waiting } from "../state.ts";
+import type { Rule } from "../rules.ts";
 
 /** Facts to look at before anything can be decided; they don't depend on each other. */
-export interface Look {
-  kind: "look";
-  calls: Call[];
-}
-
-export type Verdict = Look | Decision;
-
-export function isLook(verdict: Verdict): verdict is Look {
-  return "calls" in verdict;
-}
-
-export function look(...calls: (Call | false)[]): Look {
+export function look(...calls: (Look | false)[]): Decision & { kind: "look" } {
   return { kind: "look", calls: calls.filter((call) => call !== false) };
 }
 
-export function act(action: Action, rule: Rule, because: string): Decision {
-  return { action, rule, because, warnings: [] };
+export function act(call: Act, rule: Rule, because: string): Acting {
+  return { kind: "act", call, rule, because };
 }
 
-export function wait(o: Observation, rule: Rule, because: string): Decision {
-  return act({ kind: "wait", ms: backoffMs(o, rule), exit: 3 }, rule, because);
+export function wait(o: Observation, rule: Rule, because: string, exit: FailExit = 3): Waiting {
+  return { kind: "wait", ms: backoffMs(o, rule), exit, keeps: "nothing", rule, because };
+}
+
+/** All is as it should be. */
+export function done(rule: Rule, because: string, warnings: string[] = []): End {
+  return { kind: "end", exit: 0, afterMs: 0, rule, because, warnings, findings: [] };
 }
 
 /** Fails once the same has held for `afterMs`; until then the run looks again. */
-export function fail(exit: FailExit, rule: Rule, because: string, afterMs = 0): Decision {
-  return act({ kind: "fail", exit, afterMs }, rule, because);
+export function fail(exit: FailExit, rule: Rule, because: string, afterMs = 0): End {
+  return { kind: "end", exit, afterMs, rule, because, warnings: [], findings: [] };
 }

@@ -23,7 +23,7 @@ export function createObjectLedger({ s3 }: { s3: () => Promise<S3Api> }): Ledger
       if (size > RECORD_BYTES_MAX) {
         const message = `Cannot write the founding record: it would have ${size} bytes, and it ` +
           `may have ${RECORD_BYTES_MAX}`;
-        return { ok: false, fault: { kind: "refused", message } };
+        return { ok: false, fault: { kind: "declined", message } };
       }
       const api = await s3();
       const put = await api.put(

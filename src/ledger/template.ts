@@ -48,7 +48,7 @@ export function createTemplateLedger({ vpc, cluster, ec2 }: TemplateOptions): Le
       if (size > RECORD_BYTES_MAX) {
         const message = `Cannot write the founding record: it would have ${size} bytes, and a ` +
           `launch template's user data holds ${RECORD_BYTES_MAX}`;
-        return { ok: false, fault: { kind: "refused", message } };
+        return { ok: false, fault: { kind: "declined", message } };
       }
       const api = await ec2();
       if (at.kind === "none") {

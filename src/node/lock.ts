@@ -58,7 +58,7 @@ function faultOf(error: unknown, path: string): Fault {
   const { errors } = Deno;
   if (error instanceof errors.NotFound) {
     return {
-      kind: "missing",
+      kind: "no-folder",
       message: `Cannot create the lock file ${path}: its directory does not exist`,
     };
   }

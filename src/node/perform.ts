@@ -2,15 +2,15 @@
  * All edges of a real node behind one `perform`. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
-import type { Surroundings } from "../cli/parse.ts";
-import type { AnyAnswer, Call } from "../calls.ts";
-import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
-import { probe } from "../swarm/probe.ts";
-import type { Answer, Config, Identity, Instance } from "../state.ts";
-import { createEngine, type EngineClient } from "../swarm/engine.ts";
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
 import { createCredentials, type Credentials } from "../aws/credentials.ts";
-import { orEnded, sleep } from "../time.ts";
+import { type AnyAnswer, type Call, type CallKind, CALLS, type Values } from "../calls.ts";
+import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
+import type { Surroundings } from "../settings.ts";
+import type { Answer, Config, Identity } from "../state.ts";
+import { createEngine, type EngineClient } from "../swarm/engine.ts";
+import { probe } from "../swarm/probe.ts";
+import { orEnded } from "../time.ts";
 import { Vault } from "../tokens/vault.ts";
 
 interface NodeOptions {
@@ -22,14 +22,16 @@ interface NodeOptions {
   nowMs: () => number;
 }
 
-/**
- * How long a call may go on when the run's time is over: the Engine alone takes 20 s to say that a join
- * goes on, or that its swarm has no leader; a write may come to its end; a read may not go on.
- */
-const ENGINE_GRACE_MS = 25_000;
-const WRITE_GRACE_MS = 10_000;
 /** What a call that is cut has to say why it did not get anywhere. */
 const LAST_WORDS_MS = 500;
+
+/** The edge of each call: the compiler asks for one when a call is added. */
+type Edges = {
+  [K in CallKind]: (
+    call: Extract<Call, { kind: K }>,
+    signal: AbortSignal,
+  ) => Promise<Answer<Values[K]>>;
+};
 
 /** A node as the loop calls it. */
 export class Node {
@@ -39,7 +41,7 @@ export class Node {
   readonly #engine: EngineClient;
   readonly #credentials: Credentials;
   #awsCalls = 0;
-  #known: { identity: Identity; aws: Aws } | null = null;
+  #known: { me: Identity; aws: Aws } | null = null;
 
   /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
   constructor(options: NodeOptions) {
@@ -62,45 +64,55 @@ export class Node {
   /** Rejects only for a defect. */
   perform(call: Call): Promise<AnyAnswer> {
     const { config, nowMs } = this.#options;
-    const leftMs = Math.max(0, config.timeoutMs + graceMsOf(call) - nowMs());
+    const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
     return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
   }
 
-  #ask(call: Call, signal: AbortSignal): Promise<AnyAnswer> {
-    const { config } = this.#options;
-    switch (call.kind) {
-      case "identity":
-        return this.#identify(signal);
-      case "engine":
-        return this.#engine.look(signal);
-      case "contents":
-        return this.#engine.contents(call.manager, signal);
-      case "init":
-        return this.#engine.init(config, call.advertiseAddr, signal);
-      case "join":
-        return this.#engine.join(config, call.address, call.token, call.advertiseAddr, signal);
-      case "leave":
-        return this.#engine.leave(call.force, signal);
-      case "probe":
-        return probe(call.addresses, signal);
-      case "sleep":
-        return sleep(call.ms, signal).then(() => ({ ok: true, value: null }));
-      default: {
-        const known = this.#known;
-        if (known === null) throw new Error(`"${call.kind}" came before "identity" was answered`);
-        return askAws(call, known.identity, known.aws);
-      }
-    }
+  #ask<K extends CallKind>(
+    call: Extract<Call, { kind: K }>,
+    signal: AbortSignal,
+  ): Promise<AnyAnswer> {
+    return this.#edges[call.kind as K](call, signal);
   }
+
+  /** AWS's own deadline for a request is shorter than the run's. */
+  readonly #edges: Edges = {
+    identity: (_, signal) => this.#identify(signal),
+    lifecycle: (_, signal) => this.#imds.lifecycle(signal),
+    engine: (_, signal) => this.#engine.look(signal),
+    contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
+    probe: ({ addresses }, signal) => probe(addresses, signal),
+    init: ({ advertiseAddr }, signal) =>
+      this.#engine.init(this.#options.config, advertiseAddr, signal),
+    join: ({ address, token, advertiseAddr }, signal) =>
+      this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
+    leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
+    self: async () => {
+      const { me, aws } = this.#knownTo("self");
+      const found = await aws.instances([me.instance], []);
+      return found.ok ? { ok: true, value: found.value[0] ?? null } : found;
+    },
+    ledger: ({ missing }) => this.#knownTo("ledger").aws.ledger.read(missing),
+    tokens: ({ fingerprint, want }) => this.#knownTo("tokens").aws.shelf.read(fingerprint, want),
+    instances: ({ ids, addresses }) => this.#knownTo("instances").aws.instances(ids, addresses),
+    permissions: async ({ role }) => {
+      const { ledger, shelf } = this.#knownTo("permissions").aws;
+      const both = await Promise.all([ledger.permissions(role), shelf.permissions(role)]);
+      return { ok: true, value: both.flat() };
+    },
+    write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
+    publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
+    retract: () => this.#knownTo("retract").aws.shelf.retract(),
+  };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {
     const { roleTag, store } = this.#options.config;
     const identifying = this.#imds.identity(roleTag, signal);
-    // Asked for side by side with the identity: the first call of AWS finds them there.
-    // To load the SDK holds up all else for a while: not before the first requests have gone out.
+    // Both are there when AWS is first called: the credentials are asked for side by side with the
+    // identity; and the SDK, which holds up all else while it loads, once those requests have gone out.
     void this.#credentials.get().then(() => preload(store));
     const answer = await identifying;
-    if (answer.ok) this.#known = { identity: answer.value, aws: this.#awsOf(answer.value) };
+    if (answer.ok) this.#known = { me: answer.value, aws: this.#awsOf(answer.value) };
     return answer;
   }
 
@@ -116,58 +128,12 @@ export class Node {
       deadlineMs: DEADLINE_MS,
     });
   }
-}
 
-function askAws(
-  call: Exclude<
-    Call,
-    { kind: "identity" | "engine" | "contents" | "init" | "join" | "leave" | "probe" | "sleep" }
-  >,
-  { instance }: Identity,
-  { ledger, shelf, instances }: Aws,
-): Promise<AnyAnswer> {
-  switch (call.kind) {
-    case "self":
-      return instances([instance], []).then(firstOf);
-    case "ledger":
-      return ledger.read(call.missing);
-    case "tokens":
-      return shelf.read(call.fingerprint, call.want);
-    case "instances":
-      return instances(call.ids, call.addresses);
-    case "permissions":
-      return Promise.all([ledger, shelf].map((one) => one.permissions(call.role)))
-        .then((both) => ({ ok: true, value: both.flat() }));
-    case "write":
-      return ledger.write(call.record, call.at);
-    case "publish":
-      return shelf.publish(call.manager, call.worker);
-    case "retract":
-      return shelf.retract();
-    default:
-      return call satisfies never;
+  /** AWS, which can be asked only once it is known who asks. */
+  #knownTo(kind: CallKind): { me: Identity; aws: Aws } {
+    if (this.#known === null) throw new Error(`"${kind}" came before "identity" was answered`);
+    return this.#known;
   }
-}
-
-function graceMsOf({ kind }: Call): number {
-  switch (kind) {
-    case "engine":
-    case "contents":
-    case "init":
-    case "join":
-    case "leave":
-      return ENGINE_GRACE_MS;
-    case "write":
-    case "publish":
-    case "retract":
-      return WRITE_GRACE_MS;
-    default:
-      return 0;
-  }
-}
-
-function firstOf(answer: Answer<Instance[]>): Answer<Instance | null> {
-  return answer.ok ? { ok: true, value: answer.value[0] ?? null } : answer;
 }
 
 /** Hangs up on what has not ended by then; a `timeout` for what does not say itself how it ended. */

@@ -4,9 +4,11 @@
  * Text for people, JSON lines for a journal. No join token ever gets here; should a defect bring one,
  * `scrub` takes it out as a last defence.
  */
-import { durationText } from "../cli/values.ts";
-import type { LogFormat, LogLevel } from "../cli/parse.ts";
-import type { Decision } from "../state.ts";
+import { durationText } from "./duration.ts";
+import { LOG_LEVELS, type LogFormat, type LogLevel } from "../settings.ts";
+import { type ActionKind, actionOf } from "../actions.ts";
+import { RULES } from "../rules.ts";
+import type { Acting, End, Waiting } from "../state.ts";
 
 export interface LogOptions {
   format: "text" | "json";
@@ -24,7 +26,6 @@ type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
 /** A wait that repeats the one before is said again only after this long. */
 const REPEAT_MS = 60_000;
-const LEVELS: readonly LogLevel[] = ["error", "warn", "info", "debug"];
 
 export class Log {
   readonly #options: LogOptions;
@@ -35,14 +36,23 @@ export class Log {
     this.#options = options;
   }
 
-  /** What is done next, by which rule and why. */
-  decision({ action, rule, because, warnings }: Decision): void {
-    for (const warning of warnings) this.#warnOnce(warning, rule);
-    const fields: Record<string, string | number> = { action: action.kind, rule };
-    if (action.kind === "wait") fields["waitMs"] = action.ms;
-    if (action.kind === "join") fields["address"] = action.address;
-    if (action.kind === "fail") fields["exit"] = action.exit;
-    this.say(this.#levelOf(action.kind, `${rule} ${because}`), because, fields);
+  /** What is done next, by which rule and why; at a bad end also what a person can do. */
+  decision(decision: Acting | Waiting | End): void {
+    const { rule, because } = decision;
+    const action = actionOf(decision);
+    if (decision.kind === "end") {
+      for (const warning of decision.warnings) this.#warnOnce(warning, rule);
+    }
+    const fields: Record<string, string | number> = { action, rule };
+    if (decision.kind === "wait") fields["waitMs"] = decision.ms;
+    if (decision.kind === "act" && decision.call.kind === "join") {
+      fields["address"] = decision.call.address;
+    }
+    if (decision.kind === "end" && decision.exit !== 0) {
+      fields["exit"] = decision.exit;
+      fields["mend"] = RULES[rule].mend;
+    }
+    this.say(this.#levelOf(action, `${rule} ${because}`), because, fields);
   }
 
   error(message: string, fields: Fields = {}): void {
@@ -63,7 +73,7 @@ export class Log {
 
   say(level: LogLevel, message: string, fields: Fields): void {
     const { format, level: most, write } = this.#options;
-    if (LEVELS.indexOf(level) > LEVELS.indexOf(most)) return;
+    if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(most)) return;
     const line = format === "json"
       ? this.#json(level, message, fields)
       : this.#text(level, message, fields);
@@ -76,7 +86,7 @@ export class Log {
     this.warn(warning, { rule });
   }
 
-  #levelOf(action: Decision["action"]["kind"], text: string): LogLevel {
+  #levelOf(action: ActionKind, text: string): LogLevel {
     const nowMs = this.#options.nowMs();
     const last = this.#last;
     this.#last = null;
@@ -99,13 +109,14 @@ export class Log {
     const when = dated
       ? new Date(wallMs()).toISOString()
       : `${(nowMs() / 1_000).toFixed(1)}s`.padStart(7);
-    const { action, rule, ...others } = fields;
+    const { action, rule, mend, ...others } = fields;
     const head = [action, typeof rule === "string" ? `[${rule}]` : rule]
       .filter((it) => it !== undefined).join(" ");
     const tail = Object.entries(others).filter(([key]) => key !== "waitMs")
       .map(([key, value]) => ` ${key}=${value}`).join("");
     const mark = level === "error" || level === "warn" ? `${level}: ` : "";
-    return plain(`${when}  ${mark}${head === "" ? "" : `${head} `}${message}${tail}`);
+    const line = plain(`${when}  ${mark}${head === "" ? "" : `${head} `}${message}${tail}`);
+    return mend ? `${line}\n${plain(`${" ".repeat(when.length)}  ${mend}`)}` : line;
   }
 }
 

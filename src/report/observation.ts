@@ -2,6 +2,9 @@
  * Reads an observation that `--dry-run --json` printed: what an operator sends along when asking for
  * help. It comes from anywhere, so every part of it is checked before `decide` sees it.
  */
+import { ACTION_KINDS } from "../actions.ts";
+import { RULES } from "../rules.ts";
+import { ENGINE_STATES, FAULT_KINDS, GOALS, INSTANCE_STATES, ROLES, VERDICTS } from "../state.ts";
 import type {
   Config,
   Contents,
@@ -16,6 +19,7 @@ import type {
   Member,
   Memory,
   Observation,
+  Permission,
   Position,
   Shown,
   SwarmView,
@@ -122,44 +126,11 @@ function answer(check: Check): Check {
   };
 }
 
-const faultKind = oneOf(
-  "denied",
-  "throttled",
-  "missing",
-  "unreachable",
-  "timeout",
-  "malformed",
-  "newer",
-  "unusable",
-  "refused",
-  "rejected",
-  "foreign",
-  "pending",
-  "busy",
+const fault = shape<Fault>(
+  { kind: oneOf(...FAULT_KINDS), message: text, permission: text },
+  ["permission"],
 );
-const fault = shape<Fault>({ kind: faultKind, message: text, permission: text }, ["permission"]);
-const action = oneOf(
-  "init",
-  "found",
-  "register",
-  "join",
-  "publish",
-  "refresh",
-  "replace",
-  "withdraw",
-  "leave",
-  "wait",
-  "done",
-  "fail",
-);
-const instanceState = oneOf(
-  "pending",
-  "running",
-  "stopping",
-  "stopped",
-  "shutting-down",
-  "terminated",
-);
+const instanceState = oneOf(...INSTANCE_STATES);
 
 const mark = shape<TokenMark>({ fingerprint: text, digest: text });
 const identity = shape<Identity>({
@@ -171,7 +142,6 @@ const identity = shape<Identity>({
   address: text,
   addresses: list(text),
   roleTag: nullOr(text),
-  lifecycle: nullOr(text),
 });
 const instance = shape<Instance>({
   instance: text,
@@ -189,7 +159,7 @@ const swarm = shape<SwarmView>({
   nodes: count,
 });
 const engine = shape<Engine>({
-  state: oneOf("inactive", "pending", "active", "error", "locked"),
+  state: oneOf(...ENGINE_STATES),
   nodeId: text,
   address: text,
   error: text,
@@ -237,24 +207,30 @@ const shown = shape<Shown>({
   malformed: list(text),
 });
 
-const facts = shape<Facts>({
+const permission = shape<Permission>({ action: text, verdict: oneOf(...VERDICTS) });
+
+const FACTS: Shape<Facts> = {
   identity: answer(identity),
+  lifecycle: answer(nullOr(text)),
   self: answer(nullOr(instance)),
   engine: answer(engine),
+  contents: answer(contents),
   ledger: answer(ledger),
   tokens: answer(list(shown)),
   instances: answer(list(instance)),
-  answering: answer(list(text)),
-  contents: answer(contents),
-}, ["identity", "self", "engine", "ledger", "tokens", "instances", "answering", "contents"]);
+  probe: answer(list(text)),
+  permissions: answer(list(permission)),
+};
+const facts = shape<Facts>(FACTS, Object.keys(FACTS) as (keyof Facts)[]);
 
 const config = shape<Config>({
+  goal: oneOf(...GOALS),
   cluster: text,
   store: kinds<Config["store"]>({
     tags: {},
     s3: { bucket: text, prefix: text, kmsKey: nullOr(text) },
   }),
-  role: oneOf("auto", "manager", "worker"),
+  role: oneOf("auto", ...ROLES),
   roleTag: text,
   managerTokenTag: text,
   workerTokenTag: text,
@@ -272,8 +248,10 @@ const config = shape<Config>({
 const memory = shape<Memory>({
   runId: text,
   identity: nullOr(identity),
+  lifecycle: nullOr(shape<NonNullable<Memory["lifecycle"]>>({ state: nullOr(text) })),
   self: nullOr(instance),
-  did: list(action),
+  did: list(oneOf(...ACTION_KINDS)),
+  missing: list(count),
   written: list(
     shape<Memory["written"][number]>({ template: text, number: count, record, follows: count }),
   ),
@@ -285,7 +263,7 @@ const memory = shape<Memory>({
     shape<Memory["failures"][number]>({
       address: text,
       digest: text,
-      kind: faultKind,
+      kind: oneOf(...FAULT_KINDS),
       atMs: count,
     }),
   ),
@@ -293,7 +271,7 @@ const memory = shape<Memory>({
   fault: nullOr(fault),
   steady: nullOr(
     shape<NonNullable<Memory["steady"]>>({
-      rule: text,
+      rule: oneOf(...Object.keys(RULES)),
       because: text,
       exit: count,
       sinceMs: count,

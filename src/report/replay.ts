@@ -17,7 +17,7 @@ export function replay(text: string): Replay {
     config: { ...read.observation.config, dryRun: true },
   };
   const decision = decide(observation);
-  if ("calls" in decision) {
+  if (decision.kind === "look") {
     const asked = decision.calls.map(({ kind }) => kind).join(", ");
     return {
       kind: "unfit",
@@ -27,6 +27,6 @@ export function replay(text: string): Replay {
   const meters = { elapsedMs: Math.round(observation.nowMs), awsCalls: 0, phases: {} };
   return {
     kind: "report",
-    report: reportOf({ decision, observation, permissions: null, meters }),
+    report: reportOf({ decision, observation, meters }),
   };
 }

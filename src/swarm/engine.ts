@@ -12,6 +12,7 @@ import { EngineApi } from "./api.ts";
 import { engineFault, isNoSwarm, notUnderstood, objectOf } from "./faults.ts";
 import { isObject, parseJson, quote } from "../http.ts";
 import { SWARM_PORT } from "./probe.ts";
+import type { LeaveResult } from "../calls.ts";
 import type { Answer, Config, Contents, Engine, Manager, SwarmView, TokenMark } from "../state.ts";
 import type { Vault } from "../tokens/vault.ts";
 
@@ -29,16 +30,15 @@ export interface EngineClient {
     advertiseAddr: string,
     signal: AbortSignal,
   ): Promise<Answer<null>>;
-  /** Also well when the node is in no swarm. */
-  leave(force: boolean, signal: AbortSignal): Promise<Answer<null>>;
+  /** Also well when the node is in no swarm. `onlyEmpty`: looks just before, and leaves if nothing would be lost. */
+  leave(force: boolean, onlyEmpty: boolean, signal: AbortSignal): Promise<Answer<LeaveResult>>;
 }
 
 export function createEngine({ path, vault }: { path: string; vault: Vault }): EngineClient {
   const api = new EngineApi(path);
   return {
     look: (signal) => look(api, vault, signal),
-    contents: (manager, signal) =>
-      manager ? managerContents(api, signal) : workerContents(api, signal),
+    contents: (manager, signal) => contentsOf(api, manager, signal),
     init: (config, advertiseAddr, signal) => {
       const intent = `init a swarm at ${advertiseAddr}`;
       return api.write(intent, "/swarm/init", initRequest(config, advertiseAddr), INIT_MS, signal);
@@ -48,7 +48,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       const token = vault.take(mark);
       if (token === null) {
         const message = `Cannot ${intent}: its join token was not read in this run`;
-        return Promise.resolve({ ok: false, fault: { kind: "missing", message } });
+        return Promise.resolve({ ok: false, fault: { kind: "not-found", message } });
       }
       const request = {
         ...placeOf(config, advertiseAddr),
@@ -57,7 +57,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       };
       return api.write(intent, "/swarm/join", request, JOIN_MS, signal);
     },
-    leave: (force, signal) => leave(api, force, signal),
+    leave: (force, onlyEmpty, signal) => leave(api, force, onlyEmpty, signal),
   };
 }
 
@@ -173,6 +173,14 @@ async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer
   return { ok: true, value: managers };
 }
 
+function contentsOf(
+  api: EngineApi,
+  manager: boolean,
+  signal: AbortSignal,
+): Promise<Answer<Contents>> {
+  return manager ? managerContents(api, signal) : workerContents(api, signal);
+}
+
 async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
   const count = async (what: string, path: string): Promise<Answer<number>> => {
     const list = await readList(api, `count the swarm's ${what}`, path, signal);
@@ -235,14 +243,26 @@ async function readList(
   return { ok: false, fault: notUnderstood(intent, answer.value) };
 }
 
-async function leave(api: EngineApi, force: boolean, signal: AbortSignal): Promise<Answer<null>> {
+async function leave(
+  api: EngineApi,
+  force: boolean,
+  onlyEmpty: boolean,
+  signal: AbortSignal,
+): Promise<Answer<LeaveResult>> {
+  const held = onlyEmpty ? await contentsOf(api, force, signal) : null;
+  if (held?.ok === false) return held;
+  if (held !== null && Object.values(held.value).some((count) => count > 0)) {
+    return { ok: true, value: { kind: "holds", contents: held.value } };
+  }
   const intent = "leave the swarm";
   const path = `/swarm/leave?force=${force ? "1" : "0"}`;
   const answer = await api.call(intent, "POST", path, signal, { deadlineMs: LEAVE_MS });
   if (!answer.ok) return answer;
   const { status, body } = answer.value;
-  if ((status >= 200 && status < 300) || isNoSwarm(body)) return { ok: true, value: null };
-  return { ok: false, fault: engineFault(intent, status, body) };
+  const isOut = (status >= 200 && status < 300) || isNoSwarm(body);
+  return isOut
+    ? { ok: true, value: { kind: "left" } }
+    : { ok: false, fault: engineFault(intent, status, body) };
 }
 
 function initRequest(config: Config, advertiseAddr: string): Record<string, unknown> {

@@ -80,12 +80,12 @@ const KIND_BY_STATUS = new Map<number, FaultKind>([
   [400, "unusable"],
   [401, "denied"],
   [403, "denied"],
-  [404, "missing"],
+  [404, "not-found"],
   [429, "throttled"],
 ]);
 
 const SOCKET_ADVICE: Partial<Record<FaultKind, string>> = {
-  missing: "is Docker installed and running, and DOCKER_HOST right?",
+  "no-socket": "is Docker installed and running, and DOCKER_HOST right?",
   denied: "run as root, with the socket in /run, /var/run or /tmp",
   unreachable: "is the Docker service running?",
   timeout: "is the Docker service well?",

@@ -4,7 +4,7 @@ import { EngineState } from "../emulators/engine_state.ts";
 import { claimNetwork } from "../emulators/loopback.ts";
 import { Wire } from "../emulators/wire.ts";
 import { engineContract, type EngineNode, type EngineWorld } from "./engine.ts";
-import { config } from "../support/observations.ts";
+import { config } from "../world/node.ts";
 import { probe } from "../../src/swarm/probe.ts";
 import { createEngine } from "../../src/swarm/engine.ts";
 import { Vault } from "../../src/tokens/vault.ts";

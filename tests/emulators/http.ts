@@ -21,6 +21,8 @@ export interface Exchange {
 
 export type Reply =
   | { kind: "reply"; status: number; headers?: Record<string, string>; body?: string | Uint8Array }
+  /** Exactly these, and the connection ends, or stays open with nothing more to come. */
+  | { kind: "bytes"; bytes: string | Uint8Array; open?: boolean }
   /** The connection ends without an answer. */
   | { kind: "cut" }
   /** Nothing is ever answered, until the other side gives up or the server closes. */
@@ -112,10 +114,11 @@ async function converse(
     exchange.body = await readBody(stream, exchange.headers);
     const reply = await Promise.race([answer(handler, exchange), closed]);
     if (reply === null || reply.kind === "cut") return;
-    if (reply.kind === "silence") {
+    if (reply.kind === "bytes") await writeAll(connection, bytesOf(reply.bytes));
+    if (reply.kind === "silence" || (reply.kind === "bytes" && reply.open)) {
       await Promise.race([stream.ended(), closed]);
-      return;
     }
+    if (reply.kind !== "reply") return;
     await send(connection, reply, exchange.method === "HEAD");
     if (exchange.headers.get("connection")?.toLowerCase() === "close") return;
   }
@@ -185,7 +188,7 @@ async function send(
   reply: Extract<Reply, { kind: "reply" }>,
   headOnly: boolean,
 ): Promise<void> {
-  const body = typeof reply.body === "string" ? encode(reply.body) : reply.body ?? new Uint8Array();
+  const body = bytesOf(reply.body ?? "");
   const headers: Record<string, string> = { date: new Date().toUTCString(), ...reply.headers };
   if (reply.status !== 204 && reply.status !== 304) headers["content-length"] ??= `${body.length}`;
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
@@ -305,6 +308,10 @@ function end(closable: { close(): void }): void {
   } catch {
     // It was closed by the other side.
   }
+}
+
+function bytesOf(body: string | Uint8Array): Uint8Array {
+  return typeof body === "string" ? encode(body) : body;
 }
 
 function encode(text: string): Uint8Array<ArrayBuffer> {

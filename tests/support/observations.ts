@@ -17,6 +17,7 @@ import type {
   SwarmView,
   TokenMark,
 } from "../../src/state.ts";
+import { ACCOUNT, config, identityOf, outside, REGION, s3, VPC } from "../world/node.ts";
 
 export const NOW_MS = 1_800_000_000_000;
 export const HOUR_MS = 3_600_000;
@@ -41,39 +42,11 @@ export function mark(letter: string, secret = "1"): TokenMark {
   return { fingerprint: fp(letter), digest: `${letter}-${secret}` };
 }
 
-export const config: Config = {
-  cluster: "default",
-  store: { kind: "tags" },
-  role: "auto",
-  roleTag: "Role",
-  managerTokenTag: "ManagerToken",
-  workerTokenTag: "WorkerToken",
-  clusterTag: null,
-  advertiseAddr: null,
-  listenAddr: null,
-  dataPathAddr: null,
-  dataPathPort: null,
-  defaultAddrPool: [],
-  availability: null,
-  timeoutMs: 600_000,
-  dryRun: false,
-};
-
-export const s3: Config["store"] = { kind: "s3", bucket: "b", prefix: "p", kmsKey: null };
+export { config, outside, s3 };
 
 /** Node n of the tests: `i-n` at `10.0.0.n`. */
 export function identity(n = 1): Identity {
-  return {
-    instance: `i-${n}`,
-    account: "123456789012",
-    region: "eu-west-1",
-    partition: "aws",
-    vpc: "vpc-1",
-    address: `10.0.0.${n}`,
-    addresses: [`10.0.0.${n}`],
-    roleTag: null,
-    lifecycle: null,
-  };
+  return identityOf({ instance: `i-${n}`, address: `10.0.0.${n}` });
 }
 
 export function instance(n: number, change: Partial<Instance> = {}): Instance {
@@ -93,10 +66,10 @@ export function member(n: number, change: Partial<Member> = {}): Member {
 
 export function record(change: Partial<FoundingRecord> = {}): FoundingRecord {
   return {
-    cluster: "default",
-    account: "123456789012",
-    region: "eu-west-1",
-    vpc: "vpc-1",
+    cluster: config.cluster,
+    account: ACCOUNT,
+    region: REGION,
+    vpc: VPC,
     fingerprint: fp("a"),
     clusterId: "cluster-a",
     members: [member(1)],
@@ -123,17 +96,6 @@ export const unfounded: Answer<LedgerView> = ok({
   at: { kind: "none" },
   serverMs: NOW_MS,
 });
-
-export const outside: Engine = {
-  state: "inactive",
-  nodeId: "",
-  address: "",
-  error: "",
-  fingerprint: null,
-  clusterId: null,
-  manager: false,
-  swarm: null,
-};
 
 /** The Engine of node 1 as a manager of swarm `letter`, alone, unless a row says otherwise. */
 export function managerOf(
@@ -204,7 +166,7 @@ export function observation(
       ledger: unfounded,
       tokens: ok([]),
       instances: ok([instance(1)]),
-      answering: ok([]),
+      probe: ok([]),
       contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
       ...change.facts,
     },

@@ -1,118 +1,59 @@
 /**
- * A server that answers with exactly the bytes, or the silence, that a test wants: on loopback or on a
- * Unix socket.
+ * A server for one test, on loopback or on a Unix socket, that answers with exactly the bytes, or the
+ * silence, that the test wants, and remembers what it was asked.
  */
+import { type Exchange, type Reply, serveHttp } from "../emulators/http.ts";
 
-export interface RawRequest {
-  method: string;
-  path: string;
-  headers: Headers;
-  body: string;
-}
-
-/** `text`: sent as it is. `hang`: keep the connection open afterwards. `reset`: close it unread. */
-export type RawAnswer = { text: string | Uint8Array; hang?: boolean } | "reset" | "hang";
-
-export type RawHandler = (request: RawRequest, index: number) => RawAnswer;
+export type RawHandler = (request: Exchange, index: number) => Reply;
 
 export interface RawServer {
-  requests: RawRequest[];
+  requests: Exchange[];
   port: number;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export function answer(
-  status: number,
-  body: string,
-  headers: Record<string, string> = {},
-): RawAnswer {
-  const length = new TextEncoder().encode(body).length;
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return { text: `HTTP/1.1 ${status} X\r\nContent-Length: ${length}\r\n${lines}\r\n${body}` };
+export const CUT: Reply = { kind: "cut" };
+export const SILENCE: Reply = { kind: "silence" };
+
+/** `open`: the connection stays so afterwards. */
+export function raw(bytes: string | Uint8Array, after: "closed" | "open" = "closed"): Reply {
+  return { kind: "bytes", bytes, open: after === "open" };
 }
 
-export function json(status: number, value: unknown): RawAnswer {
+/** No header but these: a date would be one that AWS is believed. */
+export function answer(status: number, body: string, headers: Record<string, string> = {}): Reply {
+  const length = new TextEncoder().encode(body).length;
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return raw(`HTTP/1.1 ${status} X\r\nContent-Length: ${length}\r\n${lines}\r\n${body}`);
+}
+
+export function json(status: number, value: unknown): Reply {
   return answer(status, JSON.stringify(value), { "Content-Type": "application/json" });
 }
 
 /** The same answer in chunks of a few bytes. */
-export function chunked(status: number, body: string, headers = ""): RawAnswer {
+export function chunked(status: number, body: string, headers = ""): Reply {
   const bytes = new TextEncoder().encode(body);
   let text = `HTTP/1.1 ${status} X\r\nTransfer-Encoding: chunked\r\n${headers}\r\n`;
   for (let at = 0; at < bytes.length; at += 7) {
     const part = bytes.subarray(at, at + 7);
     text += `${part.length.toString(16)};x=y\r\n${new TextDecoder().decode(part)}\r\n`;
   }
-  return { text: `${text}0\r\nX-Trailer: 1\r\n\r\n` };
+  return raw(`${text}0\r\nX-Trailer: 1\r\n\r\n`);
 }
 
 /** A Unix socket, or an address; on any free port of 127.0.0.1 when nothing is said. */
-export type Place = { path: string } | { hostname?: string; port?: number };
+type Place = { path: string } | { hostname?: string; port?: number };
 
 export function serveRaw(handler: RawHandler, place: Place = {}): RawServer {
-  const listener = listen(place);
-  const open = new Set<Deno.Conn>();
-  const requests: RawRequest[] = [];
-  const accepting = (async () => {
-    for await (const connection of listener) {
-      open.add(connection);
-      handle(connection).catch(() => {}).finally(() => end(connection));
-    }
-  })();
-
-  async function handle(connection: Deno.Conn): Promise<void> {
-    const request = await readRequest(connection);
-    const reply = handler(request, requests.push(request) - 1);
-    if (reply === "reset") return;
-    if (reply !== "hang") {
-      const bytes = typeof reply.text === "string"
-        ? new TextEncoder().encode(reply.text)
-        : reply.text;
-      for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
-      if (reply.hang !== true) return;
-    }
-    await connection.read(new Uint8Array(1));
-  }
-
-  function end(connection: Deno.Conn): void {
-    if (open.delete(connection)) connection.close();
-  }
-
-  async function close(): Promise<void> {
-    listener.close();
-    await accepting;
-    for (const connection of [...open]) end(connection);
-  }
-
-  return {
-    requests,
-    port: listener.addr.transport === "tcp" ? listener.addr.port : 0,
-    close,
-    [Symbol.asyncDispose]: close,
-  };
-}
-
-async function readRequest(connection: Deno.Conn): Promise<RawRequest> {
-  let text = "";
-  const buffer = new Uint8Array(64 * 1024);
-  for (;;) {
-    const count = await connection.read(buffer);
-    if (count === null) throw new Error("The request was cut short");
-    text += new TextDecoder().decode(buffer.subarray(0, count));
-    const end = text.indexOf("\r\n\r\n");
-    if (end < 0) continue;
-    const [first = "", ...lines] = text.slice(0, end).split("\r\n");
-    const headers = new Headers(lines.map((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()] as [string, string];
-    }));
-    const body = text.slice(end + 4);
-    const length = new TextEncoder().encode(body).length;
-    if (length < Number(headers.get("content-length") ?? 0)) continue;
-    const [method = "", path = ""] = first.split(" ");
-    return { method, path, headers, body };
-  }
+  const requests: Exchange[] = [];
+  const { addr, close } = serveHttp(
+    listen(place),
+    (request) => handler(request, requests.push(request) - 1),
+  );
+  const port = addr.transport === "tcp" ? addr.port : 0;
+  return { requests, port, close, [Symbol.asyncDispose]: close };
 }
 
 /** Accepts connections and closes each with its request unread, which resets it. */

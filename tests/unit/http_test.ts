@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { exchange, quote, type Reply, type Target } from "../../src/http.ts";
 import type { Answer } from "../../src/state.ts";
+import { type Reply as RawReply } from "../emulators/http.ts";
 import {
   answer,
   chunked,
   closedPort,
-  type RawAnswer,
+  raw,
   serveRaw,
   serveResets,
+  SILENCE,
 } from "../support/raw_server.ts";
 
 const never = new AbortController().signal;
@@ -22,7 +24,7 @@ function ask(
   return exchange(target, { method: "GET", path: "/x" }, { deadlineMs, bytesMax, signal });
 }
 
-async function answerTo(reply: RawAnswer): Promise<Answer<Reply>> {
+async function answerTo(reply: RawReply): Promise<Answer<Reply>> {
   await using server = serveRaw(() => reply);
   return await ask(server.port);
 }
@@ -32,7 +34,7 @@ function valueOf<T>(result: Answer<T>): T {
   return result.value;
 }
 
-const GOOD: { name: string; reply: RawAnswer; status: number; body: string }[] = [
+const GOOD: { name: string; reply: RawReply; status: number; body: string }[] = [
   { name: "a length", reply: answer(200, "héllo"), status: 200, body: "héllo" },
   { name: "an empty body", reply: answer(404, ""), status: 404, body: "" },
   {
@@ -44,34 +46,34 @@ const GOOD: { name: string; reply: RawAnswer; status: number; body: string }[] =
   { name: "no chunks", reply: chunked(200, ""), status: 200, body: "" },
   {
     name: "an end by closing",
-    reply: { text: "HTTP/1.0 200 OK\r\n\r\nuntil the end" },
+    reply: raw("HTTP/1.0 200 OK\r\n\r\nuntil the end"),
     status: 200,
     body: "until the end",
   },
   {
     name: "bare newlines",
-    reply: { text: "HTTP/1.1 200 OK\nContent-Length: 2\n\nok" },
+    reply: raw("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
     status: 200,
     body: "ok",
   },
   {
     name: "no body",
-    reply: { text: "HTTP/1.1 204 No Content\r\n\r\n", hang: true },
+    reply: raw("HTTP/1.1 204 No Content\r\n\r\n", "open"),
     status: 204,
     body: "",
   },
   {
     name: "an interim answer first",
-    reply: {
-      text: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-      hang: true,
-    },
+    reply: raw(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+      "open",
+    ),
     status: 200,
     body: "ok",
   },
   {
     name: "more than its length",
-    reply: { text: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more", hang: true },
+    reply: raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more", "open"),
     status: 200,
     body: "ok",
   },
@@ -84,57 +86,57 @@ for (const { name, reply, status, body } of GOOD) {
   });
 }
 
-const BAD: { name: string; reply: RawAnswer; kind: string }[] = [
-  { name: "bytes that are no HTTP", reply: { text: "SSH-2.0-OpenSSH_9.2\r\n" }, kind: "malformed" },
-  { name: "an endless first line", reply: { text: "x".repeat(200_000) }, kind: "malformed" },
+const BAD: { name: string; reply: RawReply; kind: string }[] = [
+  { name: "bytes that are no HTTP", reply: raw("SSH-2.0-OpenSSH_9.2\r\n"), kind: "malformed" },
+  { name: "an endless first line", reply: raw("x".repeat(200_000)), kind: "malformed" },
   {
     name: "endless headers",
-    reply: { text: `HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(20_000)}` },
+    reply: raw(`HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(20_000)}`),
     kind: "malformed",
   },
   {
     name: "a header without a colon",
-    reply: { text: "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n" },
+    reply: raw("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"),
     kind: "malformed",
   },
   {
     name: "a length that is no number",
-    reply: { text: "HTTP/1.1 200 OK\r\nContent-Length: 0x10\r\n\r\n" },
+    reply: raw("HTTP/1.1 200 OK\r\nContent-Length: 0x10\r\n\r\n"),
     kind: "malformed",
   },
   {
     name: "a length over the bound",
-    reply: { text: "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" },
+    reply: raw("HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n"),
     kind: "malformed",
   },
   { name: "chunks over the bound", reply: chunked(200, "x".repeat(2_000)), kind: "malformed" },
   {
     name: "an open end over the bound",
-    reply: { text: `HTTP/1.1 200 OK\r\n\r\n${"x".repeat(200_000)}` },
+    reply: raw(`HTTP/1.1 200 OK\r\n\r\n${"x".repeat(200_000)}`),
     kind: "malformed",
   },
   {
     name: "a chunk without a length",
-    reply: { text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n" },
+    reply: raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n"),
     kind: "malformed",
   },
   {
     name: "a chunk longer than it says",
-    reply: { text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n" },
+    reply: raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n"),
     kind: "malformed",
   },
-  { name: "half a head", reply: { text: "HTTP/1.1 200 OK\r\nContent-Le" }, kind: "unreachable" },
+  { name: "half a head", reply: raw("HTTP/1.1 200 OK\r\nContent-Le"), kind: "unreachable" },
   {
     name: "half a body",
-    reply: { text: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf" },
+    reply: raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
     kind: "unreachable",
   },
   {
     name: "half a chunk",
-    reply: { text: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf" },
+    reply: raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf"),
     kind: "unreachable",
   },
-  { name: "no bytes", reply: { text: "" }, kind: "unreachable" },
+  { name: "no bytes", reply: raw(""), kind: "unreachable" },
 ];
 
 for (const { name, reply, kind } of BAD) {
@@ -159,7 +161,7 @@ Deno.test("a reset connection is unreachable", async () => {
 });
 
 Deno.test("silence ends at the deadline", async () => {
-  await using server = serveRaw(() => "hang");
+  await using server = serveRaw(() => SILENCE);
   assert.deepEqual(await ask(server.port, { deadlineMs: 50 }), {
     ok: false,
     fault: { kind: "timeout", message: "no answer within 0.05 s" },
@@ -168,7 +170,7 @@ Deno.test("silence ends at the deadline", async () => {
 
 Deno.test("an answer that stops half way ends at the deadline", async () => {
   const text = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
-  await using server = serveRaw(() => ({ text, hang: true }));
+  await using server = serveRaw(() => raw(text, "open"));
   const result = await ask(server.port, { deadlineMs: 50 });
   assert.equal(result.ok ? "answered" : result.fault.kind, "timeout");
 });
@@ -177,7 +179,7 @@ Deno.test("the caller's signal ends an exchange under way, and one not begun", a
   const caller = new AbortController();
   await using server = serveRaw(() => {
     caller.abort();
-    return "hang";
+    return SILENCE;
   });
   for (let i = 0; i < 2; i++) {
     const result = await ask(server.port, { signal: caller.signal });
@@ -192,7 +194,7 @@ Deno.test("a body is sent with its length in bytes, and the host as it is writte
   const request = { method: "POST", path: "/a?b=c", headers: { "X-Y": "z" }, body: "ä" } as const;
   valueOf(await exchange(target, request, { deadlineMs: 10_000, bytesMax: 10, signal: never }));
   const [sent] = server.requests;
-  assert.equal(`${sent?.method} ${sent?.path}`, "POST /a?b=c");
+  assert.equal(`${sent?.method} ${sent?.target}`, "POST /a?b=c");
   assert.equal(sent?.headers.get("content-length"), "2");
   assert.equal(sent?.headers.get("host"), "127.0.0.1");
   assert.equal(sent?.headers.get("x-y"), "z");

@@ -2,13 +2,8 @@
 import assert from "node:assert/strict";
 import { createImds, type Imds, ImdsError, parseImdsEndpoint } from "../../src/imds.ts";
 import type { Answer, Fault, Identity } from "../../src/state.ts";
-import {
-  answer,
-  closedPort,
-  type RawAnswer,
-  type RawRequest,
-  serveRaw,
-} from "../support/raw_server.ts";
+import { type Exchange, type Reply } from "../emulators/http.ts";
+import { answer, closedPort, CUT, raw, serveRaw, SILENCE } from "../support/raw_server.ts";
 
 const never = new AbortController().signal;
 
@@ -48,13 +43,13 @@ const IDENTITY: Identity = {
   lifecycle: "InService",
 };
 
-type Intercept = (request: RawRequest, index: number) => RawAnswer | undefined;
+type Intercept = (request: Exchange, index: number) => Reply | undefined;
 
 /** A strict version 2 service: every GET needs the token that a PUT gave. */
 function instance(intercept: Intercept = () => undefined, shown = INSTANCE): typeof serving {
   return serving;
 
-  function serving(request: RawRequest, index: number): RawAnswer {
+  function serving(request: Exchange, index: number): Reply {
     const other = intercept(request, index);
     if (other !== undefined) return other;
     if (request.method === "PUT" && request.path === "/latest/api/token") {
@@ -76,9 +71,9 @@ function client(port: number, allowV1 = false): Imds {
 }
 
 async function identify(
-  handler: (request: RawRequest, index: number) => RawAnswer,
+  handler: (request: Exchange, index: number) => Reply,
   { roleTag = "Role", allowV1 = false, signal = never } = {},
-): Promise<{ result: Answer<Identity>; requests: RawRequest[] }> {
+): Promise<{ result: Answer<Identity>; requests: Exchange[] }> {
   await using server = serveRaw(handler);
   const result = await client(server.port, allowV1).identity(roleTag, signal);
   return { result, requests: server.requests };
@@ -151,13 +146,13 @@ for (const [region, partition] of [["cn-north-1", "aws-cn"], ["us-gov-west-1", "
   });
 }
 
-const BOOTS: { name: string; early: (request: RawRequest, index: number) => RawAnswer }[] = [
+const BOOTS: { name: string; early: (request: Exchange, index: number) => Reply }[] = [
   { name: "401", early: () => answer(401, "") },
   { name: "503", early: () => answer(503, "") },
-  { name: "a reset", early: () => "reset" },
+  { name: "a reset", early: () => CUT },
   {
     name: "half an answer",
-    early: () => ({ text: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nTO" }),
+    early: () => raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nTO"),
   },
 ];
 
@@ -179,7 +174,7 @@ for (const { name, early } of BOOTS) {
 }
 
 Deno.test("a boot that does not answer at first is waited for", async () => {
-  const boot: Intercept = (_, index) => index === 0 ? "hang" : undefined;
+  const boot: Intercept = (_, index) => index === 0 ? SILENCE : undefined;
   assert.deepEqual((await identify(instance(boot))).result, { ok: true, value: IDENTITY });
 });
 

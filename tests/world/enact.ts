@@ -1,5 +1,4 @@
 /** What each call does in the world and answers: the same calls as on a node. */
-import { config, s3 } from "../support/observations.ts";
 import {
   instanceOf,
   publish,
@@ -19,9 +18,10 @@ import {
   leave,
   lookAt,
 } from "./engine.ts";
+import { config, identityOf, s3 } from "./node.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
-import type { Config, Identity, InstanceState, TokenMark } from "../../src/state.ts";
+import type { Config, InstanceState, TokenMark } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
 export type Trouble = "lost-request" | "lost-answer" | "late" | "throttled" | "denied" | "busy";
@@ -44,30 +44,12 @@ export interface Choice {
   isRepeated(): boolean;
 }
 
-export const ACCOUNT = "123456789012";
-export const REGION = "eu-west-1";
-export const VPC = "vpc-1";
-
 export function configOf(world: World, machine: Machine, change: Partial<Config> = {}): Config {
   return {
     ...config,
     ...(world.store === "s3" ? { store: s3 } : {}),
     role: machine.role,
     ...change,
-  };
-}
-
-export function identityOf(machine: Machine): Identity {
-  return {
-    instance: machine.instance,
-    account: ACCOUNT,
-    region: REGION,
-    partition: "aws",
-    vpc: VPC,
-    address: machine.address,
-    addresses: [machine.address],
-    roleTag: null,
-    lifecycle: null,
   };
 }
 
@@ -101,6 +83,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
   switch (call.kind) {
     case "identity":
       return ok(identityOf(machine));
+    case "lifecycle":
+      return ok(null);
     case "self":
       return ok(instanceOf(machine, choice));
     case "engine":
@@ -130,12 +114,24 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "join":
       return join(world, machine, call.address, call.token, choice.course());
     case "leave":
-      return leave(world, machine, call.force);
-    case "sleep":
-      return ok(null);
+      return left(world, machine, call);
     default:
       return call satisfies never;
   }
+}
+
+/** The edge looks just before whether something would be lost. */
+function left(
+  world: World,
+  machine: Machine,
+  { force, onlyEmpty }: Call & { kind: "leave" },
+): AnyAnswer {
+  const contents = contentsOf(world, machine, force);
+  if (onlyEmpty && Object.values(contents).some((count) => count > 0)) {
+    return ok({ kind: "holds", contents });
+  }
+  const answer = leave(world, machine, force);
+  return answer.ok ? ok({ kind: "left" }) : answer;
 }
 
 function ok(value: Values[keyof Values]): AnyAnswer {

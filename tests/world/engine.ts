@@ -13,22 +13,12 @@ import {
   swarmNamed,
   type World,
 } from "./world.ts";
+import { outside } from "./node.ts";
 import { judgeJoin, judgeLeave } from "./judge.ts";
 import type { Answer, Contents, Engine, Fault, FaultKind, TokenMark } from "../../src/state.ts";
 
 /** What a join comes to: at once, in the background, or not at all. */
 export type JoinCourse = "direct" | "background";
-
-const OUTSIDE: Engine = {
-  state: "inactive",
-  nodeId: "",
-  address: "",
-  error: "",
-  fingerprint: null,
-  clusterId: null,
-  manager: false,
-  swarm: null,
-};
 
 export function hasQuorum(world: World, swarm: Swarm, from?: Machine): boolean {
   let up = 0;
@@ -45,11 +35,11 @@ export function lookAt(world: World, machine: Machine): Engine {
   const { place } = machine;
   switch (place.kind) {
     case "outside":
-      return OUTSIDE;
+      return outside;
     case "attempt":
-      return { ...OUTSIDE, state: "pending" };
+      return { ...outside, state: "pending" };
     case "failed":
-      return { ...OUTSIDE, state: "error", error: "context deadline exceeded" };
+      return { ...outside, state: "error", error: "context deadline exceeded" };
     case "member":
       return member(world, machine, place.swarm, place.manager);
     default:

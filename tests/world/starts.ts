@@ -1,6 +1,6 @@
 /** The worlds that histories begin in. */
 import { shows } from "./aws.ts";
-import { ACCOUNT, REGION, VPC } from "./enact.ts";
+import { ACCOUNT, REGION, VPC } from "./node.ts";
 import { PAST } from "./check/nonces.ts";
 import {
   addSwarm,

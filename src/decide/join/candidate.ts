@@ -1,34 +1,31 @@
 /** Which manager a node tries to join, with which token. */
-import { brief, pick, probe, tokens } from "../needs.ts";
+import { answering, tokens } from "../needs.ts";
 import { JOINING_MS, RETRY_MS } from "../patience.ts";
 import type { Scene } from "../scene.ts";
-import { act, type Verdict, wait } from "../verdict.ts";
+import { act, wait } from "../verdict.ts";
+import { brief } from "../words.ts";
 import type { Decision, FoundingRecord, Member, Role, Shown, TokenMark } from "../../state.ts";
 
-interface Candidate {
+export interface Candidate {
+  kind: "candidate";
   address: string;
   token: TokenMark;
 }
 
-type Silent = "silent";
-
-export function isSilent(candidate: Candidate | Verdict | Silent): candidate is Silent {
-  return candidate === "silent";
-}
-
-/** One of those that answer, with a token that has not been rejected; a different one each time it fails. */
+/**
+ * One of those that answer, with a token that has not been rejected; a different one each time it fails.
+ * Null: nobody answers. A decision: somebody does, and can't be joined now.
+ */
 export function candidateOf(
   s: Scene,
   record: FoundingRecord,
   members: Member[],
   role: Role,
-): Candidate | Verdict | Silent {
+): Candidate | Decision | null {
   const { o } = s;
-  const answering = probe(s, members);
-  if (!Array.isArray(answering)) return answering;
-  if (answering.length === 0) return "silent";
+  const answer = answering(s, members);
+  if (answer.length === 0) return null;
   const shown = tokens(s, record.fingerprint, [role]);
-  if (!Array.isArray(shown)) return shown;
   const recent = o.memory.failures.filter(({ atMs }) => o.nowMs - atMs < RETRY_MS);
   const marks = shown
     .flatMap((by) => by.state === "terminated" ? [] : by[role] ?? [])
@@ -39,7 +36,7 @@ export function candidateOf(
   const token = pick(fresh, o.dice);
   if (token === null) return wait(o, "token-missing", tokenMissing(role, shown, marks));
   const willing = members.filter(({ address }) =>
-    answering.includes(address) &&
+    answer.includes(address) &&
     !recent.some((f) => f.kind !== "rejected" && f.address === address)
   );
   const member = pick(settled(s, record, willing, shown), o.dice);
@@ -51,7 +48,7 @@ export function candidateOf(
       `every manager that answers would not let this node join: ${reasons}`,
     );
   }
-  return { address: member.address, token };
+  return { kind: "candidate", address: member.address, token };
 }
 
 /**
@@ -86,10 +83,19 @@ function tokenMissing(role: Role, shown: Shown[], marks: TokenMark[]): string {
   return `no ${role} token of the founded swarm is shown yet${detail}`;
 }
 
-export function join({ address, token }: Candidate, record: FoundingRecord): Decision {
+export function join(s: Scene, { address, token }: Candidate, record: FoundingRecord): Decision {
   return act(
-    { kind: "join", address, token },
+    { kind: "join", address, token, advertiseAddr: advertised(s) },
     "join-swarm",
     `the manager at ${address} answers for the founded swarm ${brief(record)}`,
   );
+}
+
+/** What the Engine is told to advertise: as the person wrote it, an interface's name too. */
+export function advertised({ o, me }: Scene): string {
+  return o.config.advertiseAddr ?? me.address;
+}
+
+function pick<T>(list: T[], dice: number): T | null {
+  return list[Math.floor(dice * list.length)] ?? null;
 }

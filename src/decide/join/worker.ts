@@ -1,18 +1,18 @@
 /** What a worker does: join, and follow the founded swarm when its own was replaced. It never writes. */
-import { addressesOf, brief, conflict, inventoryOf, probe } from "../needs.ts";
-import { candidateOf, isSilent, join } from "./candidate.ts";
-import { describe, isSameSwarm } from "../members.ts";
+import { conflict } from "./conflict.ts";
+import { candidateOf, join } from "./candidate.ts";
+import { isSameSwarm } from "../members.ts";
+import { addressesOf, answering, need, together } from "../needs.ts";
 import { BOOT_MS } from "../patience.ts";
-import { faulted, type Scene } from "../scene.ts";
-import { act, fail, look, type Verdict, wait } from "../verdict.ts";
-import type { FoundingRecord } from "../../state.ts";
+import type { Scene } from "../scene.ts";
+import { act, done, fail, wait } from "../verdict.ts";
+import { brief, describe, inventoryOf } from "../words.ts";
+import type { Decision, FoundingRecord } from "../../state.ts";
 
-export function workerInSwarm(s: Scene): Verdict {
+export function workerInSwarm(s: Scene): Decision {
   const { o, engine, record } = s;
   const { fingerprint } = engine;
-  if (record === null) {
-    return act({ kind: "done" }, "in-order", "a worker of a swarm that nobody has founded");
-  }
+  if (record === null) return done("in-order", "a worker of a swarm that nobody has founded");
   if (fingerprint === null) {
     return fail(
       6,
@@ -21,34 +21,26 @@ export function workerInSwarm(s: Scene): Verdict {
       BOOT_MS,
     );
   }
-  if (isSameSwarm(record, engine)) {
-    const answering = probe(s, record.members);
-    if (!Array.isArray(answering)) return answering;
-    if (answering.length > 0) {
-      return act({ kind: "done" }, "in-order", `a worker of the founded swarm ${brief(record)}`);
-    }
-    return wait(
-      o,
-      "managers-silent",
-      `a worker of the founded swarm ${brief(record)}, none of whose managers answers: ${
-        describe(record.members, [])
-      }`,
-    );
+  if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
+  if (answering(s, record.members).length > 0) {
+    return done("in-order", `a worker of the founded swarm ${brief(record)}`);
   }
-  return afterReplacement(s, record, fingerprint);
+  return wait(
+    o,
+    "managers-silent",
+    `a worker of the founded swarm ${brief(record)}, none of whose managers answers: ${
+      describe(record.members, [])
+    }`,
+  );
 }
 
 /** A worker comes along when its swarm was replaced and it runs nothing; else a person has to choose. */
-function afterReplacement(s: Scene, record: FoundingRecord, fingerprint: string): Verdict {
-  const { o } = s;
-  const because = `this worker is in ${fingerprint.slice(0, 8)}…, and the founded swarm is ${
+function afterReplacement(s: Scene, record: FoundingRecord, fingerprint: string): Decision {
+  const because = `this worker is in ${brief({ fingerprint })}, and the founded swarm is ${
     brief(record)
   }`;
   if (!record.replaced.includes(fingerprint)) return conflict(s, because);
-  const { contents } = o.facts;
-  if (contents === undefined) return look({ kind: "contents", manager: false });
-  if (!contents.ok) return faulted(o, contents.fault);
-  const inventory = inventoryOf(contents.value);
+  const inventory = inventoryOf(need(s.o, { kind: "contents", manager: false }));
   if (inventory !== "") return conflict(s, `${because}, which replaced it; here run ${inventory}`);
   return act(
     { kind: "leave", force: false, onlyEmpty: true },
@@ -57,7 +49,7 @@ function afterReplacement(s: Scene, record: FoundingRecord, fingerprint: string)
   );
 }
 
-export function workerOutside(s: Scene): Verdict {
+export function workerOutside(s: Scene): Decision {
   const { o, record } = s;
   if (record === null) {
     return wait(
@@ -66,31 +58,27 @@ export function workerOutside(s: Scene): Verdict {
       "no swarm is founded yet: a worker waits for a manager to do it",
     );
   }
-  const missing = look(
-    o.facts.answering === undefined && { kind: "probe", addresses: addressesOf(record.members) },
-    o.facts.tokens === undefined &&
-      { kind: "tokens", fingerprint: record.fingerprint, want: ["worker"] },
+  together(
+    o,
+    { kind: "probe", addresses: addressesOf(record.members) },
+    { kind: "tokens", fingerprint: record.fingerprint, want: ["worker"] },
   );
-  if (missing.calls.length > 0) return missing;
   const candidate = candidateOf(s, record, record.members, "worker");
-  if (isSilent(candidate)) {
+  if (candidate === null) {
     return wait(
       o,
       "managers-silent",
       `no manager of the founded swarm answers: ${describe(record.members, [])}`,
     );
   }
-  return "address" in candidate ? join(candidate, record) : candidate;
+  return candidate.kind === "candidate" ? join(s, candidate, record) : candidate;
 }
 
 /** The Engine is a member and not up yet; only a worker of a replaced swarm need not wait for it. */
-export function starting(s: Scene): Verdict {
+export function starting(s: Scene): Decision {
   const { o, engine, record, role } = s;
   const { fingerprint } = engine;
-  if (
-    role === "worker" && record !== null && fingerprint !== null &&
-    record.replaced.includes(fingerprint)
-  ) {
+  if (role === "worker" && fingerprint !== null && record?.replaced.includes(fingerprint)) {
     return afterReplacement(s, record, fingerprint);
   }
   return wait(

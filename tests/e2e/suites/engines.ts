@@ -1,6 +1,6 @@
 /** Real Engines keep the contract that the emulator and the simulated world keep. */
 import { type EngineNode, engineRules, type EngineWorld } from "../../contracts/engine.ts";
-import { config } from "../../support/observations.ts";
+import { config } from "../../world/node.ts";
 import type { Case } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
 import { probe } from "../../../src/swarm/probe.ts";

@@ -2,13 +2,8 @@
 import assert from "node:assert/strict";
 import { createImds } from "../../../src/imds.ts";
 import { createCredentials, type Credentials } from "../../../src/aws/credentials.ts";
-import {
-  answer,
-  json,
-  type RawHandler,
-  type RawServer,
-  serveRaw,
-} from "../../support/raw_server.ts";
+import { type Reply } from "../../emulators/http.ts";
+import { answer, json, type RawServer, serveRaw } from "../../support/raw_server.ts";
 
 const ROLE = { Code: "Success", AccessKeyId: "ASIA1", SecretAccessKey: "s1", Token: "t1" };
 const FROM_ROLE = { accessKeyId: "ASIA1", secretAccessKey: "s1", sessionToken: "t1" };
@@ -25,8 +20,8 @@ interface World {
 async function within(
   { env = {}, role = json(200, ROLE), list = answer(200, "managers\n") }: {
     env?: Record<string, string>;
-    role?: ReturnType<RawHandler>;
-    list?: ReturnType<RawHandler>;
+    role?: Reply;
+    list?: Reply;
   },
   test: (world: World) => Promise<void>,
 ): Promise<void> {

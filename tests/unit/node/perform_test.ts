@@ -6,13 +6,8 @@ import { Node } from "../../../src/node/perform.ts";
 import type { Config, Engine, FoundingRecord, LedgerRead } from "../../../src/state.ts";
 import { config as plain, identity, record } from "../../support/observations.ts";
 import { type AwsLab, labTest, S3 } from "../../support/aws_lab.ts";
-import {
-  answer,
-  json,
-  type RawAnswer,
-  type RawRequest,
-  serveRaw,
-} from "../../support/raw_server.ts";
+import { type Exchange, type Reply } from "../../emulators/http.ts";
+import { answer, json, serveRaw } from "../../support/raw_server.ts";
 
 const ROOT_PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 const FINGERPRINT = fingerprintOf(new TextEncoder().encode(ROOT_PEM));
@@ -73,7 +68,7 @@ async function withNode(
   }
 }
 
-function metadataOf({ aws }: AwsLab): (request: RawRequest) => RawAnswer {
+function metadataOf({ aws }: AwsLab): (request: Exchange) => Reply {
   const me = identity(1);
   const { accessKeyId, secretAccessKey, sessionToken } = aws.credentialsFor(
     me.instance,
@@ -108,7 +103,7 @@ function metadataOf({ aws }: AwsLab): (request: RawRequest) => RawAnswer {
   };
 }
 
-function engineIn(directory: string): (request: RawRequest) => RawAnswer {
+function engineIn(directory: string): (request: Exchange) => Reply {
   const swarm = {
     NodeID: "node1",
     NodeAddr: "10.0.0.1",

@@ -8,18 +8,20 @@ import {
 import type { Answer, Config, Contents, Engine, Fault, TokenMark } from "../../../src/state.ts";
 import { createEngine, type EngineClient } from "../../../src/swarm/engine.ts";
 import { Vault } from "../../../src/tokens/vault.ts";
-import { config as plain } from "../../support/observations.ts";
+import { config as plain, outside } from "../../world/node.ts";
 import { asNobody } from "../../support/nobody.ts";
+import { type Exchange, type Reply } from "../../emulators/http.ts";
 import {
   answer,
   chunked,
+  CUT,
   json,
-  type RawAnswer,
+  raw,
   type RawHandler,
-  type RawRequest,
   type RawServer,
   serveRaw,
   serveResets,
+  SILENCE,
 } from "../../support/raw_server.ts";
 
 const never = new AbortController().signal;
@@ -106,7 +108,7 @@ const NODES = [
   { ID: "third", Spec: { Role: "manager" }, Status: { State: "ready", Addr: "10.0.0.9" } },
 ];
 
-type Routes = Record<string, RawAnswer | ((request: RawRequest) => RawAnswer)>;
+type Routes = Record<string, Reply | ((request: Exchange) => Reply)>;
 
 /** An Engine that speaks API 1.41 and is a manager in `dataRoot`. */
 function manager(dataRoot: string): Routes {
@@ -132,7 +134,7 @@ function manager(dataRoot: string): Routes {
 
 function routed(routes: Routes): RawHandler {
   return (request) => {
-    const route = routes[`${request.method} ${request.path.split("?")[0]}`];
+    const route = routes[`${request.method} ${request.path}`];
     if (route === undefined) return json(404, { message: "page not found" });
     return typeof route === "function" ? route(request) : route;
   };
@@ -223,7 +225,7 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
       } satisfies Engine,
     );
     assert.doesNotMatch(JSON.stringify(value), /SWMTKN|mmmmm|wwwww/);
-    const filtered = server.requests.find(({ path }) => path.includes("/nodes"))?.path ?? "";
+    const filtered = server.requests.find(({ path }) => path.includes("/nodes"))?.target ?? "";
     assert.match(decodeURIComponent(filtered), /filters=\{"role":\["manager"\]\}/);
   });
 });
@@ -245,16 +247,7 @@ Deno.test("the same is read when the Engine answers in chunks", async () => {
 
 Deno.test("an Engine in no swarm says so, whatever an old file says", async () => {
   await withEngine(info({ LocalNodeState: "inactive" }), async ({ engine }) => {
-    assert.deepEqual(valueOf(await engine.look(never)), {
-      state: "inactive",
-      nodeId: "",
-      address: "",
-      error: "",
-      fingerprint: null,
-      clusterId: null,
-      manager: false,
-      swarm: null,
-    });
+    assert.deepEqual(valueOf(await engine.look(never)), outside);
   });
 });
 
@@ -360,7 +353,7 @@ Deno.test("a root CA's file that holds something else is malformed", async () =>
   }
 });
 
-const STARVED: Record<string, RawAnswer> = {
+const STARVED: Record<string, Reply> = {
   "/swarm": json(503, { message: "This node is not a swarm manager." }),
   "/nodes": json(500, { message: "rpc error: code = DeadlineExceeded" }),
 };
@@ -416,7 +409,7 @@ Deno.test("an Engine that is too old is told to be upgraded", async () => {
 });
 
 const HTML = "<!DOCTYPE html><title>Portal</title>";
-const OTHERS: { name: string; reply: RawAnswer; kind: string }[] = [
+const OTHERS: { name: string; reply: Reply; kind: string }[] = [
   { name: "HTML", reply: answer(200, HTML), kind: "malformed" },
   { name: "HTML with an error", reply: answer(502, HTML), kind: "refused" },
   {
@@ -424,8 +417,8 @@ const OTHERS: { name: string; reply: RawAnswer; kind: string }[] = [
     reply: json(403, { message: "authorization denied by plugin opa" }),
     kind: "denied",
   },
-  { name: "bytes that are no HTTP", reply: { text: "+OK ready\r\n" }, kind: "malformed" },
-  { name: "nothing", reply: { text: "" }, kind: "unreachable" },
+  { name: "bytes that are no HTTP", reply: raw("+OK ready\r\n"), kind: "malformed" },
+  { name: "nothing", reply: raw(""), kind: "unreachable" },
 ];
 
 for (const { name, reply, kind } of OTHERS) {
@@ -438,12 +431,12 @@ for (const { name, reply, kind } of OTHERS) {
   });
 }
 
-const INFOS: { name: string; reply: RawAnswer; kind: string }[] = [
+const INFOS: { name: string; reply: Reply; kind: string }[] = [
   { name: "HTML", reply: answer(200, HTML, { "Content-Type": "text/html" }), kind: "malformed" },
   { name: "half of its JSON", reply: answer(200, '{"Swarm":{"Local'), kind: "malformed" },
   {
     name: "less than its length",
-    reply: { text: 'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"Sw' },
+    reply: raw('HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"Sw'),
     kind: "unreachable",
   },
   { name: "10 MB", reply: answer(200, "x".repeat(10_000_000)), kind: "malformed" },
@@ -474,7 +467,7 @@ for (const { name, reply, kind } of INFOS) {
 Deno.test("a connection that is reset at any request of a look or a count is no defect", async () => {
   const names = Object.keys(manager("")).filter((name) => name.startsWith("GET"));
   for (const name of names) {
-    await withEngine((routes) => ({ ...routes, [name]: "reset" }), async ({ engine }) => {
+    await withEngine((routes) => ({ ...routes, [name]: CUT }), async ({ engine }) => {
       const looked = await engine.look(never);
       const counted = await engine.contents(!name.includes("containers"), never);
       const isTold = !looked.ok || looked.value.error !== "" || !counted.ok;
@@ -491,7 +484,7 @@ Deno.test("an Engine that hangs is cut when the caller's time is over", async ()
     ...routes,
     "GET /v1.41/info": () => {
       stop.abort();
-      return "hang";
+      return SILENCE;
     },
   });
   await withEngine(change, async ({ engine }) => {
@@ -505,7 +498,7 @@ Deno.test("a manager whose swarm hangs has nothing to tell when the caller's tim
     ...routes,
     "GET /v1.41/nodes": () => {
       stop.abort();
-      return "hang";
+      return SILENCE;
     },
   });
   await withEngine(change, async ({ engine }) => {
@@ -522,7 +515,7 @@ Deno.test("no socket, no Engine behind it, and no right to it are told apart", a
   assert.match(missing.message, /none\.sock.*is Docker installed and running/);
 
   const dead = `${directory}/dead.sock`;
-  const listening = serveRaw(() => "hang", { path: `${directory}/live.sock` });
+  const listening = serveRaw(() => SILENCE, { path: `${directory}/live.sock` });
   Deno.linkSync(`${directory}/live.sock`, dead);
   await listening.close();
   const fault = faultOf(await look(dead));
@@ -578,7 +571,7 @@ Deno.test("a manager counts what its swarm holds, without the network that every
       valueOf(await engine.contents(true, never)),
       { services: 2, secrets: 1, configs: 3, networks: 1, tasks: 4 } satisfies Contents,
     );
-    const asked = server.requests.map(({ path }) => decodeURIComponent(path)).join(" ");
+    const asked = server.requests.map(({ target }) => decodeURIComponent(target)).join(" ");
     assert.match(asked, /networks\?filters=\{"scope":\["swarm"\]\}/);
     assert.match(asked, /tasks\?filters=\{"desired-state":\["running"\]\}/);
   });
@@ -592,7 +585,7 @@ Deno.test("a worker counts the containers of tasks that have not ended", async (
   });
   await withEngine(change, async ({ engine, server }) => {
     assert.equal(valueOf(await engine.contents(false, never)).tasks, 3);
-    const asked = decodeURIComponent(server.requests.at(-1)?.path ?? "");
+    const asked = decodeURIComponent(server.requests.at(-1)?.target ?? "");
     assert.match(asked, /all=1&filters=\{"label":\["com\.docker\.swarm\.task\.id"\]\}/);
   });
 });
@@ -613,7 +606,7 @@ Deno.test("a count that fails is never taken for nothing", async () => {
 // Writes --------------------------------------------------------------------------------------------
 
 function bodyOf(server: RawServer): unknown {
-  return JSON.parse(server.requests.at(-1)?.body ?? "");
+  return JSON.parse(new TextDecoder().decode(server.requests.at(-1)?.body));
 }
 
 Deno.test("a swarm is initialized with what was asked for, and nothing else", async () => {
@@ -655,7 +648,7 @@ Deno.test("a join names one manager and carries the token out of the vault", asy
       RemoteAddrs: ["10.0.0.8:2377"],
       JoinToken: WORKER_TOKEN,
     });
-    assert.ok(server.requests.every(({ path }) => !path.includes("SWMTKN")));
+    assert.ok(server.requests.every(({ target }) => !target.includes("SWMTKN")));
   });
 });
 
@@ -784,9 +777,9 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
 Deno.test("leaving is forced only when told to be", async () => {
   await withEngine(same, async ({ engine, server }) => {
     valueOf(await engine.leave(false, never));
-    assert.equal(server.requests.at(-1)?.path, "/v1.41/swarm/leave?force=0");
+    assert.equal(server.requests.at(-1)?.target, "/v1.41/swarm/leave?force=0");
     valueOf(await engine.leave(true, never));
-    assert.equal(server.requests.at(-1)?.path, "/v1.41/swarm/leave?force=1");
+    assert.equal(server.requests.at(-1)?.target, "/v1.41/swarm/leave?force=1");
   });
 });
 
@@ -819,7 +812,7 @@ Deno.test("a write whose answer is lost may have happened", async () => {
   for (const path of ["init", "join", "leave"]) {
     const change = (routes: Routes): Routes => ({
       ...routes,
-      [`POST /v1.41/swarm/${path}`]: "reset",
+      [`POST /v1.41/swarm/${path}`]: CUT,
     });
     await withEngine(change, async ({ engine, vault }) => {
       const mark = vault.keep(WORKER_TOKEN) as TokenMark;

@@ -174,7 +174,7 @@ its swarm together.
 ${tables.join("\n")}
 ## Who is who, and what is fair
 
-The algorithms are written after the published sources; \`tests/world/peers.ts\` has each in a dozen
+The algorithms are written after the published sources; \`tests/world/peers/peers.ts\` has each in a dozen
 lines. Each has its own delays, and what its authors leave to chance is decided in its favour: its
 store is strongly consistent and never fails, a join has the right address and a deadline, a machine
 that is in a swarm is left in peace, and a run that fails is started again after 30 s.

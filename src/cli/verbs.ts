@@ -1,0 +1,70 @@
+/**
+ * Every verb once: what it is for, how it runs, what it prints. A new verb is a new row; the command
+ * line reads this table, `--help` prints it, and a test compares docs/reference.md with it.
+ */
+import type { Goal } from "../state.ts";
+
+/**
+ * How a verb runs.
+ *
+ * - `act`: until its goal is reached or can't be; with `--dry-run` it only looks, and prints its plan
+ * - `look`: looks and decides once, and changes nothing
+ * - `replay`: decides again from a file, on any machine
+ */
+export type Way = "act" | "look" | "replay";
+
+/** What stdout carries at the end. */
+export type Prints = "result" | "plan" | "findings";
+
+/** `takes`: what else belongs to it, as it is written; "": nothing but flags. */
+export type Verb =
+  & { name: string; prints: Prints; help: string }
+  & (
+    | { way: "act"; takes: ""; goal: Goal }
+    /** With `[VERB]` its goal is that verb's, if one is named. */
+    | { way: "look"; takes: "" | "[VERB]"; goal: Goal }
+    /** The goal is the file's. */
+    | { way: "replay"; takes: "--observation FILE" }
+  );
+
+/** The verb of a command line that names none. */
+export const DEFAULT_VERB = "join";
+
+export const VERBS: readonly Verb[] = [
+  {
+    name: "join",
+    takes: "",
+    goal: "join",
+    way: "act",
+    prints: "result",
+    help: "join the swarm, or found it; returns when this node is a member",
+  },
+  {
+    name: "plan",
+    takes: "[VERB]",
+    goal: "join",
+    way: "look",
+    prints: "plan",
+    help: "say what VERB (else join) would do and why: the same as VERB --dry-run",
+  },
+  {
+    name: "plan",
+    takes: "--observation FILE",
+    way: "replay",
+    prints: "plan",
+    help: "decide again from what plan --json printed; needs no network and no root",
+  },
+  {
+    name: "doctor",
+    takes: "",
+    goal: "survey",
+    way: "look",
+    prints: "findings",
+    help: "look at everything that can stand in the way, and say how to mend it",
+  },
+];
+
+/** A verb as it is written: `plan [VERB]`. */
+export function verbUsage({ name, takes }: Verb): string {
+  return takes === "" ? name : `${name} ${takes}`;
+}

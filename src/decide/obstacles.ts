@@ -1,0 +1,202 @@
+/**
+ * What can stand in a node's way, each by itself, whatever else does: null where it does not, or can't
+ * be told from what was looked at. A goal names those that stop it; a survey tells all of them.
+ */
+import { engineFaulted, faulted, ledgerFaulted, metadataFaulted } from "./faults.ts";
+import { questionOf } from "./members.ts";
+import { need } from "./needs.ts";
+import { ATTEMPT_MS, BOOT_MS, CONFLICT_MS, DENIED_MS } from "./patience.ts";
+import { needsTags, roleAsked, roleOf, roleText } from "./role.ts";
+import { act, fail, wait } from "./verdict.ts";
+import type { Answer, Decision, Engine, Fault, Identity, Observation } from "../state.ts";
+
+export type Obstacle = (o: Observation) => Decision | null;
+
+/** IMDS does not say who this instance is, or where Auto Scaling wants it. */
+export function noMetadata({ memory, facts }: Observation): Decision | null {
+  const fault = memory.identity === null ? faultOf(facts.identity) : null;
+  const unsaid = fault ?? (memory.lifecycle === null ? faultOf(facts.lifecycle) : null);
+  return unsaid === null ? null : metadataFaulted(unsaid);
+}
+
+/** A machine of a warm pool is not in service, and may be stopped at any moment. */
+export function warmPool(o: Observation): Decision | null {
+  const { identity, lifecycle } = o.memory;
+  if (identity === null || lifecycle?.state == null || !isWarmed(lifecycle.state)) return null;
+  return wait(
+    o,
+    "warm-pool",
+    `${identity.instance} is in a warm pool (${lifecycle.state}): it joins when it enters service`,
+  );
+}
+
+/** Whether that may still change by itself, so that it is asked for again. */
+export function isWarmed(lifecycle: string): boolean {
+  return lifecycle.startsWith("Warmed:");
+}
+
+export function engineDown({ facts }: Observation): Decision | null {
+  const fault = faultOf(facts.engine);
+  return fault === null ? null : engineFaulted(fault);
+}
+
+export function engineLocked(o: Observation): Decision | null {
+  if (engineOf(o)?.state !== "locked") return null;
+  const because =
+    "the Engine's swarm is locked: run `docker swarm unlock` with its key, then swarm-join again";
+  return fail(5, "engine-locked", because);
+}
+
+/** The Engine is a node at an IPv4 address that no interface of this instance has. */
+export function clonedDisk(o: Observation): Decision | null {
+  const engine = engineOf(o);
+  const me = o.memory.identity;
+  if (engine === null || me === null || !isNode(engine)) return null;
+  const { address } = engine;
+  const isMine = !/^[0-9.]+$/.test(address) || me.addresses.includes(address) ||
+    address === me.address || address === hostOf(o.config.advertiseAddr);
+  if (isMine) return null;
+  return fail(
+    5,
+    "cloned-disk",
+    `the Engine is a swarm node with the address ${address}, and this instance has ${
+      me.addresses.join(", ")
+    }: its disk was cloned from another node. Run \`docker swarm leave --force\` here, and before making an AMI leave the swarm and empty Docker's data root`,
+  );
+}
+
+export function engineInError(o: Observation): Decision | null {
+  const engine = engineOf(o);
+  if (engine?.state !== "error" || !isNode(engine)) return null;
+  const because = `the Engine is a member (${engine.nodeId}) and in error: ${engine.error}`;
+  return fail(5, "engine-error", because, BOOT_MS);
+}
+
+/** An attempt to join that has failed, or takes too long, is given up: never by force, it may have come well. */
+export function attemptUnderWay(o: Observation): Decision | null {
+  const engine = engineOf(o);
+  if (engine === null || isNode(engine)) return null;
+  const leave = { kind: "leave" as const, force: false, onlyEmpty: false };
+  if (engine.state === "error") {
+    return act(leave, "attempt-failed", `an attempt to join failed: ${engine.error}`);
+  }
+  if (engine.state !== "pending") return null;
+  const forMs = o.nowMs - (o.memory.attemptMs ?? o.nowMs);
+  if (forMs < ATTEMPT_MS) {
+    return wait(o, "attempt-pending", "the Engine is still trying to join, in the background");
+  }
+  const because = `an attempt to join has been pending for ${Math.round(forMs / 1000)} s`;
+  return act(leave, "attempt-failed", because);
+}
+
+/** Nobody says what this node is to be, or it is of another cluster. */
+export function noRole(o: Observation): Decision | null {
+  const { config, memory, facts } = o;
+  const me = memory.identity;
+  if (me === null) return null;
+  const fault = faultOf(facts.self);
+  if (needsTags(o) && fault !== null) return faulted(o, fault);
+  const { clusterTag } = config;
+  const shown = memory.self?.clusterTag ?? null;
+  if (clusterTag !== null && shown !== config.cluster) {
+    return fail(
+      2,
+      "cluster-tag-unknown",
+      `${me.instance} must have the tag "${clusterTag}" with the value "${config.cluster}", and ${
+        hasOf(shown)
+      }`,
+      BOOT_MS,
+    );
+  }
+  if (roleAsked(o) !== null) return null;
+  return fail(
+    2,
+    "role-unknown",
+    `${me.instance} must have the tag "${config.roleTag}" with the value "manager" or "worker", and ${
+      hasOf(roleText(o))
+    }; or give --role`,
+    BOOT_MS,
+  );
+}
+
+/** The ledger says nothing that could be believed. */
+export function noRecord(o: Observation): Decision | null {
+  const { ledger } = o.facts;
+  if (ledger === undefined) return null;
+  if (!ledger.ok) return ledgerFaulted(o, ledger.fault);
+  const view = ledger.value;
+  switch (view.kind) {
+    case "settled":
+      return null;
+    case "unsettled":
+      return fail(
+        5,
+        "ledger-unsettled",
+        `version ${
+          view.missing.join(", ")
+        } of the launch template is not shown: a read that is old, or it was deleted by hand`,
+        CONFLICT_MS,
+      );
+    case "unreadable": {
+      const because = `the founding record can't be read: ${view.why}`;
+      return fail(5, "record-unreadable", because, DENIED_MS);
+    }
+    default:
+      return view satisfies never;
+  }
+}
+
+/** A record of another place counts for nothing once all its members are terminated, and is a conflict before. */
+export function recordElsewhere(o: Observation): Decision | null {
+  const me = o.memory.identity;
+  const view = o.facts.ledger?.ok ? o.facts.ledger.value : null;
+  if (me === null || view?.kind !== "settled" || view.record === null) return null;
+  const { account, region, vpc, cluster, members } = view.record;
+  const isHere = account === me.account && region === me.region && vpc === me.vpc &&
+    cluster === o.config.cluster;
+  if (isHere) return null;
+  if (roleOf(o) === "manager") {
+    const known = need(o, { kind: "instances", ...questionOf(members, me, []) });
+    const isTerminated = members.every(({ instance }) =>
+      known.some((i) => i.instance === instance && i.state === "terminated")
+    );
+    if (isTerminated) return null;
+  }
+  return fail(
+    5,
+    "record-elsewhere",
+    `the ledger's record is of cluster "${cluster}" in ${vpc} (account ${account}, ${region}), and this instance is of cluster "${o.config.cluster}" in ${me.vpc} (account ${me.account}, ${me.region}): give each its own --store or --cluster`,
+    DENIED_MS,
+  );
+}
+
+function faultOf(answer: Answer<unknown> | undefined): Fault | null {
+  return answer?.ok === false ? answer.fault : null;
+}
+
+function engineOf({ facts }: Observation): Engine | null {
+  return facts.engine?.ok ? facts.engine.value : null;
+}
+
+/** Whether the Engine is a node of a swarm, up or not. */
+function isNode({ nodeId, state }: Engine): boolean {
+  return nodeId !== "" || state === "active";
+}
+
+function hasOf(tag: string | null): string {
+  return tag === null ? "has no such tag" : `has "${tag}"`;
+}
+
+/** In a swarm the Engine's own word; before, what was asked for, or the instance's address. */
+export function addressOf(o: Observation, me: Identity, engine: Engine): string {
+  if (engine.address !== "") return engine.address;
+  const asked = hostOf(o.config.advertiseAddr);
+  return asked !== null && /^[0-9a-f.:]+$/i.test(asked) ? asked : me.address;
+}
+
+/** The host of `10.0.0.5`, `10.0.0.5:2377`, `[fd00::5]:2377`, `eth1`. */
+function hostOf(address: string | null): string | null {
+  if (address === null) return null;
+  return /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([^:]*)(?::\d+)?$/.exec(address)?.[1] ??
+    address;
+}

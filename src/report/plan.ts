@@ -1,0 +1,179 @@
+/** A dry run's page: who I am, what I see, what I would do and why, what I may and may not. */
+import type { Plan, Report } from "./report.ts";
+import { rows, tookText } from "./rows.ts";
+import { actionOf } from "../actions.ts";
+import type { Act } from "../calls.ts";
+import type {
+  Answer,
+  Contents,
+  Engine,
+  Fault,
+  FoundingRecord,
+  Instance,
+  Observation,
+  Permission,
+  Role,
+  Shown,
+} from "../state.ts";
+
+/** What a plan adds to a report's JSON. */
+export function planJson(report: Report, { decision, observation }: Plan): object {
+  const { rule, because, warnings } = report;
+  const action = actionOf(decision);
+  const { permissions } = observation.facts;
+  return {
+    decision: { action, rule, because, warnings, details: detailsOf(decision) },
+    permissions: permissions?.ok ? permissions.value : [],
+    observation,
+  };
+}
+
+function detailsOf(decision: Plan["decision"]): object {
+  switch (decision.kind) {
+    case "act": {
+      const { kind: _, ...details } = decision.call;
+      return details;
+    }
+    case "wait":
+      return { ms: decision.ms, exit: decision.exit };
+    case "end":
+      return decision.exit === 0 ? {} : { exit: decision.exit, afterMs: decision.afterMs };
+    default:
+      return decision satisfies never;
+  }
+}
+
+export function planLines(report: Report, { decision, observation }: Plan): string[] {
+  const { facts } = observation;
+  const inSwarm = facts.engine?.ok === true && facts.engine.value.state === "active";
+  return rows([
+    ["I am", identityText(observation, report.role)],
+    ["Engine", seen(facts.engine, engineText)],
+    ["Record", recordText(observation)],
+    ["Tokens", seen(facts.tokens, (list) => list.map(shownText).join("; ") || "none are shown")],
+    ["Instances", seen(facts.instances, (list) => list.map(instanceText).join("; ") || "none")],
+    ["Answering", seen(facts.probe, (list) => list.join(", ") || "none")],
+    ["Contents", seen(facts.contents, contentsText)],
+    ["Decision", decisionText(decision, inSwarm)],
+    ["Rule", report.rule],
+    ["Because", report.because],
+    ...report.warnings.map((warning): [string, string] => ["Warning", warning]),
+    ["Permissions", permissionsText(facts.permissions)],
+    ...deniedRows(facts.permissions),
+    ["Took", `${tookText(report)}; nothing was changed`],
+  ]);
+}
+
+function identityText({ memory, facts }: Observation, role: Role | null): string {
+  const { identity: me, lifecycle } = memory;
+  if (me === null) {
+    return facts.identity?.ok === false ? faultText(facts.identity.fault) : "not looked at";
+  }
+  const state = lifecycle?.state ?? null;
+  const group = state === null ? "" : `, ${state} in its Auto Scaling group`;
+  return `${me.instance} at ${me.address}, ${role ?? "of no known role"}, in ${me.vpc}, ` +
+    `${me.region}, account ${me.account}${group}`;
+}
+
+function engineText(
+  { state, nodeId, manager, fingerprint, address, error, swarm }: Engine,
+): string {
+  const name = fingerprint === null ? "" : ` of swarm ${fingerprint}`;
+  const node = nodeId === "" ? "" : `, node ${nodeId} at ${address}`;
+  const size = swarm === null ? "" : `, managers ${swarm.managers.length} of ${swarm.nodes} nodes`;
+  const where = nodeId === "" ? ", in no swarm" : `, ${manager ? "manager" : "worker"}${name}`;
+  return `${state}${where}${node}${size}${error === "" ? "" : `; it says: ${error}`}`;
+}
+
+function recordText({ facts, config }: Observation): string {
+  const store = config.store.kind === "tags"
+    ? "the launch template"
+    : `s3://${config.store.bucket}/${config.store.prefix}`;
+  return seen(facts.ledger, (view) => {
+    if (view.kind === "unsettled") {
+      return `${store} shows gaps (${view.missing.join(", ")}): the read is old`;
+    }
+    if (view.kind === "unreadable") return `${store} holds what is no record: ${view.why}`;
+    if (view.record === null) return `no swarm is founded (${store})`;
+    const { fingerprint, members } = view.record;
+    const who = members.map(({ instance, address }) => `${instance ?? "unknown"} (${address})`);
+    return `swarm ${fingerprint} is founded, with ${who.join(", ") || "no members"} (${store})`;
+  });
+}
+
+function shownText({ by, state, manager, worker, malformed }: Shown): string {
+  const what = [
+    ...(manager === null ? [] : ["the managers' token"]),
+    ...(worker === null ? [] : ["the workers' token"]),
+    ...malformed.map((key) => `no token in ${key}`),
+  ];
+  return `${by} (${state}) has ${what.join(", ") || "none"}`;
+}
+
+function instanceText({ instance, state, address }: Instance): string {
+  return `${instance} ${state}${address === null ? "" : ` at ${address}`}`;
+}
+
+function contentsText(contents: Contents): string {
+  return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ");
+}
+
+function decisionText(decision: Plan["decision"], inSwarm: boolean): string {
+  if (decision.kind === "act") return actText(decision.call, inSwarm);
+  if (decision.kind === "wait") return "wait";
+  return decision.exit === 0 ? "done" : `fail with exit ${decision.exit}`;
+}
+
+/** The first thing that a run would do, and what follows if nothing else happens meanwhile. */
+function actText(act: Act, inSwarm: boolean): string {
+  switch (act.kind) {
+    case "retract":
+      return "take old tokens out of its tags; then init a swarm, found it and publish its tokens";
+    case "init":
+      return "init a swarm; then found it and publish its tokens";
+    case "join":
+      return `join the swarm ${act.token.fingerprint} by ${act.address}`;
+    case "leave":
+      return act.force ? "leave its own swarm; then join" : "leave; then look again";
+    case "write":
+      return `${act.as}: ${recordOfText(act.record)}${thenText(act.as, inSwarm)}`;
+    case "publish":
+      return "publish";
+    default:
+      return act satisfies never;
+  }
+}
+
+function thenText(as: (Act & { kind: "write" })["as"], inSwarm: boolean): string {
+  if (as === "found" || as === "replace") return "; then publish its tokens";
+  return as === "register" && !inSwarm ? "; then join" : "";
+}
+
+function recordOfText({ members }: FoundingRecord): string {
+  const names = members.map(({ instance, address }) => instance ?? address).join(", ");
+  return `write a record with ${names || "no members"}`;
+}
+
+function permissionsText(permissions: Answer<Permission[]> | undefined): string {
+  if (permissions === undefined) return "not asked for";
+  return seen(
+    permissions,
+    (list) => list.map(({ action, verdict }) => `${action} ${verdict}`).join(", ") || "none needed",
+  );
+}
+
+function deniedRows(permissions: Answer<Permission[]> | undefined): [string, string][] {
+  const asked = permissions?.ok ? permissions.value : [];
+  return asked.filter(({ verdict }) => verdict === "denied")
+    .map(({ action }) => ["Denied", `${action}: a run that needs it ends with exit 4`]);
+}
+
+/** A fact for people; nothing when it was not looked at. */
+function seen<T>(answer: Answer<T> | undefined, text: (value: T) => string): string {
+  if (answer === undefined) return "";
+  return answer.ok ? text(answer.value) : faultText(answer.fault);
+}
+
+function faultText({ kind, message }: Fault): string {
+  return `${kind}: ${message}`;
+}

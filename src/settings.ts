@@ -1,0 +1,28 @@
+/**
+ * How a run talks, and what it talks to: what the command line asks for and no decision depends on.
+ */
+
+export const LOG_FORMATS = ["auto", "text", "json"] as const;
+export type LogFormat = typeof LOG_FORMATS[number];
+
+/** From the least to the most that is said. */
+export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
+
+/** How a run talks. */
+export interface Output {
+  json: boolean;
+  logFormat: LogFormat;
+  logLevel: LogLevel;
+}
+
+/** What a run talks to. Null: where it always is, or what the metadata say. */
+export interface Surroundings {
+  dockerSocket: string;
+  imdsEndpoint: string | null;
+  imdsV1: boolean;
+  ec2Endpoint: string | null;
+  s3Endpoint: string | null;
+  region: string | null;
+  lockFile: string;
+}

@@ -1,0 +1,79 @@
+/** The table of verbs: what each row makes of a run, and what it refuses. */
+import assert from "node:assert/strict";
+import { type Environment, parse, type Parsed } from "../../../src/cli/parse.ts";
+import { DEFAULT_VERB, VERBS, verbUsage } from "../../../src/cli/verbs.ts";
+
+for (const verb of VERBS) {
+  if (verb.way === "replay") continue;
+  Deno.test(`${verb.name} runs with the goal, the way and the print of its row`, () => {
+    const { config, prints } = running([verb.name]);
+    assert.equal(config.goal, verb.goal);
+    assert.equal(config.dryRun, verb.way === "look");
+    assert.equal(prints, verb.prints);
+  });
+  if (verb.way !== "act") continue;
+  Deno.test(`plan ${verb.name} is ${verb.name} --dry-run`, () => {
+    const planned = running(["plan", verb.name]);
+    assert.deepEqual(planned, running([verb.name, "--dry-run"]));
+    assert.deepEqual(planned, running([verb.name], { SWARM_JOIN_DRY_RUN: "yes" }));
+    assert.equal(planned.config.goal, verb.goal);
+    assert.equal(planned.prints, "plan");
+  });
+}
+
+Deno.test("without a verb it joins, and plan without one plans that", () => {
+  assert.deepEqual(running([]), running([DEFAULT_VERB]));
+  assert.deepEqual(running(["plan"]), running(["plan", DEFAULT_VERB]));
+  assert.equal(running([]).config.goal, "join");
+});
+
+Deno.test("--dry-run=false does not turn plan into an act", () => {
+  assert.equal(running(["plan", "--dry-run=false"]).config.dryRun, true);
+});
+
+Deno.test("doctor takes join's flags and never acts", () => {
+  const { config } = running(["doctor", "--timeout", "1m", "--role", "worker"]);
+  assert.equal(config.timeoutMs, 60_000);
+  assert.equal(config.role, "worker");
+  assert.equal(running(["doctor"], { SWARM_JOIN_DRY_RUN: "no" }).config.dryRun, true);
+});
+
+Deno.test("a file is decided again by plan, whatever else is set", () => {
+  const parsed = parse(["plan", "--observation", "seen.json"], { SWARM_JOIN_DRY_RUN: "1" });
+  assert.equal(parsed.kind, "replay");
+});
+
+Deno.test("no two rows are written alike, so that words name one", () => {
+  const written = VERBS.map(verbUsage);
+  assert.equal(new Set(written).size, written.length);
+  assert.ok(VERBS.some(({ name, way }) => name === DEFAULT_VERB && way === "act"));
+});
+
+const REFUSED: { argv: string[]; says: RegExp }[] = [
+  { argv: ["jion"], says: /^unknown verb "jion"; did you mean join\?$/ },
+  { argv: ["docter"], says: /^unknown verb "docter"; did you mean doctor\?$/ },
+  { argv: ["destroy"], says: /^unknown verb "destroy"; there are join, plan, doctor$/ },
+  { argv: ["join", "now"], says: /^unexpected argument "now"$/ },
+  { argv: ["doctor", "join"], says: /^unexpected argument "join"$/ },
+  { argv: ["plan", "join", "now"], says: /^unexpected argument "now"$/ },
+  { argv: ["plan", "jion"], says: /^unknown verb "jion"; did you mean join\?$/ },
+  { argv: ["plan", "doctor"], says: /^doctor changes nothing: there is no plan of it$/ },
+  { argv: ["plan", "plan"], says: /^plan changes nothing: there is no plan of it$/ },
+  { argv: ["plan", "join", "--observation", "x"], says: /^unexpected argument "join"$/ },
+  { argv: ["doctor", "--observation", "x"], says: /use it with plan$/ },
+  { argv: ["doctor", "--dry-run"], says: /^--dry-run has no effect with doctor/ },
+];
+
+for (const { argv, says } of REFUSED) {
+  Deno.test(`it refuses ${argv.join(" ")}`, () => {
+    const parsed = parse(argv, {});
+    assert.equal(parsed.kind, "usage");
+    assert.match(parsed.kind === "usage" ? parsed.message : "", says);
+  });
+}
+
+function running(argv: string[], env: Environment = {}): Parsed & { kind: "run" } {
+  const parsed = parse(argv, env);
+  assert.equal(parsed.kind, "run", parsed.kind === "usage" ? parsed.message : "");
+  return parsed as Parsed & { kind: "run" };
+}

@@ -1,0 +1,54 @@
+/**
+ * A node as it is before anything has happened, in the simulated world and in the tests' observations:
+ * what it was told, who it is, and its Engine in no swarm.
+ */
+import type { Config, Engine, Identity } from "../../src/state.ts";
+
+export const ACCOUNT = "123456789012";
+export const REGION = "eu-west-1";
+export const VPC = "vpc-1";
+
+export const config: Config = {
+  goal: "join",
+  cluster: "default",
+  store: { kind: "tags" },
+  role: "auto",
+  roleTag: "Role",
+  managerTokenTag: "ManagerToken",
+  workerTokenTag: "WorkerToken",
+  clusterTag: null,
+  advertiseAddr: null,
+  listenAddr: null,
+  dataPathAddr: null,
+  dataPathPort: null,
+  defaultAddrPool: [],
+  availability: null,
+  timeoutMs: 600_000,
+  dryRun: false,
+};
+
+export const s3: Config["store"] = { kind: "s3", bucket: "b", prefix: "p", kmsKey: null };
+
+export function identityOf({ instance, address }: { instance: string; address: string }): Identity {
+  return {
+    instance,
+    account: ACCOUNT,
+    region: REGION,
+    partition: "aws",
+    vpc: VPC,
+    address,
+    addresses: [address],
+    roleTag: null,
+  };
+}
+
+export const outside: Engine = {
+  state: "inactive",
+  nodeId: "",
+  address: "",
+  error: "",
+  fingerprint: null,
+  clusterId: null,
+  manager: false,
+  swarm: null,
+};
