@@ -5,6 +5,7 @@
  * A file that has Engines to test calls `engineContract` with a way to open some.
  */
 import assert from "node:assert/strict";
+import type { LeaveResult } from "../../src/calls.ts";
 import type { Answer, Contents, Engine, SwarmView, TokenMark } from "../../src/state.ts";
 
 /** One node's access to its Engine, as the edges give it. */
@@ -14,7 +15,7 @@ export interface EngineNode {
   contents(manager: boolean): Promise<Answer<Contents>>;
   init(): Promise<Answer<null>>;
   join(address: string, token: TokenMark): Promise<Answer<null>>;
-  leave(force: boolean): Promise<Answer<null>>;
+  leave(force: boolean): Promise<Answer<LeaveResult>>;
   probe(addresses: string[]): Promise<Answer<string[]>>;
 }
 

@@ -8,7 +8,8 @@ import { Aws } from "../emulators/aws.ts";
 import type { Ec2Instance } from "../emulators/ec2_state.ts";
 import { Wire } from "../emulators/wire.ts";
 import { config, identity } from "./observations.ts";
-import { type RawAnswer, serveRaw } from "./raw_server.ts";
+import type { Reply } from "../emulators/http.ts";
+import { serveRaw } from "./raw_server.ts";
 
 export const BUCKET = "swarm-records";
 export const S3: Config["store"] = { kind: "s3", bucket: BUCKET, prefix: "team/a", kmsKey: null };
@@ -106,7 +107,7 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
 export async function against(
   lab: AwsLab,
   change: Partial<Config>,
-  reply: () => RawAnswer,
+  reply: () => Reply,
   test: (node: LabNode) => Promise<void>,
 ): Promise<void> {
   await using server = serveRaw(reply);

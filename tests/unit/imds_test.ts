@@ -40,7 +40,6 @@ const IDENTITY: Identity = {
   address: "10.0.0.7",
   addresses: ["10.0.0.7", "10.0.0.8", "10.0.1.7"],
   roleTag: "manager",
-  lifecycle: "InService",
 };
 
 type Intercept = (request: Exchange, index: number) => Reply | undefined;
@@ -108,14 +107,13 @@ Deno.test("a session token is used again later", async () => {
   assert.deepEqual(server.requests.map(({ method }) => method), ["PUT", "GET", "GET"]);
 });
 
-Deno.test("tags not shown, no such tag and no Auto Scaling group are no faults", async () => {
+Deno.test("tags not shown, no such tag and an older service are no faults", async () => {
   const shown = without(
     "/latest/meta-data/tags/instance/Role",
-    "/latest/meta-data/autoscaling/target-lifecycle-state",
     "/latest/meta-data/services/partition",
   );
   const { result } = await identify(instance(undefined, shown));
-  assert.deepEqual(result, { ok: true, value: { ...IDENTITY, roleTag: null, lifecycle: null } });
+  assert.deepEqual(result, { ok: true, value: { ...IDENTITY, roleTag: null } });
 });
 
 Deno.test("a tag key that IMDS can't show is not asked for", async () => {
@@ -212,8 +210,11 @@ const HTML = "<!DOCTYPE html><html><body>Please log in</body></html>";
 
 Deno.test("a fault names the path that answered garbage", async () => {
   const paths = [...Object.keys(INSTANCE), "/latest/api/token"];
-  const optional = "/latest/meta-data/tags/instance/Role";
-  for (const path of paths.filter((path) => path !== optional)) {
+  const others = [
+    "/latest/meta-data/tags/instance/Role",
+    "/latest/meta-data/autoscaling/target-lifecycle-state",
+  ];
+  for (const path of paths.filter((path) => !others.includes(path))) {
     const garbage: Intercept = (request) => request.path === path ? answer(200, HTML) : undefined;
     const { kind, message } = faultOf((await identify(instance(garbage))).result);
     assert.equal(kind, "malformed", path);
@@ -258,7 +259,7 @@ for (const { name, text } of DOCUMENTS) {
   });
 }
 
-const LIFECYCLES: { name: string; reply: RawAnswer; value: string | null }[] = [
+const LIFECYCLES: { name: string; reply: Reply; value: string | null }[] = [
   { name: "in service", reply: answer(200, "InService\n"), value: "InService" },
   { name: "in a warm pool", reply: answer(200, "Warmed:Stopped"), value: "Warmed:Stopped" },
   { name: "in no group", reply: answer(404, ""), value: null },
@@ -286,13 +287,13 @@ Deno.test("a lifecycle that is no word is malformed", async () => {
 Deno.test("an instance without an IPv4 address is told so", async () => {
   const shown = without("/latest/meta-data/local-ipv4");
   const { kind, message } = faultOf((await identify(instance(undefined, shown))).result);
-  assert.equal(kind, "missing");
+  assert.equal(kind, "no-metadata");
   assert.match(message, /meta-data\/local-ipv4/);
 });
 
-Deno.test("IMDS that is turned off is missing, at once", async () => {
+Deno.test("IMDS that is turned off is no metadata, at once", async () => {
   const { result, requests } = await identify(() => answer(403, ""));
-  assert.equal(faultOf(result).kind, "missing");
+  assert.equal(faultOf(result).kind, "no-metadata");
   assert.match(faultOf(result).message, /HttpEndpoint/);
   assert.equal(requests.length, 1);
 });
@@ -315,14 +316,14 @@ Deno.test("a token refused for ever ends when the caller's time does", async () 
   };
   await using server = serveRaw(instance(refusing));
   const error = await errorOf(client(server.port).get("meta-data/mac", stop.signal));
-  assert.ok(["refused", "timeout"].includes(error.fault.kind), error.fault.kind);
+  assert.ok(["declined", "timeout"].includes(error.fault.kind), error.fault.kind);
 });
 
 Deno.test("version 1 is never spoken unless allowed", async () => {
   const old: Intercept = (request) =>
     request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
   const { result, requests } = await identify(instance(old));
-  assert.equal(faultOf(result).kind, "missing");
+  assert.equal(faultOf(result).kind, "no-metadata");
   assert.ok(requests.every(({ method }) => method === "PUT"));
 });
 

@@ -4,7 +4,8 @@ import type { Fault } from "../../../src/state.ts";
 import type { Trouble } from "../../emulators/wire.ts";
 import { against, faultOf, type LabNode, labTest, token, valueOf } from "../../support/aws_lab.ts";
 import { record } from "../../support/observations.ts";
-import { answer, type RawAnswer } from "../../support/raw_server.ts";
+import type { Reply } from "../../emulators/http.ts";
+import { answer, raw } from "../../support/raw_server.ts";
 
 labTest("EC2: a log of many pages is read whole, as are many instances", async (lab) => {
   for (let n = 1; n <= 230; n++) {
@@ -107,7 +108,7 @@ const CODES: [string, number, Fault["kind"], RegExp][] = [
   ["AuthFailure", 401, "denied", /credentials/],
   ["ExpiredToken", 400, "denied", /expired/],
   ["RequestExpired", 400, "denied", /clock/],
-  ["InvalidParameterValue", 400, "refused", /InvalidParameterValue: it is wrong/],
+  ["InvalidParameterValue", 400, "declined", /InvalidParameterValue: it is wrong/],
   ["OptInRequired", 401, "denied", /./],
 ];
 
@@ -139,14 +140,16 @@ labTest("EC2's word for the missing action wins over the one that was called", a
 });
 
 const CUT = "<DescribeInstancesResponse><reservationSet><item>";
-const BROKEN: [string, RawAnswer, Fault["kind"]][] = [
+const BROKEN: [string, Reply, Fault["kind"]][] = [
   ["an answer that is cut short inside", answer(200, CUT), "malformed"],
   ["an answer without a date", answer(200, whole("<reservationSet/>")), "malformed"],
   ["an empty answer", answer(200, ""), "malformed"],
   ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "unreachable"],
-  ["a connection that ends inside the body", {
-    text: `HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n${CUT}`,
-  }, "unreachable"],
+  [
+    "a connection that ends inside the body",
+    raw(`HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n${CUT}`),
+    "unreachable",
+  ],
   ["a redirect", answer(302, "", { Location: "http://127.0.0.1:9/" }), "malformed"],
 ];
 

@@ -13,7 +13,8 @@ import {
   valueOf,
 } from "../../support/aws_lab.ts";
 import { fp, record } from "../../support/observations.ts";
-import { answer, type RawAnswer } from "../../support/raw_server.ts";
+import type { Reply } from "../../emulators/http.ts";
+import { answer, raw } from "../../support/raw_server.ts";
 
 const store = { store: S3 };
 const RECORD_KEY = "team/a/default/record.json";
@@ -122,7 +123,7 @@ const CODES: [string, number, Fault["kind"], RegExp][] = [
   ["InvalidAccessKeyId", 403, "denied", /credentials/],
   ["KMS.NotFoundException", 400, "unusable", /--s3-kms-key/],
   ["AuthorizationHeaderMalformed", 400, "unusable", /in another region, not in eu-west-1/],
-  ["EntityTooLarge", 400, "refused", /./],
+  ["EntityTooLarge", 400, "declined", /./],
 ];
 
 for (const [code, status, kind, says] of CODES) {
@@ -148,7 +149,7 @@ labTest("S3: a denial of the key names the key's action", async (lab) => {
   });
 });
 
-const BROKEN: [string, RawAnswer, Fault["kind"]][] = [
+const BROKEN: [string, Reply, Fault["kind"]][] = [
   ["an error without a body", answer(403, ""), "denied"],
   ["an error page of a proxy", answer(502, "<html>Bad Gateway</html>"), "unreachable"],
   [
@@ -156,9 +157,11 @@ const BROKEN: [string, RawAnswer, Fault["kind"]][] = [
     answer(200, "{}", { Date: new Date(0).toUTCString() }),
     "malformed",
   ],
-  ["a connection that ends inside the body", {
-    text: "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{",
-  }, "unreachable"],
+  [
+    "a connection that ends inside the body",
+    raw("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"),
+    "unreachable",
+  ],
 ];
 
 for (const [what, reply, kind] of BROKEN) {
@@ -174,7 +177,7 @@ labTest("S3: a clock that is hours wrong is corrected by the server's", async (l
   const xml = "<Error><Code>RequestTimeTooSkewed</Code><Message>too large</Message></Error>";
   const date = new Date(Date.now() + lab.aws.clockAheadMs).toUTCString();
   let requests = 0;
-  const reply = (): RawAnswer =>
+  const reply = (): Reply =>
     ++requests === 1
       ? answer(403, xml, { Date: date })
       : answer(404, xml.replace("RequestTimeTooSkewed", "NoSuchKey"), { Date: date });

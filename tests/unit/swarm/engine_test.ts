@@ -511,7 +511,7 @@ Deno.test("no socket, no Engine behind it, and no right to it are told apart", a
   const look = (path: string): Promise<Answer<Engine>> =>
     createEngine({ path, vault: new Vault() }).look(never);
   const missing = faultOf(await look(`${directory}/none.sock`));
-  assert.equal(missing.kind, "missing");
+  assert.equal(missing.kind, "no-socket");
   assert.match(missing.message, /none\.sock.*is Docker installed and running/);
 
   const dead = `${directory}/dead.sock`;
@@ -656,7 +656,7 @@ Deno.test("a token that this run never read can't be joined with", async () => {
   await withEngine(same, async ({ engine, server }) => {
     const mark = { fingerprint: FINGERPRINT, digest: "0000000000000000" };
     const fault = faultOf(await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never));
-    assert.equal(fault.kind, "missing");
+    assert.equal(fault.kind, "not-found");
     assert.equal(server.requests.length, 0);
   });
 });
@@ -764,7 +764,7 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
         await engine.contents(false, never),
         await engine.init(configOf({}), "10.0.0.7", never),
         await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never),
-        await engine.leave(true, never),
+        await engine.leave(true, false, never),
       ]);
       assert.doesNotMatch(said, /SWMTKN|wwwww|mmmmm/);
     });
@@ -776,10 +776,29 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
 
 Deno.test("leaving is forced only when told to be", async () => {
   await withEngine(same, async ({ engine, server }) => {
-    valueOf(await engine.leave(false, never));
+    valueOf(await engine.leave(false, false, never));
     assert.equal(server.requests.at(-1)?.target, "/v1.41/swarm/leave?force=0");
-    valueOf(await engine.leave(true, never));
+    valueOf(await engine.leave(true, false, never));
     assert.equal(server.requests.at(-1)?.target, "/v1.41/swarm/leave?force=1");
+  });
+});
+
+Deno.test("who leaves only if nothing would be lost looks just before, and says what it holds", async () => {
+  const leaves = ({ requests }: RawServer): string[] =>
+    requests.map(({ target }) => target).filter((target) => target.includes("/leave"));
+  await withEngine(same, async ({ engine, server }) => {
+    assert.deepEqual(valueOf(await engine.leave(true, true, never)), { kind: "left" });
+    assert.equal(leaves(server).length, 1);
+  });
+  const busy = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/secrets": json(200, [{ ID: "s1" }]),
+  });
+  await withEngine(busy, async ({ engine, server }) => {
+    const contents = { services: 0, secrets: 1, configs: 0, networks: 0, tasks: 0 };
+    const answer = valueOf(await engine.leave(true, true, never));
+    assert.deepEqual(answer, { kind: "holds", contents });
+    assert.deepEqual(leaves(server), []);
   });
 });
 
@@ -789,7 +808,7 @@ Deno.test("a node that is in no swarm any more has left", async () => {
     "POST /v1.41/swarm/leave": json(503, { message: "This node is not part of a swarm" }),
   });
   await withEngine(change, async ({ engine }) => {
-    assert.equal(valueOf(await engine.leave(false, never)), null);
+    assert.deepEqual(valueOf(await engine.leave(false, false, never)), { kind: "left" });
   });
 });
 
@@ -802,7 +821,7 @@ Deno.test("a manager that may not leave says why", async () => {
     "POST /v1.41/swarm/leave": json(503, { message: words }),
   });
   await withEngine(change, async ({ engine }) => {
-    const fault = faultOf(await engine.leave(false, never));
+    const fault = faultOf(await engine.leave(false, false, never));
     assert.equal(fault.kind, "refused");
     assert.match(fault.message, /erases all current state/);
   });
@@ -820,7 +839,7 @@ Deno.test("a write whose answer is lost may have happened", async () => {
         ? await engine.init(configOf({}), "10.0.0.7", never)
         : path === "join"
         ? await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never)
-        : await engine.leave(true, never);
+        : await engine.leave(true, false, never);
       assert.equal(faultOf(result).kind, "unreachable");
     });
   }
