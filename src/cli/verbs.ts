@@ -11,10 +11,10 @@ import type { Goal } from "../state.ts";
  * - `look`: looks and decides once, and changes nothing
  * - `replay`: decides again from a file, on any machine
  */
-export type Way = "act" | "look" | "replay";
+type Way = "act" | "look" | "replay";
 
 /** What stdout carries at the end. */
-export type Prints = "result" | "plan" | "findings";
+type Prints = "result" | "plan" | "findings";
 
 /** `takes`: what else belongs to it, as it is written; "": nothing but flags. */
 export type Verb =
