@@ -32,7 +32,7 @@ const ROOMS: { [room: string]: string[] } = {
   "swarm": ["http", "time", "tokens/vault", "node:crypto"],
   "aws": ["http", "imds"],
   "tokens": ["aws", "node:crypto"],
-  "ledger": ["aws", "node:crypto"],
+  "ledger": ["aws", "node:crypto", "valibot"],
   // The shell of a real node
   "node": ["run", "report", "decide/faults", "imds", "swarm", "aws", "ledger", "tokens", "time"],
 };
