@@ -4,8 +4,10 @@ import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/cli/flags.ts";
 import { usageOf } from "../src/cli/help.ts";
 import { VERBS, verbUsage } from "../src/cli/verbs.ts";
 import { decide } from "../src/decide/decide.ts";
-import { failureOf, jsonOf, type Report, reportOf } from "../src/report/report.ts";
+import { jsonOf } from "../src/report/print.ts";
+import { failureOf, type Report, reportOf } from "../src/report/report.ts";
 import { observation } from "./support/observations.ts";
+import type { Goal } from "../src/state.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -25,12 +27,10 @@ Deno.test("the reference's tables are what --help says", () => {
 
 Deno.test("the reference has every field that --json prints, and says when", () => {
   const meters = { elapsedMs: 1, awsCalls: 0, phases: {} };
-  const failure = failureOf({ exit: 3, rule: "stopped", because: "", cluster: null, meters });
-  const reportIf = (dryRun: boolean): Report => {
-    const seen = observation({ config: { dryRun } });
-    const decision = decide(seen);
-    assert.ok("action" in decision);
-    return reportOf({ decision, observation: seen, permissions: null, meters });
+  const failure = failureOf({ exit: 3, rule: "stopped", because: "", config: null, meters });
+  const reportIf = (dryRun: boolean, goal: Goal = "join"): Report => {
+    const seen = observation({ config: { dryRun, goal } });
+    return reportOf({ decision: decide(seen), observation: seen, meters });
   };
   const keysOf = (report: Report): string[] => Object.keys(JSON.parse(jsonOf(report))).sort();
   const rows = tableIn(read("docs/reference.md"), "json");
@@ -40,6 +40,8 @@ Deno.test("the reference has every field that --json prints, and says when", () 
   assert.deepEqual(fieldsOf("always"), keysOf(reportIf(false)));
   assert.deepEqual(fieldsOf("failed"), keysOf(failure));
   assert.deepEqual(fieldsOf("dry run"), keysOf(reportIf(true)));
+  const [doctor = ""] = /`doctor` prints .*/.exec(read("docs/reference.md")) ?? [];
+  for (const key of keysOf(reportIf(true, "survey"))) assert.ok(doctor.includes(`\`${key}\``), key);
 });
 
 Deno.test("the README fits in a hundred lines", () => {

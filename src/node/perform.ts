@@ -45,13 +45,11 @@ export class Node {
 
   /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
   constructor(options: NodeOptions) {
-    const { config, surroundings, env, nowMs } = options;
+    const { surroundings, env, nowMs } = options;
     this.#options = options;
     this.#imds = createImds({
       endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
       allowV1: surroundings.imdsV1,
-      // To load it holds up all else for a while: once all that was asked for has gone out.
-      onAsked: () => setTimeout(preload, 0, config.store),
     });
     this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });
     const { signal } = new AbortController();
@@ -108,9 +106,11 @@ export class Node {
   };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {
-    const identifying = this.#imds.identity(this.#options.config.roleTag, signal);
-    // Asked for side by side with the identity: the first call of AWS finds them there.
-    void this.#credentials.get();
+    const { roleTag, store } = this.#options.config;
+    const identifying = this.#imds.identity(roleTag, signal);
+    // Both are there when AWS is first called: the credentials are asked for side by side with the
+    // identity; and the SDK, which holds up all else while it loads, once those requests have gone out.
+    void this.#credentials.get().then(() => preload(store));
     const answer = await identifying;
     if (answer.ok) this.#known = { me: answer.value, aws: this.#awsOf(answer.value) };
     return answer;

@@ -40,8 +40,9 @@ const IDENTITY: Identity = {
   address: "10.0.0.7",
   addresses: ["10.0.0.7", "10.0.0.8", "10.0.1.7"],
   roleTag: "manager",
-  lifecycle: "InService",
 };
+
+const IDENTIFIED: Answer<Identity> = { ok: true, value: IDENTITY };
 
 type Intercept = (request: Exchange, index: number) => Reply | undefined;
 
@@ -96,7 +97,7 @@ async function errorOf(promise: Promise<string>): Promise<ImdsError> {
 
 Deno.test("an identity is read with one session token for all requests", async () => {
   const { result, requests } = await identify(instance());
-  assert.deepEqual(result, { ok: true, value: IDENTITY });
+  assert.deepEqual(result, IDENTIFIED);
   assert.equal(requests.filter(({ method }) => method === "PUT").length, 1);
 });
 
@@ -108,14 +109,32 @@ Deno.test("a session token is used again later", async () => {
   assert.deepEqual(server.requests.map(({ method }) => method), ["PUT", "GET", "GET"]);
 });
 
-Deno.test("tags not shown, no such tag and no Auto Scaling group are no faults", async () => {
+Deno.test("tags not shown and no such tag are no faults", async () => {
   const shown = without(
     "/latest/meta-data/tags/instance/Role",
-    "/latest/meta-data/autoscaling/target-lifecycle-state",
     "/latest/meta-data/services/partition",
   );
   const { result } = await identify(instance(undefined, shown));
-  assert.deepEqual(result, { ok: true, value: { ...IDENTITY, roleTag: null, lifecycle: null } });
+  assert.deepEqual(result, { ok: true, value: { ...IDENTITY, roleTag: null } });
+});
+
+const LIFECYCLE = "/latest/meta-data/autoscaling/target-lifecycle-state";
+
+Deno.test("where Auto Scaling wants this instance is asked for each time, and no group is null", async () => {
+  let state = "Warmed:Stopped";
+  const moving: Intercept = ({ path }) => path === LIFECYCLE ? answer(200, state) : undefined;
+  await using server = serveRaw(instance(moving));
+  const imds = client(server.port);
+  assert.deepEqual(await imds.lifecycle(never), { ok: true, value: "Warmed:Stopped" });
+  state = "InService";
+  assert.deepEqual(await imds.lifecycle(never), { ok: true, value: "InService" });
+  await using alone = serveRaw(instance(undefined, without(LIFECYCLE)));
+  assert.deepEqual(await client(alone.port).lifecycle(never), { ok: true, value: null });
+});
+
+Deno.test("an identity does not ask where Auto Scaling wants this instance", async () => {
+  const { requests } = await identify(instance());
+  assert.ok(requests.every(({ path }) => path !== LIFECYCLE));
 });
 
 Deno.test("a tag key that IMDS can't show is not asked for", async () => {
@@ -159,7 +178,7 @@ const BOOTS: { name: string; early: (request: Exchange, index: number) => Reply 
 for (const { name, early } of BOOTS) {
   Deno.test(`a boot that answers ${name} at first is waited for`, async () => {
     const boot: Intercept = (r, index) => index < 3 ? early(r, index) : undefined;
-    assert.deepEqual((await identify(instance(boot))).result, { ok: true, value: IDENTITY });
+    assert.deepEqual((await identify(instance(boot))).result, IDENTIFIED);
   });
 
   Deno.test(`each path is tried again after ${name}`, async () => {
@@ -169,13 +188,13 @@ for (const { name, early } of BOOTS) {
       seen.add(request.path);
       return early(request, index);
     };
-    assert.deepEqual((await identify(instance(once))).result, { ok: true, value: IDENTITY });
+    assert.deepEqual((await identify(instance(once))).result, IDENTIFIED);
   });
 }
 
 Deno.test("a boot that does not answer at first is waited for", async () => {
   const boot: Intercept = (_, index) => index === 0 ? SILENCE : undefined;
-  assert.deepEqual((await identify(instance(boot))).result, { ok: true, value: IDENTITY });
+  assert.deepEqual((await identify(instance(boot))).result, IDENTIFIED);
 });
 
 Deno.test("a boot that refuses connections at first is waited for", async () => {
@@ -215,7 +234,10 @@ Deno.test("a fault names the path that answered garbage", async () => {
   const optional = "/latest/meta-data/tags/instance/Role";
   for (const path of paths.filter((path) => path !== optional)) {
     const garbage: Intercept = (request) => request.path === path ? answer(200, HTML) : undefined;
-    const { kind, message } = faultOf((await identify(instance(garbage))).result);
+    await using server = serveRaw(instance(garbage));
+    const imds = client(server.port);
+    const answers = [await imds.identity("Role", never), await imds.lifecycle(never)];
+    const { kind, message } = faultOf(answers.find(({ ok }) => !ok) ?? IDENTIFIED);
     assert.equal(kind, "malformed", path);
     assert.ok(message.includes(path.replace("/latest/", "")), `${path}: ${message}`);
   }
@@ -261,13 +283,13 @@ for (const { name, text } of DOCUMENTS) {
 Deno.test("an instance without an IPv4 address is told so", async () => {
   const shown = without("/latest/meta-data/local-ipv4");
   const { kind, message } = faultOf((await identify(instance(undefined, shown))).result);
-  assert.equal(kind, "missing");
+  assert.equal(kind, "no-metadata");
   assert.match(message, /meta-data\/local-ipv4/);
 });
 
-Deno.test("IMDS that is turned off is missing, at once", async () => {
+Deno.test("IMDS that is turned off gives no metadata, at once", async () => {
   const { result, requests } = await identify(() => answer(403, ""));
-  assert.equal(faultOf(result).kind, "missing");
+  assert.equal(faultOf(result).kind, "no-metadata");
   assert.match(faultOf(result).message, /HttpEndpoint/);
   assert.equal(requests.length, 1);
 });
@@ -297,7 +319,7 @@ Deno.test("version 1 is never spoken unless allowed", async () => {
   const old: Intercept = (request) =>
     request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
   const { result, requests } = await identify(instance(old));
-  assert.equal(faultOf(result).kind, "missing");
+  assert.equal(faultOf(result).kind, "no-metadata");
   assert.ok(requests.every(({ method }) => method === "PUT"));
 });
 
@@ -305,13 +327,13 @@ Deno.test("version 1 is spoken where allowed and there are no tokens", async () 
   const old: Intercept = (request) =>
     request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
   const { result, requests } = await identify(instance(old), { allowV1: true });
-  assert.deepEqual(result, { ok: true, value: IDENTITY });
+  assert.deepEqual(result, IDENTIFIED);
   assert.ok(requests.every(({ headers }) => !headers.has("x-aws-ec2-metadata-token")));
 });
 
 Deno.test("version 2 is preferred where version 1 is allowed", async () => {
   const { result } = await identify(instance(), { allowV1: true });
-  assert.deepEqual(result, { ok: true, value: IDENTITY });
+  assert.deepEqual(result, IDENTIFIED);
 });
 
 Deno.test("an endpoint may be IPv6, and have a port and a path", () => {

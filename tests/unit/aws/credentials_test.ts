@@ -91,17 +91,17 @@ const NONE = [
   {
     name: "no instance profile",
     list: answer(404, "<html>Not Found</html>"),
-    kind: "missing",
+    kind: "no-role",
     says: /this instance has no IAM role; attach an instance profile/,
   },
-  { name: "an empty list", list: answer(200, ""), kind: "missing", says: /has no IAM role/ },
+  { name: "an empty list", list: answer(200, ""), kind: "no-role", says: /has no IAM role/ },
   {
     name: "a profile whose role can't be used",
     role: json(200, {
       Code: "AssumeRoleUnauthorizedAccess",
       Message: "EC2 cannot assume the role",
     }),
-    kind: "missing",
+    kind: "no-role",
     says: /AssumeRoleUnauthorizedAccess: EC2 cannot assume the role.*trusts ec2\.amazonaws\.com/,
   },
   { name: "no JSON", role: answer(200, "{"), kind: "malformed", says: /no JSON/ },

@@ -13,7 +13,7 @@ import {
   valueOf,
 } from "../../support/aws_lab.ts";
 import { fp, record } from "../../support/observations.ts";
-import type { Reply } from "../../emulators/http.ts";
+import { type Reply } from "../../emulators/http.ts";
 import { answer, raw } from "../../support/raw_server.ts";
 
 const store = { store: S3 };
@@ -123,7 +123,7 @@ const CODES: [string, number, Fault["kind"], RegExp][] = [
   ["InvalidAccessKeyId", 403, "denied", /credentials/],
   ["KMS.NotFoundException", 400, "unusable", /--s3-kms-key/],
   ["AuthorizationHeaderMalformed", 400, "unusable", /in another region, not in eu-west-1/],
-  ["EntityTooLarge", 400, "refused", /./],
+  ["EntityTooLarge", 400, "declined", /./],
 ];
 
 for (const [code, status, kind, says] of CODES) {

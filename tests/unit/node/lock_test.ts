@@ -130,7 +130,7 @@ Deno.test("a directory that is not there is named", async () => {
   await inDirectory(async (path) => {
     const result = await acquireLock({ path: `${path}/x.lock`, onWait: silent, signal: never });
     const fault = faultOf(result);
-    assert.equal(fault.kind, "missing");
+    assert.equal(fault.kind, "no-folder");
     assert.ok(fault.message.includes(`${path}/x.lock`), fault.message);
   });
 });

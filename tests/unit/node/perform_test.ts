@@ -157,7 +157,12 @@ for (const { name, change } of STORES) {
       assert.deepEqual([shown[0]?.manager, shown[0]?.worker], [manager, worker]);
 
       const founding: FoundingRecord = record({ fingerprint: FINGERPRINT });
-      const written = await ask({ kind: "write", record: founding, at: { kind: "none" } });
+      const written = await ask({
+        kind: "write",
+        as: "found",
+        record: founding,
+        at: { kind: "none" },
+      });
       assert.equal((written as { kind: string }).kind, "done");
       const read = await ask({ kind: "ledger", missing: [] }) as LedgerRead;
       const found = read.kind === "log" ? read.entries[0]?.record : read.record;
@@ -171,9 +176,9 @@ for (const { name, change } of STORES) {
       await ask({ kind: "contents", manager: false });
       await ask({ kind: "init", advertiseAddr: "10.0.0.1" });
       await ask({ kind: "join", address: "10.0.0.2", token: worker, advertiseAddr: "10.0.0.1" });
-      await ask({ kind: "leave", force: false });
+      await ask({ kind: "leave", force: false, onlyEmpty: false });
       assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);
-      assert.equal(await ask({ kind: "sleep", ms: 1 }), null);
+      assert.equal(await ask({ kind: "lifecycle" }), null);
     });
   });
 }
@@ -216,11 +221,5 @@ labTest("a read does not outlive the run, and says itself what it was about", as
     const result = await node.perform({ kind: "identity" });
     assert.ok(!result.ok);
     assert.match(result.fault.message, /metadata|IMDS/i);
-  });
-});
-
-labTest("a wait ends with the run", async (lab) => {
-  await withNode(lab, { change: { timeoutMs: 1_000 }, nowMs: () => 60_000 }, async ({ ask }) => {
-    assert.equal(await ask({ kind: "sleep", ms: 600_000 }), null);
   });
 });

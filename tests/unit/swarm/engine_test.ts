@@ -511,7 +511,7 @@ Deno.test("no socket, no Engine behind it, and no right to it are told apart", a
   const look = (path: string): Promise<Answer<Engine>> =>
     createEngine({ path, vault: new Vault() }).look(never);
   const missing = faultOf(await look(`${directory}/none.sock`));
-  assert.equal(missing.kind, "missing");
+  assert.equal(missing.kind, "no-socket");
   assert.match(missing.message, /none\.sock.*is Docker installed and running/);
 
   const dead = `${directory}/dead.sock`;
@@ -656,7 +656,7 @@ Deno.test("a token that this run never read can't be joined with", async () => {
   await withEngine(same, async ({ engine, server }) => {
     const mark = { fingerprint: FINGERPRINT, digest: "0000000000000000" };
     const fault = faultOf(await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never));
-    assert.equal(fault.kind, "missing");
+    assert.equal(fault.kind, "not-found");
     assert.equal(server.requests.length, 0);
   });
 });
@@ -764,7 +764,8 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
         await engine.contents(false, never),
         await engine.init(configOf({}), "10.0.0.7", never),
         await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never),
-        await engine.leave(true, never),
+        await engine.leave(true, false, never),
+        await engine.leave(true, true, never),
       ]);
       assert.doesNotMatch(said, /SWMTKN|wwwww|mmmmm/);
     });
@@ -776,9 +777,9 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
 
 Deno.test("leaving is forced only when told to be", async () => {
   await withEngine(same, async ({ engine, server }) => {
-    valueOf(await engine.leave(false, never));
+    valueOf(await engine.leave(false, false, never));
     assert.equal(server.requests.at(-1)?.target, "/v1.41/swarm/leave?force=0");
-    valueOf(await engine.leave(true, never));
+    valueOf(await engine.leave(true, false, never));
     assert.equal(server.requests.at(-1)?.target, "/v1.41/swarm/leave?force=1");
   });
 });
@@ -789,7 +790,58 @@ Deno.test("a node that is in no swarm any more has left", async () => {
     "POST /v1.41/swarm/leave": json(503, { message: "This node is not part of a swarm" }),
   });
   await withEngine(change, async ({ engine }) => {
-    assert.equal(valueOf(await engine.leave(false, never)), null);
+    assert.deepEqual(valueOf(await engine.leave(false, false, never)), { kind: "left" });
+  });
+});
+
+for (
+  const { place, force, holding, what } of [
+    { place: "manager", force: true, holding: "GET /v1.41/secrets", what: "secrets" },
+    { place: "worker", force: false, holding: "GET /v1.41/containers/json", what: "tasks" },
+  ] as const
+) {
+  Deno.test(`a ${place} that leaves only an empty swarm looks just before, and says what it holds`, async () => {
+    const change = (routes: Routes): Routes => ({
+      ...routes,
+      [holding]: json(200, [{ State: "running" }]),
+    });
+    const empty = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
+    const leaves = (server: RawServer): string[] =>
+      server.requests.map(({ target }) => target).filter((one) => one.includes("/leave"));
+    await withEngine(change, async ({ engine, server }) => {
+      const contents = { ...empty, [what]: 1 };
+      assert.deepEqual(valueOf(await engine.leave(force, true, never)), {
+        kind: "holds",
+        contents,
+      });
+      assert.deepEqual(leaves(server), []);
+    });
+    await withEngine(same, async ({ engine, server }) => {
+      assert.deepEqual(valueOf(await engine.leave(force, true, never)), { kind: "left" });
+      assert.equal(leaves(server).length, 1);
+      assert.match(server.requests.at(-1)?.target ?? "", /\/leave/);
+    });
+  });
+}
+
+Deno.test("what a swarm holds and can't be counted is not left", async () => {
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/services": json(503, { message: "no leader" }),
+  });
+  await withEngine(change, async ({ engine, server }) => {
+    assert.match(
+      faultOf(await engine.leave(true, true, never)).message,
+      /count the swarm's services/,
+    );
+    assert.ok(server.requests.every(({ target }) => !target.includes("/leave")));
+  });
+});
+
+Deno.test("whoever leaves whatever there is does not count first", async () => {
+  await withEngine(same, async ({ engine, server }) => {
+    valueOf(await engine.leave(true, false, never));
+    assert.ok(server.requests.every(({ target }) => !target.includes("/services")));
   });
 });
 
@@ -802,7 +854,7 @@ Deno.test("a manager that may not leave says why", async () => {
     "POST /v1.41/swarm/leave": json(503, { message: words }),
   });
   await withEngine(change, async ({ engine }) => {
-    const fault = faultOf(await engine.leave(false, never));
+    const fault = faultOf(await engine.leave(false, false, never));
     assert.equal(fault.kind, "refused");
     assert.match(fault.message, /erases all current state/);
   });
@@ -820,7 +872,7 @@ Deno.test("a write whose answer is lost may have happened", async () => {
         ? await engine.init(configOf({}), "10.0.0.7", never)
         : path === "join"
         ? await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never)
-        : await engine.leave(true, never);
+        : await engine.leave(true, false, never);
       assert.equal(faultOf(result).kind, "unreachable");
     });
   }

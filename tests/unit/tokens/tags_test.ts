@@ -54,10 +54,10 @@ labTest("tags: with a cluster tag, only that cluster's instances are looked at",
   assert.deepEqual(shown.map(({ by }) => by), ["i-1"]);
 });
 
-labTest("tags: an instance that EC2 does not know yet is missing", async (lab) => {
+labTest("tags: an instance that EC2 does not know yet is not found", async (lab) => {
   const one = lab.node(1);
   const mark = one.vault.keep(token("a"))!;
-  assert.equal((await faultOf(one.shelf.publish(mark, mark))).kind, "missing");
+  assert.equal((await faultOf(one.shelf.publish(mark, mark))).kind, "not-found");
 });
 
 labTest(
