@@ -12,6 +12,7 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const DENO = Deno.execPath();
 
 const ALL = Deno.env.get("SWARM_JOIN_TEST_ALL") === "1";
+const SHORT_PROOF = ["--small", "--minutes", "3", "--seeds", "10000"];
 /** How often a part that shows nothing of its own says how far it is. */
 const PROGRESS_MS = 30_000;
 
@@ -94,8 +95,8 @@ async function findParts(): Promise<Part[]> {
     { ...denoTest("world", below("tests/world/")), seconds: 90 },
     {
       name: "prove",
-      command: [DENO, "task", "--quiet", "prove", ...ALL ? [] : ["--small", "--seeds", "10000"]],
-      seconds: ALL ? 900 : 150,
+      command: [DENO, "task", "--quiet", "prove", ...(ALL ? [] : SHORT_PROOF)],
+      seconds: ALL ? 620 : 180,
       counts: PLAIN_COUNTS,
       streams: true,
       ...ALL ? {} : { leaves: "the worlds of three managers, and nine histories of ten" },
@@ -103,7 +104,7 @@ async function findParts(): Promise<Part[]> {
     {
       name: "end-to-end",
       command: [DENO, "run", "-A", "tests/e2e/main.ts", ...ALL ? [] : ["--once"]],
-      seconds: ALL ? 850 : 400,
+      seconds: ALL ? 850 : 420,
       counts: PLAIN_COUNTS,
       streams: true,
       lacks: await missing(),
