@@ -8,7 +8,7 @@ import { manyLabs, withLab, writesSince } from "./with_lab.ts";
 /** Everything that is worth waiting for is given up after this long: what is wrong stays wrong. */
 const SECONDS = 4;
 
-const AT_ONCE = 12;
+const AT_ONCE = 8;
 
 for (const [group, cases] of Object.entries(BAD_INPUT)) {
   const onStores = cases.flatMap((one) => one.stores.map((store) => ({ ...one, stores: [store] })));

@@ -12,7 +12,7 @@ interface Finding {
   mend: string;
 }
 
-const AT_ONCE = 12;
+const AT_ONCE = 8;
 
 /** S3 has no way to ask what may be written. */
 const UNASKABLE = /s3:PutObject/;

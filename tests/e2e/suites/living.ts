@@ -9,7 +9,6 @@ import {
   AMPLE,
   type Case,
   changesNothing,
-  endsWith,
   form,
   lastLines,
   plans,
@@ -156,11 +155,11 @@ export const living: Case[] = [
   },
   {
     name: "(h) a swarm of three managers with a running service is adopted untouched",
-    managers: 4,
+    managers: 3,
     workers: 1,
     async run(vpc): Promise<void> {
-      const [m1, m2, m3, other, w1] = vpc.all;
-      assert.ok(m1 && m2 && m3 && other && w1);
+      const [m1, m2, m3, w1] = vpc.all;
+      assert.ok(m1 && m2 && m3 && w1);
       const managers = [m1, m2, m3];
       await byHand(m1, [m2, m3]);
       await vpc.oneSwarm(managers);
@@ -177,12 +176,6 @@ export const living: Case[] = [
       assert.equal((await m1.engine.info()).Swarm.Cluster?.ID, before);
       assert.deepEqual((await Promise.all(managers.map(containers))).flat(), held);
       await tokensPublished(vpc, managers);
-
-      await byHand(other);
-      const [task] = await serve(other, [other]);
-      await plans(vpc, other, "fail");
-      await endsWith(vpc, other, { code: 5, says: /docker swarm leave/, seconds: 6 });
-      assert.deepEqual(await containers(other), [task]);
     },
   },
   {
