@@ -44,9 +44,9 @@ export function arm(lab: Lab, options: ArmOptions, restart: (node: LabNode) => v
             STALE_MS_MAX;
         break;
       case "throttle":
-        // A worker waits for minutes when it is refused after other waits: only its first call of a kind.
+        // A worker that is refused after other waits waits for minutes: of its calls only the first may be.
         makers.push((call) => {
-          const isSpared = call.nth > 1 && lab.nodeOf(call.node)?.role === "worker";
+          const isSpared = call.sequence > 1 && lab.nodeOf(call.node)?.role === "worker";
           return isAws(call) && !isSpared && chance(seed, call, 0.4) ? { kind: "throttled" } : null;
         });
         break;
