@@ -4,7 +4,14 @@
  */
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
 import { createCredentials, type Credentials } from "../aws/credentials.ts";
-import { type AnyAnswer, type Call, type CallKind, CALLS, type Values } from "../calls.ts";
+import {
+  type AnyAnswer,
+  type Call,
+  type CallKind,
+  type CallOf,
+  CALLS,
+  type Values,
+} from "../calls.ts";
 import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
@@ -28,7 +35,7 @@ const LAST_WORDS_MS = 500;
 /** The edge of each call: the compiler asks for one when a call is added. */
 type Edges = {
   [K in CallKind]: (
-    call: Extract<Call, { kind: K }>,
+    call: CallOf<K>,
     signal: AbortSignal,
   ) => Promise<Answer<Values[K]>>;
 };
@@ -69,10 +76,10 @@ export class Node {
   }
 
   #ask<K extends CallKind>(
-    call: Extract<Call, { kind: K }>,
+    call: CallOf<K>,
     signal: AbortSignal,
   ): Promise<AnyAnswer> {
-    return this.#edges[call.kind as K](call, signal);
+    return this.#edges[call.kind](call, signal);
   }
 
   /** AWS's own deadline for a request is shorter than the run's. */
