@@ -15,7 +15,8 @@ export interface EngineNode {
   contents(manager: boolean): Promise<Answer<Contents>>;
   init(): Promise<Answer<null>>;
   join(address: string, token: TokenMark): Promise<Answer<null>>;
-  leave(force: boolean): Promise<Answer<LeaveResult>>;
+  /** `onlyEmpty`: false where it is not said. */
+  leave(force: boolean, onlyEmpty?: boolean): Promise<Answer<LeaveResult>>;
   probe(addresses: string[]): Promise<Answer<string[]>>;
 }
 
@@ -194,6 +195,13 @@ rule("a worker leaves without force", async (world) => {
   await must(world.node(2).join(world.node(1).address, workerToken));
   await must(world.node(2).leave(false));
   assert.equal((await must(world.node(2).engine())).state, "inactive");
+});
+
+rule("a swarm that holds nothing is left, also by who leaves only an empty one", async (world) => {
+  await swarmOf(world, 1);
+  const node = world.node(1);
+  assert.deepEqual(await must(node.leave(true, true)), { kind: "left" });
+  assert.equal((await must(node.engine())).state, "inactive");
 });
 
 rule("without quorum a manager knows its swarm, and lets nobody in", async (world) => {

@@ -50,7 +50,7 @@ engineContract("in the emulator", async (): Promise<EngineWorld> => {
         contents: (manager) => engine.contents(manager, never),
         init: () => engine.init(config, address, never),
         join: (where, token) => engine.join(config, where, token, address, never),
-        leave: (force) => engine.leave(force, false, never),
+        leave: (force, onlyEmpty = false) => engine.leave(force, onlyEmpty, never),
         probe: (addresses) => probe(addresses, never),
       };
     },

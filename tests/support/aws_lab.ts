@@ -6,9 +6,9 @@ import type { Answer, Config, Fault } from "../../src/state.ts";
 import { Vault } from "../../src/tokens/vault.ts";
 import { Aws } from "../emulators/aws.ts";
 import type { Ec2Instance } from "../emulators/ec2_state.ts";
+import type { Reply } from "../emulators/http.ts";
 import { Wire } from "../emulators/wire.ts";
 import { config, identity } from "./observations.ts";
-import type { Reply } from "../emulators/http.ts";
 import { serveRaw } from "./raw_server.ts";
 
 export const BUCKET = "swarm-records";

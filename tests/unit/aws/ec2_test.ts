@@ -1,10 +1,10 @@
 /** The calls of EC2 over whole edges: pages, troubles on the way, codes, clocks, and answers that are none. */
 import assert from "node:assert/strict";
 import type { Fault } from "../../../src/state.ts";
+import type { Reply } from "../../emulators/http.ts";
 import type { Trouble } from "../../emulators/wire.ts";
 import { against, faultOf, type LabNode, labTest, token, valueOf } from "../../support/aws_lab.ts";
 import { record } from "../../support/observations.ts";
-import type { Reply } from "../../emulators/http.ts";
 import { answer, raw } from "../../support/raw_server.ts";
 
 labTest("EC2: a log of many pages is read whole, as are many instances", async (lab) => {
@@ -109,6 +109,7 @@ const CODES: [string, number, Fault["kind"], RegExp][] = [
   ["ExpiredToken", 400, "denied", /expired/],
   ["RequestExpired", 400, "denied", /clock/],
   ["InvalidParameterValue", 400, "declined", /InvalidParameterValue: it is wrong/],
+  ["InvalidInstanceID.NotFound", 400, "not-found", /./],
   ["OptInRequired", 401, "denied", /./],
 ];
 

@@ -13,7 +13,7 @@ import {
   valueOf,
 } from "../../support/aws_lab.ts";
 import { fp, record } from "../../support/observations.ts";
-import type { Reply } from "../../emulators/http.ts";
+import { type Reply } from "../../emulators/http.ts";
 import { answer, raw } from "../../support/raw_server.ts";
 
 const store = { store: S3 };

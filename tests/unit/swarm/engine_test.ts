@@ -765,6 +765,7 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
         await engine.init(configOf({}), "10.0.0.7", never),
         await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never),
         await engine.leave(true, false, never),
+        await engine.leave(true, true, never),
       ]);
       assert.doesNotMatch(said, /SWMTKN|wwwww|mmmmm/);
     });
@@ -783,25 +784,6 @@ Deno.test("leaving is forced only when told to be", async () => {
   });
 });
 
-Deno.test("who leaves only if nothing would be lost looks just before, and says what it holds", async () => {
-  const leaves = ({ requests }: RawServer): string[] =>
-    requests.map(({ target }) => target).filter((target) => target.includes("/leave"));
-  await withEngine(same, async ({ engine, server }) => {
-    assert.deepEqual(valueOf(await engine.leave(true, true, never)), { kind: "left" });
-    assert.equal(leaves(server).length, 1);
-  });
-  const busy = (routes: Routes): Routes => ({
-    ...routes,
-    "GET /v1.41/secrets": json(200, [{ ID: "s1" }]),
-  });
-  await withEngine(busy, async ({ engine, server }) => {
-    const contents = { services: 0, secrets: 1, configs: 0, networks: 0, tasks: 0 };
-    const answer = valueOf(await engine.leave(true, true, never));
-    assert.deepEqual(answer, { kind: "holds", contents });
-    assert.deepEqual(leaves(server), []);
-  });
-});
-
 Deno.test("a node that is in no swarm any more has left", async () => {
   const change = (routes: Routes): Routes => ({
     ...routes,
@@ -809,6 +791,57 @@ Deno.test("a node that is in no swarm any more has left", async () => {
   });
   await withEngine(change, async ({ engine }) => {
     assert.deepEqual(valueOf(await engine.leave(false, false, never)), { kind: "left" });
+  });
+});
+
+for (
+  const { place, force, holding, what } of [
+    { place: "manager", force: true, holding: "GET /v1.41/secrets", what: "secrets" },
+    { place: "worker", force: false, holding: "GET /v1.41/containers/json", what: "tasks" },
+  ] as const
+) {
+  Deno.test(`a ${place} that leaves only an empty swarm looks just before, and says what it holds`, async () => {
+    const change = (routes: Routes): Routes => ({
+      ...routes,
+      [holding]: json(200, [{ State: "running" }]),
+    });
+    const empty = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
+    const leaves = (server: RawServer): string[] =>
+      server.requests.map(({ target }) => target).filter((one) => one.includes("/leave"));
+    await withEngine(change, async ({ engine, server }) => {
+      const contents = { ...empty, [what]: 1 };
+      assert.deepEqual(valueOf(await engine.leave(force, true, never)), {
+        kind: "holds",
+        contents,
+      });
+      assert.deepEqual(leaves(server), []);
+    });
+    await withEngine(same, async ({ engine, server }) => {
+      assert.deepEqual(valueOf(await engine.leave(force, true, never)), { kind: "left" });
+      assert.equal(leaves(server).length, 1);
+      assert.match(server.requests.at(-1)?.target ?? "", /\/leave/);
+    });
+  });
+}
+
+Deno.test("what a swarm holds and can't be counted is not left", async () => {
+  const change = (routes: Routes): Routes => ({
+    ...routes,
+    "GET /v1.41/services": json(503, { message: "no leader" }),
+  });
+  await withEngine(change, async ({ engine, server }) => {
+    assert.match(
+      faultOf(await engine.leave(true, true, never)).message,
+      /count the swarm's services/,
+    );
+    assert.ok(server.requests.every(({ target }) => !target.includes("/leave")));
+  });
+});
+
+Deno.test("whoever leaves whatever there is does not count first", async () => {
+  await withEngine(same, async ({ engine, server }) => {
+    valueOf(await engine.leave(true, false, never));
+    assert.ok(server.requests.every(({ target }) => !target.includes("/services")));
   });
 });
 

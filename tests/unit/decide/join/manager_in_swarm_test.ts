@@ -1,0 +1,335 @@
+/** A manager in a swarm: what is observed, and the action and rule that follow. */
+import assert from "node:assert/strict";
+import { decide } from "../../../../src/decide/decide.ts";
+import { CONFLICT_MS } from "../../../../src/decide/patience.ts";
+import {
+  decided,
+  empty,
+  gone2,
+  held,
+  known,
+  others2,
+  type Row,
+  table,
+  twoMembers,
+  worker,
+} from "../table.ts";
+import {
+  fault,
+  founded,
+  fp,
+  instance,
+  managerOf,
+  managersAt,
+  mark,
+  member,
+  observation,
+  ok,
+  s3,
+  shown,
+  without,
+} from "../../../support/observations.ts";
+
+table("a manager in a swarm", [
+  {
+    name: "a manager in a swarm, and no record: founds its swarm",
+    state: observation({ facts: { engine: ok(managerOf("a")) } }),
+    want: ["found", "found-swarm"],
+  },
+  {
+    name: "with S3 the tokens are published before the record names them",
+    state: observation({ config: { store: s3 }, facts: { engine: ok(managerOf("a")) } }),
+    want: ["publish", "publish-tokens"],
+  },
+  {
+    name: "with S3 it founds once its tokens are there",
+    state: observation({
+      config: { store: s3 },
+      facts: { engine: ok(managerOf("a")), tokens: ok([shown(1, "a")]) },
+    }),
+    want: ["found", "found-swarm"],
+  },
+  {
+    name: "others show tokens of this very swarm: founds it",
+    state: observation({ facts: { engine: ok(managerOf("a")), tokens: ok([shown(2, "a")]) } }),
+    want: ["found", "found-swarm"],
+  },
+  {
+    name:
+      "others show another swarm's tokens, and this one is empty: waits for that one's founding",
+    state: observation({ facts: { engine: ok(managerOf("a")), tokens: ok([shown(2, "b")]) } }),
+    want: ["wait", "swarm-unfounded"],
+    because: "i-2",
+  },
+  {
+    name:
+      "others show another swarm's tokens, and this one has a service: a conflict, once it held",
+    state: observation({
+      memory: held("swarm-conflict", CONFLICT_MS),
+      facts: {
+        engine: ok(managerOf("a")),
+        tokens: ok([shown(2, "b")]),
+        contents: ok({ ...empty, services: 1 }),
+      },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: "1 service;",
+    exit: 5,
+  },
+  {
+    name: "in the founded swarm and not listed: registers",
+    state: observation({
+      facts: { engine: ok(managerOf("a")), ledger: founded(others2), instances: known },
+    }),
+    want: ["register", "register-member"],
+  },
+  {
+    name: "listed at another address: registers",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        ledger: founded({ members: [member(1, { address: "10.0.0.9" })] }),
+      },
+    }),
+    want: ["register", "register-member"],
+  },
+  {
+    name: "its tokens are not shown: publishes",
+    state: observation({ facts: { engine: ok(managerOf("a")), ledger: founded() } }),
+    want: ["publish", "publish-tokens"],
+    because: "not shown",
+  },
+  {
+    name: "its tokens were rotated: publishes the new ones",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        ledger: founded(),
+        tokens: ok([shown(1, "a", { worker: mark("a", "old") })]),
+      },
+    }),
+    want: ["publish", "publish-tokens"],
+    because: "not those that are shown",
+  },
+  {
+    name: "this run published them, and the read is old: in order",
+    state: observation({
+      memory: { published: "a-m a-w" },
+      facts: { engine: ok(managerOf("a")), ledger: founded(), tokens: ok([]) },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "the CA was rotated: refreshes the record",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("b", { clusterId: "cluster-a" })),
+        ledger: founded(),
+        tokens: ok([shown(1, "b")]),
+      },
+    }),
+    want: ["refresh", "refresh-record"],
+    because: "CA was rotated",
+  },
+  {
+    name: "the Engine knows a manager that the record lacks, and it answers: refreshes it",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+        ledger: founded(),
+        tokens: ok([shown(1, "a")]),
+        probe: ok(["10.0.0.2"]),
+        instances: known,
+      },
+    }),
+    want: ["refresh", "refresh-record"],
+    because: "10.0.0.2",
+  },
+  {
+    name: "a manager that the record lacks and that does not answer is not listed: it may be gone",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+        ledger: founded(),
+        tokens: ok([shown(1, "a")]),
+        probe: ok([]),
+      },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "an unreachable manager is not listed again, for its node may be gone for good",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a", {
+          managers: [
+            { nodeId: "node-1", address: "10.0.0.1", reachable: true },
+            { nodeId: "node-2", address: "10.0.0.2", reachable: false },
+          ],
+        })),
+        ledger: founded(),
+        tokens: ok([shown(1, "a")]),
+      },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "all in order: done",
+    state: observation({
+      facts: { engine: ok(managerOf("a")), ledger: founded(), tokens: ok([shown(1, "a")]) },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "the founded swarm's managers are all gone: this swarm replaces it",
+    state: observation({
+      facts: { engine: ok(managerOf("b")), ledger: founded(others2), instances: gone2 },
+    }),
+    want: ["replace", "replace-dead-swarm"],
+  },
+  {
+    name:
+      "it is itself a member of the record, in another swarm now, and the rest is gone: replaces",
+    state: observation({
+      facts: { engine: ok(managerOf("b")), ledger: twoMembers, instances: gone2 },
+    }),
+    want: ["replace", "replace-dead-swarm"],
+  },
+  {
+    name: "another swarm is founded and this one is empty: registers there first",
+    state: observation({
+      facts: { engine: ok(managerOf("b")), ledger: founded(others2), instances: known },
+    }),
+    want: ["register", "yield-to-founded"],
+  },
+  {
+    name: "listed there by an earlier run, it registers anew: the read may be old",
+    state: observation({
+      facts: { engine: ok(managerOf("b")), ledger: twoMembers, instances: known },
+    }),
+    want: ["register", "yield-to-founded"],
+  },
+  {
+    name: "registered there by this run: leaves its own empty swarm",
+    state: observation({
+      memory: { confirmed: fp("a") },
+      facts: { engine: ok(managerOf("b")), ledger: twoMembers, instances: known },
+    }),
+    want: ["leave", "yield-to-founded"],
+  },
+  ...(["services", "secrets", "configs", "networks", "tasks"] as const).map((what): Row => ({
+    name: `another swarm is founded, and this one has ${what}: a conflict, nothing is lost`,
+    state: observation({
+      memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
+      facts: {
+        engine: ok(managerOf("b")),
+        ledger: twoMembers,
+        instances: known,
+        contents: ok({ ...empty, [what]: 2 }),
+      },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: `2 ${what}`,
+    exit: 5,
+  })),
+  {
+    name: "another swarm is founded, and this one has a second node: a conflict",
+    state: observation({
+      memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
+      facts: { engine: ok(managerOf("b", { nodes: 2 })), ledger: twoMembers, instances: known },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: "2 nodes",
+    exit: 5,
+  },
+  {
+    name: "a conflict that EC2 has only just shown may be an old read: looks again",
+    state: observation({
+      memory: held("swarm-conflict", CONFLICT_MS - 1),
+      facts: { engine: ok(managerOf("b", { nodes: 2 })), ledger: twoMembers, instances: known },
+    }),
+    want: ["wait", "swarm-conflict"],
+  },
+  {
+    name: "S3 is strongly consistent: a conflict there is one at once",
+    state: observation({
+      config: { store: s3 },
+      facts: { engine: ok(managerOf("b", { nodes: 2 })), ledger: twoMembers, instances: known },
+    }),
+    want: ["fail", "swarm-conflict"],
+    exit: 5,
+  },
+  {
+    name: "no quorum: waits, and names the other managers and their states",
+    state: observation({
+      facts: {
+        engine: ok({ ...managerOf("a"), swarm: null }),
+        ledger: twoMembers,
+        instances: ok([instance(1), instance(2, { state: "stopped" })]),
+      },
+    }),
+    want: ["wait", "quorum-lost"],
+    because: "i-2 (10.0.0.2, stopped)",
+  },
+  {
+    name: "no quorum, at the deadline: not yet, and names whom for",
+    state: observation({
+      nowMs: 600_000,
+      facts: {
+        engine: ok({ ...managerOf("a"), swarm: null }),
+        ledger: twoMembers,
+        instances: ok([instance(1), instance(2, { state: "stopped" })]),
+      },
+    }),
+    want: ["fail", "quorum-lost"],
+    because: "i-2 (10.0.0.2, stopped)",
+    exit: 3,
+  },
+]);
+
+Deno.test("decide: a node in the other role than asked for is done, with a warning", () => {
+  const decision = decided(observation({
+    config: worker,
+    facts: { engine: ok(managerOf("a")), ledger: founded(), tokens: ok([shown(1, "a")]) },
+  }));
+  assert.ok(decision.kind === "end");
+  assert.equal(decision.exit, 0);
+  assert.match(decision.warnings.join(), /is a manager, and was asked to be a worker/);
+});
+
+Deno.test("decide: a manager leaves its own swarm by force, and only if it is still empty", () => {
+  const decision = decided(observation({
+    memory: { confirmed: fp("a") },
+    facts: { engine: ok(managerOf("b")), ledger: twoMembers, instances: known },
+  }));
+  assert.ok(decision.kind === "act");
+  assert.deepEqual(decision.call, { kind: "leave", force: true, onlyEmpty: true });
+});
+
+Deno.test("decide: a manager that has just joined reads the record again before it adds others to it", () => {
+  const joined = observation({
+    facts: {
+      engine: ok(managerOf("a", { managers: managersAt(1, 2, 3) })),
+      ledger: founded({ members: [member(1), member(3)] }),
+      tokens: ok([shown(1, "a")]),
+      probe: ok(["10.0.0.3"]),
+    },
+  });
+  assert.deepEqual(decide(joined), { kind: "look", calls: [{ kind: "ledger", missing: [] }] });
+});
+
+Deno.test("decide: whom the record lacks is asked whether it is there before it is listed", () => {
+  const state = observation({
+    facts: {
+      engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+      ledger: founded(),
+      tokens: ok([shown(1, "a")]),
+    },
+  });
+  assert.deepEqual(decide(without(state, "probe")), {
+    kind: "look",
+    calls: [{ kind: "probe", addresses: ["10.0.0.2"] }],
+  });
+  const failed = { ...state, facts: { ...state.facts, probe: fault("timeout") } };
+  assert.equal(decided(failed).kind, "wait");
+});

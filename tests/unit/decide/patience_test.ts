@@ -1,0 +1,111 @@
+/** How long a run waits, how long a bad sign must hold, and what is said at the deadline. */
+import assert from "node:assert/strict";
+import { decide } from "../../../src/decide/decide.ts";
+import { backoffMs, BOOT_MS, CONFLICT_MS } from "../../../src/decide/patience.ts";
+import type { Rule } from "../../../src/rules.ts";
+import { decided, held, known, table, twoMembers, worker } from "./table.ts";
+import { fault, managerOf, observation, ok } from "../../support/observations.ts";
+
+const LATE = { nowMs: 600_000 };
+
+table("patience", [
+  {
+    name: "a bad sign that has not held for long enough is looked at again",
+    state: observation({
+      memory: held("engine-unavailable", BOOT_MS - 1),
+      facts: { engine: fault("no-socket") },
+    }),
+    want: ["wait", "engine-unavailable"],
+  },
+  {
+    name: "a bad sign that has held is believed",
+    state: observation({
+      memory: held("engine-unavailable", BOOT_MS),
+      facts: { engine: fault("no-socket") },
+    }),
+    want: ["fail", "engine-unavailable"],
+    exit: 6,
+  },
+  {
+    name: "another bad sign has held for nothing yet",
+    state: observation({
+      memory: held("imds-unavailable", 10 * BOOT_MS),
+      facts: { engine: fault("no-socket") },
+    }),
+    want: ["wait", "engine-unavailable"],
+  },
+  {
+    name: "at the deadline a bad sign is believed, however short it has held",
+    state: observation({ ...LATE, facts: { engine: fault("no-socket") } }),
+    want: ["fail", "engine-unavailable"],
+    exit: 6,
+  },
+  {
+    name: "at the deadline an act comes too late, and what was waited for is said",
+    state: observation({
+      ...LATE,
+      memory: {
+        steady: { rule: "permission-missing", because: "allow ec2:X", exit: 4, sinceMs: 1_000 },
+      },
+    }),
+    want: ["fail", "permission-missing"],
+    because: "allow ec2:X",
+    exit: 4,
+  },
+  {
+    name: "at the deadline an act that nothing was waited for says what it would have been",
+    state: observation(LATE),
+    want: ["fail", "first-manager"],
+    exit: 3,
+  },
+  {
+    name: "at the deadline nothing more is looked at, if something was waited for",
+    state: { ...observation({ ...LATE, memory: held("members-silent", 5_000) }), facts: {} },
+    want: ["fail", "members-silent"],
+    because: "as before",
+    exit: 3,
+  },
+]);
+
+Deno.test("decide: patience: a dry run says what would come in the end, without waiting for it", () => {
+  const decision = decided(observation({
+    config: { dryRun: true },
+    facts: {
+      engine: ok(managerOf("b", { nodes: 2 })),
+      ledger: twoMembers,
+      instances: known,
+      permissions: ok([]),
+    },
+  }));
+  assert.ok(decision.kind === "end");
+  assert.deepEqual([decision.exit, decision.afterMs], [5, CONFLICT_MS]);
+});
+
+Deno.test("decide: patience: a dry run has no deadline: it looks once", () => {
+  const late = observation({ ...LATE, config: { dryRun: true }, memory: held("throttled", 1) });
+  assert.equal(decide({ ...late, facts: {} }).kind, "look");
+});
+
+Deno.test("decide: patience: no wait is longer than what is left of the run", () => {
+  for (let waits = 0; waits < 20; waits++) {
+    for (const dice of [0, 0.5, 0.999999]) {
+      const decision = decided(
+        observation({ config: worker, memory: { waits }, nowMs: 599_990, dice }),
+      );
+      assert.ok(decision.kind === "wait");
+      assert.ok(decision.ms >= 0 && decision.ms <= 10);
+    }
+  }
+});
+
+Deno.test("decide: patience: waits grow up to a bound, shorter for the local Engine, longer for a herd", () => {
+  const longest = (rule: Rule, role: "manager" | "worker", waits: number): number =>
+    backoffMs(observation({ config: { role }, memory: { waits }, dice: 0.999999 }), rule);
+  const growth = [0, 1, 2, 3, 4, 5, 50].map((waits) => longest("members-silent", "manager", waits));
+  assert.deepEqual(growth, [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
+  assert.equal(longest("engine-starting", "manager", 50), 2_000);
+  assert.equal(longest("write-lost", "manager", 0), 250);
+  assert.equal(longest("throttled", "manager", 50), 4_000);
+  assert.equal(longest("throttled", "worker", 0), 35_000);
+  assert.equal(longest("throttled", "worker", 50), 240_000);
+});
