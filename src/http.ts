@@ -70,19 +70,6 @@ export function quote(text: string, charactersMax = 400): string {
   return line.length <= charactersMax ? line : `${line.slice(0, charactersMax)}…`;
 }
 
-/** `JSON.parse` that gives undefined for what is not JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 const HEAD_BYTES_MAX = 64 * 1024;
 
 /** An exchange that failed for a reason known here. */

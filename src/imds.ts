@@ -7,7 +7,8 @@
  *
  * Paths and formats: AWS, "Instance metadata categories" and "Use the Instance Metadata Service".
  */
-import { exchange, isObject, parseJson, quote, type Reply, type Target } from "./http.ts";
+import { exchange, quote, type Reply, type Target } from "./http.ts";
+import { isObject, parseJson } from "./json.ts";
 import type { Answer, Fault, Identity, Lifecycle } from "./state.ts";
 import { sleep } from "./time.ts";
 

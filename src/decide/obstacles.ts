@@ -22,12 +22,13 @@ export function noMetadata({ memory, facts }: Observation): Decision | null {
 
 /** A machine of a warm pool is not in service, and may be stopped at any moment. */
 export function warmPool(o: Observation): Decision | null {
-  const { identity, lifecycle } = o.memory;
-  if (identity === null || lifecycle?.state == null || !isWarmed(lifecycle.state)) return null;
+  const { identity } = o.memory;
+  const lifecycle = o.memory.lifecycle?.state ?? null;
+  if (identity === null || lifecycle === null || !isWarmed(lifecycle)) return null;
   return wait(
     o,
     "warm-pool",
-    `${identity.instance} is in a warm pool (${lifecycle.state}): it joins when it enters service`,
+    `${identity.instance} is in a warm pool (${lifecycle}): it joins when it enters service`,
   );
 }
 

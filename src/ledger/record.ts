@@ -5,18 +5,17 @@
  * of guessing. Unknown keys are ignored.
  */
 import * as v from "valibot";
+import { anObject, list, parseJson, read, text } from "../json.ts";
 import type { FoundingRecord } from "../state.ts";
 
 const FORMAT = 1;
 /** A launch template's user data holds 16 KB; S3 would hold more, but one contract serves both. */
 export const RECORD_BYTES_MAX = 16 * 1024;
 
-/** Each says what it wants, after "is not". */
-const text = v.string("a text");
 const count = v.custom<number>((n) => Number.isInteger(n) && n as number >= 0, "a count");
 const FINGERPRINT = "a fingerprint (50 characters, 0-9 and a-z)";
 const fingerprint = v.pipe(v.string(FINGERPRINT), v.regex(/^[0-9a-z]{50}$/, FINGERPRINT));
-const member = v.object({ instance: v.nullable(text), address: text, sinceMs: count }, "an object");
+const member = v.object({ instance: v.nullable(text), address: text, sinceMs: count }, anObject);
 const RECORD = v.object({
   follows: count,
   cluster: text,
@@ -25,9 +24,9 @@ const RECORD = v.object({
   vpc: text,
   fingerprint,
   clusterId: text,
-  members: v.array(member, "a list"),
-  rotated: v.array(fingerprint, "a list"),
-  replaced: v.array(fingerprint, "a list"),
+  members: list(member),
+  rotated: list(fingerprint),
+  replaced: list(fingerprint),
   writer: text,
   nonce: text,
 });
@@ -47,7 +46,7 @@ export function decodeRecord(text: string): Decoded {
   if (text.length > RECORD_BYTES_MAX) {
     return malformed(`it has ${text.length} characters, more than ${RECORD_BYTES_MAX}`);
   }
-  const json = parsed(text);
+  const json = parseJson(text);
   if (json === undefined) {
     return malformed("it is not JSON (truncated, or written by something else)");
   }
@@ -57,24 +56,10 @@ export function decodeRecord(text: string): Decoded {
   }
   if (typeof format !== "number") return malformed('"format" is not a number');
   if (format > FORMAT) return { kind: "newer", format };
-  const read = v.safeParse(RECORD, json, { abortEarly: true });
-  if (!read.success) return malformed(said(read.issues[0]));
-  const { follows, ...record } = read.output;
+  const known = read(RECORD, json);
+  if (!known.ok) return malformed(known.why);
+  const { follows, ...record } = known.value;
   return { kind: "record", record, follows };
-}
-
-/** `"members[2].address" is not a text` */
-function said({ path, received, message }: v.BaseIssue<unknown>): string {
-  const place = path?.map(({ key }) => typeof key === "number" ? `[${key}]` : `.${key}`).join("");
-  return `"${place?.slice(1)}" is ${received === "undefined" ? "missing" : `not ${message}`}`;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function malformed(why: string): Decoded {

@@ -10,7 +10,8 @@
 import { readCertificates } from "./certificates.ts";
 import { EngineApi } from "./api.ts";
 import { engineFault, isNoSwarm, notUnderstood, objectOf } from "./faults.ts";
-import { isObject, parseJson, quote } from "../http.ts";
+import { quote } from "../http.ts";
+import { isObject, parseJson } from "../json.ts";
 import { hostOf, withPort } from "../addresses.ts";
 import type { LeaveResult } from "../calls.ts";
 import { ENGINE_STATES } from "../state.ts";

@@ -40,12 +40,12 @@ Deno.test("record: every truncation is refused, and none throws", () => {
 const MISFITS: [string, { [key: string]: unknown }, RegExp][] = [
   ["another tool's JSON", { tool: "other" }, /"tool"/],
   ["no format", { format: "1" }, /"format"/],
-  ["members that are no list", { members: {} }, /"members" is not a list/],
-  ["a member that is no object", { members: [1] }, /"members\[0\]" is not an object/],
+  ["members that are no list", { members: {} }, /"members" is .*, not a list/],
+  ["a member that is no object", { members: [1] }, /"members\[0\]" is .*, not an object/],
   [
     "a member's id that is no text",
     { members: [{ ...member(1), instance: 5 }] },
-    /"members\[0\]\.instance" is not a text/,
+    /"members\[0\]\.instance" is .*, not a text/,
   ],
   [
     "a member without an address",
@@ -55,9 +55,9 @@ const MISFITS: [string, { [key: string]: unknown }, RegExp][] = [
   [
     "a member since never",
     { members: [{ ...member(1), sinceMs: "now" }] },
-    /"members\[0\]\.sinceMs" is not a count/,
+    /"members\[0\]\.sinceMs" is .*, not a count/,
   ],
-  ["a short fingerprint", { fingerprint: "abc" }, /"fingerprint" is not a fingerprint/],
+  ["a short fingerprint", { fingerprint: "abc" }, /"fingerprint" is .*, not a fingerprint/],
   ["a replaced swarm without a name", { replaced: [""] }, /"replaced\[0\]"/],
   ["no nonce", { nonce: null }, /"nonce"/],
   ["a negative number to follow", { follows: -1 }, /"follows"/],
