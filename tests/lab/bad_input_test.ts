@@ -1,11 +1,12 @@
 /** Bad input against the real binary on emulators. */
 import assert from "node:assert/strict";
 import { BAD_INPUT, type BadInput, endsAs, MANAGERS, WORKERS } from "../cases/bad_input.ts";
+import { inTime } from "../support/in_time.ts";
 import { at, bedOf } from "./bed.ts";
 import { manyLabs, withLab, writesSince } from "./with_lab.ts";
 
 /** Everything that is worth waiting for is given up after this long: what is wrong stays wrong. */
-const TIMEOUT = "4s";
+const SECONDS = 4;
 
 const AT_ONCE = 12;
 
@@ -23,7 +24,11 @@ async function refuses(one: BadInput): Promise<void> {
     await one.given?.(bedOf(lab));
     const since = lab.wire.calls.length;
     const before = lab.snapshot();
-    const result = await lab.run(node, ["join", "--json", "--timeout", TIMEOUT], one.env);
+    const result = await inTime(
+      SECONDS,
+      (timeout) => lab.run(node, ["join", "--json", ...timeout], one.env),
+      (run) => endsAs(one, run),
+    );
     const told = `\nexit ${result.exit}\n${result.stderr}${result.stdout}`;
     assert.ok(endsAs(one, result), `not exit ${one.exit} with ${one.says}${told}`);
     assert.deepEqual(lab.snapshot(), before, told);

@@ -13,7 +13,8 @@ import type { Effect } from "../aws.ts";
 import { until } from "../machine.ts";
 import type { Node, Run } from "../node.ts";
 import { actionsOf, policiesOf, without } from "../policies.ts";
-import { allDone, AMPLE, type Case, changesNothing, form, inTime, lastLines } from "../suite.ts";
+import { allDone, AMPLE, type Case, changesNothing, form, lastLines } from "../suite.ts";
+import { inTime } from "../../support/in_time.ts";
 import type { Vpc } from "../vpc.ts";
 import { byHand, serve, updateSwarm } from "./living.ts";
 
