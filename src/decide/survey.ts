@@ -1,7 +1,7 @@
 /**
  * The goal `survey`: everything at once that stands in this node's way, or may, where a join would stop
- * at the first. It looks at all that a join would look at, and at what AWS allows and who answers; it
- * changes nothing.
+ * at the first. It looks at all that a join would look at, and at who answers; it changes nothing, so
+ * that it is asked what AWS allows as every dry run is (`decide.ts`).
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
@@ -18,8 +18,7 @@ export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
   const me = o.memory.identity;
   if (me !== null) {
-    const role = roleAsked(o);
-    together(o, ...farLooks(o), role !== null && { kind: "permissions", role });
+    together(o, ...farLooks(o));
     together(o, ...memberLooks(o));
   }
   const next = decided(() => join({ ...o, memory: { ...o.memory, fault: null } }));
