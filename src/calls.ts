@@ -129,7 +129,16 @@ const LOOKS: { readonly [K in LookKind]: CallRow } = {
   // Who answers was asked of the record before.
   ledger: {
     ...look("the founding record"),
-    keeps: ["self", "engine", "contents", "tokens", "instances", "permissions"],
+    keeps: [
+      "identity",
+      "lifecycle",
+      "self",
+      "engine",
+      "contents",
+      "tokens",
+      "instances",
+      "permissions",
+    ],
   },
   tokens: look("the tokens that are shown"),
   instances: look("EC2 to show the members"),
