@@ -1,8 +1,9 @@
 /**
  * One bounded HTTP/1.1 exchange over a fresh TCP or Unix connection: what IMDS and the Engine need.
  *
- * Not `fetch`: that one sends requests for 169.254.169.254 to a proxy where `HTTP_PROXY` is set, and
- * needs a client object for Unix sockets that takes longer to load than all the rest of a short run.
+ * Not `fetch`: where `HTTP_PROXY` is set, it asks that proxy for 169.254.169.254, and it can be told
+ * otherwise only together with a request line that none but a proxy is sent. The Engine could be asked
+ * with it in the same time, but its errors are words, and a connection that it kept may be stale.
  */
 import type { Answer, Fault, FaultKind } from "./state.ts";
 import { orEnded, within } from "./time.ts";
@@ -33,8 +34,6 @@ interface Bounds {
   bytesMax: number;
   /** Ends the exchange early, as its deadline does. */
   signal: AbortSignal;
-  /** Told when all of the request has been sent. */
-  onSent?: () => void;
 }
 
 /**
@@ -52,7 +51,7 @@ export async function exchange(
     using connection = await connect(target, signal);
     signal.throwIfAborted();
     const reply = await orEnded(
-      converse(connection, requestBytes(target, request), bounds),
+      converse(connection, requestBytes(target, request), bounds.bytesMax),
       signal,
     );
     if (reply !== "ended") return { ok: true, value: reply };
@@ -69,19 +68,6 @@ export async function exchange(
 export function quote(text: string, charactersMax = 400): string {
   const line = text.replace(/SWMTKN-[0-9A-Za-z-]*/g, "[redacted]").replace(/\s+/g, " ").trim();
   return line.length <= charactersMax ? line : `${line.slice(0, charactersMax)}…`;
-}
-
-/** `JSON.parse` that gives undefined for what is not JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const HEAD_BYTES_MAX = 64 * 1024;
@@ -113,22 +99,17 @@ function requestBytes(target: Target, request: Request): Uint8Array {
     ...Object.entries(request.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
   ];
   if (request.method !== "GET") head.push(`Content-Length: ${body.length}`);
-  const headBytes = new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`);
-  const all = new Uint8Array(headBytes.length + body.length);
-  all.set(headBytes);
-  all.set(body, headBytes.length);
-  return all;
+  return joined([new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`), body]);
 }
 
 async function converse(
   connection: Deno.Conn,
   request: Uint8Array,
-  { bytesMax, onSent = () => {} }: Bounds,
+  bytesMax: number,
 ): Promise<Reply> {
   for (let sent = 0; sent < request.length;) {
     sent += await connection.write(request.subarray(sent));
   }
-  onSent();
   return await readReply(new Inbox(connection), bytesMax);
 }
 
@@ -186,7 +167,7 @@ async function readChunks(inbox: Inbox, bytesMax: number): Promise<Uint8Array> {
     total = checked(total + length, bytesMax);
     if (length === 0) {
       while (await inbox.line() !== "") { /* Trailers say nothing that is needed. */ }
-      return joined(chunks, total);
+      return joined(chunks);
     }
     chunks.push(await inbox.take(length));
     if (await inbox.line() !== "") {
@@ -202,8 +183,9 @@ function checked(length: number, bytesMax: number): number {
   return length;
 }
 
-function joined(chunks: Uint8Array[], total: number): Uint8Array {
-  const all = new Uint8Array(total);
+/** The bytes of all of them, one after the other. */
+export function joined(chunks: Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((total, { length }) => total + length, 0));
   let at = 0;
   for (const chunk of chunks) {
     all.set(chunk, at);
@@ -235,7 +217,7 @@ class Inbox {
       if (from > HEAD_BYTES_MAX) throw new Broken("malformed", "the answer is not HTTP");
       const more = await this.#receive();
       if (more === null) throw cutShort();
-      this.#waiting = joined([this.#waiting, more], from + more.length);
+      this.#waiting = joined([this.#waiting, more]);
     }
   }
 
@@ -248,7 +230,7 @@ class Inbox {
       if (chunk.length > missing) this.#waiting = chunk.slice(missing);
       missing -= Math.min(missing, chunk.length);
     }
-    return joined(chunks, length);
+    return joined(chunks);
   }
 
   /** All that comes until the other side closes. */
@@ -257,7 +239,7 @@ class Inbox {
     let total = 0;
     for (;;) {
       const chunk = await this.#next();
-      if (chunk === null) return joined(chunks, total);
+      if (chunk === null) return joined(chunks);
       total = checked(total + chunk.length, bytesMax);
       chunks.push(chunk);
     }

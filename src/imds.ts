@@ -7,7 +7,8 @@
  *
  * Paths and formats: AWS, "Instance metadata categories" and "Use the Instance Metadata Service".
  */
-import { exchange, isObject, parseJson, quote, type Reply, type Target } from "./http.ts";
+import { exchange, quote, type Reply, type Target } from "./http.ts";
+import { isObject, parseJson } from "./json.ts";
 import type { Answer, Fault, Identity, Lifecycle } from "./state.ts";
 import { sleep } from "./time.ts";
 
@@ -36,20 +37,17 @@ interface ImdsOptions {
   endpoint: string;
   /** Whether to read without a session token where none is to be had. */
   allowV1: boolean;
-  /** Told once, when the first reads have been sent and there is only to wait for the answers. */
-  onAsked?: () => void;
 }
 
 export const IMDS_ENDPOINT_DEFAULT = "http://169.254.169.254";
 
 /** Throws a `TypeError` for an endpoint that is no `http:` URL. */
-export function createImds({ endpoint, allowV1, onAsked = () => {} }: ImdsOptions): Imds {
-  const { target, base } = parseImdsEndpoint(endpoint);
-  const session = new Session({ target, base, allowV1, onAsked });
+export function createImds({ endpoint, allowV1 }: ImdsOptions): Imds {
+  const session = new Session(parseImdsEndpoint(endpoint), allowV1);
   return {
-    get: (path, signal) => session.get(path, signal, performance.now() + TOTAL_DEADLINE_MS),
-    identity: (roleTagKey, signal) => readIdentity(session, roleTagKey, signal),
-    lifecycle: (signal) => readLifecycle(session, signal),
+    get: (path, signal) => new Question(session, signal).get(path),
+    identity: (roleTagKey, signal) => answerTo(session, signal, (ask) => identity(ask, roleTagKey)),
+    lifecycle: (signal) => answerTo(session, signal, lifecycle),
   };
 }
 
@@ -95,19 +93,12 @@ class Session {
   readonly #target: Target;
   readonly #base: string;
   readonly #allowV1: boolean;
-  #onAsked: () => void;
   #token: Promise<SessionToken> | null = null;
 
-  constructor(options: {
-    target: Target;
-    base: string;
-    allowV1: boolean;
-    onAsked: () => void;
-  }) {
-    this.#target = options.target;
-    this.#base = options.base;
-    this.#allowV1 = options.allowV1;
-    this.#onAsked = options.onAsked;
+  constructor({ target, base }: { target: Target; base: string }, allowV1: boolean) {
+    this.#target = target;
+    this.#base = base;
+    this.#allowV1 = allowV1;
   }
 
   /** `endMs`: when to stop trying, by `performance.now()`. */
@@ -167,18 +158,11 @@ class Session {
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<Answer<Reply>> {
-    const onSent = method === "GET" ? () => this.#sent() : () => {};
     return exchange(
       this.#target,
       { method, path: `${this.#base}/latest/${path}`, headers },
-      { deadlineMs: TRY_DEADLINE_MS, bytesMax: BODY_BYTES_MAX, signal, onSent },
+      { deadlineMs: TRY_DEADLINE_MS, bytesMax: BODY_BYTES_MAX, signal },
     );
-  }
-
-  #sent(): void {
-    const tell = this.#onAsked;
-    this.#onAsked = (): void => {};
-    tell();
   }
 }
 
@@ -245,45 +229,43 @@ const LIFECYCLE = /^[A-Za-z:]{1,64}$/;
 const DOCUMENT_PATH = "dynamic/instance-identity/document";
 const MACS_PATH = "meta-data/network/interfaces/macs/";
 
-async function readIdentity(
-  session: Session,
-  roleTagKey: string,
-  signal: AbortSignal,
-): Promise<Answer<Identity>> {
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  const endMs = performance.now() + TOTAL_DEADLINE_MS;
-  const get = (path: string): Promise<string> => session.get(path, either, endMs);
-  const read = async (path: string, pattern: RegExp): Promise<string> => {
-    const text = (await get(path)).trim();
+/** The reads that one question takes: they share its time, and all end when one of them fails. */
+class Question {
+  readonly #session: Session;
+  readonly #signal: AbortSignal;
+  readonly #endMs = performance.now() + TOTAL_DEADLINE_MS;
+
+  constructor(session: Session, signal: AbortSignal) {
+    this.#session = session;
+    this.#signal = signal;
+  }
+
+  get(path: string): Promise<string> {
+    return this.#session.get(path, this.#signal, this.#endMs);
+  }
+
+  async text(path: string, pattern: RegExp): Promise<string> {
+    const text = (await this.get(path)).trim();
     if (!pattern.test(text)) throw malformed(path, text);
     return text;
-  };
-  const readLines = async (path: string, pattern: RegExp): Promise<string[]> => {
-    const lines = (await get(path)).trim().split(/\s*\n\s*/);
+  }
+
+  async lines(path: string, pattern: RegExp): Promise<string[]> {
+    const lines = (await this.get(path)).trim().split(/\s*\n\s*/);
     if (!lines.every((line) => pattern.test(line))) throw malformed(path, lines.join(" "));
     return lines;
-  };
+  }
+}
+
+async function answerTo<T>(
+  session: Session,
+  signal: AbortSignal,
+  read: (ask: Question) => Promise<T>,
+): Promise<Answer<T>> {
+  const failed = new AbortController();
   try {
-    const [document, address, network, partition, roleTag] = await Promise.all([
-      get(DOCUMENT_PATH).then(parseDocument),
-      read("meta-data/local-ipv4", ADDRESS),
-      readNetwork(read, readLines),
-      orNull(read("meta-data/services/partition", PARTITION)),
-      readTag(get, roleTagKey),
-    ]);
-    const { vpc, addresses } = network;
-    return {
-      ok: true,
-      value: {
-        ...document,
-        partition: partition ?? partitionOf(document.region),
-        vpc,
-        address,
-        addresses: [...new Set([address, ...addresses])],
-        roleTag,
-      },
-    };
+    const ask = new Question(session, AbortSignal.any([signal, failed.signal]));
+    return { ok: true, value: await read(ask) };
   } catch (error) {
     if (error instanceof ImdsError) return { ok: false, fault: error.fault };
     throw error;
@@ -292,43 +274,51 @@ async function readIdentity(
   }
 }
 
-async function readLifecycle(session: Session, signal: AbortSignal): Promise<Answer<Lifecycle>> {
-  const path = "meta-data/autoscaling/target-lifecycle-state";
-  try {
-    const text = await orNull(session.get(path, signal, performance.now() + TOTAL_DEADLINE_MS));
-    if (text !== null && !LIFECYCLE.test(text.trim())) throw malformed(path, text);
-    return { ok: true, value: text?.trim() ?? null };
-  } catch (error) {
-    if (error instanceof ImdsError) return { ok: false, fault: error.fault };
-    throw error;
-  }
+async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
+  const [document, address, vpc, addresses, partition, roleTag] = await Promise.all([
+    ask.get(DOCUMENT_PATH).then(parseDocument),
+    ask.text("meta-data/local-ipv4", ADDRESS),
+    vpcOf(ask),
+    addressesOf(ask),
+    orNull(ask.text("meta-data/services/partition", PARTITION)),
+    roleTagOf(ask, roleTagKey),
+  ]);
+  return {
+    ...document,
+    partition: partition ?? partitionOf(document.region),
+    vpc,
+    address,
+    addresses: [...new Set([address, ...addresses])],
+    roleTag,
+  };
 }
 
-/** The VPC of the primary interface, and the private addresses of all interfaces. */
-async function readNetwork(
-  read: (path: string, pattern: RegExp) => Promise<string>,
-  readLines: (path: string, pattern: RegExp) => Promise<string[]>,
-): Promise<{ vpc: string; addresses: string[] }> {
-  const vpc = read("meta-data/mac", MAC).then((mac) => read(`${MACS_PATH}${mac}/vpc-id`, VPC));
-  const addresses = readLines(MACS_PATH, /^[0-9a-f:]{17}\/?$/).then((macs) =>
-    Promise.all(
-      macs.map((mac) =>
-        orNull(readLines(`${MACS_PATH}${mac.replace("/", "")}/local-ipv4s`, ADDRESS))
-      ),
-    )
+function lifecycle(ask: Question): Promise<Lifecycle> {
+  return orNull(ask.text("meta-data/autoscaling/target-lifecycle-state", LIFECYCLE));
+}
+
+/** The VPC of the primary interface. */
+async function vpcOf(ask: Question): Promise<string> {
+  const mac = await ask.text("meta-data/mac", MAC);
+  return await ask.text(`${MACS_PATH}${mac}/vpc-id`, VPC);
+}
+
+/** The private addresses of all interfaces. */
+async function addressesOf(ask: Question): Promise<string[]> {
+  const macs = await ask.lines(MACS_PATH, /^[0-9a-f:]{17}\/?$/);
+  const lists = await Promise.all(
+    macs.map((mac) =>
+      orNull(ask.lines(`${MACS_PATH}${mac.replace("/", "")}/local-ipv4s`, ADDRESS))
+    ),
   );
-  const [vpcId, lists] = await Promise.all([vpc, addresses]);
-  return { vpc: vpcId, addresses: lists.flatMap((list) => list ?? []) };
+  return lists.flatMap((list) => list ?? []);
 }
 
 /** Null: the instance has no such tag, or its tags are not shown here (`InstanceMetadataTags`). */
-async function readTag(
-  get: (path: string) => Promise<string>,
-  key: string,
-): Promise<string | null> {
+async function roleTagOf(ask: Question, key: string): Promise<string | null> {
   // EC2 shows no tags at all here on an instance with a key of other characters.
   if (!/^[\w+\-=.,:@]+$/.test(key)) return null;
-  return await orNull(get(`meta-data/tags/instance/${key}`));
+  return await orNull(ask.get(`meta-data/tags/instance/${key}`));
 }
 
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {

@@ -12,11 +12,11 @@ export const PLACES = {
   survey: "A survey",
   shell: "Around a run",
 } as const;
-export type Place = keyof typeof PLACES;
+type Place = keyof typeof PLACES;
 
-export interface RuleRow {
+interface RuleRow {
   /** In each place where it is tried: when it holds, and what is done then. */
-  cases: readonly { place: Place; when: string; does: string }[];
+  cases: readonly (readonly [place: Place, when: string, does: string])[];
   /** Exit codes that a run can end with by it. */
   exits: readonly (2 | 3 | 4 | 5 | 6)[];
   /** With exit 3: what the run waited for. */
@@ -25,417 +25,233 @@ export interface RuleRow {
   mend: string;
 }
 
-function one(
-  place: Place,
-  when: string,
-  does: string,
-  exits: RuleRow["exits"] = [],
-  mend = "",
-): RuleRow {
-  return { cases: [{ place, when, does }], exits, mend };
-}
-
-function waiting(
-  place: Place,
-  when: string,
-  does: string,
-  waitsFor: string,
-  mend: string,
-): RuleRow {
-  return { ...one(place, when, does, [3], mend), waitsFor };
-}
-
 const SILENT =
   "the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes";
 
+// deno-fmt-ignore: a table, with one thought a line
 export const RULES = {
-  "imds-unavailable": one(
-    "obstacle",
-    "no identity from IMDS",
-    "waits a minute, exit 6",
-    [6],
-    "not an EC2 instance, metadata switched off, or (in a container) a hop limit of 1",
-  ),
-  "warm-pool": waiting(
-    "obstacle",
-    "the instance is in a warm pool",
-    "waits: it joins when it enters service",
-    "the instance to enter service",
-    "nothing: it joins then",
-  ),
-  "engine-unavailable": one(
-    "obstacle",
-    "no answer from the Engine, or its root CA can't be read",
-    "waits a minute, exit 6",
-    [6],
-    "Docker is not installed or not running, its socket is elsewhere (`DOCKER_HOST=unix://…`), or it is older than API 1.41 (Engine 20.10)",
-  ),
-  "engine-locked": one(
-    "obstacle",
-    "the swarm is locked (autolock)",
-    "exit 5: unlock it",
-    [5],
-    "`docker swarm unlock`, then again",
-  ),
-  "cloned-disk": one(
-    "obstacle",
-    "the Engine is a node at an address that this instance does not have",
-    "exit 5: leave, and clean the AMI",
-    [5],
-    "the AMI was made of a member. Here: `docker swarm leave --force`. Before making an AMI: leave the swarm, stop Docker, empty its data root",
-  ),
-  "engine-error": one(
-    "obstacle",
-    "a member (its certificate says so) whose Engine is in error",
-    "waits a minute, exit 5 with the Engine's words",
-    [5],
-    "the Engine's own words are in the message; most often an expired certificate or a lost disk: `docker swarm leave --force`, then again",
-  ),
-  "attempt-pending": waiting(
-    "obstacle",
-    "an attempt to join goes on in the background",
-    "waits up to 15 s",
-    "the Engine",
-    "look at `journalctl -u docker`",
-  ),
-  "attempt-failed": waiting(
-    "obstacle",
-    "it failed, or took longer",
-    "leaves, without force: if it made it after all, a manager refuses",
-    "the Engine to give an attempt up",
-    "look at `journalctl -u docker`",
-  ),
-  "engine-starting": waiting(
-    "obstacle",
-    "a member that is not up yet",
-    "waits",
-    "the Engine",
-    "look at `journalctl -u docker`",
-  ),
-  "permission-missing": one(
-    "obstacle",
-    "a call was denied",
-    "waits 30 s (IAM is slow), exit 4 naming the action",
-    [4],
-    "the message names the IAM action, or the socket. `deploy/iam/` has all that each role needs; `--dry-run` lists what AWS says about each write",
-  ),
-  "credentials-missing": one(
-    "obstacle",
-    "the instance has no role, or one that gives no credentials",
-    "waits a minute, exit 4",
-    [4],
-    "attach an instance profile whose role trusts EC2, with the policy of `deploy/iam/` for this node's role",
-  ),
-  "throttled": waiting(
-    "obstacle",
-    "AWS asks to slow down",
-    "waits, a worker for minutes (a herd shares EC2's limits), a manager for seconds; then asks only for what was refused",
-    "AWS",
-    "a limit of requests: start fewer nodes at once, or ask AWS for more",
-  ),
-  "unreachable": waiting(
-    "obstacle",
-    "AWS or the Engine does not answer, or not sense",
-    "waits",
-    "AWS, or the Engine",
-    "a route to EC2's or S3's endpoint (NAT or a VPC endpoint)",
-  ),
-  "not-shown": waiting(
-    "obstacle",
-    "what a call named is not there, or not shown yet",
-    "waits, looks again",
-    "what the message names to be shown",
-    "it may have been deleted by hand: look for it where the message says",
-  ),
-  "write-lost": waiting(
-    "obstacle",
-    "somebody else wrote first",
-    "waits a moment, reads again",
-    "a write of the record without another one in between",
-    "nothing: many nodes write at this moment",
-  ),
-  "engine-refused": one(
-    "obstacle",
-    "the Engine refuses what it was asked",
-    "waits a minute, exit 5 with its words",
-    [5],
-    "the Engine said no, in the words of the message",
-  ),
-  "aws-refused": one(
-    "obstacle",
-    "AWS refuses what it was asked, and it is no permission",
-    "waits a minute, exit 5 with its words",
-    [5],
-    "AWS said no, in the words of the message: a quota, most often, or a setting of the account",
-  ),
-  "setting-unusable": one(
-    "obstacle",
-    "no such bucket, another region, an address that the Engine can't use",
-    "exit 2",
-    [2],
-    "the bucket does not exist or is in another region, or the Engine can't use an address that was given",
-  ),
-  "record-unreadable": one(
-    "obstacle",
-    "the record is damaged, or of a later version of this tool",
-    "waits 30 s, exit 5",
-    [5],
-    "the record is damaged, or written by a later version: install that version. To start over, see below",
-  ),
-  "record-elsewhere": one(
-    "obstacle",
-    "the record is of another account, region, VPC or cluster, and its members are not all terminated",
-    "waits 30 s, exit 5",
-    [5],
-    "two clusters, VPCs or accounts share one store: give each its own `--cluster` or `--store`",
-  ),
-  "ledger-unsettled": one(
-    "obstacle",
-    "the log has a gap",
-    "waits 3 minutes, exit 5: a version was deleted by hand",
-    [5],
-    "versions of the launch template were deleted by hand from its middle. To start over, see below",
-  ),
-  "role-unknown": one(
-    "obstacle",
-    "no role tag, or one that names no role",
-    "waits a minute, exit 2",
-    [2],
-    "give the instance the tag `Role` with `manager` or `worker` (or `--role`, or another key by `--role-tag`). A tag is seen within seconds; it waits a minute for it",
-  ),
-  "cluster-tag-unknown": one(
-    "obstacle",
-    "`--cluster-tag` is given, and this instance is of another cluster",
-    "waits a minute, exit 2",
-    [2],
-    "with `--cluster-tag KEY`, give the instance that tag with the cluster's name",
-  ),
-
-  "quorum-lost": waiting(
-    "inSwarm",
-    "its swarm has no quorum",
-    "waits, and names the other managers and their states",
-    "the other managers of this node's swarm",
-    "bring them back. If they are gone for good, that is for a person: `docker swarm init --force-new-cluster`, which swarm-join never does",
-  ),
-  "found-swarm": one(
-    "inSwarm",
-    "no record, and nobody shows another swarm's tokens",
-    "founds its swarm: also how a swarm older than this tool is adopted",
-  ),
+  "imds-unavailable": {
+    cases: [["obstacle", "no identity from IMDS", "waits a minute, exit 6"]],
+    exits: [6], mend: "not an EC2 instance, metadata switched off, or (in a container) a hop limit of 1",
+  },
+  "warm-pool": {
+    cases: [["obstacle", "the instance is in a warm pool", "waits: it joins when it enters service"]],
+    exits: [3], waitsFor: "the instance to enter service", mend: "nothing: it joins then",
+  },
+  "engine-unavailable": {
+    cases: [["obstacle", "no answer from the Engine, or its root CA can't be read", "waits a minute, exit 6"]],
+    exits: [6], mend: "Docker is not installed or not running, its socket is elsewhere (`DOCKER_HOST=unix://…`), or it is older than API 1.41 (Engine 20.10)",
+  },
+  "engine-locked": {
+    cases: [["obstacle", "the swarm is locked (autolock)", "exit 5: unlock it"]],
+    exits: [5], mend: "`docker swarm unlock`, then again",
+  },
+  "cloned-disk": {
+    cases: [["obstacle", "the Engine is a node at an address that this instance does not have", "exit 5: leave, and clean the AMI"]],
+    exits: [5], mend: "the AMI was made of a member. Here: `docker swarm leave --force`. Before making an AMI: leave the swarm, stop Docker, empty its data root",
+  },
+  "engine-error": {
+    cases: [["obstacle", "a member (its certificate says so) whose Engine is in error", "waits a minute, exit 5 with the Engine's words"]],
+    exits: [5], mend: "the Engine's own words are in the message; most often an expired certificate or a lost disk: `docker swarm leave --force`, then again",
+  },
+  "attempt-pending": {
+    cases: [["obstacle", "an attempt to join goes on in the background", "waits up to 15 s"]],
+    exits: [3], waitsFor: "the Engine", mend: "look at `journalctl -u docker`",
+  },
+  "attempt-failed": {
+    cases: [["obstacle", "it failed, or took longer", "leaves, without force: if it made it after all, a manager refuses"]],
+    exits: [3], waitsFor: "the Engine to give an attempt up", mend: "look at `journalctl -u docker`",
+  },
+  "engine-starting": {
+    cases: [["obstacle", "a member that is not up yet", "waits"]],
+    exits: [3], waitsFor: "the Engine", mend: "look at `journalctl -u docker`",
+  },
+  "permission-missing": {
+    cases: [["obstacle", "a call was denied", "waits 30 s (IAM is slow), exit 4 naming the action"]],
+    exits: [4], mend: "the message names the IAM action, or the socket. `deploy/iam/` has all that each role needs; `--dry-run` lists what AWS says about each write",
+  },
+  "credentials-missing": {
+    cases: [["obstacle", "the instance has no role, or one that gives no credentials", "waits a minute, exit 4"]],
+    exits: [4], mend: "attach an instance profile whose role trusts EC2, with the policy of `deploy/iam/` for this node's role",
+  },
+  throttled: {
+    cases: [["obstacle", "AWS asks to slow down", "waits, a worker for minutes (a herd shares EC2's limits), a manager for seconds; then asks only for what was refused"]],
+    exits: [3], waitsFor: "AWS", mend: "a limit of requests: start fewer nodes at once, or ask AWS for more",
+  },
+  unreachable: {
+    cases: [["obstacle", "AWS or the Engine does not answer, or not sense", "waits"]],
+    exits: [3], waitsFor: "AWS, or the Engine", mend: "a route to EC2's or S3's endpoint (NAT or a VPC endpoint)",
+  },
+  "not-shown": {
+    cases: [["obstacle", "what a call named is not there, or not shown yet", "waits, looks again"]],
+    exits: [3], waitsFor: "what the message names to be shown", mend: "it may have been deleted by hand: look for it where the message says",
+  },
+  "write-lost": {
+    cases: [["obstacle", "somebody else wrote first", "waits a moment, reads again"]],
+    exits: [3], waitsFor: "a write of the record without another one in between", mend: "nothing: many nodes write at this moment",
+  },
+  "engine-refused": {
+    cases: [["obstacle", "the Engine refuses what it was asked", "waits a minute, exit 5 with its words"]],
+    exits: [5], mend: "the Engine said no, in the words of the message",
+  },
+  "aws-refused": {
+    cases: [["obstacle", "AWS refuses what it was asked, and it is no permission", "waits a minute, exit 5 with its words"]],
+    exits: [5], mend: "AWS said no, in the words of the message: a quota, most often, or a setting of the account",
+  },
+  "setting-unusable": {
+    cases: [["obstacle", "no such bucket, another region, an address that the Engine can't use", "exit 2"]],
+    exits: [2], mend: "the bucket does not exist or is in another region, or the Engine can't use an address that was given",
+  },
+  "record-unreadable": {
+    cases: [["obstacle", "the record is damaged, or of a later version of this tool", "waits 30 s, exit 5"]],
+    exits: [5], mend: "the record is damaged, or written by a later version: install that version. To start over, see below",
+  },
+  "record-elsewhere": {
+    cases: [["obstacle", "the record is of another account, region, VPC or cluster, and its members are not all terminated", "waits 30 s, exit 5"]],
+    exits: [5], mend: "two clusters, VPCs or accounts share one store: give each its own `--cluster` or `--store`",
+  },
+  "ledger-unsettled": {
+    cases: [["obstacle", "the log has a gap", "waits 3 minutes, exit 5: a version was deleted by hand"]],
+    exits: [5], mend: "versions of the launch template were deleted by hand from its middle. To start over, see below",
+  },
+  "role-unknown": {
+    cases: [["obstacle", "no role tag, or one that names no role", "waits a minute, exit 2"]],
+    exits: [2], mend: "give the instance the tag `Role` with `manager` or `worker` (or `--role`, or another key by `--role-tag`). A tag is seen within seconds; it waits a minute for it",
+  },
+  "cluster-tag-unknown": {
+    cases: [["obstacle", "`--cluster-tag` is given, and this instance is of another cluster", "waits a minute, exit 2"]],
+    exits: [2], mend: "with `--cluster-tag KEY`, give the instance that tag with the cluster's name",
+  },
+  "quorum-lost": {
+    cases: [["inSwarm", "its swarm has no quorum", "waits, and names the other managers and their states"]],
+    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. If they are gone for good, that is for a person: `docker swarm init --force-new-cluster`, which swarm-join never does",
+  },
+  "found-swarm": {
+    cases: [["inSwarm", "no record, and nobody shows another swarm's tokens", "founds its swarm: also how a swarm older than this tool is adopted"]],
+    exits: [], mend: "",
+  },
   "register-member": {
     cases: [
-      { place: "inSwarm", when: "in the founded swarm, not listed", does: "adds itself" },
-      {
-        place: "outside",
-        when: "a member answers, and its swarm's token is shown",
-        does: "adds itself to the record",
-      },
+      ["inSwarm", "in the founded swarm, not listed", "adds itself"],
+      ["outside", "a member answers, and its swarm's token is shown", "adds itself to the record"],
     ],
-    exits: [],
-    mend: "",
+    exits: [], mend: "",
   },
-  "publish-tokens": one(
-    "inSwarm",
-    "its tokens are not shown as they are now",
-    "publishes them (with S3: before it founds)",
-  ),
-  "refresh-record": one(
-    "inSwarm",
-    "the CA was rotated, or the Engine knows a reachable manager that is not listed, and it answers",
-    "rewrites the record",
-  ),
-  "replace-dead-swarm": one(
-    "inSwarm",
-    "the record names another swarm, whose members are all gone",
-    "replaces it by its own",
-  ),
-  "yield-to-founded": one(
-    "inSwarm",
-    "another swarm is founded, and its own is this node alone, empty",
-    "registers there, then leaves its own",
-  ),
+  "publish-tokens": {
+    cases: [["inSwarm", "its tokens are not shown as they are now", "publishes them (with S3: before it founds)"]],
+    exits: [], mend: "",
+  },
+  "refresh-record": {
+    cases: [["inSwarm", "the CA was rotated, or the Engine knows a reachable manager that is not listed, and it answers", "rewrites the record"]],
+    exits: [], mend: "",
+  },
+  "replace-dead-swarm": {
+    cases: [["inSwarm", "the record names another swarm, whose members are all gone", "replaces it by its own"]],
+    exits: [], mend: "",
+  },
+  "yield-to-founded": {
+    cases: [["inSwarm", "another swarm is founded, and its own is this node alone, empty", "registers there, then leaves its own"]],
+    exits: [], mend: "",
+  },
   "in-order": {
     cases: [
-      { place: "inSwarm", when: "all of that is as it should be", does: "done" },
-      {
-        place: "worker",
-        when: "in the founded swarm, and a manager answers; or in a swarm while none is founded",
-        does: "done",
-      },
+      ["inSwarm", "all of that is as it should be", "done"],
+      ["worker", "in the founded swarm, and a manager answers; or in a swarm while none is founded", "done"],
     ],
-    exits: [],
-    mend: "",
+    exits: [], mend: "",
   },
   "swarm-unfounded": {
     cases: [
-      {
-        place: "inSwarm",
-        when: "no record, another instance shows tokens, and its own swarm is empty",
-        does: "waits: run swarm-join there once",
-      },
-      {
-        place: "outside",
-        when: "no record, and another instance shows tokens",
-        does: "waits: run swarm-join there once",
-      },
+      ["inSwarm", "no record, another instance shows tokens, and its own swarm is empty", "waits: run swarm-join there once"],
+      ["outside", "no record, and another instance shows tokens", "waits: run swarm-join there once"],
     ],
-    exits: [3],
-    waitsFor: "somebody to found the swarm whose tokens an instance shows",
-    mend:
-      "run swarm-join once on the manager that the message names; if its tokens are left over from a dead swarm, delete these two tags",
+    exits: [3], waitsFor: "somebody to found the swarm whose tokens an instance shows", mend: "run swarm-join once on the manager that the message names; if its tokens are left over from a dead swarm, delete these two tags",
   },
   "swarm-conflict": {
     cases: [
-      {
-        place: "inSwarm",
-        when: "any other case of two swarms",
-        does: "exit 5, nothing changed (with tags after 3 minutes: the read may be old)",
-      },
-      {
-        place: "outside",
-        when: "no record, and tokens of two swarms are shown",
-        does: "exit 5 after 3 minutes",
-      },
-      {
-        place: "worker",
-        when: "in any other swarm, or with tasks",
-        does: "exit 5, nothing changed",
-      },
+      ["inSwarm", "any other case of two swarms", "exit 5, nothing changed (with tags after 3 minutes: the read may be old)"],
+      ["outside", "no record, and tokens of two swarms are shown", "exit 5 after 3 minutes"],
+      ["worker", "in any other swarm, or with tasks", "exit 5, nothing changed"],
     ],
-    exits: [5],
-    mend:
-      "this node is in another swarm than the founded one, and something would be lost if it left. Keep one: move what runs here, `docker swarm leave --force`, run swarm-join again. With tokens of two swarms shown and none founded: delete the tags of the one that is not wanted, run swarm-join on a manager of the other",
+    exits: [5], mend: "this node is in another swarm than the founded one, and something would be lost if it left. Keep one: move what runs here, `docker swarm leave --force`, run swarm-join again. With tokens of two swarms shown and none founded: delete the tags of the one that is not wanted, run swarm-join on a manager of the other",
   },
-
-  "first-manager": one(
-    "outside",
-    "no record, and no other instance that is not gone shows tokens",
-    "takes its own old tokens back, inits; `found-swarm` comes next",
-  ),
-  "members-gone": one(
-    "outside",
-    "every member is gone, and it is not listed itself",
-    "takes its own old tokens back, inits; `replace-dead-swarm` comes next",
-  ),
+  "first-manager": {
+    cases: [["outside", "no record, and no other instance that is not gone shows tokens", "takes its own old tokens back, inits; `found-swarm` comes next"]],
+    exits: [], mend: "",
+  },
+  "members-gone": {
+    cases: [["outside", "every member is gone, and it is not listed itself", "takes its own old tokens back, inits; `replace-dead-swarm` comes next"]],
+    exits: [], mend: "",
+  },
   "join-swarm": {
     cases: [
-      {
-        place: "outside",
-        when: "and it has registered in this run",
-        does: "joins through one that answers; each is tried, in random order",
-      },
-      { place: "worker", when: "in no swarm", does: "joins, without registering" },
+      ["outside", "and it has registered in this run", "joins through one that answers; each is tried, in random order"],
+      ["worker", "in no swarm", "joins, without registering"],
     ],
-    exits: [],
-    mend: "",
+    exits: [], mend: "",
   },
   "token-missing": {
     cases: [
-      {
-        place: "outside",
-        when: "a member answers, and no token is shown that was not rejected",
-        does: "waits",
-      },
-      { place: "worker", when: "the same", does: "waits" },
+      ["outside", "a member answers, and no token is shown that was not rejected", "waits"],
+      ["worker", "the same", "waits"],
     ],
-    exits: [3],
-    waitsFor: "a token that a manager has not rejected",
-    mend: "run swarm-join on a manager: it publishes the current ones",
+    exits: [3], waitsFor: "a token that a manager has not rejected", mend: "run swarm-join on a manager: it publishes the current ones",
   },
   "joins-failed": {
     cases: [
-      {
-        place: "outside",
-        when: "all that answer would not let it in",
-        does: "waits 15 s, tries again",
-      },
-      { place: "worker", when: "the same", does: "waits 15 s, tries again" },
+      ["outside", "all that answer would not let it in", "waits 15 s, tries again"],
+      ["worker", "the same", "waits 15 s, tries again"],
     ],
-    exits: [3],
-    waitsFor: "a manager to let this node in",
-    mend: "read the reason behind each address; a manager without quorum lets nobody in",
+    exits: [3], waitsFor: "a manager to let this node in", mend: "read the reason behind each address; a manager without quorum lets nobody in",
   },
-  "withdraw-member": one(
-    "outside",
-    "it is listed, and nobody answers, or every other member is gone",
-    "takes itself out; `members-gone` may come next",
-  ),
-  "members-silent": waiting(
-    "outside",
-    "nobody answers, and not all are gone",
-    "waits, and names whom for",
-    "a manager of the founded swarm to answer on port 2377",
-    SILENT,
-  ),
-
-  "no-swarm-yet": waiting(
-    "worker",
-    "in no swarm, no record",
-    "waits",
-    "a manager to found a swarm",
-    "start one: an instance tagged `Role=manager`",
-  ),
-  "managers-silent": waiting(
-    "worker",
-    "no manager of the founded swarm answers",
-    "waits, in the swarm or outside",
-    "a manager of the founded swarm to answer on port 2377",
-    SILENT,
-  ),
-  "swarm-replaced": one(
-    "worker",
-    "in a swarm that the founded one replaced, with no task here",
-    "leaves, then joins",
-  ),
-
-  "surveyed": one(
-    "survey",
-    "all was looked at",
-    "tells what it found: exit 0, or 5 with an error",
-    [
-      5,
-    ],
-    "each finding says how it is mended",
-  ),
-  "member-silent": one(
-    "survey",
-    "a member that is not gone does not answer on port 2377",
-    "a warning",
-    [],
-    SILENT,
-  ),
-  "member-gone": one(
-    "survey",
-    "a member is gone for good",
-    "a note: whoever writes the record next drops it",
-  ),
-  "next": one("survey", "a join would do something now", "a note: what, and why"),
-
-  "usage": one(
-    "shell",
-    "a flag, a variable or a file is wrong",
-    "exit 2 before anything is done",
-    [2],
-    "correct the flag or variable that the message names",
-  ),
+  "withdraw-member": {
+    cases: [["outside", "it is listed, and nobody answers, or every other member is gone", "takes itself out; `members-gone` may come next"]],
+    exits: [], mend: "",
+  },
+  "members-silent": {
+    cases: [["outside", "nobody answers, and not all are gone", "waits, and names whom for"]],
+    exits: [3], waitsFor: "a manager of the founded swarm to answer on port 2377", mend: SILENT,
+  },
+  "no-swarm-yet": {
+    cases: [["worker", "in no swarm, no record", "waits"]],
+    exits: [3], waitsFor: "a manager to found a swarm", mend: "start one: an instance tagged `Role=manager`",
+  },
+  "managers-silent": {
+    cases: [["worker", "no manager of the founded swarm answers", "waits, in the swarm or outside"]],
+    exits: [3], waitsFor: "a manager of the founded swarm to answer on port 2377", mend: SILENT,
+  },
+  "swarm-replaced": {
+    cases: [["worker", "in a swarm that the founded one replaced, with no task here", "leaves, then joins"]],
+    exits: [], mend: "",
+  },
+  surveyed: {
+    cases: [["survey", "all was looked at", "tells what it found: exit 0, or 5 with an error"]],
+    exits: [5], mend: "each finding says how it is mended",
+  },
+  "member-silent": {
+    cases: [["survey", "a member that is not gone does not answer on port 2377", "a warning"]],
+    exits: [], mend: SILENT,
+  },
+  "member-gone": {
+    cases: [["survey", "a member is gone for good", "a note: whoever writes the record next drops it"]],
+    exits: [], mend: "",
+  },
+  next: {
+    cases: [["survey", "a join would do something now", "a note: what, and why"]],
+    exits: [], mend: "",
+  },
+  usage: {
+    cases: [["shell", "a flag, a variable or a file is wrong", "exit 2 before anything is done"]],
+    exits: [2], mend: "correct the flag or variable that the message names",
+  },
   "node-lock": {
-    ...waiting(
-      "shell",
-      "another run holds the node's lock, or it can't be had",
-      "waits for that run; exit 4 if the lock file can't be opened, 6 if it can't be made",
-      "another run on this node",
-      "let it end. If the file can't be opened, run it as root; if its folder does not exist, `--lock-file` names another under /run",
-    ),
-    exits: [3, 4, 6],
+    cases: [["shell", "another run holds the node's lock, or it can't be had", "waits for that run; exit 4 if the lock file can't be opened, 6 if it can't be made"]],
+    exits: [3, 4, 6], waitsFor: "another run on this node", mend: "let it end. If the file can't be opened, run it as root; if its folder does not exist, `--lock-file` names another under /run",
   },
-  "stopped": waiting(
-    "shell",
-    "it was sent SIGTERM or SIGINT",
-    "ends at once, exit 3",
-    "-",
-    "run it again",
-  ),
+  stopped: {
+    cases: [["shell", "it was sent SIGTERM or SIGINT", "ends at once, exit 3"]],
+    exits: [3], waitsFor: "-", mend: "run it again",
+  },
 } as const satisfies { readonly [rule: string]: RuleRow };
 
 export type Rule = keyof typeof RULES;

@@ -140,7 +140,7 @@ export interface SwarmView {
 }
 
 export const ENGINE_STATES = ["inactive", "pending", "active", "error", "locked"] as const;
-export type EngineState = typeof ENGINE_STATES[number];
+type EngineState = typeof ENGINE_STATES[number];
 
 /** The local Engine (`GET /info`, the root CA's file, and on a manager `GET /swarm`, `GET /nodes`). */
 export interface Engine {

@@ -1,11 +1,6 @@
-/** What an operator copies and reads: the unit, the user data, the policies, the README, the rules. */
+/** What an operator copies: the unit, the user data, the policies. */
 import assert from "node:assert/strict";
-import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/cli/flags.ts";
-import { usageOf } from "../src/cli/help.ts";
-import { VERBS, verbUsage } from "../src/cli/verbs.ts";
-import { decide } from "../src/decide/decide.ts";
-import { failureOf, jsonOf, type Report, reportOf } from "../src/report/report.ts";
-import { observation } from "./support/observations.ts";
+import { FLAGS } from "../src/cli/flags.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const POLICIES = ["manager-tags", "worker-tags", "manager-s3", "worker-s3"] as const;
@@ -149,82 +144,8 @@ Deno.test("the user data fetch with curl, check the SHA-256, and install", () =>
   assert.ok(script.length < 16_384, "EC2 takes 16 KB");
 });
 
-Deno.test("the reference's tables are what --help says", () => {
-  const reference = read("docs/reference.md");
-  const verbs = VERBS.map((verb) => [`\`${verbUsage(verb)}\``, verb.help, verb.way, verb.prints]);
-  assert.deepEqual(tableIn(reference, "verbs"), verbs);
-  const flags = [...FLAGS, OBSERVATION_FLAG].map((
-    flag,
-  ) => [`\`${usageOf(flag)}\``, flag.initial === null ? "" : `\`${flag.initial}\``, flag.help]);
-  assert.deepEqual(tableIn(reference, "flags"), flags);
-  const variables = VARIABLES.map(({ name, help }) => [`\`${name}\``, help]);
-  assert.deepEqual(tableIn(reference, "variables"), variables);
-  const exits = EXITS.map(({ code, help }) => [String(code), help]);
-  assert.deepEqual(tableIn(reference, "exits"), exits);
-});
-
-Deno.test("the reference has every field that --json prints, and says when", () => {
-  const meters = { elapsedMs: 1, awsCalls: 0, phases: {} };
-  const failure = failureOf({ exit: 3, rule: "stopped", because: "", cluster: null, meters });
-  const reportIf = (dryRun: boolean): Report => {
-    const seen = observation({ config: { dryRun } });
-    const decision = decide(seen);
-    assert.ok("action" in decision);
-    return reportOf({ decision, observation: seen, permissions: null, meters });
-  };
-  const keysOf = (report: Report): string[] => Object.keys(JSON.parse(jsonOf(report))).sort();
-  const rows = tableIn(read("docs/reference.md"), "json");
-  const fieldsOf = (when: string): string[] =>
-    rows.filter((row) => row[1] === "always" || row[1] === when)
-      .map(([field = ""]) => field.replaceAll("`", "")).sort();
-  assert.deepEqual(fieldsOf("always"), keysOf(reportIf(false)));
-  assert.deepEqual(fieldsOf("failed"), keysOf(failure));
-  assert.deepEqual(fieldsOf("dry run"), keysOf(reportIf(true)));
-});
-
-Deno.test("the README fits in a hundred lines", () => {
-  assert.ok(read("README.md").split("\n").length <= 101);
-});
-
-Deno.test("what people read links to files that are there", () => {
-  const pages = [...Deno.readDirSync(new URL("docs/", ROOT))].map(({ name }) => `docs/${name}`);
-  for (const name of ["README.md", "CHANGELOG.md", ...pages]) {
-    for (const [, target = ""] of read(name).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-      const file = new URL(target, new URL(name, ROOT));
-      assert.ok(Deno.statSync(file), `${name}: ${target}`);
-    }
-  }
-});
-
-Deno.test("every rule is explained in docs/protocol.md, and each failure in docs/operations.md", () => {
-  const state = read("src/state.ts");
-  const union = state.slice(state.indexOf("export type Rule ="));
-  const rules = [...union.matchAll(/\| "([a-z-]+)"/g)].map(([, rule = ""]) => rule);
-  assert.ok(rules.length > 30);
-  const protocol = read("docs/protocol.md");
-  for (const rule of rules) assert.ok(protocol.includes(`\`${rule}\``), rule);
-  const operations = read("docs/operations.md");
-  const sources = ["src/decide/", "src/decide/join/", "src/"].flatMap((folder) =>
-    [...Deno.readDirSync(new URL(folder, ROOT))]
-      .filter(({ name }) => name.endsWith(".ts") && name !== "state.ts")
-      .map(({ name }) => read(`${folder}${name}`))
-  ).join("\n");
-  const failing = rules.filter((rule) =>
-    new RegExp(`(?:fail|wait)\\([^)]{0,60}?"${rule}"`).test(sources)
-  );
-  assert.ok(failing.length > 20);
-  for (const rule of failing) assert.ok(operations.includes(`\`${rule}\``), rule);
-});
-
 function statements(name: string): Statement[] {
   return JSON.parse(read(`deploy/iam/${name}.json`)).Statement;
-}
-
-/** The rows of the table between two marks, without its head. */
-function tableIn(text: string, mark: string): string[][] {
-  const [, inner = ""] = text.split(new RegExp(`<!-- /?${mark} -->`));
-  const rows = inner.split("\n").filter((line) => line.startsWith("|"));
-  return rows.slice(2).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
 }
 
 /** A unit's keys by section, each with its values. Throws for a line that is none. */

@@ -18,13 +18,14 @@ const ROOMS: { [room: string]: string[] } = {
   "stores": [],
   "settings": [],
   "addresses": [],
+  "json": ["valibot"],
   // The policy, and the loop around it
   "decide": [],
   "memory": ["ledger/versions"],
   "run": ["decide/decide", "memory", "ledger/versions"],
   // What people write and read
   "cli": [],
-  "report": ["decide/decide", "decide/role"],
+  "report": ["decide/decide", "decide/role", "valibot"],
   // The edges
   "time": [],
   "http": ["time"],
@@ -32,11 +33,11 @@ const ROOMS: { [room: string]: string[] } = {
   "swarm": ["http", "time", "tokens/vault", "node:crypto"],
   "aws": ["http", "imds"],
   "tokens": ["aws", "node:crypto"],
-  "ledger": ["aws", "node:crypto"],
+  "ledger": ["aws", "valibot", "node:crypto"],
   // The shell of a real node
   "node": ["run", "report", "decide/faults", "imds", "swarm", "aws", "ledger", "tokens", "time"],
 };
-const GROUND = ["state", "calls", "actions", "rules", "stores", "settings", "addresses"];
+const GROUND = ["state", "calls", "actions", "rules", "stores", "settings", "addresses", "json"];
 
 /** No clock, no chance, no outside: what these know, they are given. */
 const PURE = [
@@ -48,6 +49,7 @@ const PURE = [
   "report/observation",
   "report/replay",
   "report/report",
+  "report/print",
   "report/plan",
   "report/findings",
   "ledger/record",

@@ -1,24 +1,34 @@
 /**
- * `make test`: format, style, types, every test, the proof, and the real thing end to end.
+ * `make test`: format, style, types, every test, a short proof, and the real thing end to end, within a
+ * quarter of an hour on two cores. It first says what it will run, about how long, and what it leaves.
  *
- * A part that passes prints one line; one that fails prints all that it said. The last line is
- * `N passed, N failed`. Arguments: names of parts, to run only those; `--list` names them.
- * `SWARM_JOIN_TEST_ALL=1`: a part that can't run here is a failure.
+ * `SWARM_JOIN_TEST_ALL=1`: the whole proof and every case end to end, and a part that can't run here is
+ * a failure. A part that passes prints one line; one that fails prints all that it said. The last line
+ * is `N passed, N failed`. Arguments: names of parts, to run only those; `--list` names them.
  */
 import { missing } from "./e2e/machine.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const DENO = Deno.execPath();
 
+const ALL = Deno.env.get("SWARM_JOIN_TEST_ALL") === "1";
+/** How often a part that shows nothing of its own says how far it is. */
+const PROGRESS_MS = 30_000;
+
 interface Part {
   name: string;
   command: string[];
+  env?: Record<string, string>;
+  /** About how long it takes on two cores. */
+  seconds: number;
   /** How the command's output tells its counts; without it, the exit code is the one result. */
   counts?: RegExp;
   /** Shows its lines while it runs, since it runs long. */
   streams?: boolean;
   /** Why it can't run here; empty: it can. */
   lacks?: string[];
+  /** What it leaves to SWARM_JOIN_TEST_ALL=1. */
+  leaves?: string;
 }
 
 interface Result {
@@ -40,9 +50,13 @@ async function main(names: string[]): Promise<number> {
     say(`No part ${unknown.join(", ")}; there are ${parts.map((part) => part.name).join(", ")}`);
     return 2;
   }
+  const chosen = parts.filter(({ name }) => names.length === 0 || names.includes(name));
+  announce(chosen);
+  const startMs = performance.now();
   const total: Result = { passed: 0, failed: 0 };
-  for (const part of parts) {
-    if (names.length > 0 && !names.includes(part.name)) continue;
+  for (const [at, part] of chosen.entries()) {
+    const elapsed = timeText((performance.now() - startMs) / 1000);
+    say(`[${at + 1}/${chosen.length}, ${elapsed}] ${part.name}: about ${timeText(part.seconds)}`);
     const result = await runPart(part);
     total.passed += result.passed;
     total.failed += result.failed;
@@ -51,50 +65,69 @@ async function main(names: string[]): Promise<number> {
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
+/** What will run, how long that takes, and what will not. */
+function announce(parts: Part[]): void {
+  const able = parts.filter(({ lacks = [] }) => lacks.length === 0);
+  const seconds = able.reduce((sum, part) => sum + part.seconds, 0);
+  say(`${parts.map(({ name }) => name).join(", ")}: about ${timeText(seconds)} on two cores`);
+  for (const { name, lacks = [] } of parts) {
+    if (lacks.length > 0) say(`Not here: ${name}, which needs ${lacks.join(", ")}`);
+  }
+  const left = able.flatMap(({ name, leaves }) => leaves ? [`${name} leaves out ${leaves}`] : []);
+  for (const each of left) say(each);
+  if (left.length > 0) say("All of it, in 30 to 45 minutes: SWARM_JOIN_TEST_ALL=1 make test");
+  say("");
+}
+
 async function findParts(): Promise<Part[]> {
   const sources = await findFiles(ROOT, /^(main|(src|tests|tools)\/.*)\.ts$/);
   const tests = sources.filter((path) => path.endsWith("_test.ts"));
   const below = (dir: string): string[] => tests.filter((path) => path.startsWith(dir));
   const unit = tests.filter((path) => !/^tests\/(lab|world|e2e)\//.test(path));
-  const parts: Part[] = [
-    { name: "format", command: [DENO, "fmt", "--check"] },
-    { name: "lint", command: [DENO, "lint", "--quiet"] },
-    { name: "types", command: [DENO, "check", "--quiet", ...sources] },
-    denoTest("unit", unit),
-    denoTest("lab", below("tests/lab/")),
-    denoTest("world", below("tests/world/")),
+  return [
+    { name: "format", command: [DENO, "fmt", "--check"], seconds: 5 },
+    { name: "lint", command: [DENO, "lint", "--quiet"], seconds: 5 },
+    { name: "types", command: [DENO, "check", "--quiet", ...sources], seconds: 15 },
+    { ...denoTest("unit", unit), seconds: 30 },
+    // Its tests wait most of the time, and each has a lab of its own.
+    { ...denoTest("lab", ["--parallel", ...below("tests/lab/")]), env: { DENO_JOBS: "4" } },
+    { ...denoTest("world", below("tests/world/")), seconds: 90 },
+    {
+      name: "prove",
+      command: [DENO, "task", "--quiet", "prove", ...ALL ? [] : ["--small", "--seeds", "10000"]],
+      seconds: ALL ? 900 : 150,
+      counts: PLAIN_COUNTS,
+      streams: true,
+      ...ALL ? {} : { leaves: "the worlds of three managers, and nine histories of ten" },
+    },
+    {
+      name: "end-to-end",
+      command: [DENO, "run", "-A", "tests/e2e/main.ts", ...ALL ? [] : ["--once"]],
+      seconds: ALL ? 850 : 400,
+      counts: PLAIN_COUNTS,
+      streams: true,
+      lacks: await missing(),
+      ...ALL ? {} : { leaves: "the other of the two stores, case by case, and repetitions" },
+    },
   ];
-  if (await exists(`${ROOT}tests/world/check/main.ts`)) {
-    const command = [DENO, "task", "--quiet", "prove"];
-    parts.push({ name: "prove", command, counts: PLAIN_COUNTS, streams: true });
-  }
-  parts.push({
-    name: "end-to-end",
-    command: [DENO, "run", "-A", "tests/e2e/main.ts"],
-    counts: PLAIN_COUNTS,
-    streams: true,
-    lacks: await missing(),
-  });
-  return parts.filter((part) => part.command.length > 0);
 }
 
-function denoTest(name: string, files: string[]): Part {
-  const command = [DENO, "test", "-A", "--no-check", "--quiet", ...files];
-  return { name, command: files.length === 0 ? [] : command, counts: DENO_COUNTS };
+function denoTest(name: string, args: string[]): Part {
+  const command = [DENO, "test", "-A", "--no-check", "--quiet", ...args];
+  return { name, command, counts: DENO_COUNTS, seconds: 90 };
 }
 
 async function runPart(part: Part): Promise<Result> {
   if (part.lacks && part.lacks.length > 0) {
     say(`${part.name}: skipped, needs ${part.lacks.join(", ")}`);
-    return { passed: 0, failed: Deno.env.get("SWARM_JOIN_TEST_ALL") === "1" ? 1 : 0 };
+    return { passed: 0, failed: ALL ? 1 : 0 };
   }
-  if (part.streams) say(`${part.name}:`);
   const startMs = performance.now();
   const [command = "", ...args] = part.command;
   const child = new Deno.Command(command, {
     args,
     cwd: ROOT,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...part.env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -107,7 +140,14 @@ async function runPart(part: Part): Promise<Result> {
       if (part.streams) write(text.replace(/^\d+ passed, \d+ failed\n/m, ""));
     }
   };
+  const progress = setInterval(() => {
+    if (part.streams) return;
+    const passed = heard.join("").match(/ \.\.\. ok \(/g)?.length ?? 0;
+    const elapsed = timeText((performance.now() - startMs) / 1000);
+    say(`  ${elapsed} of about ${timeText(part.seconds)}, ${passed} passed so far`);
+  }, PROGRESS_MS);
   const [{ code }] = await Promise.all([child.status, hear(child.stdout), hear(child.stderr)]);
+  clearInterval(progress);
   const output = heard.join("");
   const result = judge(part, code, output);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
@@ -143,8 +183,10 @@ async function findFiles(root: string, pattern: RegExp): Promise<string[]> {
   return found.sort();
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+/** `1:05` is a minute and five seconds. */
+function timeText(seconds: number): string {
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}:${`${whole % 60}`.padStart(2, "0")}`;
 }
 
 function say(line: string): void {

@@ -10,7 +10,7 @@ import {
   isClockCode,
   isCredentialsCode,
 } from "./fault.ts";
-import { quote } from "../http.ts";
+import { joined, quote } from "../http.ts";
 import type { Answer, Fault } from "../state.ts";
 import type { AwsCredentials, Credentials } from "./credentials.ts";
 
@@ -200,13 +200,7 @@ async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array>
     if (total > bytesMax) throw failure("malformed", `the answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
-  const all = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return joined(chunks);
 }
 
 /** As it was signed: the path is escaped already. */

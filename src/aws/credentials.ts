@@ -5,7 +5,8 @@
  * Not the SDK's chain of providers: it would also look for profiles, SSO and containers, which a node
  * has none of, and it trusts the local clock, which at a boot may be years off.
  */
-import { isObject, parseJson, quote } from "../http.ts";
+import { quote } from "../http.ts";
+import { isObject, parseJson } from "../json.ts";
 import { type Imds, ImdsError } from "../imds.ts";
 import type { Answer, FaultKind } from "../state.ts";
 

@@ -16,14 +16,14 @@ import { helpText, usageOf } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import { LOG_FORMATS, LOG_LEVELS, type Output, type Surroundings } from "../settings.ts";
 import type { Config, Goal } from "../state.ts";
-import { DEFAULT_VERB, type Prints, type Verb, VERBS } from "./verbs.ts";
+import { DEFAULT_VERB, type Verb, VERBS } from "./verbs.ts";
 import * as values from "./values.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export type Parsed =
   /** Act, or only look: `config` says which. */
-  | { kind: "run"; config: Config; surroundings: Surroundings; output: Output; prints: Prints }
+  | { kind: "run"; config: Config; surroundings: Surroundings; output: Output }
   /** Decide again from a file (`-`: from stdin). */
   | { kind: "replay"; file: string; output: Output }
   | { kind: "print"; text: string }
@@ -130,7 +130,6 @@ function runOf(verb: Exclude<Verb, { way: "replay" }>, given: Given, env: Enviro
     config: configOf(read, verb.goal, dryRun),
     surroundings: surroundingsOf(read),
     output: outputOf(read),
-    prints: dryRun && !isLook ? "plan" : verb.prints,
   };
 }
 

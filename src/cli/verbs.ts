@@ -5,20 +5,15 @@
 import type { Goal } from "../state.ts";
 
 /**
- * How a verb runs.
+ * `prints`: what stdout carries at its end. `takes`: what else belongs to it, as it is written; "":
+ * nothing but flags. `way`, how it runs:
  *
  * - `act`: until its goal is reached or can't be; with `--dry-run` it only looks, and prints its plan
  * - `look`: looks and decides once, and changes nothing
  * - `replay`: decides again from a file, on any machine
  */
-export type Way = "act" | "look" | "replay";
-
-/** What stdout carries at the end. */
-export type Prints = "result" | "plan" | "findings";
-
-/** `takes`: what else belongs to it, as it is written; "": nothing but flags. */
 export type Verb =
-  & { name: string; prints: Prints; help: string }
+  & { name: string; prints: "result" | "plan" | "findings"; help: string }
   & (
     | { way: "act"; takes: ""; goal: Goal }
     /** With `[VERB]` its goal is that verb's, if one is named. */

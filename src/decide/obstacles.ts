@@ -8,6 +8,7 @@ import { need } from "./needs.ts";
 import { ATTEMPT_MS, BOOT_MS, CONFLICT_MS, DENIED_MS } from "./patience.ts";
 import { needsTags, roleAsked, roleOf, roleText } from "./role.ts";
 import { act, fail, wait } from "./verdict.ts";
+import { hostOf, isIp } from "../addresses.ts";
 import type { Answer, Decision, Engine, Fault, Identity, Observation } from "../state.ts";
 
 export type Obstacle = (o: Observation) => Decision | null;
@@ -21,12 +22,13 @@ export function noMetadata({ memory, facts }: Observation): Decision | null {
 
 /** A machine of a warm pool is not in service, and may be stopped at any moment. */
 export function warmPool(o: Observation): Decision | null {
-  const { identity, lifecycle } = o.memory;
-  if (identity === null || lifecycle?.state == null || !isWarmed(lifecycle.state)) return null;
+  const { identity } = o.memory;
+  const lifecycle = o.memory.lifecycle?.state ?? null;
+  if (identity === null || lifecycle === null || !isWarmed(lifecycle)) return null;
   return wait(
     o,
     "warm-pool",
-    `${identity.instance} is in a warm pool (${lifecycle.state}): it joins when it enters service`,
+    `${identity.instance} is in a warm pool (${lifecycle}): it joins when it enters service`,
   );
 }
 
@@ -54,7 +56,7 @@ export function clonedDisk(o: Observation): Decision | null {
   if (engine === null || me === null || !isNode(engine)) return null;
   const { address } = engine;
   const isMine = !/^[0-9.]+$/.test(address) || me.addresses.includes(address) ||
-    address === me.address || address === hostOf(o.config.advertiseAddr);
+    address === me.address || address === askedHost(o);
   if (isMine) return null;
   return fail(
     5,
@@ -190,13 +192,11 @@ function hasOf(tag: string | null): string {
 /** In a swarm the Engine's own word; before, what was asked for, or the instance's address. */
 export function addressOf(o: Observation, me: Identity, engine: Engine): string {
   if (engine.address !== "") return engine.address;
-  const asked = hostOf(o.config.advertiseAddr);
-  return asked !== null && /^[0-9a-f.:]+$/i.test(asked) ? asked : me.address;
+  const asked = askedHost(o);
+  return asked !== null && isIp(asked) ? asked : me.address;
 }
 
-/** The host of `10.0.0.5`, `10.0.0.5:2377`, `[fd00::5]:2377`, `eth1`. */
-function hostOf(address: string | null): string | null {
-  if (address === null) return null;
-  return /^\[(.*)\](?::\d+)?$/.exec(address)?.[1] ?? /^([^:]*)(?::\d+)?$/.exec(address)?.[1] ??
-    address;
+/** What the person wants to be advertised, without a port: an address, or an interface's name. */
+function askedHost({ config }: Observation): string | null {
+  return config.advertiseAddr === null ? null : hostOf(config.advertiseAddr);
 }

@@ -25,6 +25,7 @@ export function roleOf(o: Observation): Role | null {
 export function needsTags(o: Observation): boolean {
   const { config, memory } = o;
   const isOfCluster = config.clusterTag === null || memory.self?.clusterTag === config.cluster;
-  const isRoleElsewhere = config.role !== "auto" || memory.identity?.roleTag != null;
-  return !isOfCluster || (!isRoleElsewhere && roleAsked(o) === null);
+  const { roleTag = null } = memory.identity ?? {};
+  const isSaid = config.role !== "auto" || roleTag !== null || roleAsked(o) !== null;
+  return !isOfCluster || !isSaid;
 }

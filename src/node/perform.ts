@@ -4,7 +4,14 @@
  */
 import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
 import { createCredentials, type Credentials } from "../aws/credentials.ts";
-import { type AnyAnswer, type Call, type CallKind, CALLS, type Values } from "../calls.ts";
+import {
+  type AnyAnswer,
+  type Call,
+  type CallKind,
+  type CallOf,
+  CALLS,
+  type Values,
+} from "../calls.ts";
 import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
@@ -28,7 +35,7 @@ const LAST_WORDS_MS = 500;
 /** The edge of each call: the compiler asks for one when a call is added. */
 type Edges = {
   [K in CallKind]: (
-    call: Extract<Call, { kind: K }>,
+    call: CallOf<K>,
     signal: AbortSignal,
   ) => Promise<Answer<Values[K]>>;
 };
@@ -45,13 +52,11 @@ export class Node {
 
   /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
   constructor(options: NodeOptions) {
-    const { config, surroundings, env, nowMs } = options;
+    const { surroundings, env, nowMs } = options;
     this.#options = options;
     this.#imds = createImds({
       endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
       allowV1: surroundings.imdsV1,
-      // To load it holds up all else for a while: once all that was asked for has gone out.
-      onAsked: () => setTimeout(preload, 0, config.store),
     });
     this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });
     const { signal } = new AbortController();
@@ -71,10 +76,10 @@ export class Node {
   }
 
   #ask<K extends CallKind>(
-    call: Extract<Call, { kind: K }>,
+    call: CallOf<K>,
     signal: AbortSignal,
   ): Promise<AnyAnswer> {
-    return this.#edges[call.kind as K](call, signal);
+    return this.#edges[call.kind](call, signal);
   }
 
   /** AWS's own deadline for a request is shorter than the run's. */
@@ -108,9 +113,11 @@ export class Node {
   };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {
-    const identifying = this.#imds.identity(this.#options.config.roleTag, signal);
-    // Asked for side by side with the identity: the first call of AWS finds them there.
-    void this.#credentials.get();
+    const { roleTag, store } = this.#options.config;
+    const identifying = this.#imds.identity(roleTag, signal);
+    // Both are there when AWS is first called: the credentials are asked for side by side with the
+    // identity; and the SDK, which holds up all else while it loads, once those requests have gone out.
+    void this.#credentials.get().then(() => preload(store));
     const answer = await identifying;
     if (answer.ok) this.#known = { me: answer.value, aws: this.#awsOf(answer.value) };
     return answer;

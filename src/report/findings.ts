@@ -1,5 +1,6 @@
 /** What a doctor says: every finding with what a person can do about it, the worst first. */
-import { type Report, rows, tookText } from "./report.ts";
+import type { Report } from "./report.ts";
+import { rows, tookText } from "./rows.ts";
 import { RULES } from "../rules.ts";
 import type { Finding } from "../state.ts";
 

@@ -2,138 +2,48 @@
  * Reads an observation that `--dry-run --json` printed: what an operator sends along when asking for
  * help. It comes from anywhere, so every part of it is checked before `decide` sees it.
  */
+import * as v from "valibot";
 import { ACTION_KINDS } from "../actions.ts";
 import { RULES } from "../rules.ts";
+import { anObject, isObject, list, parseJson, read, type Schema, text } from "../json.ts";
 import { ENGINE_STATES, FAULT_KINDS, GOALS, INSTANCE_STATES, ROLES, VERDICTS } from "../state.ts";
-import type {
-  Config,
-  Contents,
-  Engine,
-  Facts,
-  Fault,
-  FoundingRecord,
-  Identity,
-  Instance,
-  LedgerView,
-  Manager,
-  Member,
-  Memory,
-  Observation,
-  Permission,
-  Position,
-  Shown,
-  SwarmView,
-  TokenMark,
-} from "../state.ts";
+import type { Answer, Facts, Fault, Memory, Observation } from "../state.ts";
 
 type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
 
 /** Reads the whole output of a dry run, or its `observation` alone. Never throws. */
 export function readObservation(text: string): ReadObservation {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return { ok: false, why: "it is not JSON" };
-  }
+  const json = parseJson(text);
+  if (json === undefined) return { ok: false, why: "it is not JSON" };
   const inner = isObject(json) && "observation" in json ? json["observation"] : json;
-  try {
-    observation(inner, "observation");
-    return { ok: true, observation: inner as Observation };
-  } catch (error) {
-    if (error instanceof Misfit) return { ok: false, why: error.message };
-    throw error;
-  }
+  const result = read(OBSERVATION, inner, "observation");
+  return result.ok ? { ok: true, observation: result.value } : result;
 }
 
-class Misfit extends Error {}
+const count = v.pipe(v.number("a number from 0"), v.finite(), v.minValue(0, "a number from 0"));
+const flag = v.boolean("true or false");
 
-/** Throws a `Misfit` when a value is not of its kind. */
-type Check = (value: unknown, at: string) => void;
-/** A check for each key; the compiler asks for one when a key is added to the type. */
-type Shape<T> = { [K in keyof Required<T>]: Check };
-
-function shape<T>(checks: Shape<T>, optional: readonly (keyof T)[] = []): Check {
-  return (value, at) => {
-    if (!isObject(value)) throw misfit(at, "an object", value);
-    for (const key of Object.keys(checks) as (keyof Shape<T> & string)[]) {
-      if (value[key] === undefined && optional.includes(key)) continue;
-      checks[key](value[key], `${at}.${key}`);
-    }
-  };
+function oneOf<const T extends string>(choices: readonly T[]): Schema<T> {
+  return v.picklist(choices, `one of ${choices.join(", ")}`);
 }
 
-function text(value: unknown, at: string): void {
-  if (typeof value !== "string") throw misfit(at, "a text", value);
+function object<E extends v.ObjectEntries>(entries: E): v.ObjectSchema<E, string> {
+  return v.object(entries, anObject);
 }
 
-function count(value: unknown, at: string): void {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
-    throw misfit(at, "a number from 0", value);
-  }
+const fault: Schema<Fault> = object({
+  kind: oneOf(FAULT_KINDS),
+  message: text,
+  permission: v.exactOptional(text),
+});
+
+function answer<T>(value: Schema<T>): Schema<Answer<T>> {
+  const good = object({ ok: v.literal(true), value });
+  return v.variant("ok", [good, object({ ok: v.literal(false), fault })], anObject);
 }
 
-function dice(value: unknown, at: string): void {
-  count(value, at);
-  if ((value as number) >= 1) throw misfit(at, "less than 1", value);
-}
-
-function flag(value: unknown, at: string): void {
-  if (typeof value !== "boolean") throw misfit(at, "true or false", value);
-}
-
-function oneOf(...choices: string[]): Check {
-  return (value, at) => {
-    if (typeof value !== "string" || !choices.includes(value)) {
-      throw misfit(at, `one of ${choices.join(", ")}`, value);
-    }
-  };
-}
-
-function nullOr(check: Check): Check {
-  return (value, at) => {
-    if (value !== null) check(value, at);
-  };
-}
-
-function list(check: Check): Check {
-  return (value, at) => {
-    if (!Array.isArray(value)) throw misfit(at, "a list", value);
-    value.forEach((item, i) => check(item, `${at}[${i}]`));
-  };
-}
-
-/** A union by its `kind`: the compiler asks for each kind and each of its keys. */
-function kinds<T extends { kind: string }>(
-  checks: { [K in T["kind"]]: Shape<Omit<Extract<T, { kind: K }>, "kind">> },
-): Check {
-  const shapes: { [kind: string]: { [key: string]: Check } } = checks;
-  return (value, at) => {
-    if (!isObject(value)) throw misfit(at, "an object", value);
-    oneOf(...Object.keys(shapes))(value["kind"], `${at}.kind`);
-    for (const [key, check] of Object.entries(shapes[String(value["kind"])] ?? {})) {
-      check(value[key], `${at}.${key}`);
-    }
-  };
-}
-
-function answer(check: Check): Check {
-  return (value, at) => {
-    if (!isObject(value)) throw misfit(at, "an object", value);
-    flag(value["ok"], `${at}.ok`);
-    if (value["ok"] === true) check(value["value"], `${at}.value`);
-    else fault(value["fault"], `${at}.fault`);
-  };
-}
-
-const fault = shape<Fault>(
-  { kind: oneOf(...FAULT_KINDS), message: text, permission: text },
-  ["permission"],
-);
-const instanceState = oneOf(...INSTANCE_STATES);
-
-const mark = shape<TokenMark>({ fingerprint: text, digest: text });
-const identity = shape<Identity>({
+const mark = object({ fingerprint: text, digest: text });
+const identity = object({
   instance: text,
   account: text,
   region: text,
@@ -141,155 +51,138 @@ const identity = shape<Identity>({
   vpc: text,
   address: text,
   addresses: list(text),
-  roleTag: nullOr(text),
+  roleTag: v.nullable(text),
 });
-const instance = shape<Instance>({
+const instance = object({
   instance: text,
-  state: instanceState,
-  address: nullOr(text),
-  roleTag: nullOr(text),
-  clusterTag: nullOr(text),
+  state: oneOf(INSTANCE_STATES),
+  address: v.nullable(text),
+  roleTag: v.nullable(text),
+  clusterTag: v.nullable(text),
 });
-const manager = shape<Manager>({ nodeId: text, address: text, reachable: flag });
-const swarm = shape<SwarmView>({
-  clusterId: text,
-  managerToken: mark,
-  workerToken: mark,
-  managers: list(manager),
-  nodes: count,
-});
-const engine = shape<Engine>({
-  state: oneOf(...ENGINE_STATES),
+const engine = object({
+  state: oneOf(ENGINE_STATES),
   nodeId: text,
   address: text,
   error: text,
-  fingerprint: nullOr(text),
-  clusterId: nullOr(text),
+  fingerprint: v.nullable(text),
+  clusterId: v.nullable(text),
   manager: flag,
-  swarm: nullOr(swarm),
+  swarm: v.nullable(object({
+    clusterId: text,
+    managerToken: mark,
+    workerToken: mark,
+    managers: list(object({ nodeId: text, address: text, reachable: flag })),
+    nodes: count,
+  })),
 });
-const contents = shape<Contents>({
-  services: count,
-  secrets: count,
-  configs: count,
-  networks: count,
-  tasks: count,
-});
-const member = shape<Member>({ instance: nullOr(text), address: text, sinceMs: count });
-const record = shape<FoundingRecord>({
+const record = object({
   cluster: text,
   account: text,
   region: text,
   vpc: text,
   fingerprint: text,
   clusterId: text,
-  members: list(member),
+  members: list(object({ instance: v.nullable(text), address: text, sinceMs: count })),
   rotated: list(text),
   replaced: list(text),
   writer: text,
   nonce: text,
 });
-const position = kinds<Position>({
-  none: {},
-  log: { template: text, head: count, last: count },
-  object: { etag: text },
-});
-const ledger = kinds<LedgerView>({
-  settled: { record: nullOr(record), at: position, serverMs: count },
-  unsettled: { missing: list(count) },
-  unreadable: { why: text },
-});
-const shown = shape<Shown>({
-  by: text,
-  state: instanceState,
-  manager: nullOr(mark),
-  worker: nullOr(mark),
-  malformed: list(text),
-});
+const position = v.variant("kind", [
+  object({ kind: v.literal("none") }),
+  object({ kind: v.literal("log"), template: text, head: count, last: count }),
+  object({ kind: v.literal("object"), etag: text }),
+], anObject);
+const ledger = v.variant("kind", [
+  object({
+    kind: v.literal("settled"),
+    record: v.nullable(record),
+    at: position,
+    serverMs: count,
+  }),
+  object({ kind: v.literal("unsettled"), missing: list(count) }),
+  object({ kind: v.literal("unreadable"), why: text }),
+], anObject);
 
-const permission = shape<Permission>({ action: text, verdict: oneOf(...VERDICTS) });
-
-const FACTS: Shape<Facts> = {
+/** The compiler asks for each fact, although none need be there. */
+const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   identity: answer(identity),
-  lifecycle: answer(nullOr(text)),
-  self: answer(nullOr(instance)),
+  lifecycle: answer(v.nullable(text)),
+  self: answer(v.nullable(instance)),
   engine: answer(engine),
-  contents: answer(contents),
+  contents: answer(object({
+    services: count,
+    secrets: count,
+    configs: count,
+    networks: count,
+    tasks: count,
+  })),
   ledger: answer(ledger),
-  tokens: answer(list(shown)),
+  tokens: answer(list(object({
+    by: text,
+    state: oneOf(INSTANCE_STATES),
+    manager: v.nullable(mark),
+    worker: v.nullable(mark),
+    malformed: list(text),
+  }))),
   instances: answer(list(instance)),
   probe: answer(list(text)),
-  permissions: answer(list(permission)),
+  permissions: answer(list(object({ action: text, verdict: oneOf(VERDICTS) }))),
 };
-const facts = shape<Facts>(FACTS, Object.keys(FACTS) as (keyof Facts)[]);
 
-const config = shape<Config>({
-  goal: oneOf(...GOALS),
+const config: Schema<Observation["config"]> = object({
+  goal: oneOf(GOALS),
   cluster: text,
-  store: kinds<Config["store"]>({
-    tags: {},
-    s3: { bucket: text, prefix: text, kmsKey: nullOr(text) },
-  }),
-  role: oneOf("auto", ...ROLES),
+  store: v.variant("kind", [
+    object({ kind: v.literal("tags") }),
+    object({ kind: v.literal("s3"), bucket: text, prefix: text, kmsKey: v.nullable(text) }),
+  ], anObject),
+  role: oneOf(["auto", ...ROLES]),
   roleTag: text,
   managerTokenTag: text,
   workerTokenTag: text,
-  clusterTag: nullOr(text),
-  advertiseAddr: nullOr(text),
-  listenAddr: nullOr(text),
-  dataPathAddr: nullOr(text),
-  dataPathPort: nullOr(count),
+  clusterTag: v.nullable(text),
+  advertiseAddr: v.nullable(text),
+  listenAddr: v.nullable(text),
+  dataPathAddr: v.nullable(text),
+  dataPathPort: v.nullable(count),
   defaultAddrPool: list(text),
-  availability: nullOr(oneOf("active", "pause", "drain")),
+  availability: v.nullable(oneOf(["active", "pause", "drain"])),
   timeoutMs: count,
   dryRun: flag,
 });
 
-const memory = shape<Memory>({
+const memory: Schema<Memory> = object({
   runId: text,
-  identity: nullOr(identity),
-  lifecycle: nullOr(shape<NonNullable<Memory["lifecycle"]>>({ state: nullOr(text) })),
-  self: nullOr(instance),
-  did: list(oneOf(...ACTION_KINDS)),
+  identity: v.nullable(identity),
+  lifecycle: v.nullable(object({ state: v.nullable(text) })),
+  self: v.nullable(instance),
+  did: list(oneOf(ACTION_KINDS)),
   missing: list(count),
-  written: list(
-    shape<Memory["written"][number]>({ template: text, number: count, record, follows: count }),
-  ),
-  confirmed: nullOr(text),
-  unknown: nullOr(text),
-  published: nullOr(text),
+  written: list(object({ template: text, number: count, record, follows: count })),
+  confirmed: v.nullable(text),
+  unknown: v.nullable(text),
+  published: v.nullable(text),
   terminated: list(text),
   failures: list(
-    shape<Memory["failures"][number]>({
-      address: text,
-      digest: text,
-      kind: oneOf(...FAULT_KINDS),
-      atMs: count,
-    }),
+    object({ address: text, digest: text, kind: oneOf(FAULT_KINDS), atMs: count }),
   ),
-  attemptMs: nullOr(count),
-  fault: nullOr(fault),
-  steady: nullOr(
-    shape<NonNullable<Memory["steady"]>>({
-      rule: oneOf(...Object.keys(RULES)),
-      because: text,
-      exit: count,
-      sinceMs: count,
-    }),
-  ),
+  attemptMs: v.nullable(count),
+  fault: v.nullable(fault),
+  steady: v.nullable(object({
+    rule: oneOf(Object.keys(RULES) as (keyof typeof RULES)[]),
+    because: text,
+    exit: v.picklist([2, 3, 4, 5, 6], "an exit code"),
+    sinceMs: count,
+  })),
   waits: count,
 });
 
-const observation = shape<Observation>({ config, memory, facts, nowMs: count, dice });
-
-function misfit(at: string, wanted: string, value: unknown): Misfit {
-  if (value === undefined) {
-    return new Misfit(`"${at}" is missing: no dry run of this version of swarm-join printed it`);
-  }
-  const is = JSON.stringify(value).slice(0, 60);
-  return new Misfit(`"${at}" is ${is}, not ${wanted}`);
-}
-
-function isObject(value: unknown): value is { [key: string]: unknown } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+const OBSERVATION: Schema<Observation> = object({
+  config,
+  memory,
+  facts: v.partial(object(FACTS)) as Schema<unknown> as Schema<Facts>,
+  nowMs: count,
+  dice: v.pipe(count, v.ltValue(1, "less than 1")),
+});

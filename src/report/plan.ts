@@ -1,13 +1,13 @@
 /** A dry run's page: who I am, what I see, what I would do and why, what I may and may not. */
-import { type Plan, type Report, rows, tookText } from "./report.ts";
+import type { Plan, Report } from "./report.ts";
+import { rows, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
-import type { Act } from "../calls.ts";
+import { planOf } from "../calls.ts";
 import type {
   Answer,
   Contents,
   Engine,
   Fault,
-  FoundingRecord,
   Instance,
   Observation,
   Permission,
@@ -117,40 +117,11 @@ function contentsText(contents: Contents): string {
   return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ");
 }
 
+/** The first thing that a run would do, and what follows if nothing else happens meanwhile. */
 function decisionText(decision: Plan["decision"], inSwarm: boolean): string {
-  if (decision.kind === "act") return actText(decision.call, inSwarm);
+  if (decision.kind === "act") return planOf(decision.call, inSwarm);
   if (decision.kind === "wait") return "wait";
   return decision.exit === 0 ? "done" : `fail with exit ${decision.exit}`;
-}
-
-/** The first thing that a run would do, and what follows if nothing else happens meanwhile. */
-function actText(act: Act, inSwarm: boolean): string {
-  switch (act.kind) {
-    case "retract":
-      return "take old tokens out of its tags; then init a swarm, found it and publish its tokens";
-    case "init":
-      return "init a swarm; then found it and publish its tokens";
-    case "join":
-      return `join the swarm ${act.token.fingerprint} by ${act.address}`;
-    case "leave":
-      return act.force ? "leave its own swarm; then join" : "leave; then look again";
-    case "write":
-      return `${act.as}: ${recordOfText(act.record)}${thenText(act.as, inSwarm)}`;
-    case "publish":
-      return "publish";
-    default:
-      return act satisfies never;
-  }
-}
-
-function thenText(as: (Act & { kind: "write" })["as"], inSwarm: boolean): string {
-  if (as === "found" || as === "replace") return "; then publish its tokens";
-  return as === "register" && !inSwarm ? "; then join" : "";
-}
-
-function recordOfText({ members }: FoundingRecord): string {
-  const names = members.map(({ instance, address }) => instance ?? address).join(", ");
-  return `write a record with ${names || "no members"}`;
 }
 
 function permissionsText(permissions: Answer<Permission[]> | undefined): string {

@@ -10,9 +10,11 @@
 import { readCertificates } from "./certificates.ts";
 import { EngineApi } from "./api.ts";
 import { engineFault, isNoSwarm, notUnderstood, objectOf } from "./faults.ts";
-import { isObject, parseJson, quote } from "../http.ts";
-import { SWARM_PORT } from "./probe.ts";
+import { quote } from "../http.ts";
+import { isObject, parseJson } from "../json.ts";
+import { hostOf, withPort } from "../addresses.ts";
 import type { LeaveResult } from "../calls.ts";
+import { ENGINE_STATES } from "../state.ts";
 import type { Answer, Config, Contents, Engine, Manager, SwarmView, TokenMark } from "../state.ts";
 import type { Vault } from "../tokens/vault.ts";
 
@@ -52,7 +54,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       }
       const request = {
         ...placeOf(config, advertiseAddr),
-        RemoteAddrs: [hostPort(address)],
+        RemoteAddrs: [withPort(address)],
         JoinToken: token.reveal(),
       };
       return api.write(intent, "/swarm/join", request, JOIN_MS, signal);
@@ -70,8 +72,6 @@ const INFO_MS = 45_000;
 
 /** Of lists that grow with the swarm. */
 const LIST_BYTES_MAX = 64 * 1024 * 1024;
-
-const STATES: readonly string[] = ["inactive", "pending", "active", "error", "locked"];
 
 async function look(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
   const intent = "ask the Docker Engine about its swarm";
@@ -278,8 +278,8 @@ function initRequest(config: Config, advertiseAddr: string): Record<string, unkn
 function placeOf(config: Config, advertiseAddr: string): Record<string, unknown> {
   const { dataPathAddr, availability } = config;
   return {
-    ListenAddr: hostPort(config.listenAddr ?? "0.0.0.0"),
-    AdvertiseAddr: hostPort(advertiseAddr),
+    ListenAddr: withPort(config.listenAddr ?? "0.0.0.0"),
+    AdvertiseAddr: withPort(advertiseAddr),
     ...(dataPathAddr === null ? {} : { DataPathAddr: dataPathAddr }),
     ...(availability === null ? {} : { Availability: availability }),
   };
@@ -290,25 +290,12 @@ function subnetSizeOf(pools: string[]): number {
   return Math.max(24, ...pools.map((pool) => Number(pool.split("/")[1] ?? 24)));
 }
 
-/** Adds the swarm's port to an address or an interface's name that has none. */
-function hostPort(address: string): string {
-  if (/^\[.*\]:\d+$/.test(address) || /^[^:]+:\d+$/.test(address)) return address;
-  return address.includes(":")
-    ? `[${address.replace(/^\[|\]$/g, "")}]:${SWARM_PORT}`
-    : `${address}:${SWARM_PORT}`;
-}
-
-/** The host of `10.0.0.7:2377` or `[fd00::7]:2377`. */
-function hostOf(address: string): string {
-  return address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
-}
-
 function filters(by: Record<string, string[]>): string {
   return encodeURIComponent(JSON.stringify(by));
 }
 
 function isState(value: unknown): value is Engine["state"] {
-  return typeof value === "string" && STATES.includes(value);
+  return ENGINE_STATES.some((state) => state === value);
 }
 
 function textOf(value: unknown): string {

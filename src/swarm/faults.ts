@@ -5,7 +5,8 @@
  * Source: moby `daemon/cluster/errors.go`, `swarm.go`; swarmkit `ca/server.go`, `ca/certificates.go`,
  * `manager/state/raft`.
  */
-import { isObject, parseJson, quote } from "../http.ts";
+import { quote } from "../http.ts";
+import { isObject, parseJson } from "../json.ts";
 import type { Answer, Fault, FaultKind } from "../state.ts";
 
 /** A fault from an answer that is not 2xx. `intent`: what was tried ("join the swarm at 10.0.0.7"). */

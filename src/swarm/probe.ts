@@ -1,9 +1,7 @@
 /** Which managers answer: TCP connections to the swarm's port, opened and closed at once. */
+import { SWARM_PORT } from "../addresses.ts";
 import type { Answer } from "../state.ts";
 import { within } from "../time.ts";
-
-/** Where managers listen for the swarm's control traffic, on every node. */
-export const SWARM_PORT = 2377;
 
 const DEADLINE_MS = 2_000;
 

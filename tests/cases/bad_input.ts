@@ -39,8 +39,8 @@ export interface Bed {
   serve(name: string): Done;
   stopEngine(name: string): Done;
   stopInstance(name: string): Done;
-  /** The other manager's Engine stops, and the survivor has noticed. */
-  loseQuorum(survivor: string, other: string): Done;
+  /** The Engine of one of two managers stops, and that of `m1`, which led them, has noticed. */
+  loseQuorum(stopped: string): Done;
   troubleStore(trouble: StoreTrouble): Done;
   /** The bucket is not there; it is in another region. */
   loseBucket(): Done;
@@ -237,11 +237,10 @@ const PLACES: BadInput[] = [
     },
   }),
   bad("a manager without quorum", 3, /no quorum/, {
-    stores: BOTH,
-    who: "m2",
+    stores: TAGS,
     given: async (bed) => {
       await bed.join("m1", "m2");
-      await bed.loseQuorum("m2", "m1");
+      await bed.loseQuorum("m2");
     },
   }),
   bad("a swarm of its own with a service in it", 5, /1 service/, {

@@ -1,8 +1,8 @@
 /**
  * End to end: the compiled binary, real Docker Engines, and an AWS that others wrote.
  *
- * `deno run -A tests/e2e/main.ts [--only REGEX] [--store tags|s3] [--fail-fast] [--list]
- * [--binary FILE]`, as root.
+ * `deno run -A tests/e2e/main.ts [--only REGEX] [--store tags|s3] [--once] [--fail-fast]
+ * [--list] [--binary FILE]`, as root. `--once`: each case once, on one of its stores, in turn.
  */
 import { enter, isInside, missing } from "./machine.ts";
 import { type Case, play } from "./suite.ts";
@@ -40,14 +40,21 @@ async function main(args: string[]): Promise<number> {
   const pattern = valueOf(args, "--only");
   const store = valueOf(args, "--store");
   if (store !== "tags" && store !== "s3") throw new TypeError(`--store ${store}: tags or s3`);
+  const chosen = args.includes("--once") ? cases.map(onceInTurn) : cases;
   const vpc = await Vpc.start(MACHINES, valueOf(args, "--binary"));
-  const counts = await play(vpc, cases, {
+  const counts = await play(vpc, chosen, {
     store,
     only: pattern === null ? null : new RegExp(pattern),
     failFast: args.includes("--fail-fast"),
   }, say);
   say(`${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed === 0 ? 0 : 1;
+}
+
+/** The case on one of its stores, and once. */
+function onceInTurn({ times: _, ...one }: Case, index: number): Case {
+  const { stores = ["tags", "s3"] } = one;
+  return { ...one, stores: stores.filter((_, at) => at === index % stores.length) };
 }
 
 /** One VPC for each store, side by side: most cases wait most of the time. */

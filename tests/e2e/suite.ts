@@ -1,6 +1,7 @@
 /** Cases, their runner, and what cases say about runs and states. */
 import assert from "node:assert/strict";
 import type { AwsCall, Dump } from "./aws.ts";
+import { inTime } from "../support/in_time.ts";
 import { until } from "./machine.ts";
 import { exposures, type Node, type Run, type RunOptions, transcript } from "./node.ts";
 import { engineStates, observed, swarmOf } from "./observed.ts";
@@ -121,28 +122,6 @@ export async function form(vpc: Vpc, nodes = vpc.all): Promise<string[]> {
   const results = allDone(await together(nodes));
   await vpc.oneSwarm(nodes);
   return results;
-}
-
-/** How many times the time that is enough on a quick machine a run gets, try by try. */
-const PACES = [1, 4, 16];
-
-/**
- * Runs that end by their deadline, and not before, must have seen by then what they are to say. On a
- * busy machine that takes a multiple of the time, so a run that did not gets more. Gives the first
- * run that ends with this code and says this, or the last one, to be judged.
- */
-export async function inTime(
-  seconds: number,
-  run: (timeout: string[]) => Promise<Run>,
-  good: (run: Run) => boolean,
-): Promise<Run> {
-  let last: Run | null = null;
-  for (const pace of PACES) {
-    last = await run(["--timeout", `${seconds * pace}s`]);
-    if (good(last)) break;
-  }
-  assert.ok(last);
-  return last;
 }
 
 /** A run on the node ends with this code, having said this; it has seconds to see why. */

@@ -44,9 +44,11 @@ export function arm(lab: Lab, options: ArmOptions, restart: (node: LabNode) => v
             STALE_MS_MAX;
         break;
       case "throttle":
-        makers.push((call) =>
-          isAws(call) && chance(seed, call, 0.4) ? { kind: "throttled" } : null
-        );
+        // A worker waits for minutes when it is refused after other waits: only its first call of a kind.
+        makers.push((call) => {
+          const isSpared = call.nth > 1 && lab.nodeOf(call.node)?.role === "worker";
+          return isAws(call) && !isSpared && chance(seed, call, 0.4) ? { kind: "throttled" } : null;
+        });
         break;
       case "slow-founder":
         makers.push(slowFounder(seed));

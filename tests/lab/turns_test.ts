@@ -8,7 +8,7 @@ import { isLive } from "../emulators/engine_state.ts";
 import type { SwarmRole } from "../emulators/engine_state.ts";
 import type { Trouble, WireCall } from "../emulators/wire.ts";
 import type { Lab, LabNode, StoreKind } from "./lab.ts";
-import { joined, labTest, nodeNamed, withLab } from "./with_lab.ts";
+import { joined, manyLabs, nodeNamed, withLab } from "./with_lab.ts";
 
 type Blow = "reset" | "lost" | "killed";
 
@@ -25,23 +25,27 @@ const AT_ONCE = 6;
 /** More requests than any of these runs makes; reaching it is a failure. */
 const REQUESTS_MAX = 120;
 
-for (const store of ["tags", "s3"] as const) {
-  for (const blow of ["reset", "lost", "killed"] as const) {
-    const where = blow === "reset" ? "request" : "write";
-    labTest(
-      `${store}: a founder ${words(blow)} each ${where} in turn founds one swarm`,
-      async () => {
-        await inTurn((k) => foundWith(store, blow, k));
+const CASES = (["tags", "s3"] as const).flatMap((store) => [
+  ...(["reset", "lost", "killed"] as const).flatMap((blow) => {
+    const struck = `${words(blow)} each ${blow === "reset" ? "request" : "write"} in turn`;
+    return [
+      {
+        name: `${store}: a founder ${struck} founds one swarm`,
+        play: () => inTurn((k) => foundWith(store, blow, k)),
       },
-    );
-    labTest(`${store}: a manager ${words(blow)} each ${where} in turn joins`, async () => {
-      await withFounded(store, (lab) => inTurn((k) => joinWith(lab, "manager", blow, k)));
-    });
-  }
-  labTest(`${store}: a worker reset at each request in turn joins`, async () => {
-    await withFounded(store, (lab) => inTurn((k) => joinWith(lab, "worker", "reset", k)));
-  });
-}
+      {
+        name: `${store}: a manager ${struck} joins`,
+        play: () => withFounded(store, (lab) => inTurn((k) => joinWith(lab, "manager", blow, k))),
+      },
+    ];
+  }),
+  {
+    name: `${store}: a worker reset at each request in turn joins`,
+    play: () => withFounded(store, (lab) => inTurn((k) => joinWith(lab, "worker", "reset", k))),
+  },
+]);
+
+manyLabs("trouble at each request in turn", CASES, 3, ({ name }) => name, ({ play }) => play());
 
 function words(blow: Blow): string {
   return { reset: "reset at", lost: "that loses the answer of", killed: "killed at" }[blow];

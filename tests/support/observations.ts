@@ -168,6 +168,7 @@ export function observation(
       tokens: ok([]),
       instances: ok([instance(1)]),
       probe: ok([]),
+      permissions: ok([]),
       contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
       ...change.facts,
     },

@@ -83,6 +83,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
   switch (call.kind) {
     case "identity":
       return ok(identityOf(machine));
+    case "lifecycle":
+      return ok(null);
     case "self":
       return ok(instanceOf(machine, choice));
     case "engine":
@@ -112,12 +114,24 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "join":
       return join(world, machine, call.address, call.token, choice.course());
     case "leave":
-      return leave(world, machine, call.force);
-    case "sleep":
-      return ok(null);
+      return left(world, machine, call);
     default:
       return call satisfies never;
   }
+}
+
+/** The edge looks just before whether something would be lost. */
+function left(
+  world: World,
+  machine: Machine,
+  { force, onlyEmpty }: Call & { kind: "leave" },
+): AnyAnswer {
+  const contents = contentsOf(world, machine, force);
+  if (onlyEmpty && Object.values(contents).some((count) => count > 0)) {
+    return ok({ kind: "holds", contents });
+  }
+  const answer = leave(world, machine, force);
+  return answer.ok ? ok({ kind: "left" }) : answer;
 }
 
 function ok(value: Values[keyof Values]): AnyAnswer {

@@ -26,7 +26,7 @@ engineContract("in the world", (): EngineWorld => {
         init: () => perform(n, { kind: "init", advertiseAddr: address }),
         join: (where, token) =>
           perform(n, { kind: "join", address: where, token, advertiseAddr: address }),
-        leave: (force) => perform(n, { kind: "leave", force }),
+        leave: (force) => perform(n, { kind: "leave", force, onlyEmpty: false }),
         probe: (addresses) => perform(n, { kind: "probe", addresses }),
       };
     },

@@ -8,10 +8,10 @@ import {
   swarmNamed,
   type World,
 } from "./world.ts";
-import type { Decision } from "../../src/state.ts";
+import type { End } from "../../src/state.ts";
 
-export function isExcused(world: World, machine: Machine, { rule, action }: Decision): boolean {
-  if (action.kind !== "fail") return false;
+export function isExcused(world: World, machine: Machine, { rule, exit }: End): boolean {
+  if (exit === 0) return false;
   const founded = foundedSwarm(world);
   switch (rule) {
     case "quorum-lost":

@@ -25,7 +25,7 @@ function inWorld(store: World["store"]): LedgerWorld {
   return {
     node: (n): LedgerNode => ({
       read: (missing) => perform<LedgerRead>(n, { kind: "ledger", missing }),
-      write: (record, at) => perform<WriteResult>(n, { kind: "write", record, at }),
+      write: (record, at) => perform<WriteResult>(n, { kind: "write", as: "found", record, at }),
     }),
     loseAnswer: (n) => void losing.add(n),
     lag: store === "s3" ? null : (n, writes) => void lags.set(n, writes),

@@ -59,7 +59,7 @@ export const MUTANTS: Mutant[] = [
     name: "a swarm is not founded after init",
     file: "decide/join/manager.ts",
     find: "if (record === null) return unfounded(s, engine.swarm);",
-    put: `if (record === null) return act({ kind: "done" }, "in-order", "");`,
+    put: `if (record === null) return done("in-order", "");`,
     first: "tags",
   },
   {
@@ -70,22 +70,23 @@ export const MUTANTS: Mutant[] = [
       "joins-failed",
       \``,
     put: `    return act(
-      { kind: "init", retract: false },
+      { kind: "init", advertiseAddr: s.me.address },
       "joins-failed",
       \``,
     first: "s3",
   },
   {
     name: "the record is put without a condition",
-    file: "run.ts",
-    find: `return [{ kind: "write", record: action.record, at: action.at }];`,
-    put: `return [{ kind: "write", record: action.record, at: { kind: "object", etag: "*" } }];`,
+    file: "decide/writes.ts",
+    find: `return act({ kind: "write", as, record, at }, rule, because);`,
+    put:
+      `return act({ kind: "write", as, record, at: { kind: "object", etag: "*" } }, rule, because);`,
     first: "s3",
   },
   {
     name: "a write without an answer is taken for one that was not made",
-    file: "run.ts",
-    find: "confirmed: null, unknown: call.record.nonce }",
+    file: "memory.ts",
+    find: "confirmed: null, unknown: act.record.nonce }",
     put: "unknown: null }",
     first: "tags-2-faults",
   },
@@ -94,8 +95,13 @@ export const MUTANTS: Mutant[] = [
     file: "run.ts",
     find: `  if (result.kind === "lost") {`,
     put: `  if (result.kind === "lost") {
-    const ledger: LedgerView = { kind: "settled", record, at, serverMs: 0 };
-    return goOn(state, { ...state.facts, ledger: { ok: true, value: ledger } }, memory);
+    const { record, at } = call;
+    const value: LedgerView = { kind: "settled", record, at, serverMs: 0 };
+    return {
+      ...o,
+      memory: acted(o.memory, call),
+      facts: { ...o.facts, ledger: { ok: true, value } },
+    };
   }
   if (result.kind === "lost") {`,
     first: "s3",
@@ -103,20 +109,18 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a concurrent write (409) is taken for one that counts",
     file: "run.ts",
-    find: "  if (!answer.ok) return failed(",
-    put: `  if (!answer.ok && answer.fault.kind === "busy" && call.kind === "write") {
-    return written(state, state.memory, call, {
-      kind: "done",
-      at: { kind: "object", etag: call.record.nonce },
-    });
+    find: "  if (!told.answer.ok) return anew(",
+    put: `  if (!told.answer.ok && told.answer.fault.kind === "busy" && told.kind === "write") {
+    const at = { kind: "object" as const, etag: told.call.record.nonce };
+    return written(o, told.call, { kind: "done", at });
   }
-  if (!answer.ok) return failed(`,
+  if (!told.answer.ok) return anew(`,
     first: "s3",
   },
   {
     name: "terminated managers are candidates",
     file: "decide/join/manager.ts",
-    find: "const living = peers.filter((member) => !gone(s, member, instances));",
+    find: "const living = peers.filter((member) => !gone(s, member, known));",
     put: "const living = peers;",
     first: "s3-dead",
   },
@@ -130,8 +134,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "leaves a swarm that has services",
     file: "decide/join/manager.ts",
-    find: `return inventory === "" ? then()`,
-    put: "return inventory !== null ? then()",
+    find: `return inventory === "" ? null`,
+    put: "return inventory !== null ? null",
     first: "sim",
   },
   {
@@ -144,28 +148,26 @@ export const MUTANTS: Mutant[] = [
   {
     name: "joins before it registers",
     file: "decide/join/manager.ts",
-    find: `  if ("calls" in candidate || "action" in candidate) return candidate;
-  if (o.memory.confirmed !== record.fingerprint || !isListed(record, me, s.address)) {`,
-    put: `  if ("calls" in candidate || "action" in candidate) return candidate;
-  if (record === null) {`,
+    find: `  if (!isConfirmed(s, record)) {
+    const because = \`\${me.instance} is about`,
+    put: `  if (record === null) {
+    const because = \`\${me.instance} is about`,
     first: "s3",
   },
   {
     name: "joins on an unconfirmed read",
     file: "decide/join/manager.ts",
-    find: `  if ("calls" in candidate || "action" in candidate) return candidate;
-  if (o.memory.confirmed !== record.fingerprint || !isListed`,
-    put: `  if ("calls" in candidate || "action" in candidate) return candidate;
-  if (!isListed`,
+    find: `  if (!isConfirmed(s, record)) {
+    const because = \`\${me.instance} is about`,
+    put: `  if (!isListed(record, me, s.address)) {
+    const because = \`\${me.instance} is about`,
     first: "tags-2-faults",
   },
   {
     name: "leaves its swarm on an unconfirmed read",
     file: "decide/join/manager.ts",
-    find: `  return ifEmpty(s, swarm, because, () => {
-    if (o.memory.confirmed !== record.fingerprint || !isListed(record, me, s.address)) {`,
-    put: `  return ifEmpty(s, swarm, because, () => {
-    if (!isListed(record, me, s.address)) {`,
+    find: "if (!isConfirmed(s, record)) return register(",
+    put: "if (!isListed(record, s.me, s.address)) return register(",
     first: "tags-2-faults",
   },
   {
@@ -177,13 +179,10 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "withdraws while an attempt is pending",
-    file: "decide/scene.ts",
-    find: `if (engine.state === "pending" && !inSwarm) {`,
-    put: `if (engine.state === "pending" && !inSwarm) {
-    engine.state = "inactive";
-    return null;
-  }
-  if (engine.state === "pending" && !inSwarm) {`,
+    file: "decide/obstacles.ts",
+    find: `  if (engine.state !== "pending") return null;`,
+    put: `  if (engine.state === "pending") engine.state = "inactive";
+  if (engine.state !== "pending") return null;`,
     first: "s3-2-faults",
   },
   {
@@ -195,27 +194,19 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "a denied read of the record (403) is taken for none",
-    file: "decide/scene.ts",
-    find: `    if (answer.fault.kind === "malformed") {`,
-    put: `    if (answer.fault.kind === "denied") {
-      return { kind: "settled", record: null, at: { kind: "none" }, serverMs: 0 };
-    }
-    if (answer.fault.kind === "malformed") {`,
+    file: "run.ts",
+    find: "  if (!answer.ok) return { ...o, facts: { ...o.facts, ledger: answer } };",
+    put: `  if (!answer.ok && answer.fault.kind === "denied") {
+    answer = { ok: true, value: { kind: "object", record: null, etag: null, serverMs: 0 } };
+  }
+  if (!answer.ok) return { ...o, facts: { ...o.facts, ledger: answer } };`,
     first: "s3",
   },
   {
     name: "a pending attempt is left by force",
-    file: "decide/scene.ts",
-    find:
-      `      return wait(o, "attempt-pending", "the Engine is still trying to join, in the background");
-    }
-    return act(
-      { kind: "leave", force: false,`,
-    put:
-      `      return wait(o, "attempt-pending", "the Engine is still trying to join, in the background");
-    }
-    return act(
-      { kind: "leave", force: true,`,
+    file: "decide/obstacles.ts",
+    find: `  return act(leave, "attempt-failed", because);`,
+    put: `  return act({ ...leave, force: true }, "attempt-failed", because);`,
     first: "s3",
   },
   {

@@ -6,7 +6,7 @@ import { act, wait } from "../verdict.ts";
 import { brief } from "../words.ts";
 import type { Decision, FoundingRecord, Member, Role, Shown, TokenMark } from "../../state.ts";
 
-export interface Candidate {
+interface Candidate {
   kind: "candidate";
   address: string;
   token: TokenMark;

@@ -13,7 +13,8 @@ import type { Effect } from "../aws.ts";
 import { until } from "../machine.ts";
 import type { Node, Run } from "../node.ts";
 import { actionsOf, policiesOf, without } from "../policies.ts";
-import { type Case, changesNothing, form, inTime, lastLines } from "../suite.ts";
+import { allDone, AMPLE, type Case, changesNothing, form, lastLines } from "../suite.ts";
+import { inTime } from "../../support/in_time.ts";
 import type { Vpc } from "../vpc.ts";
 import { byHand, serve, updateSwarm } from "./living.ts";
 
@@ -93,7 +94,8 @@ function bedOf(vpc: Vpc): Bed {
     wire: vpc.imds.wire,
     imds: (name) => vpc.node(name).metadata,
     join: async (...names) => {
-      for (const name of names) await form(vpc, [vpc.node(name)]);
+      for (const name of names) allDone([await vpc.node(name).run(["--json", ...AMPLE])]);
+      await vpc.oneSwarm(vpc.some(...names));
     },
     tag: (name, tags) => vpc.node(name).tag(tags),
     spoilRecord: (edit) => spoilRecord(vpc, edit),
@@ -116,11 +118,13 @@ function bedOf(vpc: Vpc): Bed {
     serve: async (name) => void await serve(vpc.node(name), [vpc.node(name)]),
     stopEngine: (name) => vpc.node(name).engine.kill(),
     stopInstance: (name) => vpc.node(name).stop(),
-    loseQuorum: async (survivor, other) => {
-      const { engine } = vpc.node(survivor);
-      await vpc.node(other).engine.kill();
+    loseQuorum: async (stopped) => {
+      await vpc.node(stopped).engine.kill();
       const isLost = (): Promise<boolean> =>
-        engine.request("GET", "/swarm").then(({ status }) => status >= 500, () => false);
+        vpc.node("m1").engine.request("GET", "/swarm").then(
+          ({ status }) => status >= 500,
+          () => false,
+        );
       await until("the loss of quorum", 120_000, isLost, 500);
     },
     troubleStore: (trouble) => troubleStore(vpc, trouble),
@@ -154,7 +158,8 @@ async function troubleStore(vpc: Vpc, trouble: StoreTrouble): Promise<void> {
     const all = await policiesOf(vpc.store, "manager");
     const service = vpc.store === "s3" ? "s3:" : "ec2:";
     const own = actionsOf(all).filter((action) => action.startsWith(service));
-    return await vpc.node("m1").permit(own.reduce(without, all));
+    const rest = own.reduce(without, all).filter(({ Statement }) => Statement.length > 0);
+    return await vpc.node("m1").permit(rest);
   }
   const code = vpc.store === "s3" ? "SlowDown" : "RequestLimitExceeded";
   const effects: Record<typeof trouble, Effect> = {

@@ -31,7 +31,7 @@ function realEngines(vpc: Vpc): EngineWorld {
         contents: (manager) => client.contents(manager, never),
         init: () => client.init(config, address, never),
         join: (where, token) => client.join(config, where, token, address, never),
-        leave: (force) => client.leave(force, never),
+        leave: (force) => client.leave(force, false, never),
         probe: (addresses) => probe(addresses, never),
       };
     },

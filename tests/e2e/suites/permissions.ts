@@ -1,8 +1,9 @@
 /** Without each single permission in turn: exit 4, the permission's name, and nothing changed. */
 import assert from "node:assert/strict";
+import { inTime } from "../../support/in_time.ts";
 import { actionsOf, policiesOf, without } from "../policies.ts";
 import type { Node, Run } from "../node.ts";
-import { type Case, ended, form, inTime } from "../suite.ts";
+import { type Case, ended, form } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
 
 export const permissions: Case[] = [

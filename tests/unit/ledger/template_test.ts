@@ -67,7 +67,7 @@ Deno.test("template: every cluster's template has a name that EC2 takes, and of 
 });
 
 labTest(
-  "template: a record that is too big for user data is refused, and nothing is sent",
+  "template: a record that is too big for user data is declined, and nothing is sent",
   async (lab) => {
     const one = lab.node(1);
     const members = range(300).map((n) => ({

@@ -1,23 +1,24 @@
 /** `src/probe.ts` on loopback addresses: all of 127.0.0.0/8 is this machine. */
 import assert from "node:assert/strict";
-import { probe, SWARM_PORT } from "../../../src/swarm/probe.ts";
+import { SWARM_PORT } from "../../../src/addresses.ts";
+import { probe } from "../../../src/swarm/probe.ts";
 
 const never = new AbortController().signal;
 
 Deno.test("only those that accept a connection answer, in the order of the question", async () => {
-  const accepting = ["127.77.1.1", "127.77.1.3"].map((hostname) =>
+  const accepting = ["127.78.1.1", "127.78.1.3"].map((hostname) =>
     Deno.listen({ hostname, port: SWARM_PORT })
   );
-  const asked = ["127.77.1.3", "127.77.1.2", "127.77.1.1"];
+  const asked = ["127.78.1.3", "127.78.1.2", "127.78.1.1"];
   const result = await probe(asked, never);
   for (const listener of accepting) listener.close();
-  assert.deepEqual(result, { ok: true, value: ["127.77.1.3", "127.77.1.1"] });
+  assert.deepEqual(result, { ok: true, value: ["127.78.1.3", "127.78.1.1"] });
 });
 
 Deno.test("a manager that accepts and resets at once has answered", async () => {
-  const listener = Deno.listen({ hostname: "127.77.2.1", port: SWARM_PORT });
+  const listener = Deno.listen({ hostname: "127.78.2.1", port: SWARM_PORT });
   const accepted = listener.accept().then((connection) => connection.close());
-  assert.deepEqual(await probe(["127.77.2.1"], never), { ok: true, value: ["127.77.2.1"] });
+  assert.deepEqual(await probe(["127.78.2.1"], never), { ok: true, value: ["127.78.2.1"] });
   await accepted;
   listener.close();
 });
@@ -27,20 +28,20 @@ Deno.test("nobody is asked, and nobody answers", async () => {
 });
 
 Deno.test("an address that drops packets does not answer, and does not keep the others", async () => {
-  const filled = await fullListener("127.77.3.1");
-  const listener = Deno.listen({ hostname: "127.77.3.2", port: SWARM_PORT });
-  const result = await probe(["127.77.3.1", "127.77.3.2"], never);
+  const filled = await fullListener("127.78.3.1");
+  const listener = Deno.listen({ hostname: "127.78.3.2", port: SWARM_PORT });
+  const result = await probe(["127.78.3.1", "127.78.3.2"], never);
   listener.close();
   filled.close();
-  assert.deepEqual(result, { ok: true, value: ["127.77.3.2"] });
+  assert.deepEqual(result, { ok: true, value: ["127.78.3.2"] });
 });
 
 Deno.test("a probe ends when the caller's time is over, and does not say that nobody is there", async () => {
-  const filled = await fullListener("127.77.4.1");
+  const filled = await fullListener("127.78.4.1");
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 20);
   for (let i = 0; i < 2; i++) {
-    const result = await probe(["127.77.4.1"], stop.signal);
+    const result = await probe(["127.78.4.1"], stop.signal);
     assert.equal(result.ok ? "answered" : result.fault.kind, "timeout");
   }
   filled.close();

@@ -5,7 +5,7 @@
  *
  * What each does is in the comment above it, from its published sources.
  */
-import type { Program, ProgramStep } from "../program.ts";
+import type { Program } from "../program.ts";
 import {
   foundedSwarm,
   type Machine,
@@ -32,7 +32,9 @@ export function createShelf(): Shelf {
   return { lock: null, primary: null, managers: [] };
 }
 
-type Script = Generator<Call, boolean, AnyAnswer>;
+/** A call, or a rest. */
+type Step = Call | { kind: "sleep"; ms: number };
+type Script = Generator<Step, boolean, AnyAnswer>;
 
 /** A run of a peer on a machine, as a program that the simulator drives. */
 export function peerOf(
@@ -46,26 +48,44 @@ export function peerOf(
   const script = SCRIPTS[peer](node);
   let answer: AnyAnswer = { ok: true, value: null };
   return {
-    step: (): ProgramStep => {
+    decide: (): Decision => {
       const { done, value } = script.next(answer);
-      if (done !== true) return { kind: "calls", calls: [value as Call], decision: null };
-      return { kind: "end", decision: ending(value === true) };
+      return done === true ? ending(value) : decisionOf(value);
     },
-    absorb: (_, answers) => {
+    absorb: (answers) => {
       answer = answers[0] ?? answer;
     },
   };
 }
 
+function decisionOf(step: Step): Decision {
+  const reason = { rule: "next", because: "its script goes on" } as const;
+  switch (step.kind) {
+    case "sleep":
+      return { kind: "wait", ms: step.ms, exit: 3, keeps: "nothing", ...reason };
+    case "permissions":
+    case "tokens":
+    case "instances":
+      return { kind: "look", calls: [step] };
+    case "init":
+    case "join":
+    case "publish":
+    case "leave":
+      return { kind: "act", call: step, ...reason };
+    default:
+      throw new Error(`no script makes the call ${step.kind}`);
+  }
+}
+
 function ending(isDone: boolean): Decision {
-  const action = isDone
-    ? { kind: "done" as const }
-    : { kind: "fail" as const, exit: 3 as const, afterMs: 0 };
   return {
-    action,
+    kind: "end",
+    exit: isDone ? 0 : 3,
+    afterMs: 0,
     rule: isDone ? "in-order" : "joins-failed",
     because: "its script ended",
     warnings: [],
+    findings: [],
   };
 }
 
@@ -115,7 +135,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
       const { primary } = node.shelf;
       if (primary !== null && (yield* node.joinOnce(primary))) return true;
       yield node.sleep(60_000);
-      yield { kind: "leave", force: false };
+      yield { kind: "leave", force: false, onlyEmpty: false };
     }
     return false;
   },
@@ -214,7 +234,7 @@ class Node {
         .length;
   }
 
-  sleep(ms: number): Call {
+  sleep(ms: number): Step {
     return { kind: "sleep", ms };
   }
 
@@ -228,7 +248,7 @@ class Node {
   }
 
   /** A manager whose tags show tokens, as EC2 shows it. */
-  *find(): Generator<Call, Target | null, AnyAnswer> {
+  *find(): Generator<Step, Target | null, AnyAnswer> {
     const answer = (yield {
       kind: "tokens",
       fingerprint: "",
@@ -245,7 +265,7 @@ class Node {
     return null;
   }
 
-  *joinOnce({ address, manager, worker }: Target): Generator<Call, boolean, AnyAnswer> {
+  *joinOnce({ address, manager, worker }: Target): Generator<Step, boolean, AnyAnswer> {
     if (this.isIn()) return true;
     const token = this.isManager ? manager : worker;
     const answer = yield {
@@ -281,7 +301,7 @@ class Node {
     return true;
   }
 
-  *oldestManager(): Generator<Call, string | null, AnyAnswer> {
+  *oldestManager(): Generator<Step, string | null, AnyAnswer> {
     const ids = this.world.machines.filter(({ role }) => role === "manager").map(({ instance }) =>
       instance
     );

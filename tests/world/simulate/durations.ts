@@ -5,8 +5,7 @@ import type { AnyAnswer, Call } from "../../../src/calls.ts";
 /** How long a call takes, ms: of an Engine as measured, of AWS as usual. */
 export function durationOf(call: Call, answer: AnyAnswer, dice: Dice): number {
   switch (call.kind) {
-    case "sleep":
-      return call.ms;
+    case "lifecycle":
     case "engine":
     case "contents":
     case "identity":

@@ -2,8 +2,8 @@
 import type { Mishap } from "./conditions.ts";
 import type { Program } from "../program.ts";
 import type { Broken, Machine, World } from "../world.ts";
-import type { AnyAnswer, Call } from "../../../src/calls.ts";
-import type { Decision } from "../../../src/state.ts";
+import type { AnyAnswer } from "../../../src/calls.ts";
+import type { End } from "../../../src/state.ts";
 
 export interface History {
   broken: Broken[];
@@ -25,9 +25,9 @@ export interface Node {
   startedMs: number;
   /** Counts runs; an event of an earlier run is void. */
   run: number;
-  calls: Call[];
-  answers: AnyAnswer[];
-  ending: Decision | null;
+  /** To the calls of its last decision; null: it has yet to decide. */
+  answers: AnyAnswer[] | null;
+  ending: End | null;
   doneMs: number;
   /** Its Engine's place when it was last looked at, and since when it is there. */
   place: Machine["place"];

@@ -19,7 +19,9 @@ import type { Event, History, Node, Setting, Tell } from "./history.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
 import { judgeDone } from "../judge.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
-import type { Decision, Role } from "../../../src/state.ts";
+import { actionOf } from "../../../src/actions.ts";
+import { callsOf } from "../../../src/run.ts";
+import type { Acting, End, Role, Waiting } from "../../../src/state.ts";
 
 /** How long after the healing everyone must have ended, besides the run's own deadline. */
 const BOUND_MS = 900_000;
@@ -76,8 +78,7 @@ class Simulation {
       program: null,
       startedMs: 0,
       run: 0,
-      calls: [],
-      answers: [],
+      answers: null,
       ending: null,
       doneMs: 0,
       place: machine.place,
@@ -159,7 +160,7 @@ class Simulation {
     node.run++;
     node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
     node.startedMs = this.#now;
-    node.calls = [];
+    node.answers = null;
     if (!this.#isHealed) node.ending = null;
     this.#tell?.(this.#now, machine.instance, `starts run ${node.run} as ${machine.role}`);
     this.#wake(node);
@@ -170,23 +171,17 @@ class Simulation {
     const { machine, program } = node;
     if (program === null || machine.power !== "up") return;
     const runMs = Math.floor(this.#now - node.startedMs);
-    if (node.calls.length > 0) program.absorb(node.calls, node.answers, runMs);
-    const step = program.step(runMs, this.#dice.next());
-    if (step.kind === "end") return this.#end(node, step.decision);
-    if (step.decision !== null && this.#tell !== null) {
-      const { rule, action, because } = step.decision;
-      this.#tell(this.#now, machine.instance, `${action.kind} (${rule}): ${because}`);
-    }
-    node.calls = step.calls;
+    if (node.answers !== null) program.absorb(node.answers, runMs);
+    const decision = program.decide(runMs, this.#dice.next());
+    if (decision.kind === "end") return this.#end(node, decision);
+    if (decision.kind !== "look") this.#tell?.(this.#now, machine.instance, told(decision));
     node.answers = [];
-    let takesMs = 0;
-    for (const call of step.calls) {
+    let takesMs = decision.kind === "wait" ? decision.ms : 0;
+    for (const call of callsOf(decision)) {
       const answer = this.#perform(machine, call);
       node.answers.push(answer);
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
-      if (this.#tell !== null && call.kind !== "sleep") {
-        this.#tell(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
-      }
+      this.#tell?.(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
     }
     if (!this.#isHealed && this.#dice.chance(this.#c.pauseRate)) {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
@@ -225,13 +220,12 @@ class Simulation {
     return answer;
   }
 
-  #end(node: Node, decision: Decision): void {
+  #end(node: Node, decision: End): void {
     const { machine } = node;
     node.program = null;
     node.ending = decision;
-    const { action, rule, because } = decision;
-    this.#tell?.(this.#now, machine.instance, `${action.kind} (${rule}): ${because}`);
-    if (action.kind === "done") {
+    this.#tell?.(this.#now, machine.instance, told(decision));
+    if (decision.exit === 0) {
       node.doneMs = this.#now;
       if (node.startedMs <= this.#rotatedMs) this.#again(node);
       judgeDone(this.#world, machine);
@@ -358,7 +352,7 @@ class Simulation {
     for (const node of this.#nodes) {
       const { machine, ending } = node;
       if (machine.power === "terminated") continue;
-      if (ending?.action.kind === "done") {
+      if (ending?.exit === 0) {
         if (isInFounded(this.#world, machine)) continue;
         if (machine.role === "worker" && node.run < RUNS_MAX) this.#start(node);
       } else if (ending !== null && isExcused(this.#world, machine, ending)) continue;
@@ -368,7 +362,7 @@ class Simulation {
   }
 
   #judgeSecond(): void {
-    const done = this.#nodes.filter(({ ending }) => ending?.action.kind === "done");
+    const done = this.#nodes.filter(({ ending }) => ending?.exit === 0);
     if (done.length === 0) return;
     const { machine } = this.#dice.pick(done);
     this.#world.nowMs += 10_000;
@@ -379,7 +373,7 @@ class Simulation {
     for (const node of this.#nodes) {
       const { machine, ending } = node;
       if (machine.power === "terminated") continue;
-      if (ending?.action.kind === "done" && isInFounded(this.#world, machine)) continue;
+      if (ending?.exit === 0 && isInFounded(this.#world, machine)) continue;
       if (ending !== null && isExcused(this.#world, machine, ending)) continue;
       const state = ending === null
         ? "has not ended"
@@ -390,6 +384,10 @@ class Simulation {
       });
     }
   }
+}
+
+function told(decision: Acting | Waiting | End): string {
+  return `${actionOf(decision)} (${decision.rule}): ${decision.because}`;
 }
 
 /** EC2 shows an instance while it boots. */

@@ -1,0 +1,62 @@
+/** What stdout carries at a run's end: text for people, or one JSON object. It holds no secret. */
+import { doctorJson, doctorLines } from "./findings.ts";
+import { plain, scrub } from "./log.ts";
+import { planJson, planLines } from "./plan.ts";
+import type { Report } from "./report.ts";
+import { rows, tookText } from "./rows.ts";
+import { RULES } from "../rules.ts";
+
+/** One JSON object in one line. */
+export function jsonOf(report: Report): string {
+  const { plan, findings, exit, result, rule, because, ...rest } = report;
+  const { mend } = RULES[rule];
+  const object = findings !== null ? doctorJson(report, findings) : {
+    result,
+    ...(result === "failed" ? { exit, rule, because, mend } : {}),
+    ...rest,
+    ...(plan === null ? {} : planJson(report, plan)),
+  };
+  return scrub(JSON.stringify(object)) + "\n";
+}
+
+/** The same for people. A failure is in the log, so that stdout stays empty. */
+export function textOf(report: Report): string {
+  return linesOf(report).map((line) => `${plain(line)}\n`).join("");
+}
+
+function linesOf(report: Report): string[] {
+  if (report.findings !== null) return doctorLines(report, report.findings);
+  if (report.plan !== null) return planLines(report, report.plan);
+  return report.exit === 0 ? resultLines(report) : [];
+}
+
+function resultLines(report: Report): string[] {
+  return [
+    headline(report),
+    ...rows([
+      ["instance", report.instance ?? "unknown"],
+      ["node", report.nodeId ?? "unknown"],
+      ["swarm", report.fingerprint ?? "unknown"],
+      ["managers", report.managers.join(", ")],
+      ["took", tookText(report)],
+    ]),
+  ];
+}
+
+function headline({ result, role, cluster }: Report): string {
+  switch (result) {
+    case "initialized":
+      return `Initialized: this node founded the swarm "${cluster}" and is a manager of it.`;
+    case "joined":
+      return `Joined: this node is a ${role} of the swarm "${cluster}".`;
+    case "adopted":
+      return `Adopted: this node's swarm is now the founded swarm "${cluster}".`;
+    case "unchanged":
+      return `Unchanged: this node is a ${role} of the swarm "${cluster}".`;
+    case "planned":
+    case "failed":
+      return "";
+    default:
+      return result satisfies never;
+  }
+}

@@ -1,0 +1,58 @@
+/** The tables of rules in the docs are the table in `src/rules.ts`. */
+import assert from "node:assert/strict";
+import { PLACES, type Rule, RULES } from "../src/rules.ts";
+
+const RULE_NAMES = Object.keys(RULES) as Rule[];
+
+/** A document with each of its tables of rules, between `<!-- rules NAME -->` marks, as it should be. */
+export function withTables(text: string, tableOf: (name: string) => string[]): string {
+  return text.replace(
+    /(<!-- rules ([\w-]+) -->\n)[^]*?(<!-- \/rules -->)/g,
+    (_, begin: string, name: string, end: string) =>
+      `${begin}\n${tableOf(name).join("\n")}\n\n${end}`,
+  );
+}
+
+/** docs/protocol.md: the rules of a place. */
+export function tableOfPlace(place: string): string[] {
+  const rows = RULE_NAMES.flatMap((rule) =>
+    RULES[rule].cases.filter(([where]) => where === place)
+      .map(([, when, does]) => `| \`${rule}\` | ${when} | ${does} |`)
+  );
+  return ["| Rule | When | What it does |", "|---|---|---|", ...rows];
+}
+
+/** docs/operations.md: the rules that a run can end by with an exit code, and what to do. */
+export function tableOfExit(code: string): string[] {
+  const ends = RULE_NAMES.filter((rule) => RULES[rule].exits.some((exit) => String(exit) === code));
+  if (code !== "3") {
+    const rows = ends.map((rule) => `| \`${rule}\` | ${RULES[rule].mend} |`);
+    return ["| Rule | What to do |", "|---|---|", ...rows];
+  }
+  const rows = ends.map((rule) => {
+    const row: { waitsFor?: string; mend: string } = RULES[rule];
+    return `| \`${rule}\` | ${row.waitsFor} | ${row.mend} |`;
+  });
+  return ["| Rule | It waits for | What to do |", "|---|---|---|", ...rows];
+}
+
+const DOCUMENTS = [
+  { path: "docs/protocol.md", tableOf: tableOfPlace, names: Object.keys(PLACES) },
+  { path: "docs/operations.md", tableOf: tableOfExit, names: ["2", "3", "4", "5", "6"] },
+];
+
+for (const { path, tableOf, names } of DOCUMENTS) {
+  Deno.test(`the rules in ${path} are those of src/rules.ts`, () => {
+    const text = Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
+    for (const name of names) assert.ok(text.includes(`<!-- rules ${name} -->`), name);
+    assert.equal(text, withTables(text, tableOf));
+  });
+}
+
+Deno.test("who can end badly says what to do, and what it waited for", () => {
+  for (const rule of RULE_NAMES) {
+    const row: { exits: readonly number[]; waitsFor?: string; mend: string } = RULES[rule];
+    if (row.exits.length > 0) assert.notEqual(row.mend, "", rule);
+    if (row.exits.includes(3)) assert.ok(row.waitsFor, rule);
+  }
+});
