@@ -417,7 +417,7 @@ Deno.test("survey: whatever stops a join, it finds", () => {
   fc.assert(
     fc.property(answersTo, settings, (answers, change) => {
       const { decision: stop } = courseOf(answers, { goal: "join", ...change });
-      if (!RULES[stop.rule].cases.some(({ place }) => place === "obstacle")) return;
+      if (!RULES[stop.rule].cases.some(([place]) => place === "obstacle")) return;
       const { decision } = courseOf(answers, { goal: "survey", ...change });
       assert.ok(decision.kind === "end");
       const found = decision.findings.some(({ rule }) => rule === stop.rule);
