@@ -129,7 +129,16 @@ const LOOKS: { readonly [K in LookKind]: CallRow } = {
   // Who answers was asked of the record before.
   ledger: {
     ...look("the founding record"),
-    keeps: ["self", "engine", "contents", "tokens", "instances", "permissions"],
+    keeps: [
+      "identity",
+      "lifecycle",
+      "self",
+      "engine",
+      "contents",
+      "tokens",
+      "instances",
+      "permissions",
+    ],
   },
   tokens: look("the tokens that are shown"),
   instances: look("EC2 to show the members"),
@@ -144,49 +153,40 @@ function look(waitedFor: string, graceMs = 0): CallRow {
 /** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
 export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   write: {
-    waitedFor: "the founding record to be written",
-    graceMs: WRITE_GRACE_MS,
-    keeps: "all",
-    again: "look",
+    ...act("the founding record to be written", WRITE_GRACE_MS, "all", "look"),
     plan: ({ as, record }, inSwarm) => `${as}: ${recordText(record)}${thenText(as, inSwarm)}`,
   },
   publish: {
-    waitedFor: "the tokens to be published",
-    graceMs: WRITE_GRACE_MS,
-    keeps: "all",
-    again: "safe",
+    ...act("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "publish",
   },
   retract: {
-    waitedFor: "old tokens to be removed",
-    graceMs: WRITE_GRACE_MS,
-    keeps: "all",
-    again: "safe",
+    ...act("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "take old tokens out of its tags; then init a swarm",
   },
   init: {
-    waitedFor: "the Docker Engine to init a swarm",
-    graceMs: ENGINE_GRACE_MS,
-    keeps: ["ledger", "tokens"],
-    again: "look",
+    ...act("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
     plan: () => "init a swarm; then found it and publish its tokens",
   },
   join: {
-    waitedFor: "the Docker Engine to join",
-    graceMs: ENGINE_GRACE_MS,
-    keeps: ["ledger", "tokens", "probe"],
-    again: "look",
+    ...act("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens", "probe"], "look"),
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
   },
   leave: {
-    waitedFor: "the Docker Engine to leave",
-    graceMs: ENGINE_GRACE_MS,
     // The tokens of the manager that this node gives way to may be shown only now.
-    keeps: ["ledger"],
-    again: "look",
+    ...act("the Docker Engine to leave", ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
   },
 };
+
+function act(
+  waitedFor: string,
+  graceMs: number,
+  keeps: CallRow["keeps"],
+  again: CallRow["again"],
+): CallRow {
+  return { waitedFor, graceMs, keeps, again };
+}
 
 function recordText({ members }: FoundingRecord): string {
   const names = members.map(({ instance, address }) => instance ?? address).join(", ");
