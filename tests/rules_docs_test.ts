@@ -48,11 +48,3 @@ for (const { path, tableOf, names } of DOCUMENTS) {
     assert.equal(text, withTables(text, tableOf));
   });
 }
-
-Deno.test("who can end badly says what to do, and what it waited for", () => {
-  for (const rule of RULE_NAMES) {
-    const row: { exits: readonly number[]; waitsFor?: string; mend: string } = RULES[rule];
-    if (row.exits.length > 0) assert.notEqual(row.mend, "", rule);
-    if (row.exits.includes(3)) assert.ok(row.waitsFor, rule);
-  }
-});
