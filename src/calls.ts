@@ -121,14 +121,14 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 const LOOKS: { readonly [K in LookKind]: CallRow } = {
-  identity: look("the instance metadata"),
-  lifecycle: look("the instance metadata to say where Auto Scaling wants this instance"),
-  self: look("EC2 to show this instance"),
-  engine: look("the Docker Engine", ENGINE_GRACE_MS),
-  contents: look("the Docker Engine to count what is in its swarm", ENGINE_GRACE_MS),
+  identity: lookRow("the instance metadata"),
+  lifecycle: lookRow("the instance metadata to say where Auto Scaling wants this instance"),
+  self: lookRow("EC2 to show this instance"),
+  engine: lookRow("the Docker Engine", ENGINE_GRACE_MS),
+  contents: lookRow("the Docker Engine to count what is in its swarm", ENGINE_GRACE_MS),
   // Who answers was asked of the record before.
   ledger: {
-    ...look("the founding record"),
+    ...lookRow("the founding record"),
     keeps: [
       "identity",
       "lifecycle",
@@ -140,46 +140,46 @@ const LOOKS: { readonly [K in LookKind]: CallRow } = {
       "permissions",
     ],
   },
-  tokens: look("the tokens that are shown"),
-  instances: look("EC2 to show the members"),
-  probe: look("the managers to answer"),
-  permissions: look("AWS to say what is allowed"),
+  tokens: lookRow("the tokens that are shown"),
+  instances: lookRow("EC2 to show the members"),
+  probe: lookRow("the managers to answer"),
+  permissions: lookRow("AWS to say what is allowed"),
 };
 
-function look(waitedFor: string, graceMs = 0): CallRow {
+function lookRow(waitedFor: string, graceMs = 0): CallRow {
   return { waitedFor, graceMs, keeps: "all", again: "safe" };
 }
 
 /** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
 export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   write: {
-    ...act("the founding record to be written", WRITE_GRACE_MS, "all", "look"),
+    ...actRow("the founding record to be written", WRITE_GRACE_MS, "all", "look"),
     plan: ({ as, record }, inSwarm) => `${as}: ${recordText(record)}${thenText(as, inSwarm)}`,
   },
   publish: {
-    ...act("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
+    ...actRow("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "publish",
   },
   retract: {
-    ...act("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
+    ...actRow("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "take old tokens out of its tags; then init a swarm",
   },
   init: {
-    ...act("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
+    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
     plan: () => "init a swarm; then found it and publish its tokens",
   },
   join: {
-    ...act("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens", "probe"], "look"),
+    ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens", "probe"], "look"),
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
   },
   leave: {
     // The tokens of the manager that this node gives way to may be shown only now.
-    ...act("the Docker Engine to leave", ENGINE_GRACE_MS, ["ledger"], "look"),
+    ...actRow("the Docker Engine to leave", ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
   },
 };
 
-function act(
+function actRow(
   waitedFor: string,
   graceMs: number,
   keeps: CallRow["keeps"],

@@ -56,7 +56,7 @@ export async function exchange(
     );
     if (reply !== "ended") return { ok: true, value: reply };
   } catch (error) {
-    if (!signal.aborted) return { ok: false, fault: faultOf(error) };
+    if (!signal.aborted) return { ok: false, fault: connectionFault(error) };
   }
   const message = bounds.signal.aborted
     ? "there was no time left"
@@ -262,7 +262,7 @@ function cutShort(): Broken {
   return new Broken("unreachable", "the connection closed before the answer was complete");
 }
 
-function faultOf(error: unknown): Fault {
+function connectionFault(error: unknown): Fault {
   if (error instanceof Broken) return { kind: error.kind, message: error.message };
   const { errors } = Deno;
   if (error instanceof errors.NotFound) {

@@ -275,7 +275,7 @@ async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
     ask.get(DOCUMENT_PATH).then(parseDocument),
     ask.text("meta-data/local-ipv4", ADDRESS),
     vpcOf(ask),
-    addressesOf(ask),
+    addressesIn(ask),
     orNull(ask.text("meta-data/services/partition", PARTITION)),
     roleTagOf(ask, roleTagKey),
   ]);
@@ -300,7 +300,7 @@ async function vpcOf(ask: Question): Promise<string> {
 }
 
 /** The private addresses of all interfaces. */
-async function addressesOf(ask: Question): Promise<string[]> {
+async function addressesIn(ask: Question): Promise<string[]> {
   const macs = await ask.lines(MACS_PATH, /^[0-9a-f:]{17}\/?$/);
   const lists = await Promise.all(
     macs.map((mac) =>

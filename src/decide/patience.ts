@@ -75,17 +75,17 @@ export function bounded(o: Observation, decision: Acting | Waiting | End): Actin
   }
   if (!isLate(o) || decision.kind === "end") return decision;
   const exit = decision.kind === "wait" ? decision.exit : 3;
-  return overdue(o) ?? failed(exit, rule, because);
+  return overdue(o) ?? endOf(exit, rule, because);
 }
 
 /** After the deadline: the failure that the run has been waiting against, if it waited. */
 export function overdue(o: Observation): End | null {
   const { steady } = o.memory;
   if (!isLate(o) || o.config.dryRun || steady === null) return null;
-  return failed(steady.exit, steady.rule, steady.because);
+  return endOf(steady.exit, steady.rule, steady.because);
 }
 
-function failed(exit: End["exit"], rule: Rule, because: string): End {
+function endOf(exit: End["exit"], rule: Rule, because: string): End {
   return { kind: "end", exit, afterMs: 0, rule, because, warnings: [], findings: [] };
 }
 

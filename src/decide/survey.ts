@@ -9,7 +9,7 @@ import { isGone, others, questionOf } from "./members.ts";
 import { addressesOf, decided, together } from "./needs.ts";
 import { roleAsked } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
-import { describe } from "./words.ts";
+import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
 import type { Decision, Finding, FoundingRecord, Observation, Role } from "../state.ts";
@@ -99,7 +99,7 @@ function membersOf(o: Observation): Finding[] {
   const sight = { me, instances: known, serverMs: view.serverMs };
   return others(record, me).flatMap((member): Finding[] => {
     if (answering.includes(member.address)) return [];
-    const who = describe([member], known);
+    const who = membersText([member], known);
     return isGone(member, sight)
       ? [{ rule: "member-gone", severity: "note", because: `${who} is gone for good` }]
       : [{ rule: "member-silent", severity: "warning", because: `${who} does not answer` }];

@@ -2,7 +2,7 @@
  * All edges of a real node behind one `perform`. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
-import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
+import { type Aws, AWS_DEADLINE_MS, createAws, preload } from "./stores.ts";
 import { createCredentials, type Credentials } from "../aws/credentials.ts";
 import {
   type AnyAnswer,
@@ -132,7 +132,7 @@ export class Node {
       credentials: this.#credentials,
       endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
       onCall: () => this.#awsCalls++,
-      deadlineMs: DEADLINE_MS,
+      deadlineMs: AWS_DEADLINE_MS,
     });
   }
 

@@ -47,12 +47,15 @@ export function planLines(report: Report, { decision, observation }: Plan): stri
   const inSwarm = facts.engine?.ok === true && facts.engine.value.state === "active";
   return rows([
     ["I am", identityText(observation, report.role)],
-    ["Engine", seen(facts.engine, engineText)],
+    ["Engine", factText(facts.engine, engineText)],
     ["Record", recordText(observation)],
-    ["Tokens", seen(facts.tokens, (list) => list.map(shownText).join("; ") || "none are shown")],
-    ["Instances", seen(facts.instances, (list) => list.map(instanceText).join("; ") || "none")],
-    ["Answering", seen(facts.probe, (list) => list.join(", ") || "none")],
-    ["Contents", seen(facts.contents, contentsText)],
+    [
+      "Tokens",
+      factText(facts.tokens, (list) => list.map(shownText).join("; ") || "none are shown"),
+    ],
+    ["Instances", factText(facts.instances, (list) => list.map(instanceText).join("; ") || "none")],
+    ["Answering", factText(facts.probe, (list) => list.join(", ") || "none")],
+    ["Contents", factText(facts.contents, contentsText)],
     ["Decision", decisionText(decision, inSwarm)],
     ["Rule", report.rule],
     ["Because", report.because],
@@ -88,7 +91,7 @@ function recordText({ facts, config }: Observation): string {
   const store = config.store.kind === "tags"
     ? "the launch template"
     : `s3://${config.store.bucket}/${config.store.prefix}`;
-  return seen(facts.ledger, (view) => {
+  return factText(facts.ledger, (view) => {
     if (view.kind === "unsettled") {
       return `${store} shows gaps (${view.missing.join(", ")}): the read is old`;
     }
@@ -126,7 +129,7 @@ function decisionText(decision: Plan["decision"], inSwarm: boolean): string {
 
 function permissionsText(permissions: Answer<Permission[]> | undefined): string {
   if (permissions === undefined) return "not asked for";
-  return seen(
+  return factText(
     permissions,
     (list) => list.map(({ action, verdict }) => `${action} ${verdict}`).join(", ") || "none needed",
   );
@@ -139,7 +142,7 @@ function deniedRows(permissions: Answer<Permission[]> | undefined): [string, str
 }
 
 /** A fact for people; nothing when it was not looked at. */
-function seen<T>(answer: Answer<T> | undefined, text: (value: T) => string): string {
+function factText<T>(answer: Answer<T> | undefined, text: (value: T) => string): string {
   if (answer === undefined) return "";
   return answer.ok ? text(answer.value) : faultText(answer.fault);
 }

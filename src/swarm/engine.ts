@@ -39,7 +39,7 @@ export interface EngineClient {
 export function createEngine({ path, vault }: { path: string; vault: Vault }): EngineClient {
   const api = new EngineApi(path);
   return {
-    look: (signal) => look(api, vault, signal),
+    look: (signal) => lookAt(api, vault, signal),
     contents: (manager, signal) => contentsOf(api, manager, signal),
     init: (config, advertiseAddr, signal) => {
       const intent = `init a swarm at ${advertiseAddr}`;
@@ -73,7 +73,7 @@ const INFO_MS = 45_000;
 /** Of lists that grow with the swarm. */
 const LIST_BYTES_MAX = 64 * 1024 * 1024;
 
-async function look(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
+async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
   const intent = "ask the Docker Engine about its swarm";
   const answer = await api.read(intent, "/info", signal, { deadlineMs: INFO_MS });
   if (!answer.ok) return answer;

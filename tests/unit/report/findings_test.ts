@@ -1,6 +1,6 @@
 /** A doctor's page: every finding with what a person can do, the worst first, as text and as JSON. */
 import assert from "node:assert/strict";
-import { jsonOf, textOf } from "../../../src/report/print.ts";
+import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { type Report, reportOf } from "../../../src/report/report.ts";
 import { RULES } from "../../../src/rules.ts";
 import type { Finding } from "../../../src/state.ts";
@@ -30,7 +30,7 @@ function doctor(...findings: Finding[]): Report {
 
 Deno.test("a doctor says what it found, how to mend it, and the worst first", () => {
   assert.equal(
-    textOf(doctor(NOTE, WARNING, ERROR)),
+    pageOf(doctor(NOTE, WARNING, ERROR)),
     `I am        i-1, manager, of the cluster "default"
 error       [engine-locked] it is locked
             ${RULES["engine-locked"].mend}
@@ -45,7 +45,7 @@ Took        2.3s, 5 calls of AWS; nothing was changed
 
 Deno.test("a doctor that found nothing says so", () => {
   assert.equal(
-    textOf(doctor()),
+    pageOf(doctor()),
     `I am        i-1, manager, of the cluster "default"
 In all      this is the sum
 Took        2.3s, 5 calls of AWS; nothing was changed
@@ -71,9 +71,9 @@ Deno.test("a doctor's JSON is its findings, and who it asked for; the exit code 
 Deno.test("a doctor's text is a page also where it found errors, and prints no token", () => {
   const token = `SWMTKN-1-${fp("a")}-${"b".repeat(25)}`;
   const report = doctor({ ...WARNING, because: `it said ${token}` });
-  for (const text of [textOf(report), jsonOf(report)]) {
+  for (const text of [pageOf(report), jsonOf(report)]) {
     assert.ok(text.includes("[redacted]"));
     assert.ok(!text.includes("b".repeat(25)));
   }
-  assert.notEqual(textOf(doctor(ERROR)), "");
+  assert.notEqual(pageOf(doctor(ERROR)), "");
 });

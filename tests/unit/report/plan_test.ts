@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Act } from "../../../src/calls.ts";
 import { decide } from "../../../src/decide/decide.ts";
-import { jsonOf, textOf } from "../../../src/report/print.ts";
+import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { reportOf } from "../../../src/report/report.ts";
 import type { Decision, Observation, Permission } from "../../../src/state.ts";
 import {
@@ -47,7 +47,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   };
   const report = reportOf({ decision, observation: seen, meters: METERS });
   assert.equal(report.exit, 0);
-  const text = textOf(report);
+  const text = pageOf(report);
   for (
     const line of [
       "I am        i-1 at 10.0.0.1, manager, in vpc-1, eu-west-1, account 123456789012",
@@ -89,7 +89,7 @@ Deno.test("a dry run that ends in a failure has its exit code, its decision and 
   assert.equal(json.result, "failed");
   assert.equal(json.decision.action, "fail");
   assert.ok("observation" in json);
-  assert.match(textOf(report), /^Decision {4}fail with exit 6$/m);
+  assert.match(pageOf(report), /^Decision {4}fail with exit 6$/m);
 });
 
 Deno.test("what is done next is said in words, with what follows if nothing else happens", () => {
@@ -121,7 +121,7 @@ Deno.test("a dry run of a done node warns of what is no obstacle, and plans noth
     config: { dryRun: true, role: "worker" },
     facts: { engine: ok(workerOf("a")), permissions: ok([]) },
   });
-  const text = textOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
+  const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
   assert.match(text, /^Decision {4}done$/m);
   assert.match(text, /^Warning {5}no swarm is founded: run swarm-join on a manager/m);
   assert.match(text, /^Permissions none needed$/m);
@@ -137,7 +137,7 @@ Deno.test("what could not be seen says why, and what was not looked at says noth
   });
   const { contents: _, ...facts } = seen.facts;
   const o = { ...seen, facts };
-  const text = textOf(reportOf({ decision: decide(o), observation: o, meters: METERS }));
+  const text = pageOf(reportOf({ decision: decide(o), observation: o, meters: METERS }));
   assert.match(text, /^Record {6}unreachable: no route to EC2$/m);
   assert.match(text, /^Permissions timeout: no answer$/m);
   assert.match(text, /^Decision {4}wait$/m);
@@ -150,7 +150,7 @@ Deno.test("an instance in an Auto Scaling group is said to be where that wants i
     memory: { lifecycle: { state: "InService" } },
     facts: { permissions: ok([]) },
   });
-  const text = textOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
+  const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
   assert.match(text, /^I am {8}i-1 at .*, InService in its Auto Scaling group$/m);
 });
 
@@ -174,6 +174,6 @@ Deno.test("the details of a plan are those of its call, its wait or its failure"
 /** What stands behind "Decision". */
 function decisionLine(seen: Observation, decision: Decision): string | undefined {
   const o = { ...seen, config: { ...seen.config, dryRun: true } };
-  const text = textOf(reportOf({ decision, observation: o, meters: METERS }));
+  const text = pageOf(reportOf({ decision, observation: o, meters: METERS }));
   return /^Decision {4}(.*)$/m.exec(text)?.[1];
 }

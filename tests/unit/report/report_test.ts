@@ -1,6 +1,6 @@
 /** What a run comes to, and what is printed of it: one JSON object, or text for people. */
 import assert from "node:assert/strict";
-import { jsonOf, textOf } from "../../../src/report/print.ts";
+import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { failureOf, type Report, reportOf } from "../../../src/report/report.ts";
 import type { ActionKind } from "../../../src/actions.ts";
 import type { Decision, End } from "../../../src/state.ts";
@@ -70,7 +70,7 @@ Deno.test("a worker's managers are those of the record", () => {
 
 Deno.test("text says the same to people, in a few lines", () => {
   assert.equal(
-    textOf(done({ did: ["init", "found"] })),
+    pageOf(done({ did: ["init", "found"] })),
     `Initialized: this node founded the swarm "default" and is a manager of it.
 instance    i-1
 node        node-1
@@ -93,7 +93,7 @@ Deno.test("a failure is an object under --json, and leaves stdout empty in text"
     because: "all is well",
     mend: RULES["no-swarm-yet"].mend,
   });
-  assert.equal(textOf(report), "");
+  assert.equal(pageOf(report), "");
 });
 
 Deno.test("a run that could not begin reports the same way", () => {
@@ -124,7 +124,7 @@ Deno.test("no token is printed, not even one that a fault brought along", () => 
   });
   const decision: Decision = { ...DONE, because: token, warnings: [token] };
   const report = reportOf({ decision, observation: seen, meters: METERS });
-  for (const text of [jsonOf(report), textOf(report)]) assert.ok(!text.includes("b".repeat(25)));
+  for (const text of [jsonOf(report), pageOf(report)]) assert.ok(!text.includes("b".repeat(25)));
 });
 
 function done(memory: { did: ActionKind[] }): Report {
