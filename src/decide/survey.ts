@@ -49,9 +49,9 @@ export function survey(o: Observation): Decision {
 function memberLooks(o: Observation): (Look | false)[] {
   const record = recordOf(o);
   const me = o.memory.identity;
-  const role = roleAsked(o);
   if (record === null || me === null) return [];
-  const want: Role[] = role === "worker" ? ["worker"] : ["manager", "worker"];
+  // Only a manager may read the managers'.
+  const want: Role[] = roleAsked(o) === "manager" ? ["manager", "worker"] : ["worker"];
   const addresses = addressesOf(others(record, me));
   return [
     addresses.length > 0 && { kind: "probe", addresses },
@@ -96,11 +96,11 @@ function membersOf(o: Observation): Finding[] {
     return [];
   }
   const [answering, known] = [facts.probe.value, facts.instances.value];
-  const sight = { me, instances: known, serverMs: view.serverMs };
+  const evidence = { me, instances: known, serverMs: view.serverMs };
   return others(record, me).flatMap((member): Finding[] => {
     if (answering.includes(member.address)) return [];
     const who = membersText([member], known);
-    return isGone(member, sight)
+    return isGone(member, evidence)
       ? [{ rule: "member-gone", severity: "note", because: `${who} is gone for good` }]
       : [{ rule: "member-silent", severity: "warning", because: `${who} does not answer` }];
   });
