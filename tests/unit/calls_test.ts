@@ -3,7 +3,7 @@
  * changes nothing the second time, and facts that are kept after a call are still what would be read.
  */
 import assert from "node:assert/strict";
-import { type Call, type CallKind, CALLS, type LookKind } from "../../src/calls.ts";
+import { type Call, type CallKind, type CallOf, CALLS, type LookKind } from "../../src/calls.ts";
 import type { Config } from "../../src/state.ts";
 import { TRUTH } from "../world/check/view.ts";
 import { enact } from "../world/enact.ts";
@@ -27,8 +27,8 @@ function make(world: World, call: Call, machine = 0): ReturnType<typeof enact> {
   return enact(world, world.machines[machine]!, call, TRUTH);
 }
 
-/** Each kind once, as machine 0 would make it. */
-function callsIn(world: World): { [K in CallKind]: Extract<Call, { kind: K }> } {
+/** Calls as machine 0 would make them: of those that may be repeated each kind. */
+function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
   const [swarm] = world.swarms;
   const [me, other] = world.machines;
   const [manager, worker] = [markOf(swarm!, "manager"), markOf(swarm!, "worker")];
@@ -67,18 +67,20 @@ function stateOf(world: World): unknown {
 
 const KINDS = Object.keys(CALLS) as CallKind[];
 
-Deno.test("calls: each has a row, and a way to be made in the world", () => {
-  assert.deepEqual(Object.keys(callsIn(worldOf("tags"))).sort(), KINDS.toSorted());
-});
+/** Makes the call of this kind. */
+function makeOne(world: World, kind: CallKind): ReturnType<typeof enact> {
+  const call = callsIn(world)[kind];
+  assert.ok(call !== undefined, `give an example of ${kind}`);
+  return make(world, call);
+}
 
 for (const store of ["tags", "s3"] as const) {
   for (const kind of KINDS.filter((kind) => CALLS[kind].again === "safe")) {
     Deno.test(`calls: with ${store}, ${kind} changes nothing when it is made a second time`, () => {
       const world = worldOf(store);
-      const call = callsIn(world)[kind];
-      const first = make(world, call);
+      const first = makeOne(world, kind);
       const once = stateOf(world);
-      const second = make(world, call);
+      const second = makeOne(world, kind);
       assert.ok(first.ok, JSON.stringify(first));
       assert.deepEqual(second, first);
       assert.deepEqual(stateOf(world), once);
@@ -88,14 +90,14 @@ for (const store of ["tags", "s3"] as const) {
   Deno.test(`calls: with ${store}, a look changes nothing even the first time`, () => {
     const world = worldOf(store);
     const before = stateOf(world);
-    for (const kind of KINDS.filter(isLook)) make(world, callsIn(world)[kind]);
+    for (const kind of KINDS.filter(isLook)) makeOne(world, kind);
     assert.deepEqual(stateOf(world), before);
   });
 }
 
 Deno.test("calls: who asks an Engine twice for the same is told that it is done, and has to look", () => {
   const world = worldOf("tags");
-  const again = make(world, callsIn(world).init);
+  const again = makeOne(world, "init");
   assert.ok(!again.ok);
   assert.equal(again.fault.kind, "busy");
   assert.equal(CALLS.init.again, "look");

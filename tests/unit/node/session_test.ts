@@ -155,7 +155,7 @@ function surfaceOf({ role }: { role: string }): {
   let engine: Engine = outside;
   let locks = 0;
   let releases = 0;
-  const answers: { [K in Call["kind"]]: () => AnyAnswer } = {
+  const answers: { [K in Call["kind"]]?: () => AnyAnswer } = {
     identity: () => ok(identity(1)),
     lifecycle: () => ok(null),
     self: () => ok(instance(1, { roleTag: role })),
@@ -185,7 +185,7 @@ function surfaceOf({ role }: { role: string }): {
   const surface: Surface = {
     perform: (call) => {
       calls.push(call.kind);
-      return Promise.resolve(answers[call.kind]());
+      return Promise.resolve(answers[call.kind]?.() ?? ok(null));
     },
     sleep: (ms) => {
       slept.push(ms);
