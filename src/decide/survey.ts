@@ -53,10 +53,13 @@ function memberLooks(o: Observation): (Look | false)[] {
   // Only a manager may read the managers'.
   const want: Role[] = roleAsked(o) === "manager" ? ["manager", "worker"] : ["worker"];
   const addresses = addressesOf(others(record, me));
+  // After a rotation of the CA the record names the swarm as it was before.
+  const swarm = o.facts.engine?.ok ? o.facts.engine.value.swarm : null;
+  const { fingerprint } = swarm?.managerToken ?? record;
   return [
     addresses.length > 0 && { kind: "probe", addresses },
     { kind: "instances", ...questionOf(record.members, me, []) },
-    { kind: "tokens", fingerprint: record.fingerprint, want },
+    { kind: "tokens", fingerprint, want },
   ];
 }
 

@@ -7,7 +7,7 @@ import { RULES } from "../../../src/rules.ts";
 import type { Decision, Observation } from "../../../src/state.ts";
 
 /** More than fast-check's hundred: these are quick, and the cases many. */
-const RUNS = { numRuns: 5_000 };
+const RUNS = { numRuns: 3_000 };
 
 function everywhere(holds: (decision: Decision, o: Observation) => void): void {
   fc.assert(fc.property(observations, (o) => holds(decide(o), o)), RUNS);

@@ -426,3 +426,17 @@ Deno.test("survey: whatever stops a join, it finds", () => {
     { numRuns: 3_000 },
   );
 });
+
+Deno.test("survey: with S3 the tokens of a swarm whose CA was rotated are looked for by its new name", () => {
+  const asked: string[] = [];
+  let o = begin({ ...config, store: s3, dryRun: true, goal: "survey" }, "run");
+  const engine = ok(managerOf("b", { clusterId: "cluster-a" }));
+  const answers: Answers = { ...HEALTHY, engine, ledger: objectOf(record()) };
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    const decision = decide(o);
+    if (decision.kind !== "look") break;
+    asked.push(...decision.calls.flatMap((one) => one.kind === "tokens" ? one.fingerprint : []));
+    o = after(o, decision, decision.calls.map(({ kind }) => answers[kind] as AnyAnswer), looks);
+  }
+  assert.deepEqual(asked, ["b".repeat(50)]);
+});

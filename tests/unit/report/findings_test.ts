@@ -10,6 +10,7 @@ const METERS = { elapsedMs: 2_345, awsCalls: 5, phases: { engine: 40, ledger: 12
 const NOTE: Finding = { rule: "next", severity: "note", because: "a join would init" };
 const WARNING: Finding = { rule: "member-silent", severity: "warning", because: "i-2 is silent" };
 const ERROR: Finding = { rule: "engine-locked", severity: "error", because: "it is locked" };
+const OTHER: Finding = { rule: "role-unknown", severity: "error", because: "it has no tag" };
 
 function doctor(...findings: Finding[]): Report {
   const exit = findings.includes(ERROR) ? 5 : 0;
@@ -30,10 +31,12 @@ function doctor(...findings: Finding[]): Report {
 
 Deno.test("a doctor says what it found, how to mend it, and the worst first", () => {
   assert.equal(
-    pageOf(doctor(NOTE, WARNING, ERROR)),
+    pageOf(doctor(NOTE, WARNING, ERROR, OTHER)),
     `I am        i-1, manager, of the cluster "default"
 error       [engine-locked] it is locked
             ${RULES["engine-locked"].mend}
+error       [role-unknown] it has no tag
+            ${RULES["role-unknown"].mend}
 warning     [member-silent] i-2 is silent
             ${RULES["member-silent"].mend}
 note        [next] a join would init
