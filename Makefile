@@ -12,7 +12,7 @@ CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts src/*/*/*.ts tools/*.ts tests/
 # Read anew by each recipe: what is on the PATH may change, and the answer takes milliseconds.
 deno = deno=$$(tools/toolchain.sh deno) && "$$deno"
 
-.PHONY: all dist release run test prove sim compare bench check lint fmt clean help
+.PHONY: all dist release run test prove sim compare bench docs check lint fmt clean help
 
 all: dist/swarm-join ## build dist/swarm-join, if it is older than its sources
 
@@ -42,6 +42,9 @@ compare: ## let other algorithms play the same histories
 
 bench: dist/swarm-join ## measure start, memory and AWS calls beside others
 	@$(deno) run -A tests/bench/main.ts $(ARGS)
+
+docs: ## write the tables of rules in docs/ from src/rules.ts
+	@$(deno) run -A tools/docs.ts
 
 check: ## check the types
 	@$(deno) check $(CHECKED)

@@ -10,7 +10,7 @@ import { acquireLock } from "./src/node/lock.ts";
 import { formatOf, Log, plain, scrub } from "./src/report/log.ts";
 import { Node } from "./src/node/perform.ts";
 import { replay } from "./src/report/replay.ts";
-import { jsonOf, textOf } from "./src/report/print.ts";
+import { jsonOf, pageOf } from "./src/report/print.ts";
 import { failureOf, type Report } from "./src/report/report.ts";
 import { hold } from "./src/node/session.ts";
 import type { Output } from "./src/settings.ts";
@@ -119,7 +119,7 @@ function refuse(message: string, json: boolean): number {
 }
 
 function print(report: Report, { json }: Output): number {
-  write(Deno.stdout, json ? jsonOf(report) : textOf(report));
+  write(Deno.stdout, json ? jsonOf(report) : pageOf(report));
   return report.exit;
 }
 

@@ -1,33 +1,24 @@
 /** What people, logs and tests call a decision: an act by what it is for, a wait, an end. */
-import { type Act, WRITE_KINDS } from "./calls.ts";
+import { type Act, type ActKind, ACTS, WRITE_KINDS, type WriteKind } from "./calls.ts";
 import type { Acting, End, Waiting } from "./state.ts";
 
 /** The names that scripts may rely on. */
-export const ACTION_KINDS = [
-  "retract",
-  "init",
+export type ActionKind = Exclude<ActKind, "write"> | WriteKind | "wait" | "done" | "fail";
+
+const ACT_KINDS = Object.keys(ACTS) as ActKind[];
+export const ACTION_KINDS: readonly ActionKind[] = [
+  ...ACT_KINDS.filter((kind) => kind !== "write"),
   ...WRITE_KINDS,
-  "join",
-  "publish",
-  "leave",
   "wait",
   "done",
   "fail",
-] as const;
-export type ActionKind = typeof ACTION_KINDS[number];
+];
 
 /** What a decision is called. */
 export function actionOf(decision: Acting | Waiting | End): ActionKind {
-  switch (decision.kind) {
-    case "act":
-      return actOf(decision.call);
-    case "wait":
-      return "wait";
-    case "end":
-      return decision.exit === 0 ? "done" : "fail";
-    default:
-      return decision satisfies never;
-  }
+  if (decision.kind === "act") return actOf(decision.call);
+  if (decision.kind === "wait") return "wait";
+  return decision.exit === 0 ? "done" : "fail";
 }
 
 /** What an act is called: a write of the record by what it is for. */

@@ -1,7 +1,7 @@
 /**
- * The calls that a run makes, as data, what each answers, and what holds for each. The edges perform
- * them on a node; the simulator and the model checker answer them from a world of their own. Nothing
- * else touches the outside.
+ * The calls that a run makes, as data: what each takes and answers, and what holds for it. The edges
+ * perform them on a node; the simulator and the model checker answer them from a world of their own.
+ * Nothing else touches the outside.
  *
  * No call retries and none throws for an operating fault: it answers one. Each has a deadline.
  */
@@ -23,72 +23,65 @@ import type {
   WriteResult,
 } from "./state.ts";
 
-/** Reads. They change nothing, so they may be repeated, and made side by side. */
-export type Look =
-  | { kind: "identity" }
+/** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
+interface Looks {
+  identity: [takes: Nothing, gives: Identity];
   /** Where Auto Scaling wants this instance to be. */
-  | { kind: "lifecycle" }
-  /** This instance, as EC2 shows it. */
-  | { kind: "self" }
-  | { kind: "engine" }
+  lifecycle: [takes: Nothing, gives: Lifecycle];
+  /** This instance, as EC2 shows it; null: not (yet). */
+  self: [takes: Nothing, gives: Instance | null];
+  engine: [takes: Nothing, gives: Engine];
   /** On a worker only its tasks are counted. */
-  | { kind: "contents"; manager: boolean }
+  contents: [takes: { manager: boolean }, gives: Contents];
   /** `missing`: versions of the log that an earlier read of this run lacked; read by name too. */
-  | { kind: "ledger"; missing: number[] }
+  ledger: [takes: { missing: number[] }, gives: LedgerRead];
   /** The tokens that are shown: kept by instance, by all of the VPC that are not terminated; kept by swarm, those of `fingerprint`, only of the roles in `want`. */
-  | { kind: "tokens"; fingerprint: string; want: Role[] }
+  tokens: [takes: { fingerprint: string; want: Role[] }, gives: Shown[]];
   /** By id, whatever their state; and by address those of this VPC that are not terminated. Unknown ones are left out. */
-  | { kind: "instances"; ids: string[]; addresses: string[] }
+  instances: [takes: { ids: string[]; addresses: string[] }, gives: Instance[]];
   /** Which of these accept a TCP connection on the swarm's port (2377). */
-  | { kind: "probe"; addresses: string[] }
+  probe: [takes: { addresses: string[] }, gives: string[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
-  | { kind: "permissions"; role: Role };
+  permissions: [takes: { role: Role }, gives: Permission[]];
+}
+
+/** Writes, with what each takes and gives: one at a time. */
+interface Acts {
+  /** A compare-and-set of the record. */
+  write: [takes: { as: WriteKind; record: FoundingRecord; at: Position }, gives: WriteResult];
+  publish: [takes: { manager: TokenMark; worker: TokenMark }, gives: null];
+  /** Takes this instance's own tokens out of its tags. */
+  retract: [takes: Nothing, gives: null];
+  init: [takes: { advertiseAddr: string }, gives: null];
+  join: [takes: { address: string; token: TokenMark; advertiseAddr: string }, gives: null];
+  /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
+  leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
+}
+
+type Nothing = Record<never, never>;
 
 /** What a write of the record is for. */
 export const WRITE_KINDS = ["found", "register", "refresh", "replace", "withdraw"] as const;
 export type WriteKind = typeof WRITE_KINDS[number];
 
-/** Writes: one at a time. */
-export type Act =
-  /** A compare-and-set of the record. */
-  | { kind: "write"; as: WriteKind; record: FoundingRecord; at: Position }
-  | { kind: "publish"; manager: TokenMark; worker: TokenMark }
-  /** Takes this instance's own tokens out of its tags. */
-  | { kind: "retract" }
-  | { kind: "init"; advertiseAddr: string }
-  | { kind: "join"; address: string; token: TokenMark; advertiseAddr: string }
-  /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
-  | { kind: "leave"; force: boolean; onlyEmpty: boolean };
-
-export type Call = Look | Act;
-export type LookKind = Look["kind"];
-export type ActKind = Act["kind"];
-export type CallKind = Call["kind"];
-
-/** What each call answers with. */
-export interface Values {
-  identity: Identity;
-  lifecycle: Lifecycle;
-  self: Instance | null;
-  engine: Engine;
-  contents: Contents;
-  ledger: LedgerRead;
-  tokens: Shown[];
-  instances: Instance[];
-  probe: string[];
-  permissions: Permission[];
-  write: WriteResult;
-  publish: null;
-  retract: null;
-  init: null;
-  join: null;
-  leave: LeaveResult;
-}
-
 /** `holds`: it did not leave, for this would have been lost. */
 export type LeaveResult = { kind: "left" } | { kind: "holds"; contents: Contents };
 
-/** What a fact is: what its call answered, and of the ledger what `ledger/versions.ts` made of that. */
+interface Calls extends Looks, Acts {}
+export type LookKind = keyof Looks;
+export type ActKind = keyof Acts;
+export type CallKind = keyof Calls;
+
+/** The call of a kind. */
+export type CallOf<K extends CallKind> = { kind: K } & Calls[K][0];
+export type Look = { [K in LookKind]: CallOf<K> }[LookKind];
+export type Act = { [K in ActKind]: CallOf<K> }[ActKind];
+export type Call = Look | Act;
+
+/** What each call answers with. */
+export type Values = { [K in CallKind]: Calls[K][1] };
+
+/** What a fact is: what its look answered, and of the ledger what `ledger/versions.ts` made of that. */
 export type Seen = Omit<Pick<Values, LookKind>, "ledger"> & { ledger: LedgerView };
 
 /** The answer to any call; the kind of the call says which. */
@@ -96,7 +89,7 @@ export type AnyAnswer = Answer<Values[CallKind]>;
 
 /** A call of one of these kinds and its answer, as the pair that they are. */
 export type Told<Kind extends CallKind> = {
-  [K in Kind]: { kind: K; call: Extract<Call, { kind: K }>; answer: Answer<Values[K]> };
+  [K in Kind]: { kind: K; call: CallOf<K>; answer: Answer<Values[K]> };
 }[Kind];
 
 /** Performs a call on the outside. The only seam between the loop and the machine. */
@@ -118,53 +111,97 @@ interface CallRow {
   again: "safe" | "look";
 }
 
+/** An act's row also has what a plan says of it. `inSwarm`: whether this node is in one. */
+interface ActRow<K extends ActKind> extends CallRow {
+  plan: (act: CallOf<K>, inSwarm: boolean) => string;
+}
+
 /** The Engine alone takes 20 s to say that a join goes on, or that its swarm has no leader. */
 const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
-const ALL_BUT_PROBE: readonly LookKind[] = [
-  "identity",
-  "lifecycle",
-  "self",
-  "engine",
-  "contents",
-  "ledger",
-  "tokens",
-  "instances",
-  "permissions",
-];
-
-/** Every call: a new one is a row here, an edge in `node/perform.ts`, and a case in the tests' world. */
-export const CALLS: { readonly [K in CallKind]: CallRow } = {
-  identity: look("the instance metadata"),
-  lifecycle: look("the instance metadata to say where Auto Scaling wants this instance"),
-  self: look("EC2 to show this instance"),
-  engine: look("the Docker Engine", ENGINE_GRACE_MS),
-  contents: look("the Docker Engine to count what is in its swarm", ENGINE_GRACE_MS),
+const LOOKS: { readonly [K in LookKind]: CallRow } = {
+  identity: lookRow("the instance metadata"),
+  lifecycle: lookRow("the instance metadata to say where Auto Scaling wants this instance"),
+  self: lookRow("EC2 to show this instance"),
+  engine: lookRow("the Docker Engine", ENGINE_GRACE_MS),
+  contents: lookRow("the Docker Engine to count what is in its swarm", ENGINE_GRACE_MS),
   // Who answers was asked of the record before.
-  ledger: { ...look("the founding record"), keeps: ALL_BUT_PROBE },
-  tokens: look("the tokens that are shown"),
-  instances: look("EC2 to show the members"),
-  probe: look("the managers to answer"),
-  permissions: look("AWS to say what is allowed"),
-  write: act("the founding record to be written", WRITE_GRACE_MS, "all", "look"),
-  publish: act("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
-  retract: act("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
-  init: act("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
-  join: act("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens", "probe"], "look"),
-  // The tokens of the manager that this node gives way to may be shown only now.
-  leave: act("the Docker Engine to leave", ENGINE_GRACE_MS, ["ledger"], "look"),
+  ledger: {
+    ...lookRow("the founding record"),
+    keeps: [
+      "identity",
+      "lifecycle",
+      "self",
+      "engine",
+      "contents",
+      "tokens",
+      "instances",
+      "permissions",
+    ],
+  },
+  tokens: lookRow("the tokens that are shown"),
+  instances: lookRow("EC2 to show the members"),
+  probe: lookRow("the managers to answer"),
+  permissions: lookRow("AWS to say what is allowed"),
 };
 
-function look(waitedFor: string, graceMs = 0): CallRow {
+function lookRow(waitedFor: string, graceMs = 0): CallRow {
   return { waitedFor, graceMs, keeps: "all", again: "safe" };
 }
 
-function act(
+/** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
+export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
+  write: {
+    ...actRow("the founding record to be written", WRITE_GRACE_MS, "all", "look"),
+    plan: ({ as, record }, inSwarm) => `${as}: ${recordText(record)}${thenText(as, inSwarm)}`,
+  },
+  publish: {
+    ...actRow("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
+    plan: () => "publish",
+  },
+  retract: {
+    ...actRow("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
+    plan: () => "take old tokens out of its tags; then init a swarm",
+  },
+  init: {
+    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
+    plan: () => "init a swarm; then found it and publish its tokens",
+  },
+  join: {
+    ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens", "probe"], "look"),
+    plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
+  },
+  leave: {
+    // The tokens of the manager that this node gives way to may be shown only now.
+    ...actRow("the Docker Engine to leave", ENGINE_GRACE_MS, ["ledger"], "look"),
+    plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
+  },
+};
+
+function actRow(
   waitedFor: string,
   graceMs: number,
   keeps: CallRow["keeps"],
   again: CallRow["again"],
 ): CallRow {
   return { waitedFor, graceMs, keeps, again };
+}
+
+function recordText({ members }: FoundingRecord): string {
+  const names = members.map(({ instance, address }) => instance ?? address).join(", ");
+  return `write a record with ${names || "no members"}`;
+}
+
+function thenText(as: WriteKind, inSwarm: boolean): string {
+  if (as === "found" || as === "replace") return "; then publish its tokens";
+  return as === "register" && !inSwarm ? "; then join" : "";
+}
+
+/** Every call. */
+export const CALLS: { readonly [K in CallKind]: CallRow } = { ...LOOKS, ...ACTS };
+
+/** What a plan says of an act. */
+export function planOf<K extends ActKind>(act: CallOf<K>, inSwarm: boolean): string {
+  return ACTS[act.kind].plan(act, inSwarm);
 }

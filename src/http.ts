@@ -56,7 +56,7 @@ export async function exchange(
     );
     if (reply !== "ended") return { ok: true, value: reply };
   } catch (error) {
-    if (!signal.aborted) return { ok: false, fault: faultOf(error) };
+    if (!signal.aborted) return { ok: false, fault: connectionFault(error) };
   }
   const message = bounds.signal.aborted
     ? "there was no time left"
@@ -99,11 +99,7 @@ function requestBytes(target: Target, request: Request): Uint8Array {
     ...Object.entries(request.headers ?? {}).map(([name, value]) => `${name}: ${value}`),
   ];
   if (request.method !== "GET") head.push(`Content-Length: ${body.length}`);
-  const headBytes = new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`);
-  const all = new Uint8Array(headBytes.length + body.length);
-  all.set(headBytes);
-  all.set(body, headBytes.length);
-  return all;
+  return joined([new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`), body]);
 }
 
 async function converse(
@@ -171,7 +167,7 @@ async function readChunks(inbox: Inbox, bytesMax: number): Promise<Uint8Array> {
     total = checked(total + length, bytesMax);
     if (length === 0) {
       while (await inbox.line() !== "") { /* Trailers say nothing that is needed. */ }
-      return joined(chunks, total);
+      return joined(chunks);
     }
     chunks.push(await inbox.take(length));
     if (await inbox.line() !== "") {
@@ -187,8 +183,9 @@ function checked(length: number, bytesMax: number): number {
   return length;
 }
 
-function joined(chunks: Uint8Array[], total: number): Uint8Array {
-  const all = new Uint8Array(total);
+/** The bytes of all of them, one after the other. */
+export function joined(chunks: Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((total, { length }) => total + length, 0));
   let at = 0;
   for (const chunk of chunks) {
     all.set(chunk, at);
@@ -220,7 +217,7 @@ class Inbox {
       if (from > HEAD_BYTES_MAX) throw new Broken("malformed", "the answer is not HTTP");
       const more = await this.#receive();
       if (more === null) throw cutShort();
-      this.#waiting = joined([this.#waiting, more], from + more.length);
+      this.#waiting = joined([this.#waiting, more]);
     }
   }
 
@@ -233,7 +230,7 @@ class Inbox {
       if (chunk.length > missing) this.#waiting = chunk.slice(missing);
       missing -= Math.min(missing, chunk.length);
     }
-    return joined(chunks, length);
+    return joined(chunks);
   }
 
   /** All that comes until the other side closes. */
@@ -242,7 +239,7 @@ class Inbox {
     let total = 0;
     for (;;) {
       const chunk = await this.#next();
-      if (chunk === null) return joined(chunks, total);
+      if (chunk === null) return joined(chunks);
       total = checked(total + chunk.length, bytesMax);
       chunks.push(chunk);
     }
@@ -265,7 +262,7 @@ function cutShort(): Broken {
   return new Broken("unreachable", "the connection closed before the answer was complete");
 }
 
-function faultOf(error: unknown): Fault {
+function connectionFault(error: unknown): Fault {
   if (error instanceof Broken) return { kind: error.kind, message: error.message };
   const { errors } = Deno;
   if (error instanceof errors.NotFound) {

@@ -9,7 +9,7 @@
  */
 import { exchange, quote, type Reply, type Target } from "./http.ts";
 import { isObject, parseJson } from "./json.ts";
-import type { Answer, Fault, Identity, Lifecycle } from "./state.ts";
+import type { Answer, Fault, FaultKind, Identity, Lifecycle } from "./state.ts";
 import { sleep } from "./time.ts";
 
 export interface Imds {
@@ -192,6 +192,14 @@ function malformed(path: string, text: string): ImdsError {
   return new ImdsError({ kind: "malformed", message }, 200);
 }
 
+const REFUSALS = new Map<number, [kind: FaultKind, why: string]>([
+  [401, ["declined", "it answers 401, as for a session token that is not valid"]],
+  [403, ["no-metadata", "it answers 403: IMDS is turned off for this instance (HttpEndpoint)"]],
+  [404, ["no-metadata", "it has no such entry; is this an EC2 instance?"]],
+  [429, ["throttled", "it answers 429: too many requests"]],
+  [503, ["throttled", "it answers 503: too many requests"]],
+]);
+
 function errorOf(intent: string, target: Target, answer: Answer<Reply>): ImdsError {
   const place = target.kind === "tcp" ? target.hostname : target.path;
   const start = `Cannot ${intent} from IMDS (${place})`;
@@ -203,20 +211,8 @@ function errorOf(intent: string, target: Target, answer: Answer<Reply>): ImdsErr
     return new ImdsError({ kind, message: `${start}: ${message}; ${advice}` }, null);
   }
   const { status } = answer.value;
-  const [kind, why] = status === 401
-    ? ["declined", "it answers 401, as for a session token that is not valid"] as const
-    : status === 403
-    ? [
-      "no-metadata",
-      "it answers 403: IMDS is turned off for this instance (HttpEndpoint)",
-    ] as const
-    : status === 404
-    ? ["no-metadata", "it has no such entry; is this an EC2 instance?"] as const
-    : status === 429 || status === 503
-    ? ["throttled", `it answers ${status}: too many requests`] as const
-    : status >= 500
-    ? ["unreachable", `it answers ${status}`] as const
-    : ["malformed", `it answers ${status}`] as const;
+  const [kind, why] = REFUSALS.get(status) ??
+    [status >= 500 ? "unreachable" : "malformed", `it answers ${status}`];
   return new ImdsError({ kind, message: `${start}: ${why}` }, status);
 }
 
@@ -279,7 +275,7 @@ async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
     ask.get(DOCUMENT_PATH).then(parseDocument),
     ask.text("meta-data/local-ipv4", ADDRESS),
     vpcOf(ask),
-    addressesOf(ask),
+    addressesIn(ask),
     orNull(ask.text("meta-data/services/partition", PARTITION)),
     roleTagOf(ask, roleTagKey),
   ]);
@@ -304,7 +300,7 @@ async function vpcOf(ask: Question): Promise<string> {
 }
 
 /** The private addresses of all interfaces. */
-async function addressesOf(ask: Question): Promise<string[]> {
+async function addressesIn(ask: Question): Promise<string[]> {
   const macs = await ask.lines(MACS_PATH, /^[0-9a-f:]{17}\/?$/);
   const lists = await Promise.all(
     macs.map((mac) =>

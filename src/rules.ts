@@ -104,7 +104,7 @@ export const RULES = {
   },
   "record-unreadable": {
     cases: [["obstacle", "the record is damaged, or of a later version of this tool", "waits 30 s, exit 5"]],
-    exits: [5], mend: "the record is damaged, or written by a later version: install that version. To start over, see below",
+    exits: [5], mend: "the record is damaged, or written by a later version: install that version. To start over: \"Starting over\" in docs/operations.md",
   },
   "record-elsewhere": {
     cases: [["obstacle", "the record is of another account, region, VPC or cluster, and its members are not all terminated", "waits 30 s, exit 5"]],
@@ -112,7 +112,7 @@ export const RULES = {
   },
   "ledger-unsettled": {
     cases: [["obstacle", "the log has a gap", "waits 3 minutes, exit 5: a version was deleted by hand"]],
-    exits: [5], mend: "versions of the launch template were deleted by hand from its middle. To start over, see below",
+    exits: [5], mend: "versions of the launch template were deleted by hand from its middle. To start over: \"Starting over\" in docs/operations.md",
   },
   "role-unknown": {
     cases: [["obstacle", "no role tag, or one that names no role", "waits a minute, exit 2"]],

@@ -88,17 +88,8 @@ export function at(o: Observation, nowMs: number, dice: number): Observation {
 
 /** The calls that carry a decision out; they may be made side by side. */
 export function callsOf(decision: Decision): Call[] {
-  switch (decision.kind) {
-    case "look":
-      return decision.calls;
-    case "act":
-      return [decision.call];
-    case "wait":
-    case "end":
-      return [];
-    default:
-      return decision satisfies never;
-  }
+  if (decision.kind === "look") return decision.calls;
+  return decision.kind === "act" ? [decision.call] : [];
 }
 
 /** What a run knows after its decision was carried out. `answers`: to its calls, in their order. */

@@ -47,45 +47,26 @@ export interface Config {
 /**
  * Why a call did not give what was asked, classified once, where it enters. What each means is said
  * once, in `decide/faults.ts`.
- *
- * - `denied`: we may not; `permission` names the IAM action, or the socket
- * - `throttled`: ask again, later
- * - `no-metadata`: IMDS is turned off, or has no such entry
- * - `no-role`: the instance has no role, or one that gives no credentials
- * - `no-socket`: no Engine's socket at that path
- * - `no-folder`: no folder for the lock file
- * - `not-found`: what was named is not there, or not shown yet: a launch template, a token
- * - `unreachable`: refused, reset, no route: the call did not happen, or only perhaps
- * - `timeout`: no answer within the call's deadline: it may have happened
- * - `malformed`: an answer that is not what the protocol says (HTML, 10 MB, half a record)
- * - `newer`: a record that a later version of this tool wrote
- * - `unusable`: what the command names can't work, and waiting won't help (no such bucket, other region)
- * - `declined`: AWS understood and said no, in `message`
- * - `refused`: the Engine understood and said no, in `message`
- * - `rejected`: a join token that a manager did not take
- * - `foreign`: a manager of another swarm answered at that address
- * - `pending`: the Engine goes on joining in the background
- * - `busy`: the Engine is already part of a swarm, or S3 had a concurrent write: look again
  */
 export const FAULT_KINDS = [
-  "denied",
-  "throttled",
-  "no-metadata",
-  "no-role",
-  "no-socket",
-  "no-folder",
-  "not-found",
-  "unreachable",
-  "timeout",
-  "malformed",
-  "newer",
-  "unusable",
-  "declined",
-  "refused",
-  "rejected",
-  "foreign",
-  "pending",
-  "busy",
+  "denied", // we may not; `permission` names the IAM action, or the socket
+  "throttled", // ask again, later
+  "no-metadata", // IMDS is turned off, or has no such entry
+  "no-role", // the instance has no role, or one that gives no credentials
+  "no-socket", // no Engine's socket at that path
+  "no-folder", // no folder for the lock file
+  "not-found", // what was named is not there, or not shown yet: a launch template, a token
+  "unreachable", // refused, reset, no route: the call did not happen, or only perhaps
+  "timeout", // no answer within the call's deadline: it may have happened
+  "malformed", // an answer that is not what the protocol says (HTML, 10 MB, half a record)
+  "newer", // a record that a later version of this tool wrote
+  "unusable", // what the command names can't work, and waiting won't help (no such bucket)
+  "declined", // AWS understood and said no, in `message`
+  "refused", // the Engine understood and said no, in `message`
+  "rejected", // a join token that a manager did not take
+  "foreign", // a manager of another swarm answered at that address
+  "pending", // the Engine goes on joining in the background
+  "busy", // the Engine is already part of a swarm, or S3 had a concurrent write: look again
 ] as const;
 export type FaultKind = typeof FAULT_KINDS[number];
 

@@ -1,5 +1,6 @@
 /** What people read says what the program does, in its tables and fields, and its links lead somewhere. */
 import assert from "node:assert/strict";
+import { DOCUMENTS, withTables } from "../tools/docs.ts";
 import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/cli/flags.ts";
 import { usageOf } from "../src/cli/help.ts";
 import { VERBS, verbUsage } from "../src/cli/verbs.ts";
@@ -57,6 +58,14 @@ Deno.test("what people read links to files that are there", () => {
     }
   }
 });
+
+for (const { path, tableOf, names } of DOCUMENTS) {
+  Deno.test(`the rules in ${path} are those of src/rules.ts`, () => {
+    const text = read(path);
+    for (const name of names) assert.ok(text.includes(`<!-- rules ${name} -->`), name);
+    assert.equal(text, withTables(text, tableOf), "make docs writes them");
+  });
+}
 
 /** The rows of the table between two marks, without its head. */
 function tableIn(text: string, mark: string): string[][] {

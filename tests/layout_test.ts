@@ -171,6 +171,21 @@ Deno.test("what a file exports, another one imports", () => {
   }
 });
 
+Deno.test("a name that one file exports means one thing: no other file declares it", () => {
+  const declared = modules.flatMap(({ path }) =>
+    [
+      ...codeOf(path).matchAll(
+        /^(export )?(?:async )?(?:function|const|class|interface|type) (\w+)/gm,
+      ),
+    ].map(([, exported, name = ""]) => ({ path, name, isExported: exported !== undefined }))
+  );
+  for (const { path, name, isExported } of declared) {
+    if (!isExported) continue;
+    const others = declared.filter((one) => one.name === name && one.path !== path);
+    assert.deepEqual(others.map((one) => one.path), [], `${name} of ${path} is declared twice`);
+  }
+});
+
 Deno.test("no file names a registry's host or a path of somebody's machine, or holds a token", () => {
   const token = /SWMTKN-\d(?:-1)?-[0-9a-z]{50}-[0-9a-z]{25}/;
   const hosts = [["registry", "npmjs"], ["npmjs", "org"], ["pypi", "org"], ["pythonhosted", "org"]]

@@ -10,7 +10,7 @@ import {
   isClockCode,
   isCredentialsCode,
 } from "./fault.ts";
-import { quote } from "../http.ts";
+import { joined, quote } from "../http.ts";
 import type { Answer, Fault } from "../state.ts";
 import type { AwsCredentials, Credentials } from "./credentials.ts";
 
@@ -24,7 +24,7 @@ export interface Caller {
 }
 
 /** What an answer tells beside what the SDK hands on. */
-interface Seen {
+interface Meta {
   /** The server's clock (ms since 1970), by the answer's `Date`. */
   dateMs: number | null;
 }
@@ -50,15 +50,15 @@ export interface SdkResponse {
 
 /** The options of one `send`; the SDK passes them on to the handler as they are. */
 export interface SendOptions {
-  /** For the whole exchange, in ms. */
+  /** For the whole sent, in ms. */
   requestTimeout: number;
-  seen: Seen;
+  seen: Meta;
 }
 
 /** `code`: AWS's own word for the fault; null when AWS did not answer one. */
 export type Outcome<T> =
-  | { ok: true; value: T; seen: Seen }
-  | { ok: false; fault: Fault; code: string | null; seen: Seen };
+  | { ok: true; value: T; seen: Meta }
+  | { ok: false; fault: Fault; code: string | null; seen: Meta };
 
 export interface Handler {
   handle(request: SdkRequest, options: SendOptions): Promise<{ response: SdkResponse }>;
@@ -78,7 +78,7 @@ export function createHandler({ onCall }: Caller, limits: Limits): Handler {
   return {
     async handle(request, { requestTimeout, seen }): Promise<{ response: SdkResponse }> {
       onCall();
-      const { body, ...head } = await exchange(request, limits.bytesMax, requestTimeout);
+      const { body, ...head } = await sent(request, limits.bytesMax, requestTimeout);
       const date = Date.parse(head.headers["date"] ?? "");
       if (!Number.isNaN(date)) seen.dateMs = date;
       const wrong = limits.complaint(request, head.statusCode, body);
@@ -127,7 +127,7 @@ export async function call<T>(
   attempt: Attempt,
   send: (options: SendOptions) => Promise<T>,
 ): Promise<Outcome<T>> {
-  const seen: Seen = { dateMs: null };
+  const seen: Meta = { dateMs: null };
   for (let corrected = false;; corrected = true) {
     try {
       return { ok: true, value: await send({ requestTimeout: deadlineMs, seen }), seen };
@@ -150,18 +150,18 @@ export function sdkCredentials(credentials: Credentials): () => Promise<AwsCrede
 }
 
 /** The fault alone, for who asked. */
-export function faulted({ fault }: { fault: Fault }): { ok: false; fault: Fault } {
+export function faultAlone({ fault }: { fault: Fault }): { ok: false; fault: Fault } {
   return { ok: false, fault };
 }
 
 /** The server's clock; a fault when it did not say. */
-export function serverClock({ dateMs }: Seen, doing: string): Answer<number> {
+export function serverClock({ dateMs }: Meta, doing: string): Answer<number> {
   if (dateMs !== null) return { ok: true, value: dateMs };
   const message = `Cannot ${doing}: the answer has no date; is the endpoint right?`;
   return { ok: false, fault: { kind: "malformed", message } };
 }
 
-async function exchange(
+async function sent(
   request: SdkRequest,
   bytesMax: number,
   deadlineMs: number,
@@ -200,13 +200,7 @@ async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array>
     if (total > bytesMax) throw failure("malformed", `the answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
-  const all = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return joined(chunks);
 }
 
 /** As it was signed: the path is escaped already. */

@@ -79,11 +79,11 @@ function fromEnvironment(env: CredentialsOptions["env"]): Answer<AwsCredentials>
 async function fromRole({ imds, signal }: CredentialsOptions): Promise<Answer<AwsCredentials>> {
   try {
     const role = (await imds.get(ROLE_PATH, signal)).trim().split("\n")[0]?.trim() ?? "";
-    if (role === "") return noRole();
+    if (role === "") return roleMissing();
     return parsed(role, await imds.get(`${ROLE_PATH}${encodeURIComponent(role)}`, signal));
   } catch (error) {
     if (!(error instanceof ImdsError)) throw error;
-    if (error.status === 404) return noRole();
+    if (error.status === 404) return roleMissing();
     return fault(error.fault.kind, `no credentials: ${error.fault.message}`);
   }
 }
@@ -114,7 +114,7 @@ function parsed(role: string, text: string): Answer<AwsCredentials> {
   };
 }
 
-function noRole(): Answer<AwsCredentials> {
+function roleMissing(): Answer<AwsCredentials> {
   return fault(
     "no-role",
     "this instance has no IAM role; attach an instance profile with a role (see deploy/), or set " +

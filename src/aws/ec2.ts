@@ -7,7 +7,7 @@ import {
   type Caller,
   createHandler,
   ec2Complaint,
-  faulted,
+  faultAlone,
   type Outcome,
   serverClock,
 } from "./call.ts";
@@ -102,7 +102,7 @@ export class Ec2Api {
       const code = answer.ok ? "" : answer.code ?? "";
       if (/VersionNotFound/.test(code)) return await this.#oneByOne(name, numbers, read);
       const isNone = /^InvalidLaunchTemplateName\.NotFound/.test(code);
-      if (!answer.ok && !isNone) return faulted(answer);
+      if (!answer.ok && !isNone) return faultAlone(answer);
       const now = serverClock(answer.seen, doing);
       if (!now.ok) return now;
       read.serverMs = now.value;
@@ -147,7 +147,7 @@ export class Ec2Api {
     const answer = await this.#ask(doing, newTemplate(name, version));
     if (!answer.ok) {
       const taken = /^InvalidLaunchTemplateName\.AlreadyExists/.test(answer.code ?? "");
-      return taken ? { ok: true, value: null } : faulted(answer);
+      return taken ? { ok: true, value: null } : faultAlone(answer);
     }
     const template = answer.value.LaunchTemplate?.LaunchTemplateId;
     if (template === undefined) return lacking(doing, "the template's id");
@@ -159,7 +159,7 @@ export class Ec2Api {
     const doing = `write a version of the launch template ${template}`;
     const input = { LaunchTemplateId: template, ...inputOf(version) };
     const answer = await this.#ask(doing, createLaunchTemplateVersion(input));
-    if (!answer.ok) return faulted(answer);
+    if (!answer.ok) return faultAlone(answer);
     const number = answer.value.LaunchTemplateVersion?.VersionNumber;
     if (number === undefined) return lacking(doing, "the version's number");
     return { ok: true, value: number };
@@ -185,7 +185,7 @@ export class Ec2Api {
     for (let page = 0; page < PAGES_MAX; page++) {
       const input = { Filters: filters.map(literal), MaxResults: INSTANCES_PER_PAGE, ...next };
       const answer = await this.#ask(doing, describeInstances(input));
-      if (!answer.ok) return faulted(answer);
+      if (!answer.ok) return faultAlone(answer);
       found.push(...instancesOf(answer.value));
       const { NextToken } = answer.value;
       if (!NextToken) return { ok: true, value: found };
@@ -198,14 +198,14 @@ export class Ec2Api {
     const doing = `write the tags ${[...tags.keys()].join(" and ")} of ${instance}`;
     const Tags = [...tags].map(([Key, Value]) => ({ Key, Value }));
     const answer = await this.#ask(doing, createTags({ Resources: [instance], Tags }));
-    return answer.ok ? { ok: true, value: null } : faulted(answer);
+    return answer.ok ? { ok: true, value: null } : faultAlone(answer);
   }
 
   async deleteTags(instance: string, keys: string[]): Promise<Answer<null>> {
     const doing = `delete the tags ${keys.join(" and ")} of ${instance}`;
     const Tags = keys.map((Key) => ({ Key }));
     const answer = await this.#ask(doing, deleteTags({ Resources: [instance], Tags }));
-    return answer.ok ? { ok: true, value: null } : faulted(answer);
+    return answer.ok ? { ok: true, value: null } : faultAlone(answer);
   }
 
   /** Which of the writes to these tags of this instance EC2 would allow. */
@@ -219,7 +219,7 @@ export class Ec2Api {
 
   /** For an operation with `DryRun`, which EC2 never carries out. */
   async #isAllowed<Output>(operation: SdkCall<Output>): Promise<Permission> {
-    const action = actionOf(operation);
+    const action = iamActionOf(operation);
     const answer = await this.#ask(`ask whether ${action} is allowed`, operation);
     if (answer.ok) return { action, verdict: "unknown" };
     if (answer.code === "DryRunOperation") return { action, verdict: "allowed" };
@@ -227,13 +227,13 @@ export class Ec2Api {
   }
 
   #ask<Output>(doing: string, operation: SdkCall<Output>): Promise<Outcome<Output>> {
-    const attempt = { action: actionOf(operation), doing, region: this.#caller.region };
+    const attempt = { action: iamActionOf(operation), doing, region: this.#caller.region };
     return call(this.#caller, attempt, (options) => this.#client.send(operation, options));
   }
 }
 
 /** The IAM action of an operation: EC2 gives both one name. */
-function actionOf({ schema: [, , name] }: SdkCall<unknown>): string {
+function iamActionOf({ schema: [, , name] }: SdkCall<unknown>): string {
   return `ec2:${name}`;
 }
 

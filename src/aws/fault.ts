@@ -68,52 +68,30 @@ interface ServiceError extends Error {
   Region?: unknown;
 }
 
-const THROTTLED = new Set([
-  "RequestLimitExceeded",
-  "Client.RequestLimitExceeded",
-  "RequestThrottled",
-  "RequestThrottledException",
-  "Throttling",
-  "ThrottlingException",
-  "ThrottledException",
-  "EC2ThrottledException",
-  "TooManyRequestsException",
-  "BandwidthLimitExceeded",
-  "SlowDown",
-  "ServiceUnavailable",
-  "Unavailable",
-]);
-const DENIED = new Set([
-  "UnauthorizedOperation",
-  "AccessDenied",
-  "AccessDeniedException",
-  "AllAccessDisabled",
-  "AccountProblem",
-  "OptInRequired",
-  "Blocked",
-  "PendingVerification",
-]);
-const CLOCK = new Set(["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"]);
-const CREDENTIALS = new Set([
-  "AuthFailure",
-  "ExpiredToken",
-  "ExpiredTokenException",
-  "InvalidAccessKeyId",
-  "InvalidClientTokenId",
-  "InvalidSecurity",
-  "InvalidSignatureException",
-  "InvalidToken",
-  "MissingAuthenticationToken",
-  "SignatureDoesNotMatch",
-  "TokenRefreshRequired",
-  "UnrecognizedClientException",
-]);
-const OTHER_REGION = new Set([
-  "PermanentRedirect",
-  "TemporaryRedirect",
-  "AuthorizationHeaderMalformed",
-  "IllegalLocationConstraintException",
-]);
+/** AWS's codes, between spaces. */
+function codes(text: string): Set<string> {
+  return new Set(text.trim().split(/\s+/));
+}
+
+const THROTTLED = codes(`
+  RequestLimitExceeded Client.RequestLimitExceeded RequestThrottled RequestThrottledException
+  Throttling ThrottlingException ThrottledException EC2ThrottledException
+  TooManyRequestsException BandwidthLimitExceeded SlowDown ServiceUnavailable Unavailable
+`);
+const DENIED = codes(`
+  UnauthorizedOperation AccessDenied AccessDeniedException AllAccessDisabled AccountProblem
+  OptInRequired Blocked PendingVerification
+`);
+const CLOCK = codes("RequestTimeTooSkewed RequestExpired RequestInTheFuture");
+const CREDENTIALS = codes(`
+  AuthFailure ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId
+  InvalidSecurity InvalidSignatureException InvalidToken MissingAuthenticationToken
+  SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException
+`);
+const OTHER_REGION = codes(`
+  PermanentRedirect TemporaryRedirect AuthorizationHeaderMalformed
+  IllegalLocationConstraintException
+`);
 
 function serviceFault(error: ServiceError, attempt: Attempt): Fault {
   const code = error.name;

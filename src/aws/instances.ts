@@ -2,6 +2,7 @@
  * What EC2 knows of instances: by id, whatever their state, and by address.
  */
 import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2.ts";
+import { INSTANCE_STATES } from "../state.ts";
 import type { Answer, Config, Identity, Instance, InstanceState } from "../state.ts";
 
 interface InstancesOptions {
@@ -13,13 +14,7 @@ interface InstancesOptions {
 export type ReadInstances = (ids: string[], addresses: string[]) => Promise<Answer<Instance[]>>;
 
 /** All states but `terminated`. */
-export const LIVE_STATES: InstanceState[] = [
-  "pending",
-  "running",
-  "stopping",
-  "stopped",
-  "shutting-down",
-];
+export const LIVE_STATES = INSTANCE_STATES.filter((state) => state !== "terminated");
 const FILTER_VALUES_MAX = 200;
 
 /**
@@ -58,9 +53,7 @@ export function createInstances({ config, identity, ec2 }: InstancesOptions): Re
 
 /** EC2's word for a state; one that it does not have today is taken as `pending`, which ends nothing. */
 export function instanceStateOf(state: string): InstanceState {
-  return state === "terminated" || (LIVE_STATES as string[]).includes(state)
-    ? state as InstanceState
-    : "pending";
+  return INSTANCE_STATES.find((one) => one === state) ?? "pending";
 }
 
 /**

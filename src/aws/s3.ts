@@ -6,7 +6,7 @@ import {
   call,
   type Caller,
   createHandler,
-  faulted,
+  faultAlone,
   type Outcome,
   s3Complaint,
   serverClock,
@@ -71,7 +71,7 @@ export class S3Api {
     const hint = "and s3:ListBucket on the bucket: without it S3 also says 403 for what does not " +
       `exist; the bucket must belong to the account ${account}`;
     const answer = await this.#ask(doing, getObject(this.#at(key)), hint);
-    if (!answer.ok && answer.code !== "NoSuchKey") return faulted(answer);
+    if (!answer.ok && answer.code !== "NoSuchKey") return faultAlone(answer);
     const now = serverClock(answer.seen, doing);
     if (!now.ok) return now;
     if (!answer.ok) return { ok: true, value: { found: null, serverMs: now.value } };
@@ -108,7 +108,7 @@ export class S3Api {
     }
     // `NoSuchKey`: the object that was to be unchanged has been deleted.
     const unmet = answer.code === "PreconditionFailed" || answer.code === "NoSuchKey";
-    return unmet ? { ok: true, value: null } : faulted(answer);
+    return unmet ? { ok: true, value: null } : faultAlone(answer);
   }
 
   #at(key: string): { Bucket: string; Key: string; ExpectedBucketOwner: string } {

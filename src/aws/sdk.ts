@@ -26,7 +26,7 @@ interface SdkClientOptions {
 
 /** One call of an operation that the SDK describes. */
 export interface SdkCall<Output> {
-  schema: Schema;
+  schema: OperationSchema;
   input: object;
   /** Never set: it gives the answer its type. */
   output?: Output;
@@ -39,7 +39,7 @@ export interface SdkClient {
 
 type Operation = ReturnType<typeof operation>;
 /** An operation as the SDK's modules declare it: `DescribeInstances$`. */
-type Schema = [
+type OperationSchema = [
   9,
   string,
   string,
@@ -102,7 +102,7 @@ export function createSdkClient(options: SdkClientOptions): SdkClient {
 
 /** Makes calls of an operation out of the SDK's schema of it. */
 export function operationOf<Input extends object, Output extends object>(
-  schema: Schema,
+  schema: OperationSchema,
 ): (input: Input) => SdkCall<Output> {
   return (input) => ({ schema, input });
 }

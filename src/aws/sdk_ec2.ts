@@ -52,7 +52,7 @@ export const describeLaunchTemplateVersions = operationOf<
   DescribeLaunchTemplateVersionsResult
 >(DescribeLaunchTemplateVersions$);
 
-const VERSION = "2016-11-15";
+const API_VERSION = "2016-11-15";
 
 export function createEc2Client({ endpoint, ...options }: Ec2ClientOptions): SdkClient {
   return createSdkClient({
@@ -61,8 +61,8 @@ export function createEc2Client({ endpoint, ...options }: Ec2ClientOptions): Sdk
     endpoint: endpoint ?? ec2Endpoint(options.region),
     protocol: new AwsEc2QueryProtocol({
       defaultNamespace: "com.amazonaws.ec2",
-      xmlNamespace: `http://ec2.amazonaws.com/doc/${VERSION}`,
-      version: VERSION,
+      xmlNamespace: `http://ec2.amazonaws.com/doc/${API_VERSION}`,
+      version: API_VERSION,
       errorTypeRegistries,
     }),
   });

@@ -16,136 +16,29 @@ export interface Flag {
 }
 
 /** Each of these is also `SWARM_JOIN_<NAME>` in the environment. */
+// deno-fmt-ignore: a table, with a flag a line
 export const FLAGS = [
-  {
-    name: "cluster",
-    value: "NAME",
-    initial: "default",
-    help: "which swarm of the VPC, when there is more than one",
-  },
-  {
-    name: "store",
-    value: "STORE",
-    initial: "tags",
-    help: "where the founding record and the tokens are: tags, or s3://bucket/prefix",
-  },
-  {
-    name: "role",
-    value: "ROLE",
-    initial: "auto",
-    help: "auto (what the instance's role tag says), manager or worker",
-  },
-  {
-    name: "role-tag",
-    value: "KEY",
-    initial: "Role",
-    help: "the instance tag that says manager or worker",
-  },
-  {
-    name: "manager-token-tag",
-    value: "KEY",
-    initial: "ManagerToken",
-    help: "the tag in which managers publish the managers' token",
-  },
-  {
-    name: "worker-token-tag",
-    value: "KEY",
-    initial: "WorkerToken",
-    help: "the tag in which managers publish the workers' token",
-  },
-  {
-    name: "cluster-tag",
-    value: "KEY",
-    initial: null,
-    help:
-      "look only at instances whose tag KEY is the cluster's name (a second cluster in one VPC)",
-  },
-  {
-    name: "advertise-addr",
-    value: "ADDR",
-    initial: null,
-    help:
-      "what the others reach this node at: an IP address or interface (else the instance's own)",
-  },
-  {
-    name: "listen-addr",
-    value: "ADDR",
-    initial: null,
-    help: "what the Engine listens on (else 0.0.0.0:2377)",
-  },
-  {
-    name: "data-path-addr",
-    value: "ADDR",
-    initial: null,
-    help: "address or interface of overlay traffic (else the advertised one)",
-  },
-  {
-    name: "data-path-port",
-    value: "PORT",
-    initial: null,
-    help:
-      "UDP port of overlay traffic, 1024 to 49151; counts when the swarm is founded (else 4789)",
-  },
-  {
-    name: "default-addr-pool",
-    value: "CIDR,…",
-    initial: null,
-    help: "networks for overlays; counts when the swarm is founded (else the Engine's)",
-  },
-  {
-    name: "availability",
-    value: "STATE",
-    initial: null,
-    help: "active, pause or drain, from the moment of joining (else active)",
-  },
-  {
-    name: "timeout",
-    value: "DURATION",
-    initial: "10m",
-    help: "give up after this long (exit 3); 90s, 10m, 1h30m",
-  },
-  {
-    name: "dry-run",
-    value: null,
-    initial: null,
-    help: "say what it would do and why, and change nothing",
-  },
-  {
-    name: "json",
-    value: null,
-    initial: null,
-    help: "print the result as one JSON object",
-  },
-  {
-    name: "log-format",
-    value: "FORMAT",
-    initial: "auto",
-    help: "of stderr: text, json, or auto (json under systemd, else text)",
-  },
-  {
-    name: "log-level",
-    value: "LEVEL",
-    initial: "info",
-    help: "error, warn, info or debug",
-  },
-  {
-    name: "s3-kms-key",
-    value: "KEY",
-    initial: null,
-    help: "encrypt what is written to S3 with this KMS key (else as the bucket says)",
-  },
-  {
-    name: "imds-v1",
-    value: null,
-    initial: null,
-    help: "ask the instance's metadata without a session token, where IMDSv2 can't be had",
-  },
-  {
-    name: "lock-file",
-    value: "FILE",
-    initial: "/run/lock/swarm-join.lock",
-    help: "one run at a time holds a lock on this file",
-  },
+  { name: "cluster", value: "NAME", initial: "default", help: "which swarm of the VPC, when there is more than one" },
+  { name: "store", value: "STORE", initial: "tags", help: "where the founding record and the tokens are: tags, or s3://bucket/prefix" },
+  { name: "role", value: "ROLE", initial: "auto", help: "auto (what the instance's role tag says), manager or worker" },
+  { name: "role-tag", value: "KEY", initial: "Role", help: "the instance tag that says manager or worker" },
+  { name: "manager-token-tag", value: "KEY", initial: "ManagerToken", help: "the tag in which managers publish the managers' token" },
+  { name: "worker-token-tag", value: "KEY", initial: "WorkerToken", help: "the tag in which managers publish the workers' token" },
+  { name: "cluster-tag", value: "KEY", initial: null, help: "look only at instances whose tag KEY is the cluster's name (a second cluster in one VPC)" },
+  { name: "advertise-addr", value: "ADDR", initial: null, help: "what the others reach this node at: an IP address or interface (else the instance's own)" },
+  { name: "listen-addr", value: "ADDR", initial: null, help: "what the Engine listens on (else 0.0.0.0:2377)" },
+  { name: "data-path-addr", value: "ADDR", initial: null, help: "address or interface of overlay traffic (else the advertised one)" },
+  { name: "data-path-port", value: "PORT", initial: null, help: "UDP port of overlay traffic, 1024 to 49151; counts when the swarm is founded (else 4789)" },
+  { name: "default-addr-pool", value: "CIDR,…", initial: null, help: "networks for overlays; counts when the swarm is founded (else the Engine's)" },
+  { name: "availability", value: "STATE", initial: null, help: "active, pause or drain, from the moment of joining (else active)" },
+  { name: "timeout", value: "DURATION", initial: "10m", help: "give up after this long (exit 3); 90s, 10m, 1h30m" },
+  { name: "dry-run", value: null, initial: null, help: "say what it would do and why, and change nothing" },
+  { name: "json", value: null, initial: null, help: "print the result as one JSON object" },
+  { name: "log-format", value: "FORMAT", initial: "auto", help: "of stderr: text, json, or auto (json under systemd, else text)" },
+  { name: "log-level", value: "LEVEL", initial: "info", help: "error, warn, info or debug" },
+  { name: "s3-kms-key", value: "KEY", initial: null, help: "encrypt what is written to S3 with this KMS key (else as the bucket says)" },
+  { name: "imds-v1", value: null, initial: null, help: "ask the instance's metadata without a session token, where IMDSv2 can't be had" },
+  { name: "lock-file", value: "FILE", initial: "/run/lock/swarm-join.lock", help: "one run at a time holds a lock on this file" },
 ] as const satisfies readonly Flag[];
 
 /** Only for `plan`, and not in the environment. */

@@ -208,29 +208,17 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     goal,
     cluster: read.sure("cluster", values.clusterName),
     store: read.sure("store", (text) => values.store(text, kmsKey)),
-    role: read.sure("role", (text) => values.oneOf(text, ["auto", "manager", "worker"])),
+    role: read.sure("role", values.oneOf(["auto", "manager", "worker"])),
     roleTag: read.sure("role-tag", values.tagKey),
     managerTokenTag: read.sure("manager-token-tag", values.tagKey),
     workerTokenTag: read.sure("worker-token-tag", values.tagKey),
     clusterTag: read.one("cluster-tag", values.tagKey),
-    advertiseAddr: read.one(
-      "advertise-addr",
-      (text) => values.address(text, { port: true, unspecified: false }),
-    ),
-    listenAddr: read.one(
-      "listen-addr",
-      (text) => values.address(text, { port: true, unspecified: true }),
-    ),
-    dataPathAddr: read.one(
-      "data-path-addr",
-      (text) => values.address(text, { port: false, unspecified: false }),
-    ),
+    advertiseAddr: read.one("advertise-addr", values.address({ port: true, unspecified: false })),
+    listenAddr: read.one("listen-addr", values.address({ port: true, unspecified: true })),
+    dataPathAddr: read.one("data-path-addr", values.address({ port: false, unspecified: false })),
     dataPathPort: read.one("data-path-port", values.dataPathPort),
     defaultAddrPool: read.many("default-addr-pool", values.pool),
-    availability: read.one(
-      "availability",
-      (text) => values.oneOf(text, ["active", "pause", "drain"]),
-    ),
+    availability: read.one("availability", values.oneOf(["active", "pause", "drain"])),
     timeoutMs: read.sure("timeout", values.durationMs),
     dryRun,
   };
@@ -268,8 +256,8 @@ function refuseConflicts(config: Config): void {
 function outputOf(read: Reader): Output {
   return {
     json: read.isOn("json"),
-    logFormat: read.sure("log-format", (text) => values.oneOf(text, LOG_FORMATS)),
-    logLevel: read.sure("log-level", (text) => values.oneOf(text, LOG_LEVELS)),
+    logFormat: read.sure("log-format", values.oneOf(LOG_FORMATS)),
+    logLevel: read.sure("log-level", values.oneOf(LOG_LEVELS)),
   };
 }
 

@@ -32,23 +32,27 @@ export function durationMs(text: string): number {
 }
 
 /** An IP address or the name of an interface; with `port`, also `:2377` behind it (IPv6 in brackets). */
-export function address(text: string, allow: { port: boolean; unspecified: boolean }): string {
-  const { host, port } = splitAddress(text);
-  if (port !== null && !allow.port) {
-    throw new Unfit("an address with a port; only an address is taken here, such as 10.0.0.5");
-  }
-  if (port !== null && port !== String(SWARM_PORT)) {
-    throw new Unfit(`an address with port ${port}; the other nodes look on port ${SWARM_PORT}`);
-  }
-  if (!isIp(host) && !/^[A-Za-z][A-Za-z0-9._-]{0,14}$/.test(host)) {
-    throw new Unfit(
-      "neither an IP address nor the name of an interface; write 10.0.0.5 or ens5, for example",
-    );
-  }
-  if (!allow.unspecified && /^[0.:]+$/.test(host)) {
-    throw new Unfit("no address that another node could connect to");
-  }
-  return text;
+export function address(
+  allow: { port: boolean; unspecified: boolean },
+): (text: string) => string {
+  return (text) => {
+    const { host, port } = splitAddress(text);
+    if (port !== null && !allow.port) {
+      throw new Unfit("an address with a port; only an address is taken here, such as 10.0.0.5");
+    }
+    if (port !== null && port !== String(SWARM_PORT)) {
+      throw new Unfit(`an address with port ${port}; the other nodes look on port ${SWARM_PORT}`);
+    }
+    if (!isIp(host) && !/^[A-Za-z][A-Za-z0-9._-]{0,14}$/.test(host)) {
+      throw new Unfit(
+        "neither an IP address nor the name of an interface; write 10.0.0.5 or ens5, for example",
+      );
+    }
+    if (!allow.unspecified && /^[0.:]+$/.test(host)) {
+      throw new Unfit("no address that another node could connect to");
+    }
+    return text;
+  };
 }
 
 /** A network for overlays: IPv4 in CIDR notation, its host bits 0, a /24 or wider. */
@@ -138,10 +142,12 @@ export function dataPathPort(text: string): number {
   return port;
 }
 
-export function oneOf<T extends string>(text: string, choices: readonly T[]): T {
-  const choice = choices.find((it) => it === text);
-  if (choice === undefined) throw new Unfit(`not one of ${choices.join(", ")}`);
-  return choice;
+export function oneOf<const T extends string>(choices: readonly T[]): (text: string) => T {
+  return (text) => {
+    const choice = choices.find((it) => it === text);
+    if (choice === undefined) throw new Unfit(`not one of ${choices.join(", ")}`);
+    return choice;
+  };
 }
 
 /** `1`, `true`, `yes` or `on`, or their opposites: a switch in the environment. */

@@ -13,13 +13,13 @@ import { survey } from "./survey.ts";
 import { look } from "./verdict.ts";
 import type { Decision, Goal, Observation } from "../state.ts";
 
-const GOALS: { readonly [G in Goal]: (o: Observation) => Decision } = { join, survey };
+const BY_GOAL: { readonly [G in Goal]: (o: Observation) => Decision } = { join, survey };
 
 export function decide(o: Observation): Decision {
   // What is looked at after the deadline comes too late to be acted on.
   const late = Object.keys(o.facts).length === 0 ? overdue(o) : null;
   if (late !== null) return late;
-  const decision = withPermissions(o, decided(() => GOALS[o.config.goal](o)));
+  const decision = withPermissions(o, decided(() => BY_GOAL[o.config.goal](o)));
   return decision.kind === "look" ? decision : bounded(o, decision);
 }
 

@@ -18,7 +18,7 @@ const FORGOTTEN_MS = 60 * 60 * 1000;
 const FINGERPRINTS_MAX = 30;
 
 /** What a member's fate is judged by: who asks, what EC2 shows, and the ledger's server's clock. */
-interface Sight {
+interface Evidence {
   me: Identity;
   instances: Instance[];
   serverMs: number;
@@ -46,7 +46,7 @@ export function isListed(record: FoundingRecord, me: Identity, address: string):
  * Whether a member is gone for good: EC2 says `terminated`, or knows this instance and no longer knows
  * that one, an hour after it was listed. Stopped, unreachable or unseen is not gone.
  */
-export function isGone(member: Member, { me, instances, serverMs }: Sight): boolean {
+export function isGone(member: Member, { me, instances, serverMs }: Evidence): boolean {
   if (member.instance !== null) {
     const known = instances.find(({ instance }) => instance === member.instance);
     if (known !== undefined) return known.state === "terminated";
@@ -67,7 +67,7 @@ export function isSameSwarm(
 }
 
 /** What a manager puts into a record: itself, and its swarm as its Engine shows it. */
-export interface Writing extends Sight {
+export interface Author extends Evidence {
   cluster: string;
   runId: string;
   /** The address that other nodes reach this one at. */
@@ -79,7 +79,7 @@ export interface Writing extends Sight {
 export function founding(
   previous: FoundingRecord | null,
   swarm: SwarmView,
-  w: Writing,
+  w: Author,
 ): FoundingRecord {
   const blank: FoundingRecord = {
     cluster: w.cluster,
@@ -100,12 +100,12 @@ export function founding(
 }
 
 /** The record with this node as a member, listed anew. */
-export function registered(record: FoundingRecord, w: Writing): FoundingRecord {
+export function registered(record: FoundingRecord, w: Author): FoundingRecord {
   return signed({ ...record, members: [...remaining(record, w), self(w)] }, w);
 }
 
 /** The record without this node. */
-export function withdrawn(record: FoundingRecord, w: Writing): FoundingRecord {
+export function withdrawn(record: FoundingRecord, w: Author): FoundingRecord {
   return signed({ ...record, members: remaining(record, w) }, w);
 }
 
@@ -114,7 +114,7 @@ export function refreshed(
   record: FoundingRecord,
   swarm: SwarmView,
   missing: string[],
-  w: Writing,
+  w: Author,
 ): FoundingRecord {
   const fingerprint = swarm.managerToken.fingerprint;
   const rotated = record.fingerprint === fingerprint
@@ -150,17 +150,17 @@ export function questionOf(
   };
 }
 
-function self(w: Writing): Member {
+function self(w: Author): Member {
   return { instance: w.me.instance, address: w.address, sinceMs: w.serverMs };
 }
 
 /** All but this node and those that are gone. */
-function remaining(record: FoundingRecord, w: Writing): Member[] {
+function remaining(record: FoundingRecord, w: Author): Member[] {
   return others(record, w.me).filter((member) => !isGone(member, w));
 }
 
 /** The members, and whoever is at these addresses besides. */
-function withManagers(members: Member[], addresses: string[], w: Writing): Member[] {
+function withManagers(members: Member[], addresses: string[], w: Author): Member[] {
   const missing = addresses.filter((address) =>
     !members.some((member) => member.address === address)
   );
@@ -180,7 +180,7 @@ function newest(fingerprints: string[]): string[] {
 }
 
 /** A nonce that is the same when this run means the same at the same place: a repeated write is one. */
-function signed(record: FoundingRecord, w: Writing): FoundingRecord {
+function signed(record: FoundingRecord, w: Author): FoundingRecord {
   const unsigned = { ...record, writer: w.me.instance, nonce: "" };
   const nonce = `${w.runId}-${hash(JSON.stringify([unsigned, w.at]))}`;
   return { ...unsigned, nonce };

@@ -6,7 +6,7 @@ import { faulted } from "./faults.ts";
 import { questionOf } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
-import type { Look, LookKind, Seen } from "../calls.ts";
+import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
 import type { Answer, Decision, Instance, Member, Observation, Role, Shown } from "../state.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
@@ -32,10 +32,10 @@ export function stop(decision: Decision): never {
 /** The fact that this look gives. */
 export function need<K extends LookKind>(
   o: Observation,
-  call: Extract<Look, { kind: K }>,
+  call: CallOf<K>,
 ): Seen[K] {
-  const fact = o.facts[call.kind as K] as Answer<Seen[K]> | undefined;
-  if (fact === undefined) stop(look(call));
+  const fact = o.facts[call.kind] as Answer<Seen[K]> | undefined;
+  if (fact === undefined) stop(look(call as Look));
   return fact.ok ? fact.value : stop(faulted(o, fact.fault));
 }
 

@@ -15,8 +15,8 @@ export type Obstacle = (o: Observation) => Decision | null;
 
 /** IMDS does not say who this instance is, or where Auto Scaling wants it. */
 export function noMetadata({ memory, facts }: Observation): Decision | null {
-  const fault = memory.identity === null ? faultOf(facts.identity) : null;
-  const unsaid = fault ?? (memory.lifecycle === null ? faultOf(facts.lifecycle) : null);
+  const fault = memory.identity === null ? faultIn(facts.identity) : null;
+  const unsaid = fault ?? (memory.lifecycle === null ? faultIn(facts.lifecycle) : null);
   return unsaid === null ? null : metadataFaulted(unsaid);
 }
 
@@ -38,7 +38,7 @@ export function isWarmed(lifecycle: string): boolean {
 }
 
 export function engineDown({ facts }: Observation): Decision | null {
-  const fault = faultOf(facts.engine);
+  const fault = faultIn(facts.engine);
   return fault === null ? null : engineFaulted(fault);
 }
 
@@ -96,7 +96,7 @@ export function noRole(o: Observation): Decision | null {
   const { config, memory, facts } = o;
   const me = memory.identity;
   if (me === null) return null;
-  const fault = faultOf(facts.self);
+  const fault = faultIn(facts.self);
   if (needsTags(o) && fault !== null) return faulted(o, fault);
   const { clusterTag } = config;
   const shown = memory.self?.clusterTag ?? null;
@@ -172,7 +172,7 @@ export function recordElsewhere(o: Observation): Decision | null {
   );
 }
 
-function faultOf(answer: Answer<unknown> | undefined): Fault | null {
+function faultIn(answer: Answer<unknown> | undefined): Fault | null {
   return answer?.ok === false ? answer.fault : null;
 }
 

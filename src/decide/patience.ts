@@ -9,10 +9,12 @@ import type { Acting, End, Observation, Waiting } from "../state.ts";
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_MAX_MS = 20_000;
-/** A manager that boots takes about this long from its first look to its founding. */
-const FOUNDING_BASE_MS = 1_500;
-/** Somebody has just written: what there is to read is there. */
-const LOST_BASE_MS = 250;
+const BASES_MS: { readonly [R in Rule]?: number } = {
+  // A manager that boots takes about this long from its first look to its founding.
+  "no-swarm-yet": 1_500,
+  // Somebody has just written: what there is to read is there.
+  "write-lost": 250,
+};
 /**
  * EC2's request limits are shared: a worker that was refused makes room for long, or a herd spends all
  * that EC2 gives on refusals. With 20 requests a second, 10,000 nodes take eight minutes whatever they
@@ -54,18 +56,7 @@ function boundMs(o: Observation, rule: Rule): number {
       : Math.min(WORKER_THROTTLED_MAX_MS, WORKER_THROTTLED_BASE_MS * 2 ** doublings);
   }
   const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
-  return Math.min(max, baseMs(rule) * 2 ** doublings);
-}
-
-function baseMs(rule: Rule): number {
-  switch (rule) {
-    case "write-lost":
-      return LOST_BASE_MS;
-    case "no-swarm-yet":
-      return FOUNDING_BASE_MS;
-    default:
-      return BACKOFF_BASE_MS;
-  }
+  return Math.min(max, (BASES_MS[rule] ?? BACKOFF_BASE_MS) * 2 ** doublings);
 }
 
 /**
@@ -84,17 +75,17 @@ export function bounded(o: Observation, decision: Acting | Waiting | End): Actin
   }
   if (!isLate(o) || decision.kind === "end") return decision;
   const exit = decision.kind === "wait" ? decision.exit : 3;
-  return overdue(o) ?? failed(exit, rule, because);
+  return overdue(o) ?? endOf(exit, rule, because);
 }
 
 /** After the deadline: the failure that the run has been waiting against, if it waited. */
 export function overdue(o: Observation): End | null {
   const { steady } = o.memory;
   if (!isLate(o) || o.config.dryRun || steady === null) return null;
-  return failed(steady.exit, steady.rule, steady.because);
+  return endOf(steady.exit, steady.rule, steady.because);
 }
 
-function failed(exit: End["exit"], rule: Rule, because: string): End {
+function endOf(exit: End["exit"], rule: Rule, because: string): End {
   return { kind: "end", exit, afterMs: 0, rule, because, warnings: [], findings: [] };
 }
 

@@ -7,6 +7,7 @@ import { addressOf, isWarmed, type Obstacle } from "./obstacles.ts";
 import { faulted } from "./faults.ts";
 import { need, stop, together } from "./needs.ts";
 import { needsTags, roleAsked } from "./role.ts";
+import { look } from "./verdict.ts";
 import { STORES, type StoreTraits } from "../stores.ts";
 import type { Look } from "../calls.ts";
 import type { Engine, FoundingRecord, Identity, LedgerView, Observation, Role } from "../state.ts";
@@ -35,16 +36,17 @@ export interface Obstacles {
 /** The scene; stops with what must be looked at, waited for or mended first. */
 export function sceneOf(o: Observation, { near, far }: Obstacles): Scene {
   if (o.memory.fault !== null) stop(faulted(o, o.memory.fault));
-  if (o.facts.engine === undefined) together(o, ...nearLooks(o));
+  together(o, ...nearLooks(o));
   stopAt(o, near);
-  if (o.facts.ledger === undefined) together(o, ...farLooks(o));
+  together(o, ...farLooks(o));
   stopAt(o, far);
-  const me = o.memory.identity;
+  // Only in an observation that somebody changed: a run remembers who it is as soon as it knows.
+  const me = o.memory.identity ?? stop(look({ kind: "identity" }));
   const engine = need(o, { kind: "engine" });
   const ledger = need(o, ledgerLook(o));
   const role = roleAsked(o);
-  if (me === null || role === null || ledger.kind !== "settled") {
-    throw new Error("a goal must be stopped by a node without identity, role or ledger");
+  if (role === null || ledger.kind !== "settled") {
+    throw new Error("a goal must be stopped by a node without role or ledger");
   }
   return {
     o,
@@ -81,13 +83,14 @@ export function farLooks(o: Observation): (Look | false)[] {
   const { tokensBy } = STORES[o.config.store.kind];
   const engine = o.facts.engine?.ok ? o.facts.engine.value : null;
   const isOutside = engine?.state === "inactive" && roleAsked(o) === "manager";
-  // Later ones need no tokens, as a rule.
+  // Beside the record they cost no time. Later rounds of a manager need none, as a rule.
+  const isBeside = tokensBy === "instance" && o.facts.ledger === undefined;
   const isFirst = o.memory.did.length === 0 && o.memory.waits === 0;
   const isManager = engine?.state === "active" && engine.manager && isFirst;
   return [
     ledgerLook(o),
     needsTags(o) && { kind: "self" },
-    tokensBy === "instance" && (isOutside || isManager) &&
+    isBeside && (isOutside || isManager) &&
     { kind: "tokens", fingerprint: "", want: ["manager", "worker"] },
   ];
 }

@@ -1,7 +1,7 @@
 /**
  * The goal `survey`: everything at once that stands in this node's way, or may, where a join would stop
- * at the first. It looks at all that a join would look at, and at what AWS allows and who answers; it
- * changes nothing.
+ * at the first. It looks at all that a join would look at, and at who answers; it changes nothing, so
+ * that it is asked what AWS allows as every dry run is (`decide.ts`).
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
@@ -9,7 +9,7 @@ import { isGone, others, questionOf } from "./members.ts";
 import { addressesOf, decided, together } from "./needs.ts";
 import { roleAsked } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
-import { describe } from "./words.ts";
+import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
 import type { Decision, Finding, FoundingRecord, Observation, Role } from "../state.ts";
@@ -18,8 +18,7 @@ export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
   const me = o.memory.identity;
   if (me !== null) {
-    const role = roleAsked(o);
-    together(o, ...farLooks(o), role !== null && { kind: "permissions", role });
+    together(o, ...farLooks(o));
     together(o, ...memberLooks(o));
   }
   const next = decided(() => join({ ...o, memory: { ...o.memory, fault: null } }));
@@ -50,14 +49,17 @@ export function survey(o: Observation): Decision {
 function memberLooks(o: Observation): (Look | false)[] {
   const record = recordOf(o);
   const me = o.memory.identity;
-  const role = roleAsked(o);
   if (record === null || me === null) return [];
-  const want: Role[] = role === "worker" ? ["worker"] : ["manager", "worker"];
+  // Only a manager may read the managers'.
+  const want: Role[] = roleAsked(o) === "manager" ? ["manager", "worker"] : ["worker"];
   const addresses = addressesOf(others(record, me));
+  // After a rotation of the CA the record names the swarm as it was before.
+  const swarm = o.facts.engine?.ok ? o.facts.engine.value.swarm : null;
+  const { fingerprint } = swarm?.managerToken ?? record;
   return [
     addresses.length > 0 && { kind: "probe", addresses },
     { kind: "instances", ...questionOf(record.members, me, []) },
-    { kind: "tokens", fingerprint: record.fingerprint, want },
+    { kind: "tokens", fingerprint, want },
   ];
 }
 
@@ -97,11 +99,11 @@ function membersOf(o: Observation): Finding[] {
     return [];
   }
   const [answering, known] = [facts.probe.value, facts.instances.value];
-  const sight = { me, instances: known, serverMs: view.serverMs };
+  const evidence = { me, instances: known, serverMs: view.serverMs };
   return others(record, me).flatMap((member): Finding[] => {
     if (answering.includes(member.address)) return [];
-    const who = describe([member], known);
-    return isGone(member, sight)
+    const who = membersText([member], known);
+    return isGone(member, evidence)
       ? [{ rule: "member-gone", severity: "note", because: `${who} is gone for good` }]
       : [{ rule: "member-silent", severity: "warning", because: `${who} does not answer` }];
   });

@@ -2,7 +2,7 @@
 import type { Contents, FoundingRecord, Instance, Member, Shown } from "../state.ts";
 
 /** Members: `i-0a (10.0.0.5, stopped)`. */
-export function describe(members: Member[], known: Instance[]): string {
+export function membersText(members: Member[], known: Instance[]): string {
   if (members.length === 0) return "nobody";
   return members.map(({ instance, address }) => {
     const state = known.find((i) => i.instance === instance)?.state;

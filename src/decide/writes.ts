@@ -1,5 +1,5 @@
 /** The compare-and-sets of the record, and who in it is gone. */
-import { isGone, others, type Writing } from "./members.ts";
+import { type Author, isGone, others } from "./members.ts";
 import { instances } from "./needs.ts";
 import type { Scene } from "./scene.ts";
 import { act } from "./verdict.ts";
@@ -8,14 +8,14 @@ import type { Rule } from "../rules.ts";
 import type { Decision, FoundingRecord, Instance, Member } from "../state.ts";
 
 /** A compare-and-set of the record: needs to know who is gone, and who is at `addresses`. */
-export function writing(
+export function writeRecord(
   s: Scene,
   previous: FoundingRecord | null,
   addresses: string[],
   as: WriteKind,
   rule: Rule,
   because: string,
-  recordOf: (w: Writing) => FoundingRecord,
+  recordOf: (w: Author) => FoundingRecord,
 ): Decision {
   const { o, me, address, ledger } = s;
   const members = previous?.members ?? [];

@@ -32,12 +32,12 @@ export function createObjectLedger({ s3 }: { s3: () => Promise<S3Api> }): Ledger
         at.kind === "none" ? { kind: "absent" } : { kind: "unchanged", etag: at.etag },
       );
       if (!put.ok) return put;
-      if (put.value !== null) return done(put.value);
+      if (put.value !== null) return doneAt(put.value);
       // The condition may have failed because of this very write, whose answer was lost before.
       const now = await readRecord(api);
       if (!now.ok) return now;
       const { record: current, etag } = now.value;
-      if (current?.nonce === record.nonce && etag !== null) return done(etag);
+      if (current?.nonce === record.nonce && etag !== null) return doneAt(etag);
       return { ok: true, value: { kind: "lost" } };
     },
 
@@ -50,7 +50,7 @@ export function createObjectLedger({ s3 }: { s3: () => Promise<S3Api> }): Ledger
   };
 }
 
-function done(etag: string): Answer<WriteResult> {
+function doneAt(etag: string): Answer<WriteResult> {
   return { ok: true, value: { kind: "done", at: { kind: "object", etag } } };
 }
 

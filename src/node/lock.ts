@@ -23,7 +23,7 @@ export async function acquireLock({ path, onWait, signal }: LockOptions): Promis
   try {
     file = openOrCreate(path);
   } catch (error) {
-    return { ok: false, fault: faultOf(error, path) };
+    return { ok: false, fault: lockFault(error, path) };
   }
   const locked = file.lock(true);
   const timer = setTimeout(onWait, FREE_MS);
@@ -54,7 +54,7 @@ function openOrCreate(path: string): Deno.FsFile {
   }
 }
 
-function faultOf(error: unknown, path: string): Fault {
+function lockFault(error: unknown, path: string): Fault {
   const { errors } = Deno;
   if (error instanceof errors.NotFound) {
     return {

@@ -2,9 +2,16 @@
  * All edges of a real node behind one `perform`. Nothing here decides anything: each call goes to its
  * edge, and is cut when the run's time is long over.
  */
-import { type Aws, createAws, DEADLINE_MS, preload } from "./stores.ts";
+import { type Aws, AWS_DEADLINE_MS, createAws, preload } from "./stores.ts";
 import { createCredentials, type Credentials } from "../aws/credentials.ts";
-import { type AnyAnswer, type Call, type CallKind, CALLS, type Values } from "../calls.ts";
+import {
+  type AnyAnswer,
+  type Call,
+  type CallKind,
+  type CallOf,
+  CALLS,
+  type Values,
+} from "../calls.ts";
 import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
@@ -28,7 +35,7 @@ const LAST_WORDS_MS = 500;
 /** The edge of each call: the compiler asks for one when a call is added. */
 type Edges = {
   [K in CallKind]: (
-    call: Extract<Call, { kind: K }>,
+    call: CallOf<K>,
     signal: AbortSignal,
   ) => Promise<Answer<Values[K]>>;
 };
@@ -69,10 +76,10 @@ export class Node {
   }
 
   #ask<K extends CallKind>(
-    call: Extract<Call, { kind: K }>,
+    call: CallOf<K>,
     signal: AbortSignal,
   ): Promise<AnyAnswer> {
-    return this.#edges[call.kind as K](call, signal);
+    return this.#edges[call.kind](call, signal);
   }
 
   /** AWS's own deadline for a request is shorter than the run's. */
@@ -125,7 +132,7 @@ export class Node {
       credentials: this.#credentials,
       endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
       onCall: () => this.#awsCalls++,
-      deadlineMs: DEADLINE_MS,
+      deadlineMs: AWS_DEADLINE_MS,
     });
   }
 

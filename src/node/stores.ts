@@ -35,7 +35,7 @@ export interface Aws {
   instances: ReadInstances;
 }
 
-export const DEADLINE_MS = 10_000;
+export const AWS_DEADLINE_MS = 10_000;
 
 export function createAws(options: AwsOptions): Aws {
   const { config, identity, vault, credentials, endpoints, onCall, deadlineMs } = options;

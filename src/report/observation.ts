@@ -23,7 +23,7 @@ export function readObservation(text: string): ReadObservation {
 const count = v.pipe(v.number("a number from 0"), v.finite(), v.minValue(0, "a number from 0"));
 const flag = v.boolean("true or false");
 
-function oneOf<const T extends string>(choices: readonly T[]): Schema<T> {
+function choice<const T extends string>(choices: readonly T[]): Schema<T> {
   return v.picklist(choices, `one of ${choices.join(", ")}`);
 }
 
@@ -32,7 +32,7 @@ function object<E extends v.ObjectEntries>(entries: E): v.ObjectSchema<E, string
 }
 
 const fault: Schema<Fault> = object({
-  kind: oneOf(FAULT_KINDS),
+  kind: choice(FAULT_KINDS),
   message: text,
   permission: v.exactOptional(text),
 });
@@ -55,13 +55,13 @@ const identity = object({
 });
 const instance = object({
   instance: text,
-  state: oneOf(INSTANCE_STATES),
+  state: choice(INSTANCE_STATES),
   address: v.nullable(text),
   roleTag: v.nullable(text),
   clusterTag: v.nullable(text),
 });
 const engine = object({
-  state: oneOf(ENGINE_STATES),
+  state: choice(ENGINE_STATES),
   nodeId: text,
   address: text,
   error: text,
@@ -121,24 +121,24 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,
-    state: oneOf(INSTANCE_STATES),
+    state: choice(INSTANCE_STATES),
     manager: v.nullable(mark),
     worker: v.nullable(mark),
     malformed: list(text),
   }))),
   instances: answer(list(instance)),
   probe: answer(list(text)),
-  permissions: answer(list(object({ action: text, verdict: oneOf(VERDICTS) }))),
+  permissions: answer(list(object({ action: text, verdict: choice(VERDICTS) }))),
 };
 
 const config: Schema<Observation["config"]> = object({
-  goal: oneOf(GOALS),
+  goal: choice(GOALS),
   cluster: text,
   store: v.variant("kind", [
     object({ kind: v.literal("tags") }),
     object({ kind: v.literal("s3"), bucket: text, prefix: text, kmsKey: v.nullable(text) }),
   ], anObject),
-  role: oneOf(["auto", ...ROLES]),
+  role: choice(["auto", ...ROLES]),
   roleTag: text,
   managerTokenTag: text,
   workerTokenTag: text,
@@ -148,7 +148,7 @@ const config: Schema<Observation["config"]> = object({
   dataPathAddr: v.nullable(text),
   dataPathPort: v.nullable(count),
   defaultAddrPool: list(text),
-  availability: v.nullable(oneOf(["active", "pause", "drain"])),
+  availability: v.nullable(choice(["active", "pause", "drain"])),
   timeoutMs: count,
   dryRun: flag,
 });
@@ -158,7 +158,7 @@ const memory: Schema<Memory> = object({
   identity: v.nullable(identity),
   lifecycle: v.nullable(object({ state: v.nullable(text) })),
   self: v.nullable(instance),
-  did: list(oneOf(ACTION_KINDS)),
+  did: list(choice(ACTION_KINDS)),
   missing: list(count),
   written: list(object({ template: text, number: count, record, follows: count })),
   confirmed: v.nullable(text),
@@ -166,12 +166,12 @@ const memory: Schema<Memory> = object({
   published: v.nullable(text),
   terminated: list(text),
   failures: list(
-    object({ address: text, digest: text, kind: oneOf(FAULT_KINDS), atMs: count }),
+    object({ address: text, digest: text, kind: choice(FAULT_KINDS), atMs: count }),
   ),
   attemptMs: v.nullable(count),
   fault: v.nullable(fault),
   steady: v.nullable(object({
-    rule: oneOf(Object.keys(RULES) as (keyof typeof RULES)[]),
+    rule: choice(Object.keys(RULES) as (keyof typeof RULES)[]),
     because: text,
     exit: v.picklist([2, 3, 4, 5, 6], "an exit code"),
     sinceMs: count,

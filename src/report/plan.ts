@@ -2,13 +2,12 @@
 import type { Plan, Report } from "./report.ts";
 import { rows, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
-import type { Act } from "../calls.ts";
+import { planOf } from "../calls.ts";
 import type {
   Answer,
   Contents,
   Engine,
   Fault,
-  FoundingRecord,
   Instance,
   Observation,
   Permission,
@@ -48,12 +47,15 @@ export function planLines(report: Report, { decision, observation }: Plan): stri
   const inSwarm = facts.engine?.ok === true && facts.engine.value.state === "active";
   return rows([
     ["I am", identityText(observation, report.role)],
-    ["Engine", seen(facts.engine, engineText)],
+    ["Engine", factText(facts.engine, engineText)],
     ["Record", recordText(observation)],
-    ["Tokens", seen(facts.tokens, (list) => list.map(shownText).join("; ") || "none are shown")],
-    ["Instances", seen(facts.instances, (list) => list.map(instanceText).join("; ") || "none")],
-    ["Answering", seen(facts.probe, (list) => list.join(", ") || "none")],
-    ["Contents", seen(facts.contents, contentsText)],
+    [
+      "Tokens",
+      factText(facts.tokens, (list) => list.map(shownText).join("; ") || "none are shown"),
+    ],
+    ["Instances", factText(facts.instances, (list) => list.map(instanceText).join("; ") || "none")],
+    ["Answering", factText(facts.probe, (list) => list.join(", ") || "none")],
+    ["Contents", factText(facts.contents, contentsText)],
     ["Decision", decisionText(decision, inSwarm)],
     ["Rule", report.rule],
     ["Because", report.because],
@@ -89,7 +91,7 @@ function recordText({ facts, config }: Observation): string {
   const store = config.store.kind === "tags"
     ? "the launch template"
     : `s3://${config.store.bucket}/${config.store.prefix}`;
-  return seen(facts.ledger, (view) => {
+  return factText(facts.ledger, (view) => {
     if (view.kind === "unsettled") {
       return `${store} shows gaps (${view.missing.join(", ")}): the read is old`;
     }
@@ -118,45 +120,16 @@ function contentsText(contents: Contents): string {
   return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ");
 }
 
+/** The first thing that a run would do, and what follows if nothing else happens meanwhile. */
 function decisionText(decision: Plan["decision"], inSwarm: boolean): string {
-  if (decision.kind === "act") return actText(decision.call, inSwarm);
+  if (decision.kind === "act") return planOf(decision.call, inSwarm);
   if (decision.kind === "wait") return "wait";
   return decision.exit === 0 ? "done" : `fail with exit ${decision.exit}`;
 }
 
-/** The first thing that a run would do, and what follows if nothing else happens meanwhile. */
-function actText(act: Act, inSwarm: boolean): string {
-  switch (act.kind) {
-    case "retract":
-      return "take old tokens out of its tags; then init a swarm, found it and publish its tokens";
-    case "init":
-      return "init a swarm; then found it and publish its tokens";
-    case "join":
-      return `join the swarm ${act.token.fingerprint} by ${act.address}`;
-    case "leave":
-      return act.force ? "leave its own swarm; then join" : "leave; then look again";
-    case "write":
-      return `${act.as}: ${recordOfText(act.record)}${thenText(act.as, inSwarm)}`;
-    case "publish":
-      return "publish";
-    default:
-      return act satisfies never;
-  }
-}
-
-function thenText(as: (Act & { kind: "write" })["as"], inSwarm: boolean): string {
-  if (as === "found" || as === "replace") return "; then publish its tokens";
-  return as === "register" && !inSwarm ? "; then join" : "";
-}
-
-function recordOfText({ members }: FoundingRecord): string {
-  const names = members.map(({ instance, address }) => instance ?? address).join(", ");
-  return `write a record with ${names || "no members"}`;
-}
-
 function permissionsText(permissions: Answer<Permission[]> | undefined): string {
   if (permissions === undefined) return "not asked for";
-  return seen(
+  return factText(
     permissions,
     (list) => list.map(({ action, verdict }) => `${action} ${verdict}`).join(", ") || "none needed",
   );
@@ -169,7 +142,7 @@ function deniedRows(permissions: Answer<Permission[]> | undefined): [string, str
 }
 
 /** A fact for people; nothing when it was not looked at. */
-function seen<T>(answer: Answer<T> | undefined, text: (value: T) => string): string {
+function factText<T>(answer: Answer<T> | undefined, text: (value: T) => string): string {
   if (answer === undefined) return "";
   return answer.ok ? text(answer.value) : faultText(answer.fault);
 }

@@ -20,7 +20,7 @@ export function jsonOf(report: Report): string {
 }
 
 /** The same for people. A failure is in the log, so that stdout stays empty. */
-export function textOf(report: Report): string {
+export function pageOf(report: Report): string {
   return linesOf(report).map((line) => `${plain(line)}\n`).join("");
 }
 

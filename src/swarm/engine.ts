@@ -39,7 +39,7 @@ export interface EngineClient {
 export function createEngine({ path, vault }: { path: string; vault: Vault }): EngineClient {
   const api = new EngineApi(path);
   return {
-    look: (signal) => look(api, vault, signal),
+    look: (signal) => lookAt(api, vault, signal),
     contents: (manager, signal) => contentsOf(api, manager, signal),
     init: (config, advertiseAddr, signal) => {
       const intent = `init a swarm at ${advertiseAddr}`;
@@ -73,7 +73,7 @@ const INFO_MS = 45_000;
 /** Of lists that grow with the swarm. */
 const LIST_BYTES_MAX = 64 * 1024 * 1024;
 
-async function look(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
+async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
   const intent = "ask the Docker Engine about its swarm";
   const answer = await api.read(intent, "/info", signal, { deadlineMs: INFO_MS });
   if (!answer.ok) return answer;
@@ -181,42 +181,30 @@ function contentsOf(
   return manager ? managerContents(api, signal) : workerContents(api, signal);
 }
 
+/** What a manager counts, and where. */
+const COUNTED: { readonly [K in keyof Contents]: string } = {
+  services: "/services",
+  secrets: "/secrets",
+  configs: "/configs",
+  networks: `/networks?filters=${filters({ scope: ["swarm"] })}`,
+  tasks: `/tasks?filters=${filters({ "desired-state": ["running"] })}`,
+};
+
 async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
-  const count = async (what: string, path: string): Promise<Answer<number>> => {
-    const list = await readList(api, `count the swarm's ${what}`, path, signal);
-    return list.ok ? { ok: true, value: list.value.length } : list;
-  };
-  const [services, secrets, configs, networks, tasks] = await Promise.all([
-    count("services", "/services"),
-    count("secrets", "/secrets"),
-    count("configs", "/configs"),
-    countNetworks(api, signal),
-    count("tasks", `/tasks?filters=${filters({ "desired-state": ["running"] })}`),
-  ]);
-  if (!services.ok) return services;
-  if (!secrets.ok) return secrets;
-  if (!configs.ok) return configs;
-  if (!networks.ok) return networks;
-  if (!tasks.ok) return tasks;
-  return {
-    ok: true,
-    value: {
-      services: services.value,
-      secrets: secrets.value,
-      configs: configs.value,
-      networks: networks.value,
-      tasks: tasks.value,
-    },
-  };
+  const kinds = Object.keys(COUNTED) as (keyof Contents)[];
+  const lists = await Promise.all(
+    kinds.map((what) => readList(api, `count the swarm's ${what}`, COUNTED[what], signal)),
+  );
+  const value: Contents = { ...NOTHING };
+  for (const [i, list] of lists.entries()) {
+    if (!list.ok) return list;
+    // Every swarm has one network of its own.
+    value[kinds[i]!] = list.value.filter(({ Ingress }) => Ingress !== true).length;
+  }
+  return { ok: true, value };
 }
 
-/** Networks of the whole swarm, without the one that every swarm has. */
-async function countNetworks(api: EngineApi, signal: AbortSignal): Promise<Answer<number>> {
-  const path = `/networks?filters=${filters({ scope: ["swarm"] })}`;
-  const list = await readList(api, "count the swarm's networks", path, signal);
-  if (!list.ok) return list;
-  return { ok: true, value: list.value.filter((network) => network["Ingress"] !== true).length };
-}
+const NOTHING: Contents = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
 
 /** A worker sees no tasks, but it runs their containers. */
 async function workerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
@@ -224,10 +212,7 @@ async function workerContents(api: EngineApi, signal: AbortSignal): Promise<Answ
   const list = await readList(api, "count the swarm's tasks here", path, signal);
   if (!list.ok) return list;
   const live = list.value.filter(({ State }) => State !== "exited" && State !== "dead");
-  return {
-    ok: true,
-    value: { services: 0, secrets: 0, configs: 0, networks: 0, tasks: live.length },
-  };
+  return { ok: true, value: { ...NOTHING, tasks: live.length } };
 }
 
 async function readList(

@@ -3,7 +3,7 @@ import type { ImdsInstance } from "../emulators/imds.ts";
 import { staticCredentials } from "../support/aws_lab.ts";
 import { config, identity } from "../support/observations.ts";
 import type { Vpc } from "./vpc.ts";
-import { type Aws, createAws, DEADLINE_MS } from "../../src/node/stores.ts";
+import { type Aws, AWS_DEADLINE_MS, createAws } from "../../src/node/stores.ts";
 import { Vault } from "../../src/tokens/vault.ts";
 
 export function edgesOf(
@@ -27,7 +27,7 @@ export function edgesOf(
     credentials: staticCredentials(role.credentials),
     endpoints: { ec2: endpoint, s3: endpoint },
     onCall: () => {},
-    deadlineMs: DEADLINE_MS,
+    deadlineMs: AWS_DEADLINE_MS,
   });
   return { ...aws, vault };
 }

@@ -1,8 +1,8 @@
 /** The loop: what it calls, in which order, and what it remembers of the answers. */
 import assert from "node:assert/strict";
-import { absorb, begin, next, run, type RunState, type Step } from "../../src/run.ts";
+import { after, at, begin, callsOf, decide, run } from "../../src/run.ts";
 import type { AnyAnswer, Call, CallKind } from "../../src/calls.ts";
-import type { Config, Memory } from "../../src/state.ts";
+import type { Config, Decision, Memory, Observation } from "../../src/state.ts";
 import {
   config,
   fault,
@@ -33,11 +33,20 @@ function logRead(...records: ReturnType<typeof record>[]): AnyAnswer {
   return ok({ kind: "log", template, entries, serverMs: NOW_MS });
 }
 
+/** A machine on which no time passes. */
+const MACHINE = {
+  sleep: () => Promise.resolve(),
+  nowMs: () => 0,
+  dice: () => 0,
+  onDecision: () => {},
+};
+
 /** Answers calls by kind; a list is used up from its front, and its last answer stays. */
 function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call[] } {
   const made: Call[] = [];
   const defaults: Script = {
     identity: ok(identity()),
+    lifecycle: ok(null),
     self: ok(instance(1)),
     engine: ok(outside),
     ledger: logRead(),
@@ -45,12 +54,12 @@ function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call
     instances: ok([instance(1), instance(2)]),
     probe: ok([]),
     contents: ok(empty),
-    sleep: ok(null),
     retract: ok(null),
     init: ok(null),
     join: ok(null),
-    leave: ok(null),
+    leave: ok({ kind: "left" }),
     publish: ok(null),
+    permissions: ok([]),
     write: ok({ kind: "done", at: { kind: "log", template: "lt-1", head: 1, last: 1 } }),
   };
   const answers = { ...defaults, ...script };
@@ -68,34 +77,32 @@ function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call
   };
 }
 
-/** Drives a run until its next decision that is not a look, or its end. */
-function toDecision(state: RunState, script: Script, nowMs = 0): { step: Step; state: RunState } {
-  const { perform } = stage(script);
-  for (let i = 0; i < 20; i++) {
-    const step = next(state, nowMs, 0);
-    if (step.kind === "end" || step.decision !== null) return { step, state: step.state };
-    state = absorb(step.state, step.calls, step.calls.map(perform), nowMs);
+/** The next decision that is not a look, and what it stands on. */
+function toDecision(
+  start: Observation,
+  script: Script,
+  nowMs = 0,
+): { decision: Exclude<Decision, { kind: "look" }>; o: Observation; made: Call[] } {
+  const { perform, made } = stage(script);
+  let o = at(start, nowMs, 0);
+  for (let looks = 0; looks < 20; looks++) {
+    const decision = decide(o);
+    if (decision.kind !== "look") return { decision, o, made };
+    o = after(o, decision, callsOf(decision).map(perform), nowMs);
   }
   throw new Error("no decision after 20 looks");
 }
 
-function start(change: { config?: Partial<Config>; memory?: Partial<Memory> } = {}): RunState {
-  const state = begin({ ...config, ...change.config }, "run");
-  return {
-    ...state,
-    memory: { ...state.memory, identity: identity(), self: instance(1), ...change.memory },
-  };
+function start(change: { config?: Partial<Config>; memory?: Partial<Memory> } = {}): Observation {
+  const o = begin({ ...config, ...change.config }, "run");
+  const known = { identity: identity(), lifecycle: { state: null }, self: instance(1) };
+  return { ...o, memory: { ...o.memory, ...known, ...change.memory } };
 }
 
-/** The state after the decision that this script leads to was performed with these answers. */
-function afterPerforming(state: RunState, script: Script, nowMs = 0): RunState {
-  let { step, state: at } = toDecision(state, script, nowMs);
-  const { perform } = stage(script);
-  while (step.kind === "calls" && at.doing !== null) {
-    at = absorb(at, step.calls, step.calls.map(perform), nowMs);
-    if (at.doing !== null) step = next(at, nowMs, 0);
-  }
-  return at;
+/** What is known once the decision that this script leads to was carried out with these answers. */
+function afterDecision(start: Observation, script: Script, nowMs = 0): Observation {
+  const { decision, o } = toDecision(start, script, nowMs);
+  return after(o, decision, callsOf(decision).map(stage(script).perform), nowMs);
 }
 
 Deno.test("run: from nothing, one manager inits, founds, publishes and is done", async () => {
@@ -103,9 +110,7 @@ Deno.test("run: from nothing, one manager inits, founds, publishes and is done",
   let engine = outside;
   const { perform, made } = stage({});
   const ending = await run(begin(config, "run"), {
-    nowMs: () => 0,
-    dice: () => 0,
-    onStep: () => {},
+    ...MACHINE,
     perform: (call) => {
       const answer = perform(call);
       if (call.kind === "init") engine = managerOf("a");
@@ -115,8 +120,9 @@ Deno.test("run: from nothing, one manager inits, founds, publishes and is done",
       return Promise.resolve(answer);
     },
   });
+  assert.ok(ending.decision.kind === "end");
   assert.equal(ending.decision.rule, "in-order");
-  assert.deepEqual(ending.state.memory.did, ["init", "found", "publish"]);
+  assert.deepEqual(ending.observation.memory.did, ["init", "found", "publish"]);
   const writes = made.filter(({ kind }) =>
     ["init", "write", "publish", "retract", "join", "leave"].includes(kind)
   );
@@ -126,14 +132,16 @@ Deno.test("run: from nothing, one manager inits, founds, publishes and is done",
 Deno.test("run: a dry run ends with its first decision and performs nothing", async () => {
   const { perform, made } = stage({});
   const ending = await run(begin({ ...config, dryRun: true }, "run"), {
-    nowMs: () => 0,
-    dice: () => 0,
-    onStep: () => {},
+    ...MACHINE,
     perform: (call) => Promise.resolve(perform(call)),
   });
-  assert.equal(ending.decision.action.kind, "init");
+  assert.ok(ending.decision.kind === "act");
+  assert.equal(ending.decision.rule, "first-manager");
+  assert.deepEqual(ending.observation.memory.did, []);
   const reads = [
     "identity",
+    "lifecycle",
+    "permissions",
     "engine",
     "self",
     "ledger",
@@ -147,30 +155,30 @@ Deno.test("run: a dry run ends with its first decision and performs nothing", as
 
 Deno.test("run: own old tokens are taken back before an init, and no init without that", () => {
   const script: Script = { tokens: ok([shown(1, "z")]) };
-  const { step, state } = toDecision(start(), script);
-  assert.ok(step.kind === "calls");
-  assert.deepEqual(step.calls, [{ kind: "retract" }]);
-  const denied = absorb(state, step.calls, [fault("denied")], 0);
-  assert.equal(denied.doing, null);
-  assert.equal(denied.memory.fault?.kind, "denied");
-  const retracted = absorb(state, step.calls, [ok(null)], 0);
-  assert.deepEqual(retracted.plan.map(({ kind }) => kind), ["init"]);
+  const { decision, o } = toDecision(start(), script);
+  assert.deepEqual(callsOf(decision), [{ kind: "retract" }]);
+  const denied = toDecision(after(o, decision, [fault("denied")], 0), script);
+  assert.equal(denied.decision.rule, "permission-missing");
+  const retracted = after(o, decision, [ok(null)], 0);
+  assert.equal(retracted.memory.published, "");
+  const { decision: then, made } = toDecision(retracted, script);
+  assert.deepEqual(callsOf(then).map(({ kind }) => kind), ["init"]);
+  assert.deepEqual(made, [], "all that it knew before it still knows");
 });
 
 Deno.test("run: a lost write waits and reads again, and is nothing done", () => {
-  const state = afterPerforming(start(), {
+  const state = afterDecision(start(), {
     engine: ok(managerOf("a")),
     write: ok({ kind: "lost" }),
   });
   assert.deepEqual(state.memory.did, []);
   assert.equal(state.memory.confirmed, null);
-  const { step } = toDecision(state, {});
-  assert.ok(step.kind === "calls" && step.decision !== null);
-  assert.equal(step.decision.rule, "write-lost");
+  assert.deepEqual(state.facts, {});
+  assert.equal(toDecision(state, {}).decision.rule, "write-lost");
 });
 
 Deno.test("run: a write that counts confirms the membership; its place in the log is kept", () => {
-  const state = afterPerforming(start(), { engine: ok(managerOf("a")) });
+  const state = afterDecision(start(), { engine: ok(managerOf("a")) });
   assert.equal(state.memory.confirmed, fp("a"));
   assert.deepEqual(
     state.memory.written.map(({ template, number, follows }) => [template, number, follows]),
@@ -181,7 +189,7 @@ Deno.test("run: a write that counts confirms the membership; its place in the lo
 });
 
 Deno.test("run: a write whose answer is lost confirms nothing any more", () => {
-  const state = afterPerforming(start({ memory: { confirmed: fp("a") } }), {
+  const state = afterDecision(start({ memory: { confirmed: fp("a") } }), {
     engine: ok(managerOf("a")),
     write: fault("timeout"),
   });
@@ -196,9 +204,9 @@ Deno.test("run: a write whose answer was lost is confirmed when the object shows
     tokens: ok([shown(1, "b")]),
   };
   const unsure = start({ config: { store: s3 }, memory: { unknown: "run-0123" } });
-  assert.equal(toDecision(unsure, script).state.memory.confirmed, fp("a"));
+  assert.equal(toDecision(unsure, script).o.memory.confirmed, fp("a"));
   const earlier = { ...script, ledger: objectRead(record({ ...mine, nonce: "run-0000" })) };
-  assert.equal(toDecision(unsure, earlier).state.memory.confirmed, null);
+  assert.equal(toDecision(unsure, earlier).o.memory.confirmed, null);
 });
 
 Deno.test("run: a write behind unread versions is confirmed once they were read and it counts", () => {
@@ -210,29 +218,25 @@ Deno.test("run: a write behind unread versions is confirmed once they were read 
   ];
   const read = (follows: number): AnyAnswer =>
     ok({ kind: "log", template: "lt-1", entries: entries(follows), serverMs: NOW_MS });
-  assert.equal(toDecision(start({ memory }), { ledger: read(1) }).state.memory.confirmed, fp("a"));
-  assert.equal(toDecision(start({ memory }), { ledger: read(0) }).state.memory.confirmed, null);
+  assert.equal(toDecision(start({ memory }), { ledger: read(1) }).o.memory.confirmed, fp("a"));
+  assert.equal(toDecision(start({ memory }), { ledger: read(0) }).o.memory.confirmed, null);
 });
 
-Deno.test("run: a swarm is not left when something has appeared in it", () => {
+Deno.test("run: a swarm in which something has appeared was not left, and all is looked at anew", () => {
   const own = record({ members: [member(1), member(2)], nonce: "run-1" });
-  const script: Script = {
-    engine: ok(managerOf("b")),
-    ledger: logRead(own),
-    contents: [ok(empty), ok({ ...empty, services: 1 })],
-  };
-  const { step, state } = toDecision(start({ memory: { confirmed: fp("a") } }), script);
-  assert.ok(step.kind === "calls" && step.decision?.action.kind === "leave");
-  assert.deepEqual(step.calls, [{ kind: "contents", manager: true }]);
-  const grown = absorb(state, step.calls, [ok({ ...empty, services: 1 })], 0);
-  assert.deepEqual([grown.doing, grown.plan], [null, []]);
-  const still = absorb(state, step.calls, [ok(empty)], 0);
-  assert.deepEqual(still.plan, [{ kind: "leave", force: true }]);
+  const script: Script = { engine: ok(managerOf("b")), ledger: logRead(own) };
+  const { decision, o } = toDecision(start({ memory: { confirmed: fp("a") } }), script);
+  assert.ok(decision.kind === "act" && decision.call.kind === "leave");
+  const contents = { ...empty, services: 1 };
+  const held = after(o, decision, [ok({ kind: "holds", contents })], 0);
+  assert.deepEqual([held.facts, held.memory.did], [{}, []]);
+  const { decision: then } = toDecision(held, { ...script, contents: ok(contents) });
+  assert.equal(then.rule, "swarm-conflict");
 });
 
 Deno.test("run: a failed join is remembered with its reason, and is no fault of the run", () => {
   const own = record({ members: [member(1), member(2)], nonce: "run-1" });
-  const state = afterPerforming(start({ memory: { confirmed: fp("a") } }), {
+  const state = afterDecision(start({ memory: { confirmed: fp("a") } }), {
     ledger: logRead(own),
     probe: ok(["10.0.0.2"]),
     tokens: ok([shown(2, "a")]),
@@ -250,17 +254,17 @@ Deno.test("run: a failed join is remembered with its reason, and is no fault of 
 
 Deno.test("run: an attempt in the background is timed from when it is first seen, and forgotten when it ends", () => {
   const pending = { engine: ok({ ...outside, state: "pending" as const }) };
-  const first = toDecision(start(), pending, 1_000).state;
+  const first = toDecision(start(), pending, 1_000).o;
   assert.equal(first.memory.attemptMs, 1_000);
-  const later = toDecision({ ...first, facts: {}, plan: [], doing: null }, pending, 3_000).state;
+  const later = toDecision({ ...first, facts: {} }, pending, 3_000).o;
   assert.equal(later.memory.attemptMs, 1_000);
-  const ended = toDecision({ ...later, facts: {}, plan: [], doing: null }, {}, 4_000).state;
+  const ended = toDecision({ ...later, facts: {} }, {}, 4_000).o;
   assert.equal(ended.memory.attemptMs, null);
 });
 
 Deno.test("run: what keeps it waiting is timed across rounds, until something succeeds", () => {
   const denied: Script = { ledger: fault("denied") };
-  const first = afterPerforming(start(), denied, 1_000);
+  const first = afterDecision(start(), denied, 1_000);
   const steady = {
     rule: "permission-missing",
     because: "a denied call",
@@ -269,9 +273,9 @@ Deno.test("run: what keeps it waiting is timed across rounds, until something su
   };
   assert.deepEqual(first.memory.steady, steady);
   assert.equal(first.memory.waits, 1);
-  const second = afterPerforming(first, denied, 9_000);
+  const second = afterDecision(first, denied, 9_000);
   assert.deepEqual(second.memory.steady, steady);
-  const done = afterPerforming(second, {}, 10_000);
+  const done = afterDecision(second, {}, 10_000);
   assert.deepEqual([done.memory.steady, done.memory.waits, done.memory.did], [null, 0, ["init"]]);
 });
 
@@ -285,24 +289,22 @@ Deno.test("run: versions that a read lacked are asked for by name in the next", 
     ],
     serverMs: NOW_MS,
   });
-  const state = afterPerforming(start(), { ledger: gap });
-  assert.deepEqual(state.missing, [2]);
-  const { perform, made } = stage({ ledger: gap });
-  let step = next(state, 0, 0);
-  while (step.kind === "calls" && step.decision === null) {
-    const after = absorb(step.state, step.calls, step.calls.map(perform), 0);
-    step = next(after, 0, 0);
-  }
+  const o = afterDecision(start(), { ledger: gap });
+  assert.deepEqual(o.memory.missing, [2]);
+  const { made, o: filled } = toDecision(o, { ledger: logRead(record(), record()) });
   assert.deepEqual(made.find(({ kind }) => kind === "ledger"), { kind: "ledger", missing: [2] });
+  assert.deepEqual(filled.memory.missing, []);
 });
 
-Deno.test("run: an identity in a warm pool is asked for again, a fixed one is not", () => {
-  const warm: Script = { identity: ok({ ...identity(), lifecycle: "Warmed:Running" }) };
-  const state = afterPerforming(begin(config, "run"), warm);
-  assert.equal(state.memory.identity, null);
-  const after =
-    toDecision(state, { identity: ok({ ...identity(), lifecycle: "InService" }) }).state;
-  assert.equal(after.memory.identity?.instance, "i-1");
+Deno.test("run: an instance in a warm pool is asked where it is to be again, and who it is only once", () => {
+  const warm = afterDecision(begin(config, "run"), { lifecycle: ok("Warmed:Running") });
+  assert.deepEqual(warm.memory.lifecycle, { state: "Warmed:Running" });
+  assert.equal(warm.memory.steady?.rule, "warm-pool");
+  const { made, o } = toDecision(warm, { lifecycle: ok("InService") });
+  assert.deepEqual(made.slice(0, 2).map(({ kind }) => kind), ["lifecycle", "engine"]);
+  assert.deepEqual(o.memory.lifecycle, { state: "InService" });
+  const later = toDecision({ ...o, facts: {} }, {});
+  assert.ok(!later.made.some(({ kind }) => kind === "lifecycle" || kind === "identity"));
 });
 
 Deno.test("run: what was written is what the ledger holds: the round goes on without another read", () => {
@@ -312,24 +314,20 @@ Deno.test("run: what was written is what the ledger holds: the round goes on wit
     tokens: ok([shown(2, "a")]),
     write: ok({ kind: "done", at: { kind: "log", template: "lt-1", head: 2, last: 2 } }),
   };
-  const registered = afterPerforming(start(), registering);
+  const registered = afterDecision(start(), registering);
   assert.deepEqual(registered.memory.did, ["register"]);
-  const { perform, made } = stage({});
-  const step = next(registered, 0, 0);
-  assert.ok(step.kind === "calls");
-  step.calls.map(perform);
-  assert.deepEqual(made.map(({ kind }) => kind), ["join"]);
+  assert.deepEqual(callsOf(decide(registered)).map(({ kind }) => kind), ["join"]);
 });
 
 Deno.test("run: after a join the Engine is looked at anew, and what the ledger held will do", () => {
   const own = record({ members: [member(1), member(2)], nonce: "run-1" });
-  const joined = afterPerforming(start({ memory: { confirmed: fp("a") } }), {
+  const joined = afterDecision(start({ memory: { confirmed: fp("a") } }), {
     ledger: logRead(own),
     probe: ok(["10.0.0.2"]),
     tokens: ok([shown(2, "a")]),
   });
   assert.deepEqual(joined.memory.did, ["join"]);
-  assert.deepEqual(Object.keys(joined.facts).sort(), ["answering", "ledger", "tokens"]);
+  assert.deepEqual(Object.keys(joined.facts).sort(), ["ledger", "probe", "tokens"]);
   assert.deepEqual(
     joined.facts.ledger,
     ok({
@@ -342,21 +340,18 @@ Deno.test("run: after a join the Engine is looked at anew, and what the ledger h
 });
 
 Deno.test("run: after an init only the Engine is looked at anew: founding is a write that compares", () => {
-  const inited = afterPerforming(start(), { tokens: ok([shown(1, "z")]) });
-  assert.deepEqual(inited.memory.did, ["init"]);
+  const retracted = afterDecision(start(), { tokens: ok([shown(1, "z")]) });
+  const inited = afterDecision(retracted, {});
+  assert.deepEqual(inited.memory.did, ["retract", "init"]);
   assert.deepEqual(Object.keys(inited.facts).sort(), ["ledger", "tokens"]);
-  const { perform, made } = stage({ engine: ok(managerOf("a")) });
-  let step = next(inited, 0, 0);
-  while (step.kind === "calls" && step.decision === null) {
-    step = next(absorb(step.state, step.calls, step.calls.map(perform), 0), 0, 0);
-  }
+  const { decision, made } = toDecision(inited, { engine: ok(managerOf("a")) });
   assert.deepEqual(made.map(({ kind }) => kind), ["engine"]);
-  assert.equal(step.decision?.rule, "found-swarm");
+  assert.equal(decision.rule, "found-swarm");
 });
 
 Deno.test("run: after it left its swarm for the founded one, the record that it registered in will do", () => {
   const own = record({ members: [member(2), member(1)], nonce: "run-1" });
-  const left = afterPerforming(start({ memory: { confirmed: fp("a") } }), {
+  const left = afterDecision(start({ memory: { confirmed: fp("a") } }), {
     engine: ok(managerOf("b")),
     ledger: logRead(own),
   });
@@ -365,52 +360,81 @@ Deno.test("run: after it left its swarm for the founded one, the record that it 
 });
 
 Deno.test("run: a new read of the record forgets who answered to the one before", () => {
-  const read = absorb(
-    { ...start(), facts: { answering: ok(["10.0.0.2"]), tokens: ok([]) } },
-    [{ kind: "ledger", missing: [] }],
-    [logRead(record())],
-    0,
-  );
+  const known = { ...start(), facts: { probe: ok(["10.0.0.2"]), tokens: ok([]) } };
+  const look: Decision = { kind: "look", calls: [{ kind: "ledger", missing: [] }] };
+  const read = after(known, look, [logRead(record())], 0);
   assert.deepEqual(Object.keys(read.facts).sort(), ["ledger", "tokens"]);
 });
 
 Deno.test("run: an init or a join without an answer may have happened, and counts as done by this run", () => {
-  assert.deepEqual(afterPerforming(start(), { init: fault("timeout") }).memory.did, ["init"]);
-  assert.deepEqual(afterPerforming(start(), { init: fault("refused") }).memory.did, []);
+  assert.deepEqual(afterDecision(start(), { init: fault("timeout") }).memory.did, ["init"]);
+  assert.deepEqual(afterDecision(start(), { init: fault("refused") }).memory.did, []);
 });
 
 Deno.test("run: at its deadline it ends with what it waited for, and looks at nothing more", () => {
-  const waiting = afterPerforming(start(), { ledger: fault("denied", "allow ec2:X") }, 1_000);
-  const step = next(waiting, config.timeoutMs, 0);
-  assert.ok(step.kind === "end");
-  assert.deepEqual(step.decision.action, { kind: "fail", exit: 4, afterMs: 0 });
-  assert.deepEqual([step.decision.rule, step.decision.because], [
+  const waiting = afterDecision(start(), { ledger: fault("denied", "allow ec2:X") }, 1_000);
+  const decision = decide(at(waiting, config.timeoutMs, 0));
+  assert.ok(decision.kind === "end");
+  assert.deepEqual([decision.exit, decision.rule, decision.because], [
+    4,
     "permission-missing",
     "allow ec2:X",
   ]);
 });
 
-Deno.test("run: an action that comes too late gives way to what kept the run waiting", () => {
-  const denied = afterPerforming(start(), { ledger: fault("denied", "allow ec2:X") }, 1_000);
-  const { step } = toDecision(
-    { ...denied, facts: { engine: ok(managerOf("a")) } },
-    {},
-    config.timeoutMs,
-  );
-  assert.ok(step.kind === "end");
-  assert.equal(step.decision.rule, "permission-missing");
+Deno.test("run: an act that comes too late gives way to what kept the run waiting", () => {
+  const denied = afterDecision(start(), { ledger: fault("denied", "allow ec2:X") }, 1_000);
+  const late = { ...denied, facts: { engine: ok(managerOf("a")) } };
+  const { decision } = toDecision(late, {}, config.timeoutMs);
+  assert.equal(decision.kind, "end");
+  assert.equal(decision.rule, "permission-missing");
 });
 
 Deno.test("run: a run whose first look takes all its time says what it would have done", () => {
-  const { step } = toDecision(start(), { engine: ok(managerOf("a")) }, config.timeoutMs);
-  assert.ok(step.kind === "end");
-  assert.deepEqual(step.decision.action, { kind: "fail", exit: 3, afterMs: 0 });
-  assert.equal(step.decision.rule, "found-swarm");
+  const { decision } = toDecision(start(), { engine: ok(managerOf("a")) }, config.timeoutMs);
+  assert.ok(decision.kind === "end");
+  assert.deepEqual([decision.exit, decision.rule], [3, "found-swarm"]);
 });
 
 Deno.test("run: after a throttled look only that one is made again", () => {
-  const waited = afterPerforming(start(), { ledger: fault("throttled") });
+  const waited = afterDecision(start(), { ledger: fault("throttled") });
   assert.deepEqual(Object.keys(waited.facts), ["engine", "tokens"]);
-  const { step } = toDecision(waited, {});
-  assert.ok(step.kind === "calls");
+  const { made } = toDecision(waited, {});
+  assert.deepEqual(made.map(({ kind }) => kind), ["ledger"]);
+});
+
+Deno.test("run: a throttled look at this instance's tags is made again, and is no sign that it has none", () => {
+  const waited = afterDecision(start({ memory: { self: null } }), { self: fault("throttled") });
+  const { decision, made } = toDecision(waited, {});
+  assert.equal(made[0]?.kind, "self");
+  assert.equal(decision.rule, "first-manager");
+});
+
+Deno.test("run: a look that failed otherwise is waited for, and all is looked at anew", () => {
+  const waited = afterDecision(start(), { ledger: fault("unreachable") });
+  assert.deepEqual(waited.facts, {});
+});
+
+Deno.test("run: it sleeps for as long as was decided, and tells each decision before it is carried out", async () => {
+  const slept: number[] = [];
+  const told: Decision["kind"][] = [];
+  const { perform } = stage({ engine: [fault("no-socket"), ok(managerOf("a"))] });
+  await run(start(), {
+    ...MACHINE,
+    sleep: (ms) => {
+      assert.equal(told.at(-1), "wait");
+      slept.push(ms);
+      return Promise.resolve();
+    },
+    perform: (call) => Promise.resolve(call.kind === "ledger" ? logRead() : perform(call)),
+    onDecision: (decision) => told.push(decision.kind),
+  });
+  assert.deepEqual(slept, [100]);
+  assert.deepEqual(told.slice(0, 3), ["look", "wait", "look"]);
+  assert.equal(told.at(-1), "end");
+});
+
+Deno.test("run: a call without an answer is a defect", () => {
+  const { decision, o } = toDecision(start(), {});
+  assert.throws(() => after(o, decision, [], 0), /"init" was given no answer/);
 });

@@ -83,7 +83,7 @@ function tokenMissing(role: Role, shown: Shown[], marks: TokenMark[]): string {
   return `no ${role} token of the founded swarm is shown yet${detail}`;
 }
 
-export function join(s: Scene, { address, token }: Candidate, record: FoundingRecord): Decision {
+export function joinBy(s: Scene, { address, token }: Candidate, record: FoundingRecord): Decision {
   return act(
     { kind: "join", address, token, advertiseAddr: advertised(s) },
     "join-swarm",

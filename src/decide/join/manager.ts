@@ -2,7 +2,7 @@
  * What a manager does: found its swarm, keep the record and its tokens true, give way to the founded
  * swarm, join it, or start it.
  */
-import { advertised, candidateOf, join } from "./candidate.ts";
+import { advertised, candidateOf, joinBy } from "./candidate.ts";
 import { conflict } from "./conflict.ts";
 import {
   founding,
@@ -30,8 +30,8 @@ import {
 import { CONFLICT_MS } from "../patience.ts";
 import { ledgerLook, type Scene } from "../scene.ts";
 import { act, done, fail, look, wait } from "../verdict.ts";
-import { brief, describe, inventoryOf, names } from "../words.ts";
-import { allGone, gone, writing } from "../writes.ts";
+import { brief, inventoryOf, membersText, names } from "../words.ts";
+import { allGone, gone, writeRecord } from "../writes.ts";
 import type { Rule } from "../../rules.ts";
 import type { Decision, FoundingRecord, Shown, SwarmView } from "../../state.ts";
 
@@ -54,7 +54,7 @@ function withoutQuorum(s: Scene): Decision {
     o,
     "quorum-lost",
     `this manager's swarm has no quorum; its other managers are ${
-      describe(others(record, me), instances(s, record.members, []))
+      membersText(others(record, me), instances(s, record.members, []))
     }`,
   );
 }
@@ -84,7 +84,7 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     const because = missing.length > 0
       ? `the record lacks the managers at ${missing.join(", ")}`
       : "the swarm's CA was rotated";
-    return writing(
+    return writeRecord(
       s,
       record,
       missing,
@@ -149,7 +149,15 @@ function foundWith(
 ): Decision {
   const publishing = s.traits.tokensBy === "swarm" ? publish(s, swarm, "knows") : null;
   return publishing ??
-    writing(s, s.record, reached(swarm), as, rule, because, (w) => founding(s.record, swarm, w));
+    writeRecord(
+      s,
+      s.record,
+      reached(swarm),
+      as,
+      rule,
+      because,
+      (w) => founding(s.record, swarm, w),
+    );
 }
 
 /** Null when both tokens are shown as they are now. `knows`: nobody has to look whether they are. */
@@ -186,7 +194,7 @@ export function managerOutside(s: Scene): Decision {
   }
   const candidate = candidateOf(s, record, living, "manager");
   if (candidate === null) {
-    const who = describe(living, known);
+    const who = membersText(living, known);
     return isMember ? withdraw(s, record, `no manager of the founded swarm answers: ${who}`) : wait(
       o,
       "members-silent",
@@ -198,7 +206,7 @@ export function managerOutside(s: Scene): Decision {
     const because = `${me.instance} is about to join the founded swarm ${brief(record)}`;
     return register(s, record, "register-member", because);
   }
-  return join(s, candidate, record);
+  return joinBy(s, candidate, record);
 }
 
 /** Who of the members lives and answers, and which tokens are shown: side by side. */
@@ -223,12 +231,12 @@ function isConfirmed({ o, me, address }: Scene, record: FoundingRecord): boolean
 }
 
 function register(s: Scene, record: FoundingRecord, rule: Rule, because: string): Decision {
-  return writing(s, record, [], "register", rule, because, (w) => registered(record, w));
+  return writeRecord(s, record, [], "register", rule, because, (w) => registered(record, w));
 }
 
 /** Only from outside, with no attempt under way. */
 function withdraw(s: Scene, record: FoundingRecord, because: string): Decision {
-  return writing(
+  return writeRecord(
     s,
     record,
     [],

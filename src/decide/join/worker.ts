@@ -1,12 +1,12 @@
 /** What a worker does: join, and follow the founded swarm when its own was replaced. It never writes. */
 import { conflict } from "./conflict.ts";
-import { candidateOf, join } from "./candidate.ts";
+import { candidateOf, joinBy } from "./candidate.ts";
 import { isSameSwarm } from "../members.ts";
 import { addressesOf, answering, need, together } from "../needs.ts";
 import { BOOT_MS } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, done, fail, wait } from "../verdict.ts";
-import { brief, describe, inventoryOf } from "../words.ts";
+import { brief, inventoryOf, membersText } from "../words.ts";
 import type { Decision, FoundingRecord } from "../../state.ts";
 
 export function workerInSwarm(s: Scene): Decision {
@@ -29,7 +29,7 @@ export function workerInSwarm(s: Scene): Decision {
     o,
     "managers-silent",
     `a worker of the founded swarm ${brief(record)}, none of whose managers answers: ${
-      describe(record.members, [])
+      membersText(record.members, [])
     }`,
   );
 }
@@ -68,10 +68,10 @@ export function workerOutside(s: Scene): Decision {
     return wait(
       o,
       "managers-silent",
-      `no manager of the founded swarm answers: ${describe(record.members, [])}`,
+      `no manager of the founded swarm answers: ${membersText(record.members, [])}`,
     );
   }
-  return candidate.kind === "candidate" ? join(s, candidate, record) : candidate;
+  return candidate.kind === "candidate" ? joinBy(s, candidate, record) : candidate;
 }
 
 /** The Engine is a member and not up yet; only a worker of a replaced swarm need not wait for it. */

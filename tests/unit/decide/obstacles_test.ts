@@ -115,6 +115,7 @@ table("an obstacle", [
     name: "a role tag that names no role",
     state: observation({
       memory: { self: instance(1, { roleTag: "Manager" }), ...held("role-unknown", BOOT_MS) },
+      facts: { self: ok(instance(1, { roleTag: "Manager" })) },
     }),
     want: ["fail", "role-unknown"],
     because: 'has "Manager"',
@@ -135,6 +136,7 @@ table("an obstacle", [
         self: instance(1, { clusterTag: "green" }),
         ...held("cluster-tag-unknown", BOOT_MS),
       },
+      facts: { self: ok(instance(1, { clusterTag: "green" })) },
     }),
     want: ["fail", "cluster-tag-unknown"],
     because: 'has "green"',
@@ -142,7 +144,10 @@ table("an obstacle", [
   },
   {
     name: "in a warm pool",
-    state: observation({ memory: { lifecycle: { state: "Warmed:Stopped" } } }),
+    state: observation({
+      memory: { lifecycle: { state: "Warmed:Stopped" } },
+      facts: { lifecycle: ok("Warmed:Stopped") },
+    }),
     want: ["wait", "warm-pool"],
     because: "Warmed:Stopped",
   },

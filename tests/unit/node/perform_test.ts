@@ -25,8 +25,10 @@ interface Bench {
 /** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
 async function withNode(
   lab: AwsLab,
-  { change = {}, region = null, ec2Endpoint = lab.endpoint, nowMs = () => 0 }: {
+  { change = {}, services = [], region = null, ec2Endpoint = lab.endpoint, nowMs = () => 0 }: {
     change?: Partial<Config>;
+    /** What its swarm holds. */
+    services?: object[];
     region?: string | null;
     ec2Endpoint?: string;
     nowMs?: () => number;
@@ -38,7 +40,7 @@ async function withNode(
   Deno.writeTextFileSync(`${directory}/swarm/certificates/swarm-root-ca.crt`, ROOT_PEM);
   const imds = serveRaw(metadataOf(lab));
   const dockerSocket = `${directory}/docker.sock`;
-  const engine = serveRaw(engineIn(directory), { path: dockerSocket });
+  const engine = serveRaw(engineIn(directory, services), { path: dockerSocket });
   const config = { ...plain, ...change };
   const node = new Node({
     config,
@@ -90,6 +92,7 @@ function metadataOf({ aws }: AwsLab): (request: Exchange) => Reply {
       region: me.region,
     }),
     "/latest/meta-data/mac": "0e:00:00:00:00:01",
+    "/latest/meta-data/autoscaling/target-lifecycle-state": "InService",
     "/latest/meta-data/local-ipv4": me.address,
     [macs]: "0e:00:00:00:00:01/",
     [`${macs}0e:00:00:00:00:01/vpc-id`]: me.vpc,
@@ -103,7 +106,7 @@ function metadataOf({ aws }: AwsLab): (request: Exchange) => Reply {
   };
 }
 
-function engineIn(directory: string): (request: Exchange) => Reply {
+function engineIn(directory: string, services: object[]): (request: Exchange) => Reply {
   const swarm = {
     NodeID: "node1",
     NodeAddr: "10.0.0.1",
@@ -117,6 +120,7 @@ function engineIn(directory: string): (request: Exchange) => Reply {
     if (path.endsWith("/info")) return json(200, { DockerRootDir: directory, Swarm: swarm });
     if (path.endsWith("/swarm")) return json(200, { ID: "cluster1", JoinTokens: TOKENS });
     if (path.includes("/swarm/")) return answer(200, "");
+    if (path.endsWith("/services")) return json(200, services);
     return json(200, []);
   };
 }
@@ -133,6 +137,7 @@ for (const { name, change } of STORES) {
       const me = identity(1);
       const seen = await ask({ kind: "identity" }) as Record<string, unknown>;
       assert.deepEqual([seen["instance"], seen["vpc"]], [me.instance, me.vpc]);
+      assert.equal(await ask({ kind: "lifecycle" }), "InService");
       assert.equal(node.awsCalls, 0);
 
       const { swarm } = await ask({ kind: "engine" }) as Engine;
@@ -176,12 +181,21 @@ for (const { name, change } of STORES) {
       await ask({ kind: "contents", manager: false });
       await ask({ kind: "init", advertiseAddr: "10.0.0.1" });
       await ask({ kind: "join", address: "10.0.0.2", token: worker, advertiseAddr: "10.0.0.1" });
-      await ask({ kind: "leave", force: false, onlyEmpty: false });
+      const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
+      assert.deepEqual(left, { kind: "left" });
       assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);
-      assert.equal(await ask({ kind: "lifecycle" }), null);
     });
   });
 }
+
+labTest("a swarm that holds something is not left by who leaves only an empty one", async (lab) => {
+  await withNode(lab, { services: [{}] }, async ({ ask }) => {
+    const answer = await ask({ kind: "leave", force: true, onlyEmpty: true });
+    const contents = { services: 1, secrets: 0, configs: 0, networks: 0, tasks: 0 };
+    assert.deepEqual(answer, { kind: "holds", contents });
+    assert.deepEqual(await ask({ kind: "leave", force: true, onlyEmpty: false }), { kind: "left" });
+  });
+});
 
 labTest("an instance that EC2 does not show yet is null", async (lab) => {
   await withNode(lab, {}, async ({ ask }) => {

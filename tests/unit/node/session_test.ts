@@ -39,21 +39,44 @@ Deno.test("a dry run makes no write, takes no lock, and asks which permissions t
   const report = await hold({ ...config, role: "worker", dryRun: true }, surface);
   assert.equal(report.result, "planned");
   assert.equal(report.exit, 0);
-  assert.equal(report.plan?.action.kind, "join");
-  assert.ok(report.plan?.permissions?.ok);
+  const { decision, observation } = report.plan ?? assert.fail("no plan");
+  assert.ok(decision.kind === "act" && decision.call.kind === "join");
+  assert.ok(observation.facts.permissions?.ok);
   assert.ok(calls().includes("permissions"));
-  for (const write of ["init", "join", "leave", "write", "publish", "retract"]) {
-    assert.ok(!calls().includes(write), write);
-  }
+  assert.ok(!calls().some((kind) => isAct(kind)), calls().join());
   assert.equal(locks(), 0);
   assert.equal(log(), "");
 });
 
-Deno.test("a dry run asks for permissions once, and as soon as the role is known", async () => {
+Deno.test("a dry run asks for permissions once, beside its first read of the record", async () => {
   const { surface, calls } = surfaceOf({ role: "worker" });
   await hold({ ...config, role: "worker", dryRun: true }, surface);
   assert.equal(calls().filter((kind) => kind === "permissions").length, 1);
-  assert.ok(calls().indexOf("permissions") < calls().indexOf("ledger"), calls().join());
+  const first = calls().indexOf("ledger");
+  assert.deepEqual(calls().slice(first, first + 2), ["ledger", "permissions"]);
+});
+
+Deno.test("a doctor looks at everything, changes nothing, takes no lock, and says what it found", async () => {
+  const { surface, calls, log, locks } = surfaceOf({ role: "queen" });
+  const report = await hold({ ...config, goal: "survey", dryRun: true }, surface);
+  assert.deepEqual([report.exit, report.rule, report.result], [5, "surveyed", "planned"]);
+  assert.deepEqual(report.findings?.map(({ rule }) => rule), ["role-unknown"]);
+  assert.equal(report.plan, null);
+  assert.ok(!calls().some((kind) => isAct(kind)), calls().join());
+  assert.deepEqual([locks(), log()], [0, ""]);
+});
+
+Deno.test("a wait is slept, is in the log, and is part of what the run cost", async () => {
+  const { surface, calls, log, slept } = surfaceOf({ role: "worker" });
+  const perform = (call: Call): Promise<AnyAnswer> =>
+    call.kind === "probe" && !calls().includes("probe")
+      ? surface.perform(call).then(() => ok([]))
+      : surface.perform(call);
+  const report = await hold({ ...config, role: "worker" }, { ...surface, perform });
+  assert.equal(report.result, "joined");
+  assert.equal(slept().length, 1);
+  assert.ok("sleep" in report.phases);
+  assert.match(log(), /wait \[managers-silent\]/);
 });
 
 Deno.test("who can't have the node's lock in time is told to try again", async () => {
@@ -68,12 +91,17 @@ Deno.test("who can't have the node's lock in time is told to try again", async (
   assert.deepEqual(calls(), []);
 });
 
-Deno.test("a lock file that can't be made is denied, or missing", async () => {
+Deno.test("a lock that can't be had says why: no right to its file, no folder for it, or no lock on it", async () => {
   const { surface } = surfaceOf({ role: "worker" });
-  const rows = [["denied", 4], ["missing", 6]] as const;
+  const rows = [["denied", 4], ["no-folder", 6], ["unusable", 6]] as const;
   for (const [kind, exit] of rows) {
-    const report = await hold(config, { ...surface, lock: () => Promise.resolve(fault(kind)) });
-    assert.equal(report.exit, exit);
+    const lock = (): ReturnType<Surface["lock"]> => Promise.resolve(fault(kind, "these words"));
+    const report = await hold(config, { ...surface, lock });
+    assert.deepEqual([report.exit, report.rule, report.because], [
+      exit,
+      "node-lock",
+      "these words",
+    ]);
   }
 });
 
@@ -108,21 +136,28 @@ Deno.test({
   },
 });
 
+function isAct(kind: string): boolean {
+  return ["init", "join", "leave", "write", "publish", "retract"].includes(kind);
+}
+
 /** A node next to a founded swarm whose manager answers and takes whoever comes. */
 function surfaceOf({ role }: { role: string }): {
   surface: Surface;
   calls: () => string[];
+  slept: () => number[];
   log: () => string;
   locks: () => number;
   releases: () => number;
 } {
   const calls: string[] = [];
+  const slept: number[] = [];
   let said = "";
   let engine: Engine = outside;
   let locks = 0;
   let releases = 0;
-  const answers: { [K in Call["kind"]]: () => AnyAnswer } = {
+  const answers: { [K in Call["kind"]]?: () => AnyAnswer } = {
     identity: () => ok(identity(1)),
+    lifecycle: () => ok(null),
     self: () => ok(instance(1, { roleTag: role })),
     engine: () => ok(engine),
     contents: () => ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
@@ -145,13 +180,16 @@ function surfaceOf({ role }: { role: string }): {
       engine = workerOf("a");
       return ok(null);
     },
-    leave: () => ok(null),
-    sleep: () => ok(null),
+    leave: () => ok({ kind: "left" }),
   };
   const surface: Surface = {
     perform: (call) => {
       calls.push(call.kind);
-      return Promise.resolve(answers[call.kind]());
+      return Promise.resolve(answers[call.kind]?.() ?? ok(null));
+    },
+    sleep: (ms) => {
+      slept.push(ms);
+      return Promise.resolve();
     },
     awsCalls: () => 7,
     lock: () => {
@@ -176,6 +214,7 @@ function surfaceOf({ role }: { role: string }): {
   return {
     surface,
     calls: () => calls,
+    slept: () => slept,
     log: () => said,
     locks: () => locks,
     releases: () => releases,

@@ -3,23 +3,32 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Live } from "../../../src/report/live.ts";
 import { formatOf, Log, type LogOptions, plain, scrub, waitText } from "../../../src/report/log.ts";
-import type { Decision } from "../../../src/state.ts";
+import { record } from "../../support/observations.ts";
+import { RULES } from "../../../src/rules.ts";
+import type { Acting, End, Waiting } from "../../../src/state.ts";
 
 const FINGERPRINT = "3pu6hszjas19xyp7ghgosyx9k8atbfcr8p2is99znpy26u2lkl";
 const TOKEN = `SWMTKN-1-${FINGERPRINT}-1awxwuwd3z9j1z3puu7rcgdbx`;
-const WAIT: Decision = {
-  action: { kind: "wait", ms: 1_500, exit: 3 },
+const SILENT = {
   rule: "members-silent",
   because: "no manager of the founded swarm answers",
-  warnings: [],
+} as const;
+const WAIT: Waiting = { ...SILENT, kind: "wait", ms: 1_500, exit: 3, keeps: "nothing" };
+const INIT: Acting = {
+  kind: "act",
+  call: { kind: "init", advertiseAddr: "10.0.0.1" },
+  rule: "first-manager",
+  because: "no swarm is founded",
 };
+
+function endOf(exit: End["exit"], warnings: string[] = []): End {
+  return { ...SILENT, kind: "end", exit, afterMs: 0, warnings, findings: [] };
+}
 
 Deno.test("text for a terminal says how long the run has lasted, what is done, by which rule and why", () => {
   const { log, lines } = logOf({});
-  log.decision({ ...WAIT, action: { kind: "init", retract: false }, rule: "first-manager" });
-  assert.deepEqual(lines(), [
-    "   2.5s  init [first-manager] no manager of the founded swarm answers",
-  ]);
+  log.decision(INIT);
+  assert.deepEqual(lines(), ["   2.5s  init [first-manager] no swarm is founded"]);
 });
 
 Deno.test("text for a file says when", () => {
@@ -42,15 +51,47 @@ Deno.test("a journal gets one JSON object a line", () => {
   });
 });
 
-Deno.test("a failure names its exit code, and a warning is said once", () => {
+Deno.test("a failure names its exit code and says what to do, and a warning is said once", () => {
   const { log, lines } = logOf({});
   const warnings = ["no swarm is founded"];
-  log.decision({ ...WAIT, action: { kind: "fail", exit: 3, afterMs: 0 }, warnings });
-  log.decision({ ...WAIT, action: { kind: "done" }, warnings });
+  log.decision(endOf(3, warnings));
+  log.decision(endOf(0, warnings));
   assert.deepEqual(lines(), [
     "   2.5s  warn: [members-silent] no swarm is founded",
     "   2.5s  error: fail [members-silent] no manager of the founded swarm answers exit=3",
+    `         ${RULES["members-silent"].mend}`,
     "   2.5s  done [members-silent] no manager of the founded swarm answers",
+  ]);
+});
+
+Deno.test("a journal's failure has what to do as a field of its own, and a good end has none", () => {
+  const { log, lines } = logOf({ format: "json" });
+  log.decision(endOf(3));
+  log.decision(endOf(0));
+  const [failure, done] = lines().map((line) => JSON.parse(line));
+  assert.deepEqual(failure, {
+    time: "2026-01-02T03:04:05.000Z",
+    level: "error",
+    action: "fail",
+    rule: "members-silent",
+    exit: 3,
+    mend: RULES["members-silent"].mend,
+    message: SILENT.because,
+    elapsedMs: 2_500,
+  });
+  assert.ok(!("mend" in done) && !("exit" in done));
+});
+
+Deno.test("a join names the address that it asks, a write what it is for", () => {
+  const { log, lines } = logOf({});
+  const token = { fingerprint: FINGERPRINT, digest: "0123456789abcdef" };
+  const join: Acting["call"] = { kind: "join", address: "10.0.0.2", token, advertiseAddr: "eth0" };
+  log.decision({ ...INIT, call: join, rule: "join-swarm" });
+  const write = { kind: "write", as: "withdraw", record: record(), at: { kind: "none" } } as const;
+  log.decision({ ...INIT, call: write, rule: "withdraw-member" });
+  assert.deepEqual(lines(), [
+    "   2.5s  join [join-swarm] no swarm is founded address=10.0.0.2",
+    "   2.5s  withdraw [withdraw-member] no swarm is founded",
   ]);
 });
 
@@ -111,7 +152,7 @@ Deno.test("a token is scrubbed wherever it stands, in every form of the log", ()
   for (const format of ["text", "json"] as const) {
     const { log, lines } = logOf({ format, level: "debug" });
     log.info(`the Engine says "${TOKEN}"`, { value: TOKEN, [TOKEN]: 1 });
-    log.decision({ ...WAIT, because: `it is ${TOKEN}`, warnings: [TOKEN] });
+    log.decision({ ...endOf(0), because: `it is ${TOKEN}`, warnings: [TOKEN] });
     assert.equal(lines().length, 3);
     for (const line of lines()) {
       assert.ok(!line.includes("1awxwuwd3z9j1z3puu7rcgdbx"), line);

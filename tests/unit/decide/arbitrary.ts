@@ -1,0 +1,247 @@
+/**
+ * Observations that a run can come to, drawn by fast-check: few nodes, few swarms and few tags, so that
+ * what is drawn for one fact often has to do with what is drawn for another.
+ */
+import fc from "fast-check";
+import type { LookKind, Seen, Values } from "../../../src/calls.ts";
+import { RULES } from "../../../src/rules.ts";
+import { ACTION_KINDS } from "../../../src/actions.ts";
+import {
+  type Answer,
+  type Config,
+  type Contents,
+  type Engine,
+  ENGINE_STATES,
+  type Facts,
+  type Fault,
+  FAULT_KINDS,
+  type FoundingRecord,
+  type Identity,
+  type Instance,
+  INSTANCE_STATES,
+  type LedgerRead,
+  type LedgerView,
+  type Lifecycle,
+  type Member,
+  type Memory,
+  type Observation,
+  type Permission,
+  type Shown,
+  type TokenMark,
+  VERDICTS,
+} from "../../../src/state.ts";
+import {
+  config,
+  fp,
+  identity as identityOf,
+  instance as instanceOf,
+  managerOf,
+  managersAt,
+  mark,
+  memory as calm,
+  NOW_MS,
+  record as recordOf,
+  s3,
+  shown as shownOf,
+} from "../../support/observations.ts";
+
+const node = fc.integer({ min: 1, max: 3 });
+const swarm = fc.constantFrom("a", "b", "c");
+const age = fc.constantFrom(0, 60_000, 2 * 3_600_000);
+
+const fault: fc.Arbitrary<Fault> = fc.record({
+  kind: fc.constantFrom(...FAULT_KINDS),
+  message: fc.constantFrom("one reason", "another reason"),
+});
+
+function answer<T>(value: fc.Arbitrary<T>): fc.Arbitrary<Answer<T>> {
+  return fc.oneof(
+    { weight: 4, arbitrary: value.map((value): Answer<T> => ({ ok: true, value })) },
+    { weight: 1, arbitrary: fault.map((fault): Answer<T> => ({ ok: false, fault })) },
+  );
+}
+
+const token: fc.Arbitrary<TokenMark> = fc.tuple(swarm, fc.constantFrom("m", "w", "old"))
+  .map(([letter, secret]) => mark(letter, secret));
+
+const tag = fc.constantFrom(null, "manager", "worker", "queen");
+
+const identity: fc.Arbitrary<Identity> = tag.map((roleTag) => ({ ...identityOf(1), roleTag }));
+
+const lifecycle: fc.Arbitrary<Lifecycle> = fc.constantFrom(null, "InService", "Warmed:Stopped");
+
+const member: fc.Arbitrary<Member> = fc.record({
+  instance: fc.option(node.map((n) => `i-${n}`)),
+  address: node.map((n) => `10.0.0.${n}`),
+  sinceMs: age.map((ms) => NOW_MS - ms),
+});
+
+const record: fc.Arbitrary<FoundingRecord> = fc.record({
+  fingerprint: swarm.map(fp),
+  clusterId: swarm.map((letter) => `cluster-${letter}`),
+  vpc: fc.constantFrom(recordOf().vpc, recordOf().vpc, "vpc-0"),
+  members: fc.array(member, { maxLength: 3 }),
+  rotated: fc.array(swarm.map(fp), { maxLength: 1 }),
+  replaced: fc.array(swarm.map(fp), { maxLength: 2 }),
+  nonce: fc.constantFrom("run-1", "run-2"),
+}).map(recordOf);
+
+const engine: fc.Arbitrary<Engine> = fc.record({
+  state: fc.constantFrom(...ENGINE_STATES),
+  nodeId: fc.constantFrom("", "node-1"),
+  address: fc.constantFrom("", "10.0.0.1", "10.0.0.2"),
+  error: fc.constantFrom("", "no route"),
+  fingerprint: fc.option(swarm.map(fp)),
+  manager: fc.boolean(),
+  letter: fc.option(swarm),
+  managers: fc.subarray(managersAt(1, 2, 3)),
+  nodes: node,
+}).map(({ letter, managers, nodes, ...rest }) => ({
+  ...managerOf(letter ?? "a", { managers, nodes }),
+  ...rest,
+  ...(letter === null || !rest.manager ? { swarm: null } : {}),
+}));
+
+const contents: fc.Arbitrary<Contents> = fc.record({
+  services: fc.constantFrom(0, 0, 1),
+  secrets: fc.constantFrom(0, 0, 2),
+  configs: fc.constant(0),
+  networks: fc.constant(0),
+  tasks: fc.constantFrom(0, 0, 1),
+});
+
+const instance: fc.Arbitrary<Instance> = fc.tuple(node, fc.constantFrom(...INSTANCE_STATES), tag)
+  .map(([n, state, roleTag]) => instanceOf(n, { state, roleTag }));
+
+const shown: fc.Arbitrary<Shown> = fc.tuple(
+  node,
+  fc.constantFrom(...INSTANCE_STATES),
+  fc.option(token),
+  fc.option(token),
+).map(([n, state, manager, worker]) => shownOf(n, "a", { state, manager, worker }));
+
+const ledgerView: fc.Arbitrary<LedgerView> = fc.oneof(
+  { weight: 6, arbitrary: fc.option(record).map(settled) },
+  fc.constant<LedgerView>({ kind: "unsettled", missing: [2] }),
+  fc.constant<LedgerView>({ kind: "unreadable", why: "it is not JSON" }),
+);
+
+function settled(record: FoundingRecord | null): LedgerView {
+  return {
+    kind: "settled",
+    record,
+    at: record === null ? { kind: "none" } : { kind: "log", template: "lt-1", head: 3, last: 3 },
+    serverMs: NOW_MS,
+  };
+}
+
+const ledgerRead: fc.Arbitrary<LedgerRead> = fc.oneof(
+  fc.option(record).map((record): LedgerRead => ({
+    kind: "object",
+    record,
+    etag: record === null ? null : "e",
+    serverMs: NOW_MS,
+  })),
+  fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), fc.option(record)), { maxLength: 3 })
+    .map((rows): LedgerRead => ({
+      kind: "log",
+      template: rows.length === 0 ? null : "lt-1",
+      entries: [...new Map(rows)].toSorted(([a], [b]) => a - b).map(([number, record]) => ({
+        number,
+        follows: number - 1,
+        record,
+        newer: false,
+      })),
+      serverMs: NOW_MS,
+    })),
+);
+
+const permission: fc.Arbitrary<Permission> = fc.record({
+  action: fc.constantFrom("ec2:CreateTags", "ec2:CreateLaunchTemplate"),
+  verdict: fc.constantFrom(...VERDICTS),
+});
+
+/** What each look may see. */
+const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
+  identity,
+  lifecycle,
+  self: fc.option(tag.map((roleTag) => instanceOf(1, { roleTag }))),
+  engine,
+  contents,
+  ledger: ledgerView,
+  tokens: fc.array(shown, { maxLength: 3 }),
+  instances: fc.array(instance, { maxLength: 3 }),
+  probe: fc.subarray(["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+  permissions: fc.array(permission, { maxLength: 2 }),
+};
+
+const facts: fc.Arbitrary<Facts> = fc.record(
+  Object.fromEntries(Object.entries(SEEN).map(([kind, seen]) => [kind, answer<unknown>(seen)])),
+  { requiredKeys: [] },
+);
+
+/** What each look is answered. */
+export type Answers = { [K in LookKind]: Answer<Values[K]> };
+
+/** Answers to every look, for a run that is driven by `after`. */
+export const answersTo = fc.record(
+  Object.fromEntries(
+    Object.entries({ ...SEEN, ledger: ledgerRead })
+      .map(([kind, seen]) => [kind, answer<unknown>(seen)]),
+  ),
+) as fc.Arbitrary<Answers>;
+
+const settings: fc.Arbitrary<Config> = fc.record({
+  goal: fc.constantFrom("join", "survey"),
+  role: fc.constantFrom("auto", "manager", "worker"),
+  store: fc.constantFrom(config.store, s3),
+  clusterTag: fc.constantFrom(null, null, "Cluster"),
+  dryRun: fc.boolean(),
+}).map((change) => ({ ...config, ...change }));
+
+const remembered: fc.Arbitrary<Memory> = fc.record({
+  identity: fc.option(identity),
+  lifecycle: fc.option(lifecycle.map((state) => ({ state }))),
+  self: fc.option(SEEN.self),
+  did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
+  confirmed: fc.option(swarm.map(fp)),
+  published: fc.constantFrom(null, "", "a-m a-w"),
+  terminated: fc.subarray(["i-1", "i-2", "i-3"]),
+  failures: fc.array(
+    fc.record({
+      address: node.map((n) => `10.0.0.${n}`),
+      digest: token.map(({ digest }) => digest),
+      kind: fc.constantFrom(...FAULT_KINDS),
+      atMs: fc.constantFrom(0, 9_000),
+    }),
+    { maxLength: 2 },
+  ),
+  attemptMs: fc.constantFrom(null, 0, 9_000),
+  fault: fc.option(fault, { freq: 4 }),
+  steady: fc.option(fc.record({
+    rule: fc.constantFrom(...Object.keys(RULES) as (keyof typeof RULES)[]),
+    because: fc.constant("as before"),
+    exit: fc.constantFrom(2, 3, 4, 5, 6),
+    sinceMs: fc.constantFrom(0, 9_000),
+  })),
+  waits: fc.integer({ min: 0, max: 20 }),
+}).map((change) => ({ ...calm, ...change }));
+
+export const observations: fc.Arbitrary<Observation> = fc.record({
+  config: settings,
+  memory: remembered,
+  facts,
+  nowMs: fc.constantFrom(0, 10_000, 300_000, 600_000),
+  dice: fc.constantFrom(0, 0.5, 0.999999),
+}).map((o) => ({ ...o, memory: knowing(o) }));
+
+/** What was seen of this instance is remembered. */
+function knowing({ memory, facts }: { memory: Memory; facts: Facts }): Memory {
+  const { identity, lifecycle, self } = facts;
+  return {
+    ...memory,
+    ...(identity?.ok ? { identity: identity.value } : {}),
+    ...(lifecycle?.ok ? { lifecycle: { state: lifecycle.value } } : {}),
+    ...(self?.ok && self.value !== null ? { self: self.value } : {}),
+  };
+}

@@ -1,0 +1,84 @@
+/** What holds for every decision, whatever was observed. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { observations } from "./arbitrary.ts";
+import { decide } from "../../../src/decide/decide.ts";
+import { RULES } from "../../../src/rules.ts";
+import type { Decision, Observation } from "../../../src/state.ts";
+
+/** More than fast-check's hundred: these are quick, and the cases many. */
+const RUNS = { numRuns: 3_000 };
+
+function everywhere(holds: (decision: Decision, o: Observation) => void): void {
+  fc.assert(fc.property(observations, (o) => holds(decide(o), o)), RUNS);
+}
+
+Deno.test("decide: it decides the same again, throws nothing, and changes nothing that it was given", () => {
+  everywhere((decision, o) => {
+    const before = structuredClone(o);
+    assert.deepEqual(decide(o), decision);
+    assert.deepEqual(structuredClone(o), before);
+  });
+});
+
+Deno.test("decide: a look asks for what is not known yet, or for the record again, and nothing twice", () => {
+  everywhere((decision, { facts }) => {
+    if (decision.kind !== "look") return;
+    const kinds = decision.calls.map(({ kind }) => kind);
+    assert.ok(kinds.length > 0);
+    assert.equal(new Set(kinds).size, kinds.length, kinds.join());
+    for (const kind of kinds) assert.ok(kind === "ledger" || facts[kind] === undefined, kind);
+  });
+});
+
+Deno.test("decide: AWS is asked nothing while the node's own Engine was not heard", () => {
+  everywhere((decision, { config, facts }) => {
+    const isJoin = config.goal === "join" && !config.dryRun;
+    if (decision.kind !== "look" || !isJoin || facts.engine?.ok) return;
+    const near = ["identity", "lifecycle", "engine"];
+    for (const { kind } of decision.calls) assert.ok(near.includes(kind), kind);
+  });
+});
+
+Deno.test("decide: a run ends by a rule with an exit that the rule names, and a reason", () => {
+  everywhere((decision, { config, nowMs }) => {
+    if (decision.kind === "look") return;
+    assert.ok(decision.because !== "");
+    if (decision.kind === "act") return;
+    const { exit } = decision;
+    const exits: readonly number[] = RULES[decision.rule].exits;
+    const isLate = nowMs >= config.timeoutMs && decision.kind === "end";
+    assert.ok(exit === 0 || isLate || exits.includes(exit), `${decision.rule}: ${exit}`);
+  });
+});
+
+Deno.test("decide: after the deadline nothing is done and nothing is waited for any more", () => {
+  everywhere((decision, { config, nowMs }) => {
+    if (config.dryRun || nowMs < config.timeoutMs) return;
+    assert.ok(decision.kind === "look" || decision.kind === "end", decision.kind);
+  });
+});
+
+Deno.test("decide: what can't be taken back stands on a record, or on there being none", () => {
+  everywhere((decision, { facts }) => {
+    if (decision.kind !== "act" || decision.rule === "attempt-failed") return;
+    assert.ok(facts.ledger?.ok && facts.ledger.value.kind === "settled", decision.rule);
+    if (decision.call.kind !== "leave") return;
+    assert.ok(decision.call.onlyEmpty);
+    assert.ok(facts.ledger.value.record !== null);
+  });
+});
+
+Deno.test("decide: a worker writes nothing", () => {
+  everywhere((decision, { config, facts }) => {
+    const engine = facts.engine?.ok ? facts.engine.value : null;
+    if (decision.kind !== "act" || config.role !== "worker" || engine?.manager) return;
+    assert.ok(["join", "leave"].includes(decision.call.kind), decision.call.kind);
+  });
+});
+
+Deno.test("decide: a survey never acts", () => {
+  everywhere((decision, { config }) => {
+    if (config.goal === "survey") assert.notEqual(decision.kind, "act");
+  });
+});

@@ -1,0 +1,442 @@
+/** The goal `survey`: all that stands in a node's way at once, and nothing is changed. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Answers, answersTo } from "./arbitrary.ts";
+import type { AnyAnswer, LookKind } from "../../../src/calls.ts";
+import { type Rule, RULES } from "../../../src/rules.ts";
+import { after, at, begin, callsOf, decide } from "../../../src/run.ts";
+import type { Config, Decision, End, Finding } from "../../../src/state.ts";
+import {
+  config,
+  fault,
+  identity,
+  instance,
+  managerOf,
+  managersAt,
+  member,
+  NOW_MS,
+  ok,
+  outside,
+  record,
+  s3,
+  shown,
+  workerOf,
+} from "../../support/observations.ts";
+
+/** More looks than any survey needs. */
+const LOOKS_MAX = 10;
+
+interface Course {
+  decision: Exclude<Decision, { kind: "look" }>;
+  /** What was looked at, in order. */
+  looked: LookKind[];
+}
+
+/** Looks until something else is decided, where each kind of look is always answered the same. */
+function courseOf(answers: Answers, change: Partial<Config>): Course {
+  const looked: LookKind[] = [];
+  let o = begin({ ...config, dryRun: true, ...change }, "run");
+  for (let looks = 0; looks <= LOOKS_MAX; looks++) {
+    o = at(o, looks, 0);
+    const decision = decide(o);
+    if (decision.kind !== "look") return { decision, looked };
+    looked.push(...decision.calls.map(({ kind }) => kind));
+    const given = callsOf(decision).map(({ kind }) => answers[kind as LookKind] as AnyAnswer);
+    o = after(o, decision, given, looks);
+  }
+  assert.fail(`still looks, after ${looked.join()}`);
+}
+
+function surveyed(change: Partial<Answers> = {}, settings: Partial<Config> = {}): End {
+  const { decision } = courseOf({ ...HEALTHY, ...change }, { goal: "survey", ...settings });
+  assert.ok(decision.kind === "end", decision.kind);
+  assert.equal(decision.rule, "surveyed");
+  return decision;
+}
+
+function objectOf(record_: ReturnType<typeof record> | null): Answers["ledger"] {
+  return ok({ kind: "object", record: record_, etag: record_ && "e", serverMs: NOW_MS });
+}
+
+/** A manager of a founded swarm, with another one that answers, and all in order. */
+const HEALTHY: Answers = {
+  identity: ok(identity()),
+  lifecycle: ok(null),
+  self: ok(instance(1)),
+  engine: ok(managerOf("a", { managers: managersAt(1, 2), nodes: 2 })),
+  contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+  ledger: objectOf(record({ members: [member(1), member(2)] })),
+  tokens: ok([shown(1, "a"), shown(2, "a")]),
+  instances: ok([instance(1), instance(2)]),
+  probe: ok(["10.0.0.2"]),
+  permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed" }]),
+};
+const NOBODY_FOUNDED: Partial<Answers> = {
+  engine: ok(outside),
+  ledger: objectOf(null),
+  tokens: ok([]),
+};
+
+Deno.test("survey: where all is in order nothing is found, exit 0", () => {
+  const { exit, findings, because } = surveyed();
+  assert.deepEqual([exit, findings, because], [0, [], "nothing stops this node"]);
+});
+
+Deno.test("survey: it looks at all that may stand in the way, each once", () => {
+  const { looked } = courseOf(HEALTHY, { goal: "survey" });
+  assert.deepEqual(looked.toSorted(), [
+    "engine",
+    "identity",
+    "instances",
+    "ledger",
+    "lifecycle",
+    "permissions",
+    "probe",
+    "self",
+    "tokens",
+  ]);
+});
+
+interface Breakage {
+  what: string;
+  change: Partial<Answers>;
+  settings?: Partial<Config>;
+  want: [Finding["severity"], Rule];
+  because?: string;
+}
+
+const BREAKAGES: Breakage[] = [
+  {
+    what: "no instance metadata",
+    change: { identity: fault("no-metadata", "IMDS is turned off") },
+    want: ["error", "imds-unavailable"],
+    because: "IMDS is turned off",
+  },
+  {
+    what: "metadata that do not tell of the Auto Scaling group",
+    change: { lifecycle: fault("timeout", "no answer in time") },
+    want: ["error", "imds-unavailable"],
+    because: "no answer in time",
+  },
+  {
+    what: "a warm pool",
+    change: { lifecycle: ok("Warmed:Stopped") },
+    want: ["warning", "warm-pool"],
+    because: "Warmed:Stopped",
+  },
+  {
+    what: "no Engine",
+    change: { engine: fault("no-socket", "no /var/run/docker.sock") },
+    want: ["error", "engine-unavailable"],
+    because: "docker.sock",
+  },
+  {
+    what: "an Engine that is denied",
+    change: { engine: fault("denied", "run as root") },
+    want: ["error", "permission-missing"],
+    because: "run as root",
+  },
+  {
+    what: "a locked Engine",
+    change: { engine: ok({ ...outside, state: "locked", nodeId: "node-1" }) },
+    want: ["error", "engine-locked"],
+  },
+  {
+    what: "a cloned disk",
+    change: { engine: ok({ ...managerOf("a"), address: "10.9.9.9" }) },
+    want: ["error", "cloned-disk"],
+    because: "10.9.9.9",
+  },
+  {
+    what: "a member in error",
+    change: { engine: ok({ ...outside, state: "error", nodeId: "n", error: "cert expired" }) },
+    want: ["error", "engine-error"],
+    because: "cert expired",
+  },
+  {
+    what: "an attempt to join that is under way",
+    change: { engine: ok({ ...outside, state: "pending" }) },
+    want: ["warning", "attempt-pending"],
+  },
+  {
+    what: "an attempt to join that failed",
+    change: { engine: ok({ ...outside, state: "error", error: "no route" }) },
+    want: ["warning", "attempt-failed"],
+    because: "no route",
+  },
+  {
+    what: "a member that starts up",
+    change: {
+      engine: ok({ ...managerOf("a"), state: "pending", manager: false, swarm: null }),
+    },
+    want: ["warning", "engine-starting"],
+  },
+  {
+    what: "a role tag that is not there",
+    change: { self: ok(instance(1, { roleTag: null })) },
+    want: ["error", "role-unknown"],
+    because: "has no such tag",
+  },
+  {
+    what: "another cluster's instance",
+    change: { self: ok(instance(1, { clusterTag: "green" })) },
+    settings: { clusterTag: "Cluster" },
+    want: ["error", "cluster-tag-unknown"],
+    because: 'has "green"',
+  },
+  {
+    what: "an instance without a role for AWS",
+    change: { ledger: fault("no-role", "this instance has no IAM role") },
+    want: ["error", "credentials-missing"],
+    because: "no IAM role",
+  },
+  ...(["ledger", "self", "tokens", "instances"] as const).map((what): Breakage => ({
+    what: `a denied read of the ${what}`,
+    change: { [what]: fault("denied", `allow reading the ${what}`) },
+    want: ["error", "permission-missing"],
+    because: `allow reading the ${what}`,
+  })),
+  {
+    what: "a write that AWS would deny",
+    change: {
+      permissions: ok([
+        { action: "ec2:CreateTags", verdict: "denied" },
+        { action: "ec2:CreateLaunchTemplate", verdict: "unknown" },
+      ]),
+    },
+    want: ["error", "permission-missing"],
+    because: "ec2:CreateTags is denied",
+  },
+  {
+    what: "AWS that asks to slow down",
+    change: { tokens: fault("throttled", "too many requests") },
+    want: ["warning", "throttled"],
+  },
+  {
+    what: "AWS that can't be reached",
+    change: { ledger: fault("unreachable", "no route to EC2") },
+    want: ["warning", "unreachable"],
+    because: "no route to EC2",
+  },
+  {
+    what: "a bucket that does not exist",
+    change: { ledger: fault("unusable", "no such bucket") },
+    want: ["error", "setting-unusable"],
+  },
+  {
+    what: "a record of a later version",
+    change: { ledger: fault("newer", "format 9") },
+    want: ["error", "record-unreadable"],
+  },
+  {
+    what: "a log with a gap",
+    change: {
+      ledger: ok({
+        kind: "log",
+        template: "lt-1",
+        entries: [
+          { number: 1, follows: 0, record: record(), newer: false },
+          { number: 3, follows: 1, record: record(), newer: false },
+        ],
+        serverMs: NOW_MS,
+      }),
+    },
+    want: ["error", "ledger-unsettled"],
+    because: "version 2",
+  },
+  {
+    what: "a record of another VPC",
+    change: { ledger: objectOf(record({ vpc: "vpc-0", members: [member(2)] })) },
+    want: ["error", "record-elsewhere"],
+    because: "vpc-0",
+  },
+  {
+    what: "a member that does not answer",
+    change: { probe: ok([]), instances: ok([instance(1), instance(2, { state: "stopped" })]) },
+    want: ["warning", "member-silent"],
+    because: "i-2 (10.0.0.2, stopped)",
+  },
+  {
+    what: "a member that is gone",
+    change: { probe: ok([]), instances: ok([instance(1), instance(2, { state: "terminated" })]) },
+    want: ["note", "member-gone"],
+    because: "i-2",
+  },
+  {
+    what: "a swarm without quorum",
+    change: { engine: ok({ ...managerOf("a"), swarm: null }) },
+    want: ["warning", "quorum-lost"],
+  },
+  {
+    what: "two swarms, of which one would be lost",
+    change: { engine: ok(managerOf("b", { nodes: 2 })) },
+    want: ["error", "swarm-conflict"],
+  },
+  {
+    what: "a service in a swarm that would give way",
+    change: {
+      engine: ok(managerOf("b")),
+      contents: ok({ services: 1, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    },
+    want: ["error", "swarm-conflict"],
+    because: "1 service",
+  },
+  {
+    what: "a worker without a swarm to join",
+    change: NOBODY_FOUNDED,
+    settings: { role: "worker" },
+    want: ["warning", "no-swarm-yet"],
+  },
+  {
+    what: "a worker in the founded swarm, none of whose managers answers",
+    change: { engine: ok(workerOf("a")), probe: ok([]) },
+    settings: { role: "worker" },
+    want: ["warning", "managers-silent"],
+  },
+  {
+    what: "a token that nobody shows",
+    change: { engine: ok(outside), tokens: ok([]) },
+    settings: { role: "worker" },
+    want: ["warning", "token-missing"],
+  },
+  {
+    what: "a node in the other role than asked for",
+    change: {},
+    settings: { role: "worker" },
+    want: ["warning", "in-order"],
+    because: "was asked to be a worker",
+  },
+];
+
+for (const { what, change, settings, want, because = "" } of BREAKAGES) {
+  Deno.test(`survey: it finds ${what}`, () => {
+    const [severity, rule] = want;
+    const { exit, findings } = surveyed(change, settings);
+    const found = findings.filter((one) => one.rule === rule && one.because.includes(because));
+    assert.deepEqual(found.map((one) => one.severity), [severity], JSON.stringify(findings));
+    assert.equal(exit, severity === "error" ? 5 : 0, JSON.stringify(findings));
+  });
+}
+
+Deno.test("survey: it finds everything at once, each thing once", () => {
+  const { exit, findings, because } = surveyed({
+    lifecycle: ok("Warmed:Stopped"),
+    engine: ok({ ...outside, state: "locked", nodeId: "node-1" }),
+    self: ok(instance(1, { roleTag: null })),
+    ledger: fault("denied", "allow ec2:DescribeLaunchTemplateVersions"),
+  });
+  assert.equal(exit, 5);
+  assert.deepEqual(findings.map(({ severity, rule }) => [severity, rule]), [
+    ["warning", "warm-pool"],
+    ["error", "engine-locked"],
+    ["error", "role-unknown"],
+    ["error", "permission-missing"],
+  ]);
+  assert.equal(because, "3 of 4 findings stop this node");
+});
+
+Deno.test("survey: without an Engine it goes on to what AWS shows and allows", () => {
+  const { findings } = surveyed({
+    engine: fault("no-socket"),
+    permissions: ok([{ action: "ec2:CreateTags", verdict: "denied" }]),
+    probe: ok([]),
+  });
+  assert.deepEqual(findings.map(({ rule }) => rule), [
+    "engine-unavailable",
+    "permission-missing",
+    "member-silent",
+  ]);
+});
+
+Deno.test("survey: without an identity there is nobody to ask AWS for", () => {
+  const { decision, looked } = courseOf({ ...HEALTHY, identity: fault("no-metadata") }, {
+    goal: "survey",
+  });
+  assert.deepEqual(looked, ["identity", "lifecycle", "engine"]);
+  assert.ok(decision.kind === "end" && decision.exit === 5);
+});
+
+const NEXT: { who: string; change: Partial<Answers>; says: RegExp }[] = [
+  {
+    who: "the first manager",
+    change: NOBODY_FOUNDED,
+    says: /^a join would init \(first-manager\): no swarm is founded/,
+  },
+  {
+    who: "a first manager with old tokens",
+    change: { ...NOBODY_FOUNDED, tokens: ok([shown(1, "z")]) },
+    says: /^a join would retract \(first-manager\): /,
+  },
+  {
+    who: "a manager outside",
+    change: { engine: ok(outside) },
+    says: /^a join would register \(register-member\): i-1 is about to join/,
+  },
+  {
+    who: "a manager whose CA was rotated",
+    change: {
+      engine: ok(managerOf("b", { clusterId: "cluster-a", managers: managersAt(1, 2), nodes: 2 })),
+      tokens: ok([shown(1, "b")]),
+    },
+    says: /^a join would refresh \(refresh-record\): the swarm's CA was rotated/,
+  },
+];
+
+for (const { who, change, says } of NEXT) {
+  Deno.test(`survey: it says what a join of ${who} would do next, and that stops nothing`, () => {
+    const { exit, findings } = surveyed(change);
+    assert.equal(exit, 0);
+    assert.deepEqual(findings.map(({ severity, rule }) => [severity, rule]), [["note", "next"]]);
+    assert.match(findings[0]?.because ?? "", says);
+  });
+}
+
+/** The settings that a survey may be asked for with. */
+const settings = fc.record({
+  role: fc.constantFrom<Config["role"]>("auto", "manager", "worker"),
+  store: fc.constantFrom(config.store, s3),
+  clusterTag: fc.constantFrom(null, "Cluster"),
+});
+
+Deno.test("survey: whatever it is answered, it ends, looks at nothing twice, and never acts", () => {
+  fc.assert(
+    fc.property(answersTo, settings, (answers, change) => {
+      const { decision, looked } = courseOf(answers, { goal: "survey", ...change });
+      assert.ok(decision.kind === "end" && decision.rule === "surveyed");
+      assert.equal(new Set(looked).size, looked.length, looked.join());
+      const errors = decision.findings.filter(({ severity }) => severity === "error");
+      assert.equal(decision.exit, errors.length > 0 ? 5 : 0);
+      const said = decision.findings.map(({ rule, because }) => `${rule} ${because}`);
+      assert.equal(new Set(said).size, said.length, said.join("\n"));
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+Deno.test("survey: whatever stops a join, it finds", () => {
+  fc.assert(
+    fc.property(answersTo, settings, (answers, change) => {
+      const { decision: stop } = courseOf(answers, { goal: "join", ...change });
+      if (!RULES[stop.rule].cases.some(([place]) => place === "obstacle")) return;
+      const { decision } = courseOf(answers, { goal: "survey", ...change });
+      assert.ok(decision.kind === "end");
+      const found = decision.findings.some(({ rule }) => rule === stop.rule);
+      assert.ok(found, `${stop.rule} (${stop.because}) is not in ${JSON.stringify(decision)}`);
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+Deno.test("survey: with S3 the tokens of a swarm whose CA was rotated are looked for by its new name", () => {
+  const asked: string[] = [];
+  let o = begin({ ...config, store: s3, dryRun: true, goal: "survey" }, "run");
+  const engine = ok(managerOf("b", { clusterId: "cluster-a" }));
+  const answers: Answers = { ...HEALTHY, engine, ledger: objectOf(record()) };
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    const decision = decide(o);
+    if (decision.kind !== "look") break;
+    asked.push(...decision.calls.flatMap((one) => one.kind === "tokens" ? one.fingerprint : []));
+    o = after(o, decision, decision.calls.map(({ kind }) => answers[kind] as AnyAnswer), looks);
+  }
+  assert.deepEqual(asked, ["b".repeat(50)]);
+});
