@@ -99,12 +99,12 @@ export type Perform = (call: Call) => Promise<AnyAnswer>;
 interface CallRow {
   /** What a run waits for while the call is under way, for a person: "still waiting for …". */
   waitedFor: string;
-  /** How long it may go on when the run's time is over, in ms: a read may not, a write may come to its end. */
+  /** How long it may go on when the run's time is over, in ms: a read of AWS may not, a write may come to its end. */
   graceMs: number;
   /**
    * Which facts hold on after it was answered well. What was seen of others before this node's Engine
    * changed holds, as nothing of others has changed by that: what is read again may be older, and a write
-   * compares. After a fault none does.
+   * compares. After an act that failed none does.
    */
   keeps: "all" | readonly LookKind[];
   /** Whether it may be made again when its answer was lost: at once, or only after a look at what became of it. */
@@ -156,6 +156,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     ...actRow("the founding record to be written", WRITE_GRACE_MS, "all", "look"),
     plan: ({ as, record }, inSwarm) => `${as}: ${recordText(record)}${thenText(as, inSwarm)}`,
   },
+  // What was seen of this node's own tokens is not true any more, and `memory.published` says so.
   publish: {
     ...actRow("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "publish",
@@ -173,8 +174,8 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
   },
   leave: {
-    // The tokens of the manager that this node gives way to may be shown only now.
-    ...actRow("the Docker Engine to leave", ENGINE_GRACE_MS, ["ledger"], "look"),
+    // The tokens of the manager that this node gives way to may be shown only now. It may look first.
+    ...actRow("the Docker Engine to leave", 2 * ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
   },
 };

@@ -193,7 +193,7 @@ function malformed(path: string, text: string): ImdsError {
 }
 
 const REFUSALS = new Map<number, [kind: FaultKind, why: string]>([
-  [401, ["declined", "it answers 401, as for a session token that is not valid"]],
+  [401, ["no-metadata", "it answers 401, as for a session token that is not valid"]],
   [403, ["no-metadata", "it answers 403: IMDS is turned off for this instance (HttpEndpoint)"]],
   [404, ["no-metadata", "it has no such entry; is this an EC2 instance?"]],
   [429, ["throttled", "it answers 429: too many requests"]],

@@ -28,6 +28,10 @@ interface RuleRow {
 const SILENT =
   "the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes";
 
+/** Any act may be what a run comes to when its time is over. */
+const TIME = "time: it was about to do this, or had done it, when its time was over";
+const AGAIN = "run it again: it goes on from there; or give it more time (`--timeout`)";
+
 // deno-fmt-ignore: a table, with one thought a line
 export const RULES = {
   "imds-unavailable": {
@@ -52,7 +56,7 @@ export const RULES = {
   },
   "engine-error": {
     cases: [["obstacle", "a member (its certificate says so) whose Engine is in error", "waits a minute, exit 5 with the Engine's words"]],
-    exits: [5], mend: "the Engine's own words are in the message; most often an expired certificate or a lost disk: `docker swarm leave --force`, then again",
+    exits: [5], mend: "the Engine's own words are in the message, if it has any, and in `journalctl -u docker`; most often an expired certificate or a lost disk. A worker that runs nothing: `docker swarm leave --force`, then again. A manager: demote it from another one before",
   },
   "attempt-pending": {
     cases: [["obstacle", "an attempt to join goes on in the background", "waits up to 15 s"]],
@@ -72,7 +76,7 @@ export const RULES = {
   },
   "credentials-missing": {
     cases: [["obstacle", "the instance has no role, or one that gives no credentials", "waits a minute, exit 4"]],
-    exits: [4], mend: "attach an instance profile whose role trusts EC2, with the policy of `deploy/iam/` for this node's role",
+    exits: [4], mend: "attach an instance profile whose role trusts EC2, with the policy of `deploy/iam/` for this node's role; or set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
   },
   throttled: {
     cases: [["obstacle", "AWS asks to slow down", "waits, a worker for minutes (a herd shares EC2's limits), a manager for seconds; then asks only for what was refused"]],
@@ -80,11 +84,11 @@ export const RULES = {
   },
   unreachable: {
     cases: [["obstacle", "AWS or the Engine does not answer, or not sense", "waits"]],
-    exits: [3], waitsFor: "AWS, or the Engine", mend: "a route to EC2's or S3's endpoint (NAT or a VPC endpoint)",
+    exits: [3], waitsFor: "AWS, or the Engine", mend: "of AWS: a route to EC2's or S3's endpoint (NAT or a VPC endpoint). Of the Engine: `journalctl -u docker`",
   },
   "not-shown": {
     cases: [["obstacle", "what a call named is not there, or not shown yet", "waits, looks again"]],
-    exits: [3], waitsFor: "what the message names to be shown", mend: "it may have been deleted by hand: look for it where the message says",
+    exits: [3], waitsFor: "what the message names to be shown", mend: "the message names it: it may be new, or was deleted by hand",
   },
   "write-lost": {
     cases: [["obstacle", "somebody else wrote first", "waits a moment, reads again"]],
@@ -96,11 +100,11 @@ export const RULES = {
   },
   "aws-refused": {
     cases: [["obstacle", "AWS refuses what it was asked, and it is no permission", "waits a minute, exit 5 with its words"]],
-    exits: [5], mend: "AWS said no, in the words of the message: a quota, most often, or a setting of the account",
+    exits: [5], mend: "AWS said no, in the words of the message: most often a quota, or a setting of the account",
   },
   "setting-unusable": {
     cases: [["obstacle", "no such bucket, another region, an address that the Engine can't use", "exit 2"]],
-    exits: [2], mend: "the bucket does not exist or is in another region, or the Engine can't use an address that was given",
+    exits: [2], mend: "the message names the setting: a bucket that does not exist or is in another region, an address, port or pool that the Engine can't use, or a setting of its own in /etc/docker/daemon.json",
   },
   "record-unreadable": {
     cases: [["obstacle", "the record is damaged, or of a later version of this tool", "waits 30 s, exit 5"]],
@@ -116,7 +120,7 @@ export const RULES = {
   },
   "role-unknown": {
     cases: [["obstacle", "no role tag, or one that names no role", "waits a minute, exit 2"]],
-    exits: [2], mend: "give the instance the tag `Role` with `manager` or `worker` (or `--role`, or another key by `--role-tag`). A tag is seen within seconds; it waits a minute for it",
+    exits: [2], mend: "give the instance the tag `Role` (or that of `--role-tag`) with `manager` or `worker`, or give `--role`. A tag is seen within seconds; it waits a minute for it",
   },
   "cluster-tag-unknown": {
     cases: [["obstacle", "`--cluster-tag` is given, and this instance is of another cluster", "waits a minute, exit 2"]],
@@ -128,30 +132,30 @@ export const RULES = {
   },
   "found-swarm": {
     cases: [["inSwarm", "no record, and nobody shows another swarm's tokens", "founds its swarm: also how a swarm older than this tool is adopted"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "register-member": {
     cases: [
       ["inSwarm", "in the founded swarm, not listed", "adds itself"],
       ["outside", "a member answers, and its swarm's token is shown", "adds itself to the record"],
     ],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "publish-tokens": {
     cases: [["inSwarm", "its tokens are not shown as they are now", "publishes them (with S3: before it founds)"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "refresh-record": {
     cases: [["inSwarm", "the CA was rotated, or the Engine knows a reachable manager that is not listed, and it answers", "rewrites the record"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "replace-dead-swarm": {
     cases: [["inSwarm", "the record names another swarm, whose members are all gone", "replaces it by its own"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "yield-to-founded": {
     cases: [["inSwarm", "another swarm is founded, and its own is this node alone, empty", "registers there, then leaves its own"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "in-order": {
     cases: [
@@ -173,22 +177,22 @@ export const RULES = {
       ["outside", "no record, and tokens of two swarms are shown", "exit 5 after 3 minutes"],
       ["worker", "in any other swarm, or with tasks", "exit 5, nothing changed"],
     ],
-    exits: [5], mend: "this node is in another swarm than the founded one, and something would be lost if it left. Keep one: move what runs here, `docker swarm leave --force`, run swarm-join again. With tokens of two swarms shown and none founded: delete the tags of the one that is not wanted, run swarm-join on a manager of the other",
+    exits: [5], mend: "two swarms, where there may be one; the message says which. In another one than the founded: keep one, move what runs here, `docker swarm leave --force`, run swarm-join again. Tokens of two shown, and none founded: delete the tags of the one that is not wanted, run swarm-join on a manager of the other",
   },
   "first-manager": {
     cases: [["outside", "no record, and no other instance that is not gone shows tokens", "takes its own old tokens back, inits; `found-swarm` comes next"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "members-gone": {
     cases: [["outside", "every member is gone, and it is not listed itself", "takes its own old tokens back, inits; `replace-dead-swarm` comes next"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "join-swarm": {
     cases: [
       ["outside", "and it has registered in this run", "joins through one that answers; each is tried, in random order"],
       ["worker", "in no swarm", "joins, without registering"],
     ],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "token-missing": {
     cases: [
@@ -206,7 +210,7 @@ export const RULES = {
   },
   "withdraw-member": {
     cases: [["outside", "it is listed, and nobody answers, or every other member is gone", "takes itself out; `members-gone` may come next"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "members-silent": {
     cases: [["outside", "nobody answers, and not all are gone", "waits, and names whom for"]],
@@ -222,7 +226,7 @@ export const RULES = {
   },
   "swarm-replaced": {
     cases: [["worker", "in a swarm that the founded one replaced, with no task here", "leaves, then joins"]],
-    exits: [], mend: "",
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   surveyed: {
     cases: [["survey", "all was looked at", "tells what it found: exit 0, or 5 with an error"]],

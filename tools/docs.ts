@@ -30,10 +30,14 @@ function tableOfExit(code: string): string[] {
     const rows = ends.map((rule) => `| \`${rule}\` | ${RULES[rule].mend} |`);
     return ["| Rule | What to do |", "|---|---|", ...rows];
   }
-  const rows = ends.map((rule) => {
+  // Rules that wait for the same thing share a row.
+  const alike = new Map<string, string[]>();
+  for (const rule of ends) {
     const row: { waitsFor?: string; mend: string } = RULES[rule];
-    return `| \`${rule}\` | ${row.waitsFor} | ${row.mend} |`;
-  });
+    const said = `${row.waitsFor} | ${row.mend}`;
+    alike.set(said, [...alike.get(said) ?? [], `\`${rule}\``]);
+  }
+  const rows = [...alike].map(([said, rules]) => `| ${rules.join(", ")} | ${said} |`);
   return ["| Rule | It waits for | What to do |", "|---|---|---|", ...rows];
 }
 

@@ -8,7 +8,7 @@
 import { join } from "./join/join.ts";
 import { decided } from "./needs.ts";
 import { bounded, overdue } from "./patience.ts";
-import { roleAsked } from "./role.ts";
+import { roleOf } from "./role.ts";
 import { survey } from "./survey.ts";
 import { look } from "./verdict.ts";
 import type { Decision, Goal, Observation } from "../state.ts";
@@ -25,7 +25,7 @@ export function decide(o: Observation): Decision {
 
 /** A dry run asks what is allowed, beside whatever else it looks at, as soon as it knows for which role. */
 function withPermissions(o: Observation, decision: Decision): Decision {
-  const role = roleAsked(o);
+  const role = roleOf(o);
   const isAsked = !o.config.dryRun || o.facts.permissions !== undefined;
   if (isAsked || role === null || o.memory.identity === null) return decision;
   const permissions = { kind: "permissions" as const, role };

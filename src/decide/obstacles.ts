@@ -70,7 +70,8 @@ export function clonedDisk(o: Observation): Decision | null {
 export function engineInError(o: Observation): Decision | null {
   const engine = engineOf(o);
   if (engine?.state !== "error" || !isNode(engine)) return null;
-  const because = `the Engine is a member (${engine.nodeId}) and in error: ${engine.error}`;
+  const words = engine.error === "" ? ", without a word" : `: ${engine.error}`;
+  const because = `the Engine is a member (${engine.nodeId}) and in error${words}`;
   return fail(5, "engine-error", because, BOOT_MS);
 }
 

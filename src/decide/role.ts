@@ -4,14 +4,18 @@ import type { Observation, Role } from "../state.ts";
 
 /** What it is asked to be: by the person, else by its role tag; null: not known, or the tag names no role. */
 export function roleAsked(o: Observation): Role | null {
-  const text = roleText(o);
-  return ROLES.find((role) => role === text) ?? null;
+  return roleNamed(roleText(o));
 }
 
-/** The same as it is written; null: there is no tag, or it was not seen yet. */
+/** The same as it is written, as the metadata show the tag, or EC2 where that names a role and they don't; null: there is no tag, or it was not seen yet. */
 export function roleText({ config, memory }: Observation): string | null {
   if (config.role !== "auto") return config.role;
-  return memory.identity?.roleTag ?? memory.self?.roleTag ?? null;
+  const [near = null, far = null] = [memory.identity?.roleTag, memory.self?.roleTag];
+  return roleNamed(near) === null && far !== null ? far : near;
+}
+
+function roleNamed(text: string | null): Role | null {
+  return ROLES.find((role) => role === text) ?? null;
 }
 
 /** What it is: in a swarm by its Engine's word, else what it is asked to be. */
@@ -25,7 +29,5 @@ export function roleOf(o: Observation): Role | null {
 export function needsTags(o: Observation): boolean {
   const { config, memory } = o;
   const isOfCluster = config.clusterTag === null || memory.self?.clusterTag === config.cluster;
-  const { roleTag = null } = memory.identity ?? {};
-  const isSaid = config.role !== "auto" || roleTag !== null || roleAsked(o) !== null;
-  return !isOfCluster || !isSaid;
+  return !isOfCluster || roleAsked(o) === null;
 }

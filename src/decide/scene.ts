@@ -69,11 +69,12 @@ function stopAt(o: Observation, obstacles: readonly Obstacle[]): void {
 
 /** What this machine says: its Engine each time, its metadata until they can't change any more. */
 export function nearLooks({ memory }: Observation): (Look | false)[] {
-  const { lifecycle } = memory;
+  const lifecycle = memory.lifecycle?.state ?? null;
+  // A machine of a warm pool gets interfaces and tags when it enters service.
+  const mayChange = lifecycle !== null && isWarmed(lifecycle);
   return [
-    memory.identity === null && { kind: "identity" },
-    (lifecycle === null || (lifecycle.state !== null && isWarmed(lifecycle.state))) &&
-    { kind: "lifecycle" },
+    (memory.identity === null || mayChange) && { kind: "identity" },
+    (memory.lifecycle === null || mayChange) && { kind: "lifecycle" },
     { kind: "engine" },
   ];
 }

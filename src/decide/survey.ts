@@ -1,37 +1,41 @@
 /**
  * The goal `survey`: everything at once that stands in this node's way, or may, where a join would stop
- * at the first. It looks at all that a join would look at, and at who answers; it changes nothing, so
- * that it is asked what AWS allows as every dry run is (`decide.ts`).
+ * at the first. It looks at all that a join would look at, then at what else can be told; it changes
+ * nothing, so that it is asked what AWS allows as every dry run is (`decide.ts`).
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
-import { isGone, others, questionOf } from "./members.ts";
+import { isGone, others, questionOf, reached } from "./members.ts";
 import { addressesOf, decided, together } from "./needs.ts";
-import { roleAsked } from "./role.ts";
+import { roleOf } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
-import type { Decision, Finding, FoundingRecord, Observation, Role } from "../state.ts";
+import type { Decision, Finding, FoundingRecord, LedgerView, Observation } from "../state.ts";
 
 export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
-  const me = o.memory.identity;
-  if (me !== null) {
+  const next = decided(() => join(asJoin(o)));
+  if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
+    return next;
+  }
+  if (o.memory.identity !== null) {
     together(o, ...farLooks(o));
     together(o, ...memberLooks(o));
   }
-  const next = decided(() => join({ ...o, memory: { ...o.memory, fault: null } }));
-  const isNews = (call: Look): boolean => o.facts[call.kind] === undefined;
-  if (next.kind === "look" && next.calls.every(isNews)) return next;
+  const obstacles = obstaclesOf(o);
   const findings = unique([
-    ...obstaclesOf(o),
-    ...faultsOf(o),
+    ...obstacles,
+    ...nextOf(next),
+    // What a join came by without is no obstacle to it.
+    ...faultsOf(o, obstacles.length > 0 ? "error" : "note"),
     ...deniedOf(o),
     ...membersOf(o),
-    ...nextOf(next),
   ]);
-  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const count = (one: Finding["severity"]): number =>
+    findings.filter(({ severity }) => severity === one).length;
+  const [errors, warnings] = [count("error"), count("warning")];
   return {
     kind: "end",
     exit: errors > 0 ? 5 : 0,
@@ -39,27 +43,45 @@ export function survey(o: Observation): Decision {
     rule: "surveyed",
     because: errors > 0
       ? `${errors} of ${findings.length} findings stop this node`
+      : warnings > 0
+      ? `nothing is wrong for certain, and ${warnings} of ${findings.length} findings may keep this node waiting`
       : "nothing stops this node",
     warnings: [],
     findings,
   };
 }
 
-/** Who of the record's members lives and answers, and which tokens are shown. */
+/** As a join would see it, which asks only who of those that the record lacks answers, once it is a manager. */
+function asJoin(o: Observation): Observation {
+  const { engine, probe } = o.facts;
+  const record = recordOf(o);
+  const isManager = engine?.ok && engine.value.state === "active" && engine.value.manager;
+  if (!isManager || !probe?.ok || record === null) return o;
+  const listed = addressesOf(record.members);
+  const value = probe.value.filter((address) => !listed.includes(address));
+  return { ...o, facts: { ...o.facts, probe: { ok: true, value } } };
+}
+
+/** Who of the record's members, and of the managers that it lacks, lives and answers; and which tokens are shown. */
 function memberLooks(o: Observation): (Look | false)[] {
   const record = recordOf(o);
   const me = o.memory.identity;
   if (record === null || me === null) return [];
-  // Only a manager may read the managers'.
-  const want: Role[] = roleAsked(o) === "manager" ? ["manager", "worker"] : ["worker"];
-  const addresses = addressesOf(others(record, me));
+  const engine = o.facts.engine?.ok ? o.facts.engine.value : null;
+  const swarm = engine?.swarm ?? null;
+  const addresses = [
+    ...new Set([...addressesOf(others(record, me)), ...(swarm === null ? [] : reached(swarm))]),
+  ].filter((address) => address !== engine?.address);
   // After a rotation of the CA the record names the swarm as it was before.
-  const swarm = o.facts.engine?.ok ? o.facts.engine.value.swarm : null;
   const { fingerprint } = swarm?.managerToken ?? record;
+  const isManager = roleOf(o) === "manager";
+  const needsToken = isManager || engine?.state === "inactive";
   return [
     addresses.length > 0 && { kind: "probe", addresses },
     { kind: "instances", ...questionOf(record.members, me, []) },
-    { kind: "tokens", fingerprint, want },
+    // Only a manager may read the managers'.
+    needsToken &&
+    { kind: "tokens", fingerprint, want: isManager ? ["manager", "worker"] : ["worker"] },
   ];
 }
 
@@ -74,9 +96,11 @@ function obstaclesOf(o: Observation): Finding[] {
 const NONE: Decision = { kind: "look", calls: [] };
 
 /** What could not be looked at. Those that an obstacle speaks of say the same. */
-function faultsOf(o: Observation): Finding[] {
+function faultsOf(o: Observation, severity: Finding["severity"]): Finding[] {
   const { identity: _, lifecycle: _lifecycle, engine: _engine, ledger: _ledger, ...rest } = o.facts;
-  return Object.values(rest).flatMap((fact) => fact.ok ? [] : findingOf(faulted(o, fact.fault)));
+  return Object.values(rest).flatMap((fact) =>
+    fact.ok ? [] : findingOf(faulted(o, fact.fault)).map((one) => ({ ...one, severity }))
+  );
 }
 
 function deniedOf({ facts }: Observation): Finding[] {
@@ -90,19 +114,15 @@ function deniedOf({ facts }: Observation): Finding[] {
 
 /** The record's other members that are gone, or do not answer. */
 function membersOf(o: Observation): Finding[] {
-  const { facts, memory: { identity: me } } = o;
-  const record = recordOf(o);
-  const view = facts.ledger?.ok && facts.ledger.value.kind === "settled"
-    ? facts.ledger.value
-    : null;
-  if (record === null || me === null || view === null || !facts.probe?.ok || !facts.instances?.ok) {
+  const { facts: { probe, instances }, memory: { identity: me } } = o;
+  const view = settledOf(o);
+  if (view === null || view.record === null || me === null || !probe?.ok || !instances?.ok) {
     return [];
   }
-  const [answering, known] = [facts.probe.value, facts.instances.value];
-  const evidence = { me, instances: known, serverMs: view.serverMs };
-  return others(record, me).flatMap((member): Finding[] => {
-    if (answering.includes(member.address)) return [];
-    const who = membersText([member], known);
+  const evidence = { me, instances: instances.value, serverMs: view.serverMs };
+  return others(view.record, me).flatMap((member): Finding[] => {
+    if (probe.value.includes(member.address)) return [];
+    const who = membersText([member], instances.value);
     return isGone(member, evidence)
       ? [{ rule: "member-gone", severity: "note", because: `${who} is gone for good` }]
       : [{ rule: "member-silent", severity: "warning", because: `${who} does not answer` }];
@@ -121,11 +141,18 @@ function findingOf(decision: Decision): Finding[] {
     case "look":
       return [];
     case "act":
-    case "wait":
       return [{ rule: decision.rule, severity: "warning", because: decision.because }];
+    case "wait": {
+      const { rule, because } = decision;
+      // Whoever asks does not want to hear that it may pass.
+      return [{ rule, severity: rule === "unreachable" ? "error" : "warning", because }];
+    }
     case "end": {
-      const { rule, because, exit, warnings } = decision;
-      const said: Finding[] = exit === 0 ? [] : [{ rule, severity: "error", because }];
+      const { rule, because, exit, afterMs, warnings } = decision;
+      const held = afterMs > 0 ? `; a run believes it once it holds for ${afterMs / 1000} s` : "";
+      const said: Finding[] = exit === 0
+        ? []
+        : [{ rule, severity: "error", because: because + held }];
       return [
         ...said,
         ...warnings.map((because): Finding => ({ rule, severity: "warning", because })),
@@ -142,7 +169,11 @@ function unique(findings: Finding[]): Finding[] {
   );
 }
 
-function recordOf({ facts }: Observation): FoundingRecord | null {
+function recordOf(o: Observation): FoundingRecord | null {
+  return settledOf(o)?.record ?? null;
+}
+
+function settledOf({ facts }: Observation): LedgerView & { kind: "settled" } | null {
   const view = facts.ledger?.ok ? facts.ledger.value : null;
-  return view?.kind === "settled" ? view.record : null;
+  return view?.kind === "settled" ? view : null;
 }

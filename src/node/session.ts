@@ -9,6 +9,7 @@ import { lockFaulted } from "../decide/faults.ts";
 import type { Live } from "../report/live.ts";
 import { type Log, waitText } from "../report/log.ts";
 import { failureOf, type Meters, type Report, reportOf } from "../report/report.ts";
+import { RULES } from "../rules.ts";
 import { begin, run } from "../run.ts";
 import type { Answer, Config, Decision } from "../state.ts";
 import { orEnded } from "../time.ts";
@@ -42,7 +43,7 @@ export async function hold(config: Config, surface: Surface): Promise<Report> {
   surface.live?.stop();
   if (report !== "ended") return report;
   const because = `${surface.stop.reason} stopped it before it was done; run it again`;
-  surface.log.error(because, { rule: "stopped", exit: 3 });
+  surface.log.error(because, { rule: "stopped", exit: 3, mend: RULES.stopped.mend });
   return failureOf({ exit: 3, rule: "stopped", because, config, meters: meter.read() });
 }
 
@@ -56,7 +57,7 @@ async function locked(config: Config, surface: Surface, meter: Meter): Promise<R
   live?.stop();
   if (!lock.ok) {
     const { exit, rule, because } = lockFaulted(lock.fault);
-    log.error(because, { rule, exit });
+    log.error(because, { rule, exit, mend: RULES[rule].mend });
     return failureOf({ exit, rule, because, config, meters: meter.read() });
   }
   try {

@@ -8,7 +8,7 @@ const SEVERITIES: readonly Finding["severity"][] = ["error", "warning", "note"];
 
 /** The whole JSON of a doctor. */
 export function doctorJson(report: Report, findings: readonly Finding[]): object {
-  const { cluster, role, instance, elapsedMs, awsCalls, phases } = report;
+  const { cluster, role, instance, elapsedMs, awsCalls, phases, plan } = report;
   return {
     findings: sorted(findings).map((finding) => ({ ...finding, mend: mendOf(finding) })),
     cluster,
@@ -17,6 +17,7 @@ export function doctorJson(report: Report, findings: readonly Finding[]): object
     elapsedMs,
     awsCalls,
     phases,
+    observation: plan?.observation ?? null,
   };
 }
 

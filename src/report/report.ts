@@ -27,7 +27,7 @@ export interface Report extends Meters {
   fingerprint: string | null;
   /** The addresses of the swarm's managers. */
   managers: readonly string[];
-  /** Of a dry run: what a run would do first, and what that stands on. */
+  /** Of a dry run, and of a doctor: what it came to, and what that stands on. */
   plan: Plan | null;
   /** Of a doctor: what it found. */
   findings: readonly Finding[] | null;
@@ -73,7 +73,7 @@ export function reportOf(
     fingerprint: engine?.fingerprint ?? null,
     managers: engine?.swarm?.managers.map(({ address }) => address) ??
       record?.members.map(({ address }) => address) ?? [],
-    plan: config.dryRun && !isSurvey ? { decision, observation } : null,
+    plan: config.dryRun ? { decision, observation } : null,
     findings: isSurvey && decision.kind === "end" ? decision.findings : null,
   };
 }

@@ -296,12 +296,12 @@ Deno.test("run: versions that a read lacked are asked for by name in the next", 
   assert.deepEqual(filled.memory.missing, []);
 });
 
-Deno.test("run: an instance in a warm pool is asked where it is to be again, and who it is only once", () => {
+Deno.test("run: an instance in a warm pool is asked where it is to be again, and who it is as long as that may change", () => {
   const warm = afterDecision(begin(config, "run"), { lifecycle: ok("Warmed:Running") });
   assert.deepEqual(warm.memory.lifecycle, { state: "Warmed:Running" });
   assert.equal(warm.memory.steady?.rule, "warm-pool");
   const { made, o } = toDecision(warm, { lifecycle: ok("InService") });
-  assert.deepEqual(made.slice(0, 2).map(({ kind }) => kind), ["lifecycle", "engine"]);
+  assert.deepEqual(made.slice(0, 2).map(({ kind }) => kind), ["identity", "lifecycle"]);
   assert.deepEqual(o.memory.lifecycle, { state: "InService" });
   const later = toDecision({ ...o, facts: {} }, {});
   assert.ok(!later.made.some(({ kind }) => kind === "lifecycle" || kind === "identity"));

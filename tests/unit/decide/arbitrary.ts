@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import type { LookKind, Seen, Values } from "../../../src/calls.ts";
-import { RULES } from "../../../src/rules.ts";
+import { type Rule, RULES } from "../../../src/rules.ts";
 import { ACTION_KINDS } from "../../../src/actions.ts";
 import {
   type Answer,
@@ -199,6 +199,13 @@ const settings: fc.Arbitrary<Config> = fc.record({
   dryRun: fc.boolean(),
 }).map((change) => ({ ...config, ...change }));
 
+/** What a run may end badly by. */
+const ending = fc.constantFrom(
+  ...Object.entries(RULES).flatMap(([rule, { exits }]) =>
+    exits.map((exit) => [rule as Rule, exit] as const)
+  ),
+);
+
 const remembered: fc.Arbitrary<Memory> = fc.record({
   identity: fc.option(identity),
   lifecycle: fc.option(lifecycle.map((state) => ({ state }))),
@@ -218,12 +225,13 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   ),
   attemptMs: fc.constantFrom(null, 0, 9_000),
   fault: fc.option(fault, { freq: 4 }),
-  steady: fc.option(fc.record({
-    rule: fc.constantFrom(...Object.keys(RULES) as (keyof typeof RULES)[]),
-    because: fc.constant("as before"),
-    exit: fc.constantFrom(2, 3, 4, 5, 6),
-    sinceMs: fc.constantFrom(0, 9_000),
-  })),
+  steady: fc.option(
+    fc.record({
+      ending,
+      because: fc.constant("as before"),
+      sinceMs: fc.constantFrom(0, 9_000),
+    }).map(({ ending: [rule, exit], ...rest }) => ({ rule, exit, ...rest })),
+  ),
   waits: fc.integer({ min: 0, max: 20 }),
 }).map((change) => ({ ...calm, ...change }));
 

@@ -146,7 +146,7 @@ table("an obstacle", [
     name: "in a warm pool",
     state: observation({
       memory: { lifecycle: { state: "Warmed:Stopped" } },
-      facts: { lifecycle: ok("Warmed:Stopped") },
+      facts: { identity: ok(identity()), lifecycle: ok("Warmed:Stopped") },
     }),
     want: ["wait", "warm-pool"],
     because: "Warmed:Stopped",

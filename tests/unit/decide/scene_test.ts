@@ -6,6 +6,8 @@ import { looks, others2, twoMembers, worker } from "./table.ts";
 import {
   fault,
   founded,
+  identity,
+  instance,
   managerOf,
   observation,
   ok,
@@ -31,7 +33,12 @@ Deno.test("decide: looks: metadata that can't change any more are not asked for 
     looks({ ...observation({ memory }), facts: {} });
   assert.deepEqual(asked({}), ["engine"]);
   assert.deepEqual(asked({ lifecycle: { state: "InService" } }), ["engine"]);
-  assert.deepEqual(asked({ lifecycle: { state: "Warmed:Stopped" } }), ["lifecycle", "engine"]);
+  // Interfaces and tags may come with its entry into service.
+  assert.deepEqual(asked({ lifecycle: { state: "Warmed:Stopped" } }), [
+    "identity",
+    "lifecycle",
+    "engine",
+  ]);
   assert.deepEqual(asked({ lifecycle: null }), ["lifecycle", "engine"]);
 });
 
@@ -118,4 +125,29 @@ Deno.test("decide: looks: with tags the members whose tokens are shown live, and
   assert.equal(next(state(ok([shown(3, "a")]))), "instances");
   assert.equal(next(state(ok([shown(2, "a", { state: "terminated" })]))), "instances");
   assert.equal(next(state(ok([shown(2, "a")]), { terminated: ["i-2"] })), "instances");
+});
+
+Deno.test("decide: looks: a dry run asks for the permissions of the role that the node is in", () => {
+  const state = observation({
+    config: { dryRun: true, ...worker },
+    facts: { engine: ok(managerOf("a")), ledger: founded(others2), probe: ok([]), tokens: ok([]) },
+  });
+  const decision = decide(without(state, "permissions"));
+  const asked = decision.kind === "look" ? decision.calls : [];
+  assert.deepEqual(
+    asked.filter(({ kind }) => kind === "permissions"),
+    [{ kind: "permissions", role: "manager" }],
+  );
+});
+
+Deno.test("decide: looks: a role tag in the metadata that names no role is asked of EC2, again in each round", () => {
+  const near = { ...identity(), roleTag: "queen" };
+  const asked = (self: Memory["self"]): string[] =>
+    looks({
+      ...observation({ memory: { identity: near, self } }),
+      facts: { engine: ok(outside) },
+    });
+  assert.ok(asked(null).includes("self"));
+  assert.ok(asked(instance(1, { roleTag: "queen" })).includes("self"));
+  assert.ok(!asked(instance(1, { roleTag: "worker" })).includes("self"));
 });

@@ -71,6 +71,7 @@ const HEALTHY: Answers = {
   probe: ok(["10.0.0.2"]),
   permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed" }]),
 };
+const DENIED_TOKENS = fault("denied", "allow s3:GetObject");
 const NOBODY_FOUNDED: Partial<Answers> = {
   engine: ok(outside),
   ledger: objectOf(null),
@@ -190,12 +191,18 @@ const BREAKAGES: Breakage[] = [
     want: ["error", "credentials-missing"],
     because: "no IAM role",
   },
-  ...(["ledger", "self", "tokens", "instances"] as const).map((what): Breakage => ({
+  ...(["ledger", "self", "tokens"] as const).map((what): Breakage => ({
     what: `a denied read of the ${what}`,
     change: { [what]: fault("denied", `allow reading the ${what}`) },
     want: ["error", "permission-missing"],
     because: `allow reading the ${what}`,
   })),
+  {
+    what: "a denied read of the instances, that a join in order does without",
+    change: { instances: fault("denied", "allow ec2:DescribeInstances") },
+    want: ["note", "permission-missing"],
+    because: "allow ec2:DescribeInstances",
+  },
   {
     what: "a write that AWS would deny",
     change: {
@@ -215,7 +222,7 @@ const BREAKAGES: Breakage[] = [
   {
     what: "AWS that can't be reached",
     change: { ledger: fault("unreachable", "no route to EC2") },
-    want: ["warning", "unreachable"],
+    want: ["error", "unreachable"],
     because: "no route to EC2",
   },
   {
@@ -439,4 +446,68 @@ Deno.test("survey: with S3 the tokens of a swarm whose CA was rotated are looked
     o = after(o, decision, decision.calls.map(({ kind }) => answers[kind] as AnyAnswer), looks);
   }
   assert.deepEqual(asked, ["b".repeat(50)]);
+});
+
+/** One member that publishes with S3, where a read that may not be asked for is denied. */
+const S3: { what: string; change: Partial<Answers>; settings: Partial<Config>; want: string[] }[] =
+  [
+    {
+      what: "a worker that was promoted, whose policy is a worker's",
+      change: { engine: ok(managerOf("a")), ledger: objectOf(record()), tokens: DENIED_TOKENS },
+      settings: { role: "worker" },
+      want: ["error permission-missing"],
+    },
+    {
+      what: "a worker whose tag says manager, whose policy is a worker's",
+      change: { engine: ok(workerOf("a")), tokens: DENIED_TOKENS },
+      settings: { role: "manager" },
+      want: ["warning in-order"],
+    },
+    {
+      what: "a worker by its setting, that may read no instances",
+      change: { engine: ok(workerOf("a")), instances: fault("denied", "allow ec2:Describe") },
+      settings: { role: "worker" },
+      want: ["note permission-missing"],
+    },
+  ];
+
+for (const { what, change, settings, want } of S3) {
+  Deno.test(`survey: with S3, of ${what} it says as much as a join would`, () => {
+    const { exit, findings } = surveyed(change, { store: s3, ...settings });
+    const found = findings.map(({ severity, rule }) => `${severity} ${rule}`);
+    assert.deepEqual(found.toSorted(), want.toSorted(), JSON.stringify(findings));
+    assert.equal(exit, want.some((one) => one.startsWith("error")) ? 5 : 0);
+    const { decision } = courseOf({ ...HEALTHY, ...change }, { store: s3, ...settings });
+    assert.equal(decision.kind === "end" && decision.exit === 0, exit === 0, decision.rule);
+  });
+}
+
+Deno.test("survey: with S3, a manager's both tokens are looked at as a join looks at them", () => {
+  const change = { engine: ok(managerOf("a")), ledger: objectOf(record()) };
+  const both = { ...shown(9, "a"), by: "s3" as const };
+  const settings: Partial<Config> = { store: s3, goal: "survey", role: "worker" };
+  const { decision } = courseOf({ ...HEALTHY, ...change, tokens: ok([both]) }, settings);
+  assert.ok(decision.kind === "end");
+  assert.deepEqual(decision.findings.map(({ rule }) => rule), ["in-order"]);
+});
+
+Deno.test("survey: a manager that the record lacks, and that answers, would be written into it", () => {
+  const { findings } = surveyed({
+    engine: ok(managerOf("a", { managers: managersAt(1, 2, 3), nodes: 3 })),
+    probe: ok(["10.0.0.2", "10.0.0.3"]),
+  });
+  assert.match(JSON.stringify(findings), /a join would refresh \(refresh-record\)/);
+});
+
+Deno.test("survey: where nothing of AWS answers it does not say that nothing stops this node", () => {
+  const no = fault("unreachable", "no route to EC2");
+  const { exit, because } = surveyed({
+    engine: ok(outside),
+    ledger: no,
+    self: no,
+    tokens: no,
+    instances: no,
+    probe: ok([]),
+  });
+  assert.deepEqual([exit, because], [5, "1 of 1 findings stop this node"]);
 });

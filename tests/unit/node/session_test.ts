@@ -61,7 +61,7 @@ Deno.test("a doctor looks at everything, changes nothing, takes no lock, and say
   const report = await hold({ ...config, goal: "survey", dryRun: true }, surface);
   assert.deepEqual([report.exit, report.rule, report.result], [5, "surveyed", "planned"]);
   assert.deepEqual(report.findings?.map(({ rule }) => rule), ["role-unknown"]);
-  assert.equal(report.plan, null);
+  assert.equal(report.plan?.decision.rule, "surveyed");
   assert.ok(!calls().some((kind) => isAct(kind)), calls().join());
   assert.deepEqual([locks(), log()], [0, ""]);
 });
