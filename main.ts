@@ -38,9 +38,7 @@ async function main(): Promise<number> {
 }
 
 /** Acts until the goal is reached, or only looks: `config` says which. */
-async function run(
-  { config, surroundings, output }: Parsed & { kind: "run" },
-): Promise<Report> {
+async function run({ config, surroundings, output }: Parsed & { kind: "run" }): Promise<Report> {
   const nowMs = (): number => performance.now() - beganMs;
   const isTerminal = Deno.stderr.isTerminal();
   const live = isTerminal ? new Live({ write: say, columns }) : null;

@@ -129,16 +129,8 @@ const LOOKS: { readonly [K in LookKind]: CallRow } = {
   // Who answers was asked of the record before.
   ledger: {
     ...lookRow("the founding record"),
-    keeps: [
-      "identity",
-      "lifecycle",
-      "self",
-      "engine",
-      "contents",
-      "tokens",
-      "instances",
-      "permissions",
-    ],
+    // deno-fmt-ignore: all but "probe"
+    keeps: ["identity", "lifecycle", "self", "engine", "contents", "tokens", "instances", "permissions"],
   },
   tokens: lookRow("the tokens that are shown"),
   instances: lookRow("EC2 to show the members"),

@@ -122,9 +122,7 @@ async function readReply(inbox: Inbox, bytesMax: number): Promise<Reply> {
   }
 }
 
-async function readHead(
-  inbox: Inbox,
-): Promise<{ status: number; headers: Map<string, string> }> {
+async function readHead(inbox: Inbox): Promise<{ status: number; headers: Map<string, string> }> {
   const status = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(await inbox.line())?.[1];
   if (status === undefined) throw new Broken("malformed", "the answer is not HTTP");
   const headers = new Map<string, string>();
@@ -262,25 +260,22 @@ function cutShort(): Broken {
   return new Broken("unreachable", "the connection closed before the answer was complete");
 }
 
+const { errors } = Deno;
+const MEANINGS: [type: new (message?: string) => Error, FaultKind, message: string][] = [
+  [errors.NotFound, "no-socket", "there is no such socket"],
+  [errors.PermissionDenied, "denied", "permission denied"],
+  [errors.NotCapable, "denied", "this program is not allowed to go there"],
+  [errors.ConnectionRefused, "unreachable", "connection refused"],
+  [errors.ConnectionReset, "unreachable", "connection reset"],
+  [errors.BrokenPipe, "unreachable", "connection reset"],
+  [errors.TimedOut, "timeout", "timed out"],
+];
+
 function connectionFault(error: unknown): Fault {
   if (error instanceof Broken) return { kind: error.kind, message: error.message };
-  const { errors } = Deno;
-  if (error instanceof errors.NotFound) {
-    return { kind: "no-socket", message: "there is no such socket" };
+  for (const [type, kind, message] of MEANINGS) {
+    if (error instanceof type) return { kind, message };
   }
-  if (error instanceof errors.PermissionDenied) {
-    return { kind: "denied", message: "permission denied" };
-  }
-  if (error instanceof errors.NotCapable) {
-    return { kind: "denied", message: "this program is not allowed to go there" };
-  }
-  if (error instanceof errors.ConnectionRefused) {
-    return { kind: "unreachable", message: "connection refused" };
-  }
-  if (error instanceof errors.ConnectionReset || error instanceof errors.BrokenPipe) {
-    return { kind: "unreachable", message: "connection reset" };
-  }
-  if (error instanceof errors.TimedOut) return { kind: "timeout", message: "timed out" };
   if (error instanceof Error) {
     return { kind: "unreachable", message: quote(error.message.replace(/ \(os error \d+\)/, "")) };
   }

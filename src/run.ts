@@ -148,11 +148,7 @@ function performed(o: Observation, told: Told<ActKind>, nowMs: number): Observat
 }
 
 /** What was written is what the ledger holds now: it need not be read again to go on. */
-function written(
-  o: Observation,
-  call: Act & { kind: "write" },
-  result: WriteResult,
-): Observation {
+function written(o: Observation, call: Act & { kind: "write" }, result: WriteResult): Observation {
   if (result.kind === "lost") {
     const fault: Fault = { kind: "busy", message: "another node wrote the record first" };
     return anew(o, { ...o.memory, fault });

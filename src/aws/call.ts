@@ -1,6 +1,6 @@
 /**
  * One AWS call: sent with `fetch`, bounded in time and size, counted, never retried; and its answer or
- * fault. All that `sdk_client.ts` makes of the SDK sends through this.
+ * fault. All that `sdk.ts` makes of the SDK sends through this.
  */
 import {
   type Attempt,
@@ -14,7 +14,7 @@ import { joined, quote } from "../http.ts";
 import type { Answer, Fault } from "../state.ts";
 import type { AwsCredentials, Credentials } from "./credentials.ts";
 
-/** What sends: given by `aws.ts`, the same for all calls. */
+/** What sends: given by `node/stores.ts`, the same for all calls. */
 export interface Caller {
   region: string;
   credentials: Credentials;
@@ -92,11 +92,7 @@ export function createHandler({ onCall }: Caller, limits: Limits): Handler {
 }
 
 /** An answer that is cut short or HTML would be read as one with nothing in it. */
-export function ec2Complaint(
-  request: SdkRequest,
-  status: number,
-  body: Uint8Array,
-): string | null {
+export function ec2Complaint(request: SdkRequest, status: number, body: Uint8Array): string | null {
   const text = new TextDecoder().decode(body).trimEnd();
   if (status >= 300) {
     return /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse|Error)\b/.test(text)

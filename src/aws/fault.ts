@@ -1,6 +1,6 @@
 /**
  * What a failed AWS call means: the one classifier of it. The SDK's errors, and those of the handler
- * in `aws_call.ts`, become a `Fault` whose message says what was tried, why it failed and what to do.
+ * in `call.ts`, become a `Fault` whose message says what was tried, why it failed and what to do.
  *
  * Codes: AWS, "Error codes for the Amazon EC2 API", "Error responses" of Amazon S3.
  */

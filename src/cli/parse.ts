@@ -68,8 +68,9 @@ function split(argv: readonly string[]): { words: string[]; given: Given } {
     }
     const [head = "", ...rest] = argument.split("=");
     const inline = rest.length > 0 ? rest.join("=") : null;
-    const flag = KNOWN.find((it) => `--${it.name}` === head) ?? shortOf(head);
-    if (flag === null) throw unknownFlag(head);
+    const flag = KNOWN.find((it) => `--${it.name}` === head) ??
+      (head === "-h" ? SWITCHES[0] : undefined);
+    if (flag === undefined) throw unknownFlag(head);
     const value = inline ?? (flag.value === null ? "true" : argv[++i]);
     if (value === undefined || (inline === null && flag.value !== null && /^-./.test(value))) {
       throw new Usage(`${head} needs a value: ${usageOf(flag)}`);
@@ -77,10 +78,6 @@ function split(argv: readonly string[]): { words: string[]; given: Given } {
     given.set(flag.name, [...given.get(flag.name) ?? [], value]);
   }
   return { words, given };
-}
-
-function shortOf(head: string): Flag | null {
-  return head === "-h" ? SWITCHES[0] ?? null : null;
 }
 
 function unknownFlag(head: string): Usage {

@@ -32,9 +32,7 @@ export function durationMs(text: string): number {
 }
 
 /** An IP address or the name of an interface; with `port`, also `:2377` behind it (IPv6 in brackets). */
-export function address(
-  allow: { port: boolean; unspecified: boolean },
-): (text: string) => string {
+export function address(allow: { port: boolean; unspecified: boolean }): (text: string) => string {
   return (text) => {
     const { host, port } = splitAddress(text);
     if (port !== null && !allow.port) {

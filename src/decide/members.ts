@@ -58,10 +58,7 @@ export function isGone(member: Member, { me, instances, serverMs }: Evidence): b
 }
 
 /** Whether the Engine is in the record's swarm: by its fingerprint, also from before a rotation, or its id. */
-export function isSameSwarm(
-  record: FoundingRecord,
-  { fingerprint, clusterId }: Engine,
-): boolean {
+export function isSameSwarm(record: FoundingRecord, { fingerprint, clusterId }: Engine): boolean {
   return record.clusterId === clusterId || record.fingerprint === fingerprint ||
     (fingerprint !== null && record.rotated.includes(fingerprint));
 }

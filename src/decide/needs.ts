@@ -30,10 +30,7 @@ export function stop(decision: Decision): never {
 }
 
 /** The fact that this look gives. */
-export function need<K extends LookKind>(
-  o: Observation,
-  call: CallOf<K>,
-): Seen[K] {
+export function need<K extends LookKind>(o: Observation, call: CallOf<K>): Seen[K] {
   const fact = o.facts[call.kind] as Answer<Seen[K]> | undefined;
   if (fact === undefined) stop(look(call as Look));
   return fact.ok ? fact.value : stop(faulted(o, fact.fault));

@@ -10,15 +10,12 @@ import type { Decision, FoundingRecord, Instance, Member } from "../state.ts";
 /** A compare-and-set of the record: needs to know who is gone, and who is at `addresses`. */
 export function writeRecord(
   s: Scene,
-  previous: FoundingRecord | null,
+  { as, rule, because }: { as: WriteKind; rule: Rule; because: string },
   addresses: string[],
-  as: WriteKind,
-  rule: Rule,
-  because: string,
   recordOf: (w: Author) => FoundingRecord,
 ): Decision {
   const { o, me, address, ledger } = s;
-  const members = previous?.members ?? [];
+  const members = s.record?.members ?? [];
   const strangers = addresses.filter((a) => a !== address && !members.some((m) => m.address === a));
   const needsInstances = strangers.length > 0 ||
     members.some(({ instance }) => instance !== me.instance);

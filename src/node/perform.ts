@@ -34,10 +34,7 @@ const LAST_WORDS_MS = 500;
 
 /** The edge of each call: the compiler asks for one when a call is added. */
 type Edges = {
-  [K in CallKind]: (
-    call: CallOf<K>,
-    signal: AbortSignal,
-  ) => Promise<Answer<Values[K]>>;
+  [K in CallKind]: (call: CallOf<K>, signal: AbortSignal) => Promise<Answer<Values[K]>>;
 };
 
 /** A node as the loop calls it. */
@@ -75,10 +72,7 @@ export class Node {
     return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
   }
 
-  #ask<K extends CallKind>(
-    call: CallOf<K>,
-    signal: AbortSignal,
-  ): Promise<AnyAnswer> {
+  #ask<K extends CallKind>(call: CallOf<K>, signal: AbortSignal): Promise<AnyAnswer> {
     return this.#edges[call.kind](call, signal);
   }
 

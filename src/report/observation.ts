@@ -165,9 +165,7 @@ const memory: Schema<Memory> = object({
   unknown: v.nullable(text),
   published: v.nullable(text),
   terminated: list(text),
-  failures: list(
-    object({ address: text, digest: text, kind: choice(FAULT_KINDS), atMs: count }),
-  ),
+  failures: list(object({ address: text, digest: text, kind: choice(FAULT_KINDS), atMs: count })),
   attemptMs: v.nullable(count),
   fault: v.nullable(fault),
   steady: v.nullable(object({

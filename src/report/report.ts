@@ -80,20 +80,15 @@ export function reportOf(
 
 /** The report of a run that ended before it could decide anything. `config` null: not even that was read. */
 export function failureOf(
-  { exit, rule, because, config, meters }: {
-    exit: Report["exit"];
-    rule: Rule;
-    because: string;
+  { config, meters, ...why }: Pick<Report, "exit" | "rule" | "because"> & {
     config: Config | null;
     meters: Meters;
   },
 ): Report {
   return {
     ...meters,
+    ...why,
     result: "failed",
-    exit,
-    rule,
-    because,
     warnings: [],
     cluster: config?.cluster ?? null,
     role: null,

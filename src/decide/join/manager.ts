@@ -84,15 +84,8 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     const because = missing.length > 0
       ? `the record lacks the managers at ${missing.join(", ")}`
       : "the swarm's CA was rotated";
-    return writeRecord(
-      s,
-      record,
-      missing,
-      "refresh",
-      "refresh-record",
-      because,
-      (w) => refreshed(record, swarm, missing, w),
-    );
+    const write = { as: "refresh", rule: "refresh-record", because } as const;
+    return writeRecord(s, write, missing, (w) => refreshed(record, swarm, missing, w));
   }
   return done("in-order", `a manager of the founded swarm ${brief(record)}`);
 }
@@ -149,15 +142,7 @@ function foundWith(
 ): Decision {
   const publishing = s.traits.tokensBy === "swarm" ? publish(s, swarm, "knows") : null;
   return publishing ??
-    writeRecord(
-      s,
-      s.record,
-      reached(swarm),
-      as,
-      rule,
-      because,
-      (w) => founding(s.record, swarm, w),
-    );
+    writeRecord(s, { as, rule, because }, reached(swarm), (w) => founding(s.record, swarm, w));
 }
 
 /** Null when both tokens are shown as they are now. `knows`: nobody has to look whether they are. */
@@ -231,20 +216,13 @@ function isConfirmed({ o, me, address }: Scene, record: FoundingRecord): boolean
 }
 
 function register(s: Scene, record: FoundingRecord, rule: Rule, because: string): Decision {
-  return writeRecord(s, record, [], "register", rule, because, (w) => registered(record, w));
+  return writeRecord(s, { as: "register", rule, because }, [], (w) => registered(record, w));
 }
 
 /** Only from outside, with no attempt under way. */
 function withdraw(s: Scene, record: FoundingRecord, because: string): Decision {
-  return writeRecord(
-    s,
-    record,
-    [],
-    "withdraw",
-    "withdraw-member",
-    because,
-    (w) => withdrawn(record, w),
-  );
+  const write = { as: "withdraw", rule: "withdraw-member", because } as const;
+  return writeRecord(s, write, [], (w) => withdrawn(record, w));
 }
 
 function firstManager(s: Scene): Decision {
