@@ -235,7 +235,7 @@ export const MUTANTS: Mutant[] = [
     file: "decide/join/manager.ts",
     find: "return isMember ? withdraw(s, record, because) : init",
     put: "return init",
-    first: "s3-dead",
+    first: "s3-3",
   },
 ];
 
@@ -245,9 +245,14 @@ export interface Sought {
   seeds: number;
 }
 
+/** The world that a mutant is looked for in first, or any. */
+export function firstWorldOf({ first }: Mutant): Plan {
+  return PLANS[first === "sim" ? "tags" : first];
+}
+
 /** Looks for a mutant in one place after the other; `only`: in the first. */
 export async function seek(mutant: Mutant, source: string, only = false): Promise<Sought> {
-  const code = await mutated(mutant, source);
+  const code = await planted(mutant, source);
   const sought: Sought = { caught: null, states: 0, seeds: 0 };
   if (mutant.first === "sim" && (soughtByDice(code, sought) || only)) return sought;
   const names = Object.keys(PLANS) as PlanName[];
@@ -278,7 +283,8 @@ function soughtByDice(code: Code, sought: Sought): boolean {
   return false;
 }
 
-async function mutated({ name, file, find, put }: Mutant, source: string): Promise<Code> {
+/** The sources with this defect in them. */
+export async function planted({ name, file, find, put }: Mutant, source: string): Promise<Code> {
   const folder = await Deno.makeTempDir({ prefix: "swarm-join-mutant-" });
   try {
     await copy(source, folder);

@@ -4,23 +4,12 @@
  * to happen in a state that was reached with fewer faults is all that is left in it with more.
  */
 import { Healer } from "./heal.ts";
-import {
-  type Emit,
-  HOURS_MS,
-  KEPT,
-  machineSteps,
-  type Next,
-  start,
-  worldSteps,
-} from "./mishaps.ts";
-import { Moves } from "./moves.ts";
-import { Observer, pastSteps } from "./observer.ts";
 import type { Code } from "../program.ts";
-import { Rows } from "./rows.ts";
-import { Seen } from "./seen.ts";
-import { type Local, type Row, Snapshots } from "./snapshot.ts";
+import { consequenceOf, consequencesOf } from "./reduce/facts.ts";
+import { keyOf, type Row, States } from "./states.ts";
 import { type Start, worldOf } from "../starts.ts";
-import { type Broken, EPOCH_MS, type Place, type Property, type World } from "../world.ts";
+import { type Emit, HOURS_MS, type Next, start, Steps } from "./steps.ts";
+import { type Broken, EPOCH_MS, type Property, type World } from "../world.ts";
 import type { Role } from "../../../src/state.ts";
 
 export interface Plan {
@@ -31,8 +20,6 @@ export interface Plan {
   faults: number;
   /** How often hours may pass. */
   hours: number;
-  /** Whether entries of the log that come too late to count are played: they come to nothing. */
-  races: boolean;
 }
 
 export interface Limits {
@@ -43,6 +30,8 @@ export interface Limits {
 export interface Report {
   plan: Plan;
   states: number;
+  /** Of how many worlds: what runs know set aside. */
+  worlds: number;
   steps: number;
   /** The most steps that followed on the fault before, in the search with the most faults. */
   depth: number;
@@ -53,385 +42,218 @@ export interface Report {
   healCycles: number;
   /** Steps that were not followed, because a machine initialised too many swarms. */
   cutShort: number;
+  /** Each decision of each run in each state, by its rule and what is done. */
+  decisions: Set<string>;
 }
 
-/** A step of a node, of its machine, or of the world (`i` -1); `to`: where it leads, in its table. */
-interface How {
-  of: "node" | "machine" | "world";
-  i: number;
-  to: ArrayLike<number>;
+/** What makes one state of many; each can be left out, which changes nothing but the number of states. */
+export interface Reductions {
+  /** `reduce/names.ts` */
+  names: boolean;
+  /** `reduce/facts.ts` */
+  facts: boolean;
 }
 
-/** What a table of steps holds for each. */
-const COST = 0, WORLD = 1, LOCAL = 2, FLOOR = 3, BROKEN = 4, FIELDS = 5;
-const NOTHING = -1, FLOOR_BITS = 6;
-/** Bytes of a thread's heap, to begin with. */
-const HEAP_MAX = 4_000_000_000;
-const KINDS: readonly Local["kind"][] = ["run", "idle", "done", "failed"];
+export const ALL: Reductions = { names: true, facts: true };
 
-export function explore(code: Code, plan: Plan, limits: Limits): Report {
-  return new Checker(code, plan).run(limits);
+export function explore(code: Code, plan: Plan, limits: Limits, reductions = ALL): Report {
+  return new Checker(code, plan, reductions).run(limits);
+}
+
+/** A step in a table: its cost, the world, whose run becomes what, what it breaks; each is a number. */
+const COST = 0, WORLD = 1, OF = 2, LOCAL = 3, BROKEN = 4, FIELDS = 5;
+const NOTHING = -1;
+
+/** A state that was reached, and from which one (its number). */
+interface Reached extends Row {
+  from: number;
 }
 
 class Checker {
   readonly #plan: Plan;
-  readonly #snapshots: Snapshots;
-  readonly #moves: Moves;
+  readonly #states: States;
+  readonly #steps: Steps;
   readonly #healer: Healer;
-  readonly #count: number;
-  readonly #observer: Observer;
-  readonly #seen = new Seen();
-  /** What was reached, as it was before its like was looked for. */
-  readonly #found = new Seen();
-  /** World, floors, runs, and which row it was reached from. */
-  readonly #rows: Rows;
-  /** Those that were reached with so many faults, while those with fewer are still searched. */
-  readonly #later: { rows: Rows; seen: Seen }[];
-  /** Those without faults, and those with as many as may be left. */
-  #nodeSteps: Map<number, Int32Array>[][] = [[], []];
-  #machineSteps: Int32Array[][] = [];
-  #worldSteps: Int32Array[] = [];
-  readonly #broken: Broken[] = [];
   readonly #start: Row;
-  readonly #row: number[] = [];
-  #heapMax = HEAP_MAX;
-  #steps = 0;
-  #parent = NOTHING;
-  #faultsUsed = 0;
-  /** Steps with fewer faults are known already. */
-  #costMin = 0;
-  /** Given each step's end; by default it is added. */
-  #onStep: (row: Row, cost: number, how: How) => void = (row, cost) => this.#add(row, cost);
+  readonly #reached: Reached[] = [];
+  readonly #seen = new Set<string>();
+  /** By how many faults they take: what was found and is yet to be searched. */
+  readonly #found: Reached[][];
+  readonly #tables = new Map<string, Int32Array>();
+  readonly #broken: Broken[] = [];
+  #stepsTaken = 0;
 
-  constructor(code: Code, plan: Plan) {
+  constructor(code: Code, plan: Plan, reductions: Reductions) {
     this.#plan = plan;
     const world = worldOf(plan.store, plan.roles, plan.start);
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
-    const alike = plan.roles.flatMap((role, i) => role === "manager" ? [i] : []);
-    this.#count = world.machines.length;
-    this.#snapshots = new Snapshots(code, world, alike, plan.races);
-    this.#observer = new Observer(this.#snapshots, plan.roles);
-    this.#moves = new Moves(code, this.#snapshots, plan.races);
-    this.#healer = new Healer(code, this.#snapshots, this.#moves);
-    this.#rows = new Rows(this.#count + 3);
-    this.#later = Array.from(
-      { length: plan.faults + 1 },
-      () => ({ rows: new Rows(this.#count + 3), seen: new Seen(10) }),
+    this.#states = new States(
+      plan.roles.flatMap((role, i) => reductions.names && role === "manager" ? [i] : []),
+      world.machines.length,
+      (o) => reductions.facts ? consequencesOf(code, o) : JSON.stringify([o.memory, o.facts]),
     );
+    this.#steps = new Steps(
+      code,
+      this.#states,
+      (o, decision) =>
+        reductions.facts ? consequenceOf(code, o, decision) : JSON.stringify([o.facts, decision]),
+    );
+    this.#healer = new Healer(code, this.#states, this.#steps);
+    this.#found = Array.from({ length: plan.faults + 1 }, () => []);
     this.#start = {
-      world: this.#snapshots.worldId(world),
-      locals: world.machines.map((_, i) => this.#snapshots.localId({ kind: "idle" }, i)),
-      floors: world.machines.map(() => 0),
+      world: this.#states.worldId(world),
+      locals: world.machines.map(({ power }, i) =>
+        this.#states.localId(power === "up" ? this.#steps.begun(world, i) : { kind: "off" })
+      ),
     };
   }
 
   run(limits: Limits): Report {
     const startMs = performance.now();
-    const { faults } = this.#plan;
-    const report: Report = {
-      plan: this.#plan,
-      states: 0,
-      steps: 0,
-      depth: 0,
-      ms: 0,
-      wholeFaults: NOTHING,
-      violation: null,
-      healCycles: 0,
-      cutShort: 0,
-    };
-    const isOver = (at: number): boolean => {
-      if (this.#rows.length > limits.states) return true;
-      if ((at & 255) !== 0) return false;
-      if ((at & 4095) === 0) this.#spare();
-      return performance.now() - startMs > limits.ms;
-    };
-    this.#add(this.#start, 0);
-    let at = 0;
+    const isOver = (at: number): boolean =>
+      at > limits.states || ((at & 63) === 0 && performance.now() - startMs > limits.ms);
+    let [wholeFaults, depth, at] = [NOTHING, 0, 0];
+    let violation: Report["violation"] = null;
+    this.#found[0]!.push({ ...this.#states.canonical(this.#start), from: NOTHING });
     search:
-    for (; this.#faultsUsed <= faults; this.#faultsUsed++) {
-      const first = at;
-      report.depth = 0;
-      this.#takeLater();
-      for (let layerEnd = this.#rows.length; at < this.#rows.length; at++) {
-        if (at === layerEnd) {
-          report.depth++;
-          layerEnd = this.#rows.length;
+    for (let faults = 0; faults <= this.#plan.faults; faults++) {
+      depth = 0;
+      for (let layer = this.#takeFound(faults); layer.length > 0; layer = this.#takeFound(faults)) {
+        for (const row of layer) {
+          if (isOver(at)) break search;
+          violation = this.#search(row, at++, faults);
+          if (violation !== null) break search;
         }
-        if (isOver(at)) break search;
-        report.violation = this.#search(at, 0);
-        if (report.violation !== null) break search;
+        depth++;
       }
-      report.wholeFaults = this.#faultsUsed;
-      if (this.#faultsUsed === faults) break;
-      // Only then what one more leads to.
-      [this.#costMin, report.depth] = [1, 0];
-      for (let row = first; row < at; row++) {
-        if (isOver(row)) break search;
-        report.violation = this.#search(row, faults - this.#faultsUsed);
-        if (report.violation !== null) break search;
-      }
-      this.#costMin = 0;
+      wholeFaults = faults;
     }
     return {
-      ...report,
-      states: this.#rows.length,
-      steps: this.#steps,
+      plan: this.#plan,
+      states: at,
+      worlds: new Set(this.#reached.map(({ world }) => world)).size,
+      steps: this.#stepsTaken,
+      depth,
       ms: performance.now() - startMs,
+      wholeFaults,
+      violation,
       healCycles: this.#healer.cyclesMax,
-      cutShort: this.#moves.cutShort,
+      cutShort: this.#steps.cutShort,
+      decisions: this.#steps.decisions,
     };
   }
 
-  /** What was worked out can be worked out again; not too often, when it is the rest that takes the room. */
-  #spare(): void {
-    const { heapUsed } = Deno.memoryUsage();
-    if (heapUsed < this.#heapMax) return;
-    this.#heapMax = Math.max(this.#heapMax, heapUsed * 0.6) + HEAP_MAX / 4;
-    this.#nodeSteps = [[], []];
-    this.#machineSteps = [];
-    this.#worldSteps = [];
-    this.#moves.forget();
-    this.#healer.forget();
-    this.#snapshots.forget();
+  /** What was found with so many faults, and is new; it gets its numbers. */
+  #takeFound(faults: number): Reached[] {
+    const layer = this.#found[faults]!.filter((row) => {
+      const key = keyOf(row);
+      if (this.#seen.has(key)) return false;
+      this.#seen.add(key);
+      this.#reached.push(row);
+      return true;
+    });
+    this.#found[faults] = [];
+    return layer;
   }
 
-  /** Those that are reached with one fault more, and were not with fewer. */
-  #takeLater(): void {
-    const { rows } = this.#later[this.#faultsUsed]!;
-    for (let i = 0; i < rows.length; i++) this.#keep(rows.at(i), this.#unpacked(rows.at(i)));
-    this.#later[this.#faultsUsed] = { rows: new Rows(1), seen: new Seen(1) };
-  }
-
-  /** `left`: how many faults may be in a step; 0: those with some come later. */
-  #search(at: number, left: number): Report["violation"] {
-    const row = this.#rowAt(at);
-    const unwell = left === 0 ? this.#healer.judge(row) : null;
+  #search(row: Row, at: number, faults: number): Report["violation"] {
+    const unwell = this.#healer.judge(row);
     if (unwell !== null) {
       const { property, what, told } = unwell;
       return { property, what, story: [...this.#storyOf(at), ...told] };
     }
-    this.#parent = at;
-    const broken = this.#expand(row, left);
-    if (broken === null) return null;
-    return { ...broken.broken, story: [...this.#storyOf(at), this.#tell(row, broken.how)] };
+    for (const { to, cost, broken, tell } of this.#expand(row, this.#plan.faults - faults)) {
+      if (broken !== null) {
+        return { ...broken, story: [...this.#storyOf(at), tell()] };
+      }
+      this.#found[faults + cost]!.push({ ...this.#states.canonical(to), from: at });
+    }
+    return null;
   }
 
-  /** Every step from a state with at most so many faults; answers the first that breaks a property. */
-  #expand(row: Row, left: number): { broken: Broken; how: How } | null {
-    const { world, locals, floors } = row;
-    let found: { broken: Broken; how: How } | null = null;
-    const follow = (of: How["of"], i: number, steps: Int32Array): void => {
-      for (let k = 0; k < steps.length; k += FIELDS) {
-        if (steps[k + COST]! > left) continue;
-        this.#steps++;
-        const to = steps.subarray(k, k + FIELDS);
-        const broken = to[BROKEN]!;
-        if (broken !== NOTHING) {
-          found ??= { broken: this.#broken[broken]!, how: { of, i, to } };
-        } else this.#arrive(row, { of, i, to });
+  /** Every step from a state with at most so many faults. */
+  *#expand(
+    row: Row,
+    left: number,
+  ): Generator<{ to: Row; cost: number; broken: Broken | null; tell: () => string }> {
+    for (let of = NOTHING; of < row.locals.length; of++) {
+      const table = this.#tableOf(row, of, left > 0);
+      for (let k = 0; k < table.length; k += FIELDS) {
+        const cost = table[k + COST]!;
+        if (cost > left) continue;
+        this.#stepsTaken++;
+        yield {
+          to: this.#ledTo(row, table.subarray(k, k + FIELDS)),
+          cost,
+          broken: this.#broken[table[k + BROKEN]!] ?? null,
+          tell: () => this.#tell(row, of, left > 0, k / FIELDS),
+        };
       }
+    }
+  }
+
+  /** Others may have looked at their Engines before a step changed what these say. */
+  #ledTo({ world, locals }: Row, step: Int32Array): Row {
+    const after = step[WORLD]!;
+    return {
+      world: after,
+      locals: locals.map((id, i) =>
+        i === step[OF] ? step[LOCAL]! : this.#states.seeing(id, i, world, after)
+      ),
     };
-    const isAlone = this.#observer.isAlone(row);
-    for (let i = 0; i < this.#count; i++) {
-      if (isAlone && i !== this.#observer.index) continue;
-      follow("node", i, this.#stepsOfNode(world, i, locals[i]!, floors[i]!, left));
-      follow("machine", i, this.#stepsOfMachine(world, i, locals[i]!));
+  }
+
+  /** The steps of a node, or of the world (less than 0). */
+  #tableOf(row: Row, of: number, faults: boolean): Int32Array {
+    const key = `${row.world} ${of} ${row.locals[of]} ${faults}`;
+    let table = this.#tables.get(key);
+    if (table === undefined) {
+      const steps: number[] = [];
+      this.#emit(row, of, faults, (next) => this.#note(steps, next));
+      this.#tables.set(key, table = Int32Array.from(steps));
     }
-    if (!isAlone) follow("world", NOTHING, this.#stepsOfWorld(world));
-    return found;
+    return table;
   }
 
-  /** Where a step leads; others may have looked at their Engines before it changed what these say. */
-  #arrive(row: Row, how: How): void {
-    const { to, i } = how;
-    const next: Row = { world: to[WORLD]!, locals: [...row.locals], floors: [...row.floors] };
-    if (to[LOCAL] !== NOTHING) next.locals[i] = to[LOCAL]!;
-    if (to[FLOOR] !== KEPT) next.floors[i] = to[FLOOR]!;
-    const cost = to[COST]!;
-    if (cost < this.#costMin) return;
-    for (let j = 0; j < this.#count; j++) {
-      if (j === i && to[LOCAL] !== NOTHING) continue;
-      // To a worker an attempt that has come to nothing is none, whatever it does about it.
-      if (j === this.#observer.index && i === j && this.#placeOf(next.world, j) !== "member") {
-        continue;
-      }
-      next.locals[j] = this.#snapshots.seeing(next.locals[j]!, j, row.world, next.world);
-    }
-    if (!this.#observer.isAlone(next)) {
-      if (!this.#observer.isAlone(row)) this.#onStep(next, cost, how);
-    } else if (this.#snapshots.local(next.locals[this.#observer.index]!).kind !== "done") {
-      this.#onStep(this.#observer.alone(next), cost, how);
-    }
+  #emit({ world: id, locals }: Row, of: number, faults: boolean, emit: Emit): void {
+    if (of !== NOTHING) return this.#steps.ofNode(id, of, locals[of]!, faults, emit);
+    const world = this.#states.world(id);
+    const hours = world.nowMs - EPOCH_MS < this.#plan.hours * HOURS_MS;
+    this.#steps.ofWorld(world, faults, hours, emit);
   }
 
-  #placeOf(world: number, i: number): Place["kind"] {
-    return this.#snapshots.world(world).machines[i]!.place.kind;
-  }
-
-  #stepsOfNode(world: number, i: number, local: number, floor: number, left: number): Int32Array {
-    const known = this.#nodeSteps[Number(left > 0)]![world] ??= new Map();
-    const key = (local << FLOOR_BITS) | floor;
-    let steps = known.get(key);
-    if (steps === undefined) {
-      const table: number[] = [];
-      this.#moves.ofNode(
-        world,
-        i,
-        local,
-        floor,
-        left,
-        this.#hoursLeft(world),
-        (next) => this.#note(table, i, next),
-      );
-      known.set(key, steps = Int32Array.from(table));
-    }
-    return steps;
-  }
-
-  #stepsOfMachine(world: number, i: number, local: number): Int32Array {
-    const { kind } = this.#snapshots.local(local);
-    const known = this.#machineSteps[world] ??= [];
-    return known[4 * i + KINDS.indexOf(kind)] ??= this.#tableOf(
-      i,
-      (emit) => this.#befall(world, i, kind, emit),
-    );
-  }
-
-  #befall(id: number, i: number, run: Local["kind"], emit: Emit): void {
-    const world = this.#snapshots.world(id);
-    const isWorker = i === this.#observer.index;
-    machineSteps(world, i, run, isWorker ? 0 : this.#plan.faults, emit);
-    if (isWorker && run === "idle" && world.machines[i]!.place.kind === "outside") {
-      pastSteps(world, i, emit);
-    }
-  }
-
-  #stepsOfWorld(world: number): Int32Array {
-    return this.#worldSteps[world] ??= this.#tableOf(
-      NOTHING,
-      (emit) => worldSteps(this.#snapshots.world(world), this.#hoursLeft(world), emit),
-    );
-  }
-
-  #tableOf(i: number, make: (emit: (next: Next) => void) => void): Int32Array {
-    const table: number[] = [];
-    make((next) => this.#note(table, i, next));
-    return Int32Array.from(table);
-  }
-
-  #note(table: number[], i: number, { world, local, floor, cost }: Next): void {
+  #note(steps: number[], { world, local, cost }: Next): void {
     const [broken] = world.broken;
     if (broken !== undefined) this.#broken.push(broken);
-    table.push(
+    steps.push(
       cost,
-      this.#snapshots.worldId(world),
-      local === null ? NOTHING : this.#snapshots.localId(local, i),
-      floor,
+      this.#states.worldId(world),
+      local?.of ?? NOTHING,
+      local === null ? NOTHING : this.#states.localId(local.is),
       broken === undefined ? NOTHING : this.#broken.length - 1,
     );
   }
 
-  #hoursLeft(world: number): boolean {
-    const passed = this.#snapshots.world(world).nowMs - EPOCH_MS;
-    return passed < this.#plan.hours * HOURS_MS;
-  }
-
-  #add(found: Row, cost: number): void {
-    const raw = this.#packed(found);
-    raw[this.#count + 2] = this.#faultsUsed + cost;
-    if (!this.#found.add(raw, this.#count + 3)) return;
-    const left = this.#plan.faults - this.#faultsUsed - cost;
-    const row = this.#packed(this.#canonical(found, left));
-    row[this.#count + 2] = this.#parent;
-    if (cost === 0) this.#keep(row, found);
-    else {
-      const { rows, seen } = this.#later[this.#faultsUsed + cost]!;
-      const length = this.#count + 2;
-      if (!this.#seen.has(row, length) && seen.add(row, length)) rows.push(row);
-    }
-  }
-
-  #canonical(found: Row, left: number): Row {
-    return this.#snapshots.canonical(found, this.#plan.hours > 0 ? Infinity : left);
-  }
-
-  #keep(row: ArrayLike<number>, found: Row): void {
-    const length = this.#count + 2;
-    if (!this.#seen.add(row, length)) return;
-    this.#rows.push(row);
-    // The same with fewer faults left is no news either.
-    for (let left = this.#plan.faults - this.#faultsUsed - 1; left >= 0; left--) {
-      this.#seen.add(this.#packed(this.#canonical(found, left)), length);
-    }
-  }
-
-  #packed({ world, locals, floors }: Row): number[] {
-    const row = this.#row;
-    [row[0], row[1]] = [world, 0];
-    for (let i = 0; i < this.#count; i++) {
-      if (floors[i]! >> FLOOR_BITS > 0) throw new Error("The S3 object has too many versions");
-      row[1] = (row[1]! << FLOOR_BITS) | floors[i]!;
-      row[2 + i] = locals[i]!;
-    }
-    return row;
-  }
-
-  #rowAt(index: number): Row {
-    return this.#unpacked(this.#rows.at(index));
-  }
-
-  #unpacked(row: Int32Array): Row {
-    const floors: number[] = [];
-    for (let i = this.#count - 1, rest = row[1]!; i >= 0; i--, rest >>= FLOOR_BITS) {
-      floors[i] = rest & ((1 << FLOOR_BITS) - 1);
-    }
-    return { world: row[0]!, locals: [...row.subarray(2, 2 + this.#count)], floors };
+  #tell(row: Row, of: number, faults: boolean, number: number): string {
+    const told: string[] = [];
+    this.#emit(row, of, faults, (next) => told.push(next.told()));
+    return told[number]!;
   }
 
   /** What happened on the way to a state: played again from the start, with the machines' own names. */
-  #storyOf(index: number): string[] {
-    const way: number[] = [];
-    for (let at = index; at !== NOTHING; at = this.#rows.at(at)[this.#count + 2]!) way.push(at);
-    way.reverse();
-    const usual = this.#onStep;
-    this.#costMin = 0;
+  #storyOf(at: number): string[] {
+    const way: Reached[] = [];
+    for (let i = at; i > 0; i = this.#reached[i]!.from) way.unshift(this.#reached[i]!);
     const story: string[] = [];
     let now = this.#start;
-    let left = this.#plan.faults;
-    for (const child of way.slice(1)) {
-      const wanted = this.#rows.at(child).subarray(0, this.#count + 2);
-      const [from, before] = [now, left];
-      let told: string | null = null;
-      this.#onStep = (row, cost, how) => {
-        if (told !== null) return;
-        const packed = this.#packed(this.#canonical(row, before - cost));
-        if (!wanted.every((value, k) => packed[k] === value)) return;
-        told = this.#tell(from, how);
-        [now, left] = [row, before - cost];
-      };
-      this.#expand(from, this.#plan.faults);
-      story.push(told ?? "?");
+    for (const wanted of way) {
+      for (const step of this.#expand(now, this.#plan.faults)) {
+        if (keyOf(this.#states.canonical(step.to)) !== keyOf(wanted)) continue;
+        story.push(step.tell());
+        now = step.to;
+        break;
+      }
     }
-    this.#onStep = usual;
     return story;
-  }
-
-  #tell({ world, locals, floors }: Row, { of, i, to }: How): string {
-    let told = "?";
-    const emit = (next: Next): void => {
-      const table: number[] = [];
-      this.#note(table, i, next);
-      const isIt = [COST, WORLD, LOCAL, FLOOR].every((field) => table[field] === to[field]);
-      if (isIt && told === "?") told = next.told();
-    };
-    const hours = this.#hoursLeft(world);
-    const { faults } = this.#plan;
-    if (of === "world") worldSteps(this.#snapshots.world(world), hours, emit);
-    else if (of === "node") {
-      this.#moves.ofNode(world, i, locals[i]!, floors[i]!, faults, hours, emit);
-    } else {
-      this.#befall(world, i, this.#snapshots.local(locals[i]!).kind, emit);
-    }
-    return told;
   }
 }

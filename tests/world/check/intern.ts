@@ -15,8 +15,4 @@ export class Intern<T> {
   value(id: number): T {
     return this.#values[id]!;
   }
-
-  get size(): number {
-    return this.#values.length;
-  }
 }

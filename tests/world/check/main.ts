@@ -4,7 +4,7 @@
  * shortest story that leads to it.
  *
  * `--minutes N`: as long as the worlds take at most, on `--jobs N` threads; what one does not need is left
- * to those after it. `--seeds N`: so many histories. `--small`: only worlds of two managers.
+ * to those after it. `--seeds N`: so many histories. `--small`: only those of two machines that are searched soon.
  * `--world NAME`: only that world. `--no-mutants`: without these.
  */
 import { parseArgs } from "node:util";
@@ -12,7 +12,7 @@ import { conditionsOf } from "../simulate/conditions.ts";
 import type { Limits, Plan, Report } from "./explore.ts";
 import { HERDS, runHerd } from "../simulate/herd.ts";
 import { MUTANTS, seek } from "../mutants.ts";
-import { PLANS, secondsOf } from "./plans.ts";
+import { isSmall, PLANS, secondsOf } from "./plans.ts";
 import { simulate } from "../simulate/simulate.ts";
 import { PROPERTIES } from "../world.ts";
 import * as run from "../../../src/run.ts";
@@ -41,8 +41,8 @@ Deno.exit(conclude());
 
 /** Each world on one of the threads, with its share of the time that is left. */
 async function proveAll(budgetMs: number): Promise<Report[]> {
-  const plans = PLANS.filter(({ name, roles }) =>
-    values.world === undefined ? !values.small || roles.length === 2 : name === values.world
+  const plans = PLANS.filter((plan) =>
+    values.world === undefined ? !values.small || isSmall(plan) : plan.name === values.world
   );
   const jobs = Math.min(plans.length, Number(values.jobs));
   const reports: Report[] = [];

@@ -1,52 +1,26 @@
 /**
- * Under which names the model checker lets runs write. A run knows a write for its own by its nonce,
- * as long as it runs and has no answer; after that one nonce is as good as another, so all are one.
+ * Under which names the model checker lets runs write. `decide` names a write by a hash of what it says
+ * and where, which a change of the machines' names would change; here that is written out.
  */
-import type { Outcome } from "./outcomes.ts";
 import type { World } from "../world.ts";
-import type { Call } from "../../../src/calls.ts";
-import type { FoundingRecord, Position } from "../../../src/state.ts";
+import type { Act } from "../../../src/calls.ts";
+import type { FoundingRecord, Memory, Position } from "../../../src/state.ts";
+
+/** Of a write that no run asks about any more. */
+export const PAST = "past";
+const LATE = "late";
 
 export function runId(i: number): string {
   return `r${i}`;
 }
 
-export const PAST = "past";
-const LATE = "late";
-
-/** A write that was answered is known by its number, and its nonce is not used again. */
-export function forgetWrite(world: World, nonce: string): void {
-  world.versions = world.versions.map((version) =>
-    version.record.nonce === nonce ? { ...version, record: forgotten(version.record) } : version
-  );
-}
-
-/** A run is over: nobody will know its writes for its own any more. */
-export function forgetRun(world: World, i: number): void {
-  const isOf = ({ nonce }: FoundingRecord): boolean => nonce.startsWith(`${runId(i)}-`);
-  if (world.versions.some(({ record }) => isOf(record))) {
-    world.versions = world.versions.map((version) =>
-      isOf(version.record) ? { ...version, record: forgotten(version.record) } : version
-    );
-  }
-  world.inFlight = world.inFlight.map((call, at) =>
-    isOf(call.record)
-      ? { ...call, record: past(call.record, `${LATE}${world.inFlight.length}${at}`) }
-      : call
-  );
-}
-
-function past(record: FoundingRecord, nonce: string): FoundingRecord {
-  return { ...record, nonce };
-}
-
-/** A write under a nonce that a change of names keeps: of its run, its kind and its place. */
-export function named(outcome: Outcome): Outcome {
-  if (outcome.kind !== "act" || outcome.call.kind !== "write") return outcome;
-  const { state, call } = outcome;
-  const nonce = `${state.memory.runId}-${state.doing?.action.kind}@${placeOf(call.at)}`;
-  const renamed: Call = { ...call, record: { ...call.record, writer: "", nonce } };
-  return { ...outcome, call: renamed, state: { ...state, plan: [renamed] } };
+/** The act under a name that a change of the machines' names keeps. */
+export function named(act: Act, { runId }: Memory): Act {
+  if (act.kind !== "write") return act;
+  const { as, record, at } = act;
+  const members = record.members.map(({ instance, address }) => instance ?? address);
+  const nonce = `${runId}-${as}@${placeOf(at)}:${record.fingerprint}:${members.join()}`;
+  return { ...act, record: { ...record, nonce } };
 }
 
 function placeOf(at: Position): string {
@@ -62,21 +36,24 @@ function placeOf(at: Position): string {
   }
 }
 
-/** The record of a write that nobody asks about any more. */
-export function forgotten(record: FoundingRecord): FoundingRecord {
-  return { ...record, nonce: PAST };
+/** A run is over: the next one has another id, and nobody knows this one's writes for its own. */
+export function forgetRun(world: World, i: number): void {
+  const isOf = ({ nonce }: FoundingRecord): boolean => nonce.startsWith(`${runId(i)}-`);
+  forgetWrites(world, isOf);
+  world.inFlight = world.inFlight.map((call, at) =>
+    isOf(call.record)
+      ? { ...call, record: { ...call.record, nonce: `${LATE}${world.inFlight.length}${at}` } }
+      : call
+  );
 }
 
-/** Whether nobody asks for a write any more. */
-export function isPast({ nonce }: FoundingRecord): boolean {
-  return nonce === PAST;
-}
-
-/** What has landed late is known to nobody. */
+/** What has landed late, of a run that is over, is known to nobody. */
 export function forgetLate(world: World): void {
+  forgetWrites(world, ({ nonce }) => nonce.startsWith(LATE));
+}
+
+function forgetWrites(world: World, isOf: (record: FoundingRecord) => boolean): void {
   world.versions = world.versions.map((version) =>
-    version.record.nonce.startsWith(LATE)
-      ? { ...version, record: forgotten(version.record) }
-      : version
+    isOf(version.record) ? { ...version, record: { ...version.record, nonce: PAST } } : version
   );
 }

@@ -1,17 +1,9 @@
 /** All that a node may be answered in a state of the world, or just the truth. */
 import { type Choice, enact, type Trouble } from "../enact.ts";
-import { answers as answersTruly, lookAt } from "../engine.ts";
-import type { View } from "./outcomes.ts";
-import {
-  type History,
-  latest,
-  type Machine,
-  machineAt,
-  type Version,
-  type World,
-} from "../world.ts";
-import type { AnyAnswer, Call } from "../../../src/calls.ts";
-import type { Engine, InstanceState, TokenMark } from "../../../src/state.ts";
+import { answers as answersTruly, contentsOf, lookAt } from "../engine.ts";
+import { type History, latest, type Machine, machineAt, type World } from "../world.ts";
+import type { AnyAnswer, Look } from "../../../src/calls.ts";
+import type { Engine, Fault } from "../../../src/state.ts";
 
 /** Takes every way through a sequence of choices in turn. */
 class Paths {
@@ -67,85 +59,88 @@ export function troubled(trouble: Trouble): Choice {
   return truthBut({ trouble: () => trouble });
 }
 
-/**
- * `floor`: with S3, what is older than so many versions was overwritten before the node's last act; `seen`:
- * what its Engine has said since; `known`: answers of views that differ by the record alone.
- */
-export function wholeView(
+/** How old a node's reads of what is never old may be: as old as its last act. */
+export interface Horizon {
+  /** Reads of the S3 object show at least so many versions. */
+  floor: number;
+  /** What its Engine has said since then, but what it says now. */
+  seen: Engine[];
+}
+
+/** An answer that a read may have. `cost`: whether it is a fault; `blind`: it says nothing of who is where. */
+export interface Seeing {
+  answer: AnyAnswer;
+  cost: number;
+  blind: boolean;
+  /** Where that read leaves the node's horizon. */
+  then: Horizon;
+}
+
+const FAULTS: Fault["kind"][] = ["denied", "timeout", "throttled"];
+const REMOTE: readonly Look["kind"][] = ["ledger", "tokens", "instances", "probe"];
+
+/** All that a read may answer. `faults`: and what may go wrong with it. */
+export function seeings(
   world: World,
   machine: Machine,
-  floor: number,
-  seen: Engine[],
+  call: Look,
+  horizon: Horizon,
   faults: boolean,
-  stopsAtWaits: boolean,
-  known: Map<string, AnyAnswer[]>,
-): View {
-  return {
-    faults,
-    stopsAtWaits,
-    engine: [...seen, lookAt(world, machine)].map((value) => ({ ok: true, value })),
-    isIdle: (call) =>
-      call.kind === "publish" &&
-      isPublished(world, machine, `${call.manager.digest} ${call.worker.digest}`),
-    wrongAnswers: (call) =>
-      call.kind === "probe" ? wrongProbes(world, machine, call.addresses) : [],
-    answers: (call) => {
-      if (call.kind === "ledger") return allAnswers(world, machine, call, floor);
-      const key = JSON.stringify(call);
-      let answers = known.get(key);
-      if (answers === undefined) {
-        known.set(key, answers = allAnswers(world, machine, call, floor));
-      }
-      return answers;
-    },
-  };
+): Seeing[] {
+  const all = answersOf(world, machine, call, horizon);
+  if (!faults || !REMOTE.includes(call.kind)) return all;
+  const wrong = call.kind === "probe" ? wrongProbes(world, machine, call.addresses) : [];
+  return [
+    ...all,
+    ...wrong.map((answer) => ({ answer, cost: 1, blind: false, then: horizon })),
+    ...FAULTS.map((kind) => ({
+      answer: { ok: false as const, fault: { kind, message: "" } },
+      cost: 1,
+      blind: call.kind !== "probe",
+      then: horizon,
+    })),
+  ];
 }
 
-/** Whether the tokens with these digests are shown by this machine, or by the ledger. */
-export function isPublished(
-  { objects, store }: World,
-  machine: Machine,
-  published: string,
-): boolean {
-  const named = (manager?: TokenMark | null, worker?: TokenMark | null): boolean =>
-    `${manager?.digest} ${worker?.digest}` === published;
-  return store === "tags"
-    ? named(latest(machine.managerTag), latest(machine.workerTag))
-    : objects.some(({ manager, worker }) => named(manager, worker));
-}
-
-/** Whether others can change what this machine's Engine says: only a manager's tells of others, and alone in a swarm that nobody may join there are none. */
-export function isSeenByOthers(world: World, { place }: Machine): boolean {
-  if (place.kind === "attempt") return true;
-  return place.kind === "member" && place.manager &&
-    (world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)?.isFounded ?? true);
-}
-
-function allAnswers(world: World, machine: Machine, call: Call, floor: number): AnyAnswer[] {
-  if (call.kind === "probe") return probes(world, machine, call.addresses);
+function answersOf(world: World, machine: Machine, call: Look, horizon: Horizon): Seeing[] {
+  const { floor, seen } = horizon;
+  const sure = (answer: AnyAnswer, then = horizon): Seeing => ({
+    answer,
+    cost: 0,
+    blind: false,
+    then,
+  });
+  if (call.kind === "engine") {
+    return [...seen, lookAt(world, machine)].map((value, k) =>
+      sure({ ok: true, value }, { floor, seen: seen.slice(k) })
+    );
+  }
+  if (call.kind === "ledger" && world.store === "s3") {
+    const count = world.versions.length - floor + 1;
+    return Array.from({ length: count }, (_, k) => {
+      const choice = truthBut({ object: () => floor + k });
+      return sure(enact(world, machine, call, choice), { floor: floor + k, seen });
+    });
+  }
   const found = new Map<string, AnyAnswer>();
   const paths = new Paths();
-  const choice = anything(paths, floor);
+  const choice = anything(paths);
   do {
     const answer = enact(world, machine, call, choice);
     found.set(JSON.stringify(answer), answer);
   } while (paths.advance());
-  return [...found.values()];
+  return [...found.values()].map((answer) => sure(answer));
 }
 
-function anything(paths: Paths, floor: number): Choice {
+/** EC2 shows any older value, each by itself, and any beginning of the log, with one version missing or none. */
+function anything(paths: Paths): Choice {
   const any = <T>(history: History<T>): T =>
-    history.length === 1 ? history[0]!.value : history[paths.take(history.length)]!.value;
-  // Whether one runs or is stopped is the same to a run (`assumptions_test.ts`).
-  const anyState = (history: History<InstanceState | null>): InstanceState | null => {
-    const state = any(history);
-    return state === "stopped" ? "running" : state;
-  };
+    history[history.length === 1 ? 0 : paths.take(history.length)]!.value;
   return {
     ...TRUTH,
-    state: anyState,
+    state: any,
     tagged: ({ ec2, managerTag, workerTag }) => {
-      const state = anyState(ec2);
+      const state = any(ec2);
       if (managerTag.length !== workerTag.length) {
         return { state, manager: any(managerTag), worker: any(workerTag) };
       }
@@ -154,36 +149,41 @@ function anything(paths: Paths, floor: number): Choice {
       return { state, manager: managerTag[age]!.value, worker: workerTag[age]!.value };
     },
     log: (versions) => {
-      const shown: Version[] = versions.slice(0, paths.take(versions.length + 1));
+      const shown = versions.slice(0, paths.take(versions.length + 1));
       if (shown.length < 2) return shown;
-      // Without a gap, or with one.
       const gap = paths.take(shown.length);
       return gap === shown.length - 1 ? shown : shown.filter((_, i) => i !== gap);
-    },
-    object: (versions) => {
-      const low = Math.min(floor, versions.length);
-      return low + paths.take(versions.length - low + 1);
     },
   };
 }
 
-/** The truth; a connection that was lost, or was there a moment ago, is a fault of `wrongAnswers`. */
-function probes(world: World, machine: Machine, addresses: string[]): AnyAnswer[] {
-  return [{ ok: true, value: addresses.filter((one) => answersTruly(world, machine, one)) }];
-}
-
-/** A probe with one answer that is not true now. */
-export function wrongProbes(world: World, machine: Machine, addresses: string[]): AnyAnswer[] {
+/** A probe with one answer that is not true: a connection was lost, or was there a moment ago. */
+function wrongProbes(world: World, machine: Machine, addresses: string[]): AnyAnswer[] {
   const truly = addresses.filter((one) => answersTruly(world, machine, one));
   return addresses.flatMap((address) => {
-    if (truly.includes(address)) {
-      return [{ ok: true as const, value: truly.filter((one) => one !== address) }];
-    }
-    const { place } = machineAt(world, address) ?? {};
-    if (place?.kind !== "member" || !place.manager) return [];
-    return [{
-      ok: true as const,
-      value: addresses.filter((one) => one === address || truly.includes(one)),
-    }];
+    if (!truly.includes(address) && !isManagerAt(world, address)) return [];
+    const value = addresses.filter((one) => truly.includes(one) !== (one === address));
+    return [{ ok: true as const, value }];
   });
+}
+
+function isManagerAt(world: World, address: string): boolean {
+  const { place } = machineAt(world, address) ?? {};
+  return place?.kind === "member" && place.manager;
+}
+
+/** All that a node can see of the world, as a text: equal texts, equal answers to all that it may ask. */
+export function sightOf(world: World, machine: Machine): string {
+  const { versions, objects, tagged, nowMs } = world;
+  const others = world.machines.map(({ address, ec2, managerTag, workerTag }) => [
+    ec2,
+    managerTag,
+    workerTag,
+    answersTruly(world, machine, address),
+    isManagerAt(world, address),
+  ]);
+  const { place } = machine;
+  const isManager = place.kind === "member" && place.manager;
+  const own = [lookAt(world, machine), contentsOf(world, machine, isManager)];
+  return JSON.stringify([machine.index, versions, objects, tagged, nowMs, others, own]);
 }

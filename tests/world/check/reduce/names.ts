@@ -1,0 +1,76 @@
+/**
+ * Machines of one role may change names: nothing in the code or the world goes by a name, so states that
+ * differ by the names only have the same future, and one of them stands for all.
+ */
+import type { Local } from "../states.ts";
+import type { Machine, Place, Swarm, World } from "../../world.ts";
+import type { Engine, Observation } from "../../../../src/state.ts";
+
+/** How machines are named: `i-1`, `10.0.0.1`, `node-1`, `swarm-1.0`, `cluster-1.0`, run `r1`. */
+const NAMES = /(i-|10\.0\.0\.|node-|swarm-|cluster-|\br)(\d)/g;
+
+/** `to[i]`: which machine machine `i` becomes. */
+export function renamedMachine(machine: Machine, to: number[]): Machine {
+  const place = renamedPlace(renamed(machine.place, to), to);
+  return { ...renamed(machine, to), index: to[machine.index]!, place };
+}
+
+export function renamedRest<Rest extends Pick<World, "swarms" | "tagged">>(
+  rest: Rest,
+  to: number[],
+): Rest {
+  const { swarms, tagged } = rest;
+  return {
+    ...renamed(rest, to),
+    swarms: renamed(swarms, to).map((swarm): Swarm => ({
+      ...swarm,
+      founder: to[swarm.founder]!,
+      managers: swarm.managers.map((i) => to[i]!),
+    })),
+    tagged: tagged.map((i) => to[i]!),
+  };
+}
+
+function renamedPlace(place: Place, to: number[]): Place {
+  if (place.kind !== "attempt" || place.through === null) return place;
+  return { ...place, through: to[place.through]! };
+}
+
+export function renamedLocal(local: Local, to: number[]): Local {
+  if (local.kind !== "run") return local;
+  const { o: { config, ...known }, horizon } = local;
+  const o: Observation = { config, ...renamed(known, to) };
+  o.memory.terminated.sort();
+  const { engine } = o.facts;
+  if (engine?.ok) o.facts.engine = { ok: true, value: inOrder(engine.value) };
+  const seen = renamed(horizon.seen, to).map(inOrder);
+  return { kind: "run", o, horizon: { ...horizon, seen } };
+}
+
+/** An Engine lists its managers in one order. */
+function inOrder(engine: Engine): Engine {
+  const { swarm } = engine;
+  if (swarm === null) return engine;
+  const managers = swarm.managers.toSorted((a, b) => a.nodeId < b.nodeId ? -1 : 1);
+  return { ...engine, swarm: { ...swarm, managers } };
+}
+
+export function renamed<T>(value: T, to: number[]): T {
+  const text = JSON.stringify(value);
+  return JSON.parse(text.replace(NAMES, (_, prefix, digit) => `${prefix}${to[Number(digit)]}`));
+}
+
+/** All ways to exchange the machines in `alike`; the first changes nothing. */
+export function permutations(alike: number[], count: number): number[][] {
+  const all: number[][] = [];
+  const go = (left: number[], order: number[]): void => {
+    if (left.length === 0) {
+      const to = Array.from({ length: count }, (_, i) => i);
+      alike.forEach((from, i) => to[from] = order[i]!);
+      all.push(to);
+    }
+    left.forEach((one, i) => go(left.filter((_, j) => j !== i), [...order, one]));
+  };
+  go(alike, []);
+  return all;
+}

@@ -1,0 +1,60 @@
+/** Each reduction of the model checker changes how many states there are, and nothing that is found. */
+import assert from "node:assert/strict";
+import { ALL, explore, type Plan, type Reductions, type Report } from "./explore.ts";
+import { firstWorldOf, type Mutant, MUTANTS, planted } from "../mutants.ts";
+import { plan } from "./plans.ts";
+import type { Code } from "../program.ts";
+import * as run from "../../../src/run.ts";
+
+const SOURCE = new URL("../../../src", import.meta.url).pathname;
+const NAMES = Object.keys(ALL) as (keyof Reductions)[];
+
+/** Searches a world whole. */
+function searched(code: Code, world: Plan, reductions: Reductions): Report {
+  const report = explore(code, world, { states: 1_000_000, ms: 300_000 }, reductions);
+  const isWhole = report.violation !== null || report.wholeFaults === world.faults;
+  assert.ok(isWhole, `${world.name} was cut short`);
+  return report;
+}
+
+/** What must be the same. A search ends with what it finds first: what comes after that is not known. */
+function foundIn({ violation, decisions, worlds }: Report, name: keyof Reductions): unknown {
+  if (violation !== null) return violation.property;
+  // By other names, worlds are others.
+  return { decisions: [...decisions].sort(), worlds: name === "names" ? null : worlds };
+}
+
+/** Searches with all reductions, and without each; answers how many states each saves. */
+function compared(code: Code, world: Plan): Record<keyof Reductions, number> {
+  const all = searched(code, world, ALL);
+  const saved = { names: 0, facts: 0 };
+  for (const name of NAMES) {
+    const without = searched(code, world, { ...ALL, [name]: false });
+    const what = `without "${name}", in ${world.name}`;
+    assert.deepEqual(foundIn(without, name), foundIn(all, name), what);
+    saved[name] = without.states - all.states;
+  }
+  return saved;
+}
+
+for (const store of ["s3", "tags"] as const) {
+  for (const start of ["nothing", "founded", "foreign", "dead"] as const) {
+    Deno.test(`the same is found with each reduction and without: ${store}, ${start}`, () => {
+      const { facts, names } = compared(run, plan(store, 2, 0, start, 1));
+      assert.ok(facts > 0, `${facts} states less by their facts`);
+      assert.ok(start === "founded" || start === "foreign" || names > 0, `${names} by their names`);
+    });
+  }
+}
+
+for (const mutant of MUTANTS) {
+  Deno.test(`the same is found with each reduction and without: ${mutant.name}`, async () => {
+    compared(await planted(mutant, SOURCE), smallWorldOf(mutant));
+  });
+}
+
+/** Where a mutant is looked for first, with two managers and one fault. */
+function smallWorldOf(mutant: Mutant): Plan {
+  const { store, start } = firstWorldOf(mutant);
+  return plan(store, 2, 0, start, 1);
+}

@@ -1,0 +1,302 @@
+/** What may happen next in a state: a node's round and its act, or what befalls machines and the world. */
+import { forget, shows } from "../aws.ts";
+import { type Choice, configOf, enact, land, type Trouble } from "../enact.ts";
+import { canFinish, daemonRestarts, finish } from "../engine.ts";
+import { broken, judgeDone } from "../judge.ts";
+import { forgetLate, forgetRun, named, runId } from "./nonces.ts";
+import { type Outcome, roundsOf, type Rules } from "./round.ts";
+import type { Local, States } from "./states.ts";
+import { nameOf, settled, tell, timeless } from "./timeless.ts";
+import { seeings, sightOf, troubled, TRUTH, truthBut } from "./view.ts";
+import type { Code } from "../program.ts";
+import { latest, type Machine, type World } from "../world.ts";
+import type { Act, AnyAnswer } from "../../../src/calls.ts";
+import type { FoundingRecord, Observation } from "../../../src/state.ts";
+
+/** What follows on a step. `cost`: the faults in it; `told`: what happened, in words. */
+export interface Next {
+  world: World;
+  /** Of which node's run it makes what; null: as before. */
+  local: { of: number; is: Local } | null;
+  cost: number;
+  told: () => string;
+}
+
+export type Emit = (next: Next) => void;
+
+export const HOURS_MS = 2 * 60 * 60_000;
+const OFF: Local = { kind: "off" };
+/**
+ * How often a machine initialises a swarm in a search. Reads that go back and forth for ever, on whether
+ * EC2 still knows a forgotten member, could make it do so without an end.
+ */
+const INITS_MAX = 3;
+
+export class Steps {
+  /** Each decision of each run in each state, by its rule and what is done. */
+  readonly decisions = new Set<string>();
+  /** Steps that were not followed, because a machine initialised too many swarms. */
+  cutShort = 0;
+  readonly #code: Code;
+  readonly #states: States;
+  readonly #consequenceOf: Rules["consequenceOf"];
+  readonly #begun: Observation[] = [];
+  readonly #rounds = new Map<string, Outcome[]>();
+
+  /** `consequenceOf`: names what comes of a decision, beside what the run remembers. */
+  constructor(code: Code, states: States, consequenceOf: Rules["consequenceOf"]) {
+    this.#code = code;
+    this.#consequenceOf = consequenceOf;
+    this.#states = states;
+  }
+
+  /** A run that has yet to begin, and reads nothing that is older than now. */
+  begun(world: World, i: number): Local & { kind: "run" } {
+    const o = this.#begun[i] ??= timeless(
+      this.#code.begin(configOf(world, world.machines[i]!), runId(i)),
+    );
+    return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
+  }
+
+  /** All that a node may do next: it looks, and acts, waits or ends. `faults`: whether any may happen. */
+  ofNode(id: number, i: number, localId: number, faults: boolean, emit: Emit): void {
+    const world = this.#states.world(id);
+    const local = this.#states.local(localId);
+    if (local.kind !== "run" || world.machines[i]!.power !== "up") return;
+    for (const outcome of this.#roundsOf(world, i, localId, local, faults)) {
+      this.#follow(world, i, local, outcome, faults, emit);
+    }
+  }
+
+  #roundsOf(
+    world: World,
+    i: number,
+    id: number,
+    { o, horizon }: Local & { kind: "run" },
+    faults: boolean,
+  ): Outcome[] {
+    const machine = world.machines[i]!;
+    const key = `${faults} ${id} ${sightOf(world, machine)}`;
+    let rounds = this.#rounds.get(key);
+    if (rounds === undefined) {
+      rounds = roundsOf(this.#code, { o, horizon, cost: 0, blind: false }, {
+        see: (call, horizon, faults) => seeings(world, machine, call, horizon, faults),
+        faults,
+        consequenceOf: this.#consequenceOf,
+      });
+      for (const { decision } of rounds) this.decisions.add(nameOf(decision));
+      this.#rounds.set(key, rounds);
+    }
+    return rounds;
+  }
+
+  #follow(
+    world: World,
+    i: number,
+    local: Local & { kind: "run" },
+    outcome: Outcome,
+    faults: boolean,
+    emit: Emit,
+  ): void {
+    const { decision, before, cost, horizon } = outcome;
+    const told = (): string => `${world.machines[i]!.instance} ${tell(decision)}`;
+    switch (decision.kind) {
+      case "act":
+        return this.#act(world, i, outcome, decision.call, faults, emit);
+      case "wait": {
+        // After a read that failed nothing is known that another round would not show.
+        if (cost > 0) return;
+        const o = settled(this.#code, this.#code.after(before, decision, [], 0));
+        // One that learned nothing may as well look again from where it was.
+        if (JSON.stringify([o.memory, o.facts]) === JSON.stringify([local.o.memory, {}])) return;
+        emit({ world, local: { of: i, is: { kind: "run", o, horizon } }, cost, told });
+        return;
+      }
+      case "end": {
+        // One that fails does no more than one that waits for ever; what comes of its next run is judged there.
+        if (decision.exit !== 0) return;
+        const next = fork(world, null);
+        forgetRun(next, i);
+        judgeDone(next, next.machines[i]!);
+        emit({ world: next, local: { of: i, is: { kind: "done" } }, cost, told });
+        return;
+      }
+      default:
+        decision satisfies never;
+    }
+  }
+
+  /** An act, well answered, or with what may go wrong with it. */
+  #act(world: World, i: number, outcome: Outcome, act: Act, faults: boolean, emit: Emit): void {
+    const { before, decision } = outcome;
+    const { instance } = world.machines[i]!;
+    const call = named(act, before.memory);
+    if (call.kind === "init" && initsOf(world, i) >= INITS_MAX) {
+      this.cutShort++;
+      return;
+    }
+    const isFallback = outcome.blind && (call.kind === "init" || call.kind === "retract");
+    const make = (choice: Choice, more: number, said: string, survives = true): void => {
+      const next = fork(world, i);
+      const answer = enact(next, next.machines[i]!, call, choice);
+      if (isFallback) {
+        broken(next, "no-init-as-a-fallback", `${instance} inits after a read that failed`);
+      }
+      if (!survives) forgetRun(next, i);
+      const is = survives ? this.#answered(next, outcome, call, answer) : this.begun(next, i);
+      const told = (): string =>
+        `${instance} ${tell(decision)}\n      ${call.kind} -> ${said} ${brief(answer)}`;
+      emit({ world: next, local: { of: i, is }, cost: outcome.cost + more, told });
+    };
+    make(TRUTH, 0, "");
+    if (call.kind === "write" && isRepeatable(world, call.record)) {
+      make(truthBut({ isRepeated: () => false }), 0, "(its client token is forgotten)");
+    }
+    if (!faults) return;
+    for (const trouble of troublesOf(call)) make(troubled(trouble), 1, `(${trouble})`);
+    make(TRUTH, 1, "(its run is lost before the answer)", false);
+    if (call.kind === "join") {
+      make(truthBut({ course: () => "background" }), 1, "(goes on in the background)");
+    }
+  }
+
+  /** The same in every world in which this may come of a round. */
+  #answered(world: World, outcome: Outcome, call: Act, answer: AnyAnswer): Local {
+    const { before, answered } = outcome;
+    const key = brief(answer);
+    const o = answered.get(key) ?? this.acted(world, before, call, answer).o;
+    answered.set(key, o);
+    return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
+  }
+
+  /** The run after its act was answered. */
+  acted(
+    world: World,
+    before: Observation,
+    call: Act,
+    answer: AnyAnswer,
+  ): Local & { kind: "run" } {
+    const decision = { kind: "act" as const, call, rule: "in-order" as const, because: "" };
+    const o = settled(this.#code, this.#code.after(before, decision, [answer], 0));
+    return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
+  }
+
+  /** What happens beside what runs do. `hours`: hours may pass. */
+  ofWorld(world: World, faults: boolean, hours: boolean, emit: Emit): void {
+    for (const machine of world.machines) this.#befall(world, machine, faults, emit);
+    if (world.inFlight.length > 0) {
+      const next = fork(world, null);
+      land(next, TRUTH);
+      forgetLate(next);
+      const told = (): string => "a write that was given up arrives";
+      emit({ world: next, local: null, cost: 0, told });
+    }
+    if (hours) {
+      const next = fork(world, null);
+      next.nowMs += HOURS_MS;
+      next.machines = next.machines.map((machine) => {
+        const copy = { ...machine };
+        forget(copy);
+        return copy;
+      });
+      emit({ world: next, local: null, cost: 0, told: () => "hours pass" });
+    }
+  }
+
+  #befall(
+    world: World,
+    { index: i, instance, ...machine }: Machine,
+    faults: boolean,
+    emit: Emit,
+  ): void {
+    const { power, place, isCut } = machine;
+    if (power === "terminated") return;
+    const change = (
+      cost: number,
+      told: string,
+      run: "lost" | "off" | "kept",
+      happen: (machine: Machine, next: World) => void,
+    ): void => {
+      const next = fork(world, i);
+      happen(next.machines[i]!, next);
+      if (run !== "kept") forgetRun(next, i);
+      const is = run === "off" ? OFF : this.begun(next, i);
+      const local = run === "kept" ? null : { of: i, is };
+      emit({ world: next, local, cost, told: () => `${instance} ${told}` });
+    };
+    const isUp = power === "up";
+    if (power === "down") change(0, "is up again", "lost", start);
+    if (isUp && place.kind === "attempt") {
+      for (const end of ["member", "failed", "outside"] as const) {
+        if (end === "member" && !canFinish(world, world.machines[i]!)) continue;
+        const told = `has tried to join in the background: ${end}`;
+        change(0, told, "kept", (machine, next) => finish(next, machine, end));
+      }
+    }
+    if (isCut) change(0, "can be reached again", "kept", (machine) => machine.isCut = false);
+    if (!faults) return;
+    const isTrying = place.kind === "attempt" || place.kind === "failed";
+    // That a run alone is lost is found right after its acts: it does nothing else that matters.
+    if (isUp && isTrying) change(1, "reboots", "lost", daemonRestarts);
+    if (isUp) {
+      change(1, "is stopped", "off", (machine, next) => {
+        machine.power = "down";
+        daemonRestarts(machine);
+        shows(next, machine, "stopped");
+      });
+    }
+    change(1, "is terminated", "off", terminate);
+    if (isUp && !isCut) {
+      change(1, "is cut off from the others", "kept", (machine) => machine.isCut = true);
+    }
+  }
+}
+
+export function start(machine: Machine, world: World): void {
+  machine.power = "up";
+  if (latest(machine.ec2) !== "running") shows(world, machine, "running");
+}
+
+function terminate(machine: Machine, world: World): void {
+  machine.power = "terminated";
+  shows(world, machine, "terminated");
+  const { place } = machine;
+  if (place.kind !== "member" || place.manager) return;
+  world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)!.workers--;
+}
+
+/** A copy of which machine `i` may be changed; null: none. */
+export function fork(world: World, i: number | null): World {
+  const machines = [...world.machines];
+  if (i !== null) machines[i] = { ...machines[i]! };
+  return { ...world, machines, swarms: world.swarms.map((swarm) => ({ ...swarm })), broken: [] };
+}
+
+function floorOf({ store, versions }: World): number {
+  return store === "s3" ? versions.length : 0;
+}
+
+function troublesOf({ kind }: Act): Trouble[] {
+  switch (kind) {
+    case "write":
+      return ["lost-request", "lost-answer", "busy", "late"];
+    case "join":
+    case "publish":
+    case "retract":
+      return ["lost-request", "lost-answer"];
+    default:
+      return ["lost-answer"];
+  }
+}
+
+function initsOf({ swarms }: World, founder: number): number {
+  return swarms.filter((swarm) => swarm.founder === founder).length;
+}
+
+function isRepeatable({ store, versions }: World, { nonce }: FoundingRecord): boolean {
+  return store === "tags" && versions.some(({ record }) => record.nonce === nonce);
+}
+
+function brief(answer: AnyAnswer): string {
+  return answer.ok ? JSON.stringify(answer.value) : answer.fault.kind;
+}
