@@ -36,7 +36,7 @@ const AGAIN = "run it again: it goes on from there; or give it more time (`--tim
 export const RULES = {
   "imds-unavailable": {
     cases: [["obstacle", "no identity from IMDS", "waits a minute, exit 6"]],
-    exits: [6], mend: "not an EC2 instance, metadata switched off, or (in a container) a hop limit of 1",
+    exits: [6], mend: "run it on an EC2 instance; switch its metadata on (HttpEndpoint); in a container it takes a hop limit of 2",
   },
   "warm-pool": {
     cases: [["obstacle", "the instance is in a warm pool", "waits: it joins when it enters service"]],
@@ -250,11 +250,11 @@ export const RULES = {
   },
   "node-lock": {
     cases: [["shell", "another run holds the node's lock, or it can't be had", "waits for that run; exit 4 if the lock file can't be opened, 6 if it can't be made"]],
-    exits: [3, 4, 6], waitsFor: "another run on this node", mend: "let it end. If the file can't be opened, run it as root; if its folder does not exist, `--lock-file` names another under /run",
+    exits: [3, 4, 6], waitsFor: "another run on this node", mend: "if another run holds it, let that end. If the file can't be opened, run it as root; if its folder does not exist, `--lock-file` names another under /run",
   },
   stopped: {
     cases: [["shell", "it was sent SIGTERM or SIGINT", "ends at once, exit 3"]],
-    exits: [3], waitsFor: "-", mend: "run it again",
+    exits: [3], waitsFor: "-", mend: "nothing is left half done: the next run goes on from there",
   },
 } as const satisfies { readonly [rule: string]: RuleRow };
 

@@ -31,7 +31,7 @@ export const FLAGS = [
   { name: "data-path-port", value: "PORT", initial: null, help: "UDP port of overlay traffic, 1024 to 49151; counts when the swarm is founded (else 4789)" },
   { name: "default-addr-pool", value: "CIDR,…", initial: null, help: "networks for overlays; counts when the swarm is founded (else the Engine's)" },
   { name: "availability", value: "STATE", initial: null, help: "active, pause or drain, from the moment of joining (else active)" },
-  { name: "timeout", value: "DURATION", initial: "10m", help: "give up after this long (exit 3); 90s, 10m, 1h30m" },
+  { name: "timeout", value: "DURATION", initial: "10m", help: "give up after this long (exit 3, or that of what stood in the way); 90s, 10m, 1h30m" },
   { name: "dry-run", value: null, initial: null, help: "say what it would do and why, and change nothing" },
   { name: "json", value: null, initial: null, help: "print the result as one JSON object" },
   { name: "log-format", value: "FORMAT", initial: "auto", help: "of stderr: text, json, or auto (json under systemd, else text)" },
@@ -87,6 +87,9 @@ export const EXITS = [
   { code: 2, help: "the command line, the environment or the observation's file is wrong" },
   { code: 3, help: "not yet: the time was up, or it was stopped; run it again" },
   { code: 4, help: "denied: the message names the permission that is missing" },
-  { code: 5, help: "a person is needed: a conflict, or what doctor found; nothing was touched" },
+  {
+    code: 5,
+    help: "a person is needed: a conflict, a refusal, or what doctor found; nothing is lost",
+  },
   { code: 6, help: "the machine lacks something: the Engine, the instance metadata" },
 ] as const;

@@ -47,7 +47,8 @@ export const VERBS: readonly Verb[] = [
     takes: "--observation FILE",
     way: "replay",
     prints: "plan",
-    help: "decide again from what plan --json printed; needs no network and no root",
+    help:
+      "decide again from what plan --json (or doctor --json) printed; needs no network and no root",
   },
   {
     name: "doctor",

@@ -1,7 +1,7 @@
 /** A session around the loop: the lock, the log, the meters, being stopped, and the dry run. */
 import assert from "node:assert/strict";
 import { Log } from "../../../src/report/log.ts";
-import type { AnyAnswer, Call } from "../../../src/calls.ts";
+import { ACTS, type AnyAnswer, type Call } from "../../../src/calls.ts";
 import { hold, type Surface } from "../../../src/node/session.ts";
 import type { Engine } from "../../../src/state.ts";
 import {
@@ -137,7 +137,7 @@ Deno.test({
 });
 
 function isAct(kind: string): boolean {
-  return ["init", "join", "leave", "write", "publish", "retract"].includes(kind);
+  return kind in ACTS;
 }
 
 /** A node next to a founded swarm whose manager answers and takes whoever comes. */
