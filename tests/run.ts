@@ -96,7 +96,7 @@ async function findParts(): Promise<Part[]> {
       env: { DENO_JOBS: "3" },
       seconds: 120,
     },
-    { ...denoTest("world", below("tests/world/")), seconds: 150 },
+    { ...denoTest("world", below("tests/world/")), seconds: 60 },
     {
       name: "prove",
       command: [DENO, "task", "--quiet", "prove", ...(ALL ? [] : SHORT_PROOF)],
