@@ -100,7 +100,7 @@ async function findParts(): Promise<Part[]> {
     {
       name: "prove",
       command: [DENO, "task", "--quiet", "prove", ...(ALL ? [] : SHORT_PROOF)],
-      seconds: ALL ? 620 : 180,
+      seconds: ALL ? 420 : 180,
       counts: PLAIN_COUNTS,
       streams: true,
       ...ALL ? {} : { leaves: "the larger worlds, and nine histories of ten" },
