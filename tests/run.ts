@@ -76,7 +76,7 @@ function announce(parts: Part[]): void {
   }
   const left = able.flatMap(({ name, leaves }) => leaves ? [`${name} leaves out ${leaves}`] : []);
   for (const each of left) say(each);
-  if (left.length > 0) say("All of it, in 30 to 45 minutes: SWARM_JOIN_TEST_ALL=1 make test");
+  if (left.length > 0) say("All of it, in 25 to 40 minutes: SWARM_JOIN_TEST_ALL=1 make test");
   say("");
 }
 
