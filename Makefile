@@ -8,7 +8,7 @@ export DENO_TLS_CA_STORE
 export DENO_NO_UPDATE_CHECK = 1
 
 SOURCES := main.ts deno.json deno.lock $(wildcard src/*.ts src/*/*.ts src/*/*/*.ts tools/*)
-CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts src/*/*/*.ts tools/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts)
+CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts src/*/*/*.ts tools/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts tests/*/*/*/*.ts)
 # Read anew by each recipe: what is on the PATH may change, and the answer takes milliseconds.
 deno = deno=$$(tools/toolchain.sh deno) && "$$deno"
 
