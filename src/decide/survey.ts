@@ -95,10 +95,10 @@ function obstaclesOf(o: Observation): Finding[] {
 
 const NONE: Decision = { kind: "look", calls: [] };
 
-/** What could not be looked at. Those that an obstacle speaks of say the same. */
+/** What could not be looked at, in one order whichever was answered first. Those that an obstacle speaks of say the same. */
 function faultsOf(o: Observation, severity: Finding["severity"]): Finding[] {
   const { identity: _, lifecycle: _lifecycle, engine: _engine, ledger: _ledger, ...rest } = o.facts;
-  return Object.values(rest).flatMap((fact) =>
+  return Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, fact]) =>
     fact.ok ? [] : findingOf(faulted(o, fact.fault)).map((one) => ({ ...one, severity }))
   );
 }
