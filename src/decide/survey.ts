@@ -16,20 +16,21 @@ import type { Decision, Finding, FoundingRecord, LedgerView, Observation } from 
 
 export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
-  const next = decided(() => join(asJoin(o)));
-  if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
-    return next;
-  }
   if (o.memory.identity !== null) {
     together(o, ...farLooks(o));
     together(o, ...memberLooks(o));
   }
+  const next = decided(() => join(asJoin(o)));
+  if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
+    return next;
+  }
   const obstacles = obstaclesOf(o);
   const findings = unique([
     ...obstacles,
-    ...nextOf(next),
-    // What a join came by without is no obstacle to it.
-    ...faultsOf(o, obstacles.length > 0 ? "error" : "note"),
+    ...(obstacles.some(({ rule }) => next.kind !== "look" && rule === next.rule)
+      ? []
+      : nextOf(next)),
+    ...faultsOf(o, obstacles.length > 0 ? null : withoutOf(next)),
     ...deniedOf(o),
     ...membersOf(o),
   ]);
@@ -45,7 +46,7 @@ export function survey(o: Observation): Decision {
       ? `${errors} of ${findings.length} findings stop this node`
       : warnings > 0
       ? `nothing is wrong for certain, and ${warnings} of ${findings.length} findings may keep this node waiting`
-      : "nothing stops this node",
+      : `nothing stops this node${untoldOf(o)}`,
     warnings: [],
     findings,
   };
@@ -96,11 +97,27 @@ function obstaclesOf(o: Observation): Finding[] {
 const NONE: Decision = { kind: "look", calls: [] };
 
 /** What could not be looked at, in one order whichever was answered first. Those that an obstacle speaks of say the same. */
-function faultsOf(o: Observation, severity: Finding["severity"]): Finding[] {
+function faultsOf(o: Observation, severity: Finding["severity"] | null): Finding[] {
   const { identity: _, lifecycle: _lifecycle, engine: _engine, ledger: _ledger, ...rest } = o.facts;
   return Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, fact]) =>
-    fact.ok ? [] : findingOf(faulted(o, fact.fault)).map((one) => ({ ...one, severity }))
+    fact.ok ? [] : findingOf(faulted(o, fact.fault)).map((one) => ({
+      ...one,
+      severity: severity ?? one.severity,
+    }))
   );
+}
+
+/** How grave it is for a join that came this far to know no more; null: as each fault is by itself. */
+function withoutOf(next: Decision): Finding["severity"] | null {
+  if (next.kind === "act") return "warning";
+  return next.kind === "end" && next.exit === 0 ? "note" : null;
+}
+
+/** What AWS does not say about writes: no permission, and no lack of one. */
+function untoldOf({ facts }: Observation): string {
+  const permissions = facts.permissions?.ok ? facts.permissions.value : [];
+  const actions = permissions.flatMap(({ action, verdict }) => verdict === "unknown" ? action : []);
+  return actions.length === 0 ? "" : `; AWS does not say whether it allows ${actions.join(", ")}`;
 }
 
 function deniedOf({ facts }: Observation): Finding[] {

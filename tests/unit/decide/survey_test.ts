@@ -511,3 +511,54 @@ Deno.test("survey: where nothing of AWS answers it does not say that nothing sto
   });
   assert.deepEqual([exit, because], [5, "1 of 1 findings stop this node"]);
 });
+
+Deno.test("survey: who of the listed members answers is asked also where the record lacks another manager", () => {
+  const answering = ["10.0.0.2", "10.0.0.3"];
+  let o = begin({ ...config, dryRun: true, goal: "survey" }, "run");
+  const answers: Answers = {
+    ...HEALTHY,
+    engine: ok(managerOf("a", { managers: managersAt(1, 2, 3), nodes: 3 })),
+  };
+  for (let looks = 0;; looks++) {
+    const decision = decide(o);
+    if (decision.kind !== "look") {
+      assert.ok(decision.kind === "end");
+      assert.ok(!decision.findings.some(({ rule }) => rule === "member-silent"));
+      assert.match(JSON.stringify(decision.findings), /refresh-record/);
+      return;
+    }
+    const given = decision.calls.map((call): AnyAnswer =>
+      call.kind === "probe"
+        ? ok(answering.filter((one) => call.addresses.includes(one)))
+        : answers[call.kind] as AnyAnswer
+    );
+    o = after(o, decision, given, looks);
+  }
+});
+
+Deno.test("survey: a fault weighs by itself while a join waits: denied is an error, throttled a warning", () => {
+  const waiting = { engine: ok(outside), probe: ok([]) };
+  const silent = surveyed({ ...waiting, tokens: fault("denied", "allow it") }, { role: "worker" });
+  assert.equal(silent.exit, 5, JSON.stringify(silent.findings));
+  const warm = surveyed({ lifecycle: ok("Warmed:Stopped"), tokens: fault("throttled") });
+  assert.deepEqual(warm.findings.map(({ severity, rule }) => [severity, rule]), [
+    ["warning", "warm-pool"],
+    ["warning", "throttled"],
+  ]);
+  assert.equal(warm.exit, 0);
+});
+
+Deno.test("survey: an attempt that is given up is said once", () => {
+  const { findings } = surveyed({ engine: ok({ ...outside, state: "error", error: "no route" }) });
+  const said = findings.filter(({ because }) => because.includes("no route"));
+  assert.deepEqual(said.map(({ rule }) => rule), ["attempt-failed"]);
+});
+
+Deno.test("survey: where AWS does not say what it allows, neither does it", () => {
+  const permissions = ok([{ action: "s3:PutObject", verdict: "unknown" as const }]);
+  const { because } = surveyed({ permissions });
+  assert.equal(
+    because,
+    "nothing stops this node; AWS does not say whether it allows s3:PutObject",
+  );
+});
