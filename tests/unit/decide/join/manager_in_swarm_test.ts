@@ -233,6 +233,16 @@ table("a manager in a swarm", [
     exit: 5,
   })),
   {
+    name: "an Engine that does not say how many nodes its swarm has has not said that it is alone",
+    state: observation({
+      memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
+      facts: { engine: ok(managerOf("b", { nodes: 0 })), ledger: twoMembers, instances: known },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: "an unknown number of nodes",
+    exit: 5,
+  },
+  {
     name: "another swarm is founded, and this one has a second node: a conflict",
     state: observation({
       memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
