@@ -106,7 +106,7 @@ export function noRole(o: Observation): Decision | null {
       2,
       "cluster-tag-unknown",
       `${me.instance} must have the tag "${clusterTag}" with the value "${config.cluster}", and ${
-        hasOf(shown)
+        hasOf(shown, o)
       }`,
       BOOT_MS,
     );
@@ -116,7 +116,7 @@ export function noRole(o: Observation): Decision | null {
     2,
     "role-unknown",
     `${me.instance} must have the tag "${config.roleTag}" with the value "manager" or "worker", and ${
-      hasOf(roleText(o))
+      hasOf(roleText(o), o)
     }; or give --role`,
     BOOT_MS,
   );
@@ -186,8 +186,9 @@ function isNode({ nodeId, state }: Engine): boolean {
   return nodeId !== "" || state === "active";
 }
 
-function hasOf(tag: string | null): string {
-  return tag === null ? "has no such tag" : `has "${tag}"`;
+function hasOf(tag: string | null, { memory }: Observation): string {
+  if (tag !== null) return `has "${tag}"`;
+  return memory.self === null ? "EC2 does not show it yet" : "has no such tag";
 }
 
 /** In a swarm the Engine's own word; before, what was asked for, or the instance's address. */

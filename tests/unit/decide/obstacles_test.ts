@@ -104,7 +104,7 @@ table("an obstacle", [
   {
     name: "no role tag",
     state: observation({
-      memory: { self: null, ...held("role-unknown", BOOT_MS) },
+      memory: { self: instance(1, { roleTag: null }), ...held("role-unknown", BOOT_MS) },
       facts: { self: ok(instance(1, { roleTag: null })) },
     }),
     want: ["fail", "role-unknown"],

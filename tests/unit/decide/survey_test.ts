@@ -179,6 +179,12 @@ const BREAKAGES: Breakage[] = [
     because: "has no such tag",
   },
   {
+    what: "an instance that EC2 does not show",
+    change: { self: ok(null) },
+    want: ["error", "role-unknown"],
+    because: "EC2 does not show it yet",
+  },
+  {
     what: "another cluster's instance",
     change: { self: ok(instance(1, { clusterTag: "green" })) },
     settings: { clusterTag: "Cluster" },
