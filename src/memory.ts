@@ -83,6 +83,8 @@ export function acted(memory: Memory, act: Act): Memory {
 
 /** The next look at the Engine says whether it did; the result then tells what the run has done. */
 const MAY_HAVE_HAPPENED: readonly FaultKind[] = ["timeout", "unreachable", "pending", "busy"];
+/** A join that fails by these fails by whomever it is tried. */
+const OF_THIS_MACHINE: readonly FaultKind[] = ["unusable", "denied", "clock", "no-socket"];
 const FAILURES_MAX = 50;
 
 /** An act did not go well, or nobody knows whether it did. */
@@ -92,10 +94,11 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
     return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
   }
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
-  if (act.kind !== "join") return { ...memory, did, fault };
+  if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.
   const { address, token: { digest } } = act;
-  const failure = { address, digest, kind: fault.kind, atMs: nowMs };
+  const { kind, message } = fault;
+  const failure = { address, digest, kind, message, atMs: nowMs };
   return { ...memory, did, failures: [...memory.failures, failure].slice(-FAILURES_MAX) };
 }
 

@@ -60,11 +60,13 @@ export const FAULT_KINDS = [
   "timeout", // no answer within the call's deadline: it may have happened
   "malformed", // an answer that is not what the protocol says (HTML, 10 MB, half a record)
   "newer", // a record that a later version of this tool wrote
+  "clock", // a certificate is not valid yet, or not any more, by this machine's clock
   "unusable", // what the command names can't work, and waiting won't help (no such bucket)
   "declined", // AWS understood and said no, in `message`
   "refused", // the Engine understood and said no, in `message`
   "rejected", // a join token that a manager did not take
   "foreign", // a manager of another swarm answered at that address
+  "one-way", // the managers can't reach this node back
   "pending", // the Engine goes on joining in the background
   "busy", // the Engine is already part of a swarm, or S3 had a concurrent write: look again
 ] as const;
@@ -282,8 +284,8 @@ export interface Memory {
   published: string | null;
   /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
   terminated: string[];
-  /** Joins that failed: where, with which token, why, and when (ms of the run). */
-  failures: { address: string; digest: string; kind: FaultKind; atMs: number }[];
+  /** Joins that failed: where, with which token, why (in the Engine's words too), and when (ms of the run). */
+  failures: { address: string; digest: string; kind: FaultKind; message: string; atMs: number }[];
   /** Since when the Engine's attempt to join has been under way (ms of the run). */
   attemptMs: number | null;
   /** The fault of the last act, until it was waited for. */

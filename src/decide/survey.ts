@@ -7,6 +7,7 @@ import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
 import { isGone, others, questionOf, reached } from "./members.ts";
 import { addressesOf, decided, together } from "./needs.ts";
+import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
 import { membersText } from "./words.ts";
@@ -166,7 +167,11 @@ function findingOf(decision: Decision): Finding[] {
     }
     case "end": {
       const { rule, because, exit, afterMs, warnings } = decision;
-      const held = afterMs > 0 ? `; a run believes it once it holds for ${afterMs / 1000} s` : "";
+      const held = afterMs === LATE_MS
+        ? "; a run waits for it until its time is over"
+        : afterMs > 0
+        ? `; a run believes it once it holds for ${afterMs / 1000} s`
+        : "";
       const said: Finding[] = exit === 0
         ? []
         : [{ rule, severity: "error", because: because + held }];
