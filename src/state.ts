@@ -266,10 +266,30 @@ export interface Instance {
   clusterTag: string | null;
 }
 
+/** Another running instance that is tagged manager. `runningMs`: since its launch, by EC2's clock. */
+export interface Neighbour {
+  instance: string;
+  address: string;
+  runningMs: number;
+}
+
+/**
+ * The store's mark that this swarm was founded for that cluster, which outlives the record. `over`: it
+ * was replaced, or has another fingerprint since. `ageMs`: since it was written, by the store's clock.
+ */
+export interface Mark {
+  cluster: string;
+  fingerprint: string;
+  over: boolean;
+  ageMs: number;
+}
+
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
+  /** The cluster that they are shown for; null: not said. */
+  cluster: string | null;
   state: InstanceState;
   manager: TokenMark | null;
   worker: TokenMark | null;
@@ -307,6 +327,10 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
+  /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
+  pools: string[] | null;
+  /** The fingerprint of the swarm whose founding this run has marked. */
+  attested: string | null;
   /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
   terminated: string[];
   /** Joins that failed: where, with which token, why (in the Engine's words too), and when (ms of the run). */

@@ -130,14 +130,9 @@ function leaveAdvice({ manager, swarm }: Engine): string {
 
 export function engineInError(o: Observation): Decision | null {
   const engine = engineOf(o);
-  if (engine?.state !== "error" || !isNode(engine) || isOverdueWorker(engine)) return null;
+  if (engine?.state !== "error" || !isNode(engine) || isComingUp(engine)) return null;
   const because = `the Engine is a member (${engine.nodeId}) and in error: ${engine.error}`;
   return fail(5, "engine-error", because, STRANGE_MS);
-}
-
-/** A worker whose certificate ran out while it was off can't come back as that node. */
-function isOverdueWorker({ manager, error }: Engine): boolean {
-  return !manager && /certificate.*(?:expired|not valid after)|x509.*expired/i.test(error);
 }
 
 /**
@@ -146,9 +141,15 @@ function isOverdueWorker({ manager, error }: Engine): boolean {
  */
 export function engineStarting(o: Observation): Decision | null {
   const engine = engineOf(o);
-  if (engine?.state !== "pending" || !isNode(engine)) return null;
+  if (engine === null || !isComingUp(engine) || isAtStrangeAddress(o)) return null;
   if (o.config.dryRun || heldMs(o, "engine-starting") >= STARTING_MS) return null;
   return wait(o, "engine-starting", startingText(engine));
+}
+
+/** A member that is not up yet; or a worker whose certificate ran out while it was off, which never will be. */
+function isComingUp({ state, nodeId, manager, trouble }: Engine): boolean {
+  if (nodeId === "") return false;
+  return state === "pending" || (state === "error" && !manager && trouble === "expired");
 }
 
 export function startingText({ nodeId, error }: Engine): string {
