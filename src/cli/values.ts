@@ -74,14 +74,6 @@ export function pool(text: string): string {
   return text;
 }
 
-/** Whether two pools (as `pool` returns them) have an address in common. */
-export function poolsOverlap(a: string, b: string): boolean {
-  const [hostA = "", bitsA = ""] = a.split("/");
-  const [hostB = "", bitsB = ""] = b.split("/");
-  const bits = Math.min(Number(bitsA), Number(bitsB));
-  return networkOf(ipv4Number(hostA), bits) === networkOf(ipv4Number(hostB), bits);
-}
-
 /** `tags`, or `s3://bucket/prefix` by S3's own rules for names of buckets. */
 export function store(text: string, kmsKey: string | null): Config["store"] {
   if (text === "tags") {

@@ -17,6 +17,7 @@ export function faulted(o: Observation, fault: Fault): Decision {
       return fail(6, "engine-unavailable", message, BOOT_MS);
     case "no-folder":
       return fail(6, "node-lock", message);
+    case "clock":
     case "unusable":
       return fail(2, "setting-unusable", message);
     case "newer":
@@ -37,6 +38,7 @@ export function faulted(o: Observation, fault: Fault): Decision {
       return fail(5, "engine-refused", message, BOOT_MS);
     case "not-found":
       return wait(o, "not-shown", message);
+    case "one-way":
     case "unreachable":
     case "timeout":
     case "malformed":
