@@ -12,6 +12,7 @@ import type {
   FoundingRecord,
   Identity,
   Instance,
+  Interface,
   LedgerRead,
   LedgerView,
   Lifecycle,
@@ -35,6 +36,8 @@ interface Looks {
   engine: [takes: Nothing, gives: Engine];
   /** On a worker only its tasks are counted. */
   contents: [takes: { manager: boolean }, gives: Contents];
+  /** The addresses of this machine's network interfaces, as the kernel has them. */
+  interfaces: [takes: Nothing, gives: Interface[]];
   /** `missing`: versions of the log that an earlier read of this run lacked; read by name too. */
   ledger: [takes: { missing: number[] }, gives: LedgerRead];
   /** The tokens that are shown: kept by instance, by all of the VPC that are not terminated; kept by swarm, those of `fingerprint`, only of the roles in `want`. */
@@ -60,7 +63,8 @@ interface Acts {
   attest: [takes: { fingerprint: string; over: string[] }, gives: null];
   /** Takes this instance's own tokens out of its tags. */
   retract: [takes: Nothing, gives: null];
-  init: [takes: { advertiseAddr: string }, gives: null];
+  /** `pools`: networks for overlays, in CIDR notation; none: the Engine's own. */
+  init: [takes: { advertiseAddr: string; pools: string[] }, gives: null];
   join: [takes: { address: string; token: TokenMark; advertiseAddr: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
@@ -134,6 +138,7 @@ const LOOKS: { readonly [K in LookKind]: CallRow } = {
   self: lookRow("EC2 to show this instance"),
   engine: lookRow("the Docker Engine", ENGINE_GRACE_MS),
   contents: lookRow("the Docker Engine to count what is in its swarm", ENGINE_GRACE_MS),
+  interfaces: lookRow("the addresses of this machine's interfaces"),
   // Who answers was asked of the record before.
   ledger: {
     ...lookRow("the founding record"),

@@ -85,13 +85,13 @@ export const FAULT_KINDS = [
   "timeout", // no answer within the call's deadline: it may have happened
   "malformed", // an answer that is not what the protocol says (HTML, 10 MB, half a record)
   "newer", // a record that a later version of this tool wrote
-  "clock", // a certificate is not valid yet, or not any more, by this machine's clock
+  "clock", // a certificate is not valid at this machine's time: its clock, or the other side's, is wrong
+  "one-way", // the managers of the swarm can't connect back to this node, so that it can't be one of them
   "unusable", // what the command names can't work, and waiting won't help (no such bucket)
   "declined", // AWS understood and said no, in `message`
   "refused", // the Engine understood and said no, in `message`
   "rejected", // a join token that a manager did not take
   "foreign", // a manager of another swarm answered at that address
-  "one-way", // the managers can't reach this node back
   "pending", // the Engine goes on joining in the background
   "busy", // the Engine is already part of a swarm, or S3 had a concurrent write: look again
 ] as const;
@@ -116,15 +116,21 @@ export interface TokenMark {
   digest: string;
 }
 
-/** Who this instance is, which nothing changes (IMDS). `addresses`: all private IPv4 addresses of all its interfaces. */
+/** Who this instance is, which nothing changes (IMDS). Addresses are in their one spelling (`hostOf`). */
 export interface Identity {
   instance: string;
   account: string;
   region: string;
   partition: string;
   vpc: string;
+  /** The primary private IPv4 address; on an IPv6-only subnet the primary IPv6 address. */
   address: string;
+  /** All private IPv4 and all IPv6 addresses of all its interfaces. */
   addresses: string[];
+  /** Public and Elastic IPv4 addresses, which AWS maps to it: no interface of the machine has them. */
+  publicAddresses: string[];
+  /** The networks of its VPCs, in CIDR notation; null: the metadata do not say. */
+  vpcRanges: string[] | null;
   /** The role tag, where IMDS may show tags; null: not shown, ask EC2. */
   roleTag: string | null;
 }
@@ -144,11 +150,22 @@ export interface SwarmView {
   managerToken: TokenMark;
   workerToken: TokenMark;
   managers: Manager[];
-  nodes: number;
+  /** Null: the Engine did not say. */
+  nodes: number | null;
 }
 
 export const ENGINE_STATES = ["inactive", "pending", "active", "error", "locked"] as const;
 type EngineState = typeof ENGINE_STATES[number];
+
+/**
+ * What is wrong with an Engine that is in a swarm, or on its way into one, by its own words: a fault as of a
+ * call, or
+ *
+ * - `no-quorum`: its swarm has no leader, so that nothing can be asked of it
+ * - `expired`: this node's certificate ended while it was off; no manager lets it in with that one
+ */
+export const ENGINE_TROUBLES = [...FAULT_KINDS, "no-quorum", "expired"] as const;
+type EngineTrouble = typeof ENGINE_TROUBLES[number];
 
 /** The local Engine (`GET /info`, the root CA's file, and on a manager `GET /swarm`, `GET /nodes`). */
 export interface Engine {
@@ -156,25 +173,33 @@ export interface Engine {
   nodeId: string;
   /** The address that the Engine advertises in its swarm, without a port; "" in no swarm. */
   address: string;
+  /** The addresses, without a port, of the managers that the Engine knows of; on a manager its own too. */
+  peers: string[];
   /** The Engine's own words about what is wrong; "" when nothing is. */
   error: string;
+  /** What these words come to; null: nothing is wrong, or nobody knows what. */
+  trouble: EngineTrouble | null;
   /** The fingerprint of the swarm's root CA; null in no swarm. */
   fingerprint: string | null;
   /** The cluster's ID, which a rotation of the CA leaves as it is; null where it can't be read. */
   clusterId: string | null;
   manager: boolean;
-  /** Null on a worker, and on a manager that has no quorum. */
+  /** Null on a worker, and on a manager that could not read it. */
   swarm: SwarmView | null;
 }
 
-/** What would be lost if this node left its swarm. On a worker only `tasks` can be known. */
-export interface Contents {
-  services: number;
-  secrets: number;
-  configs: number;
-  networks: number;
-  tasks: number;
+/** An address of a network interface of this machine. */
+export interface Interface {
+  name: string;
+  address: string;
 }
+
+/**
+ * What would be lost if this node left its swarm: how many of what, in a person's words (`services`). An
+ * open list, for each Engine has more that can be lost. What there is none of may be left out. On a worker
+ * only `tasks` can be known.
+ */
+export type Contents = Record<string, number>;
 
 /** A manager that is, or is about to become, a member of the founded swarm. */
 export interface Member {

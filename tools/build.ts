@@ -21,6 +21,7 @@ const dist = join(root, "dist");
  * - net: any manager on any address, and endpoints that the operator names
  * - read: the Engine's data root may be anywhere (its root CA's certificate is read)
  * - write: the lock file; and Deno wants it for a unix socket to connect to
+ * - sys: the addresses of the machine's network interfaces
  * - env: only what the program documents
  */
 const permissions = [
@@ -30,6 +31,7 @@ const permissions = [
   "--allow-net",
   "--allow-read",
   "--allow-write=/run,/var/run,/tmp",
+  "--allow-sys=networkInterfaces",
   `--allow-env=${ENVIRONMENT.join(",")}`,
 ];
 

@@ -12,6 +12,7 @@ import {
   VARIABLES,
   VERSION,
 } from "./flags.ts";
+import { rangesOverlap } from "../addresses.ts";
 import { helpText, usageOf } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import { LOG_FORMATS, LOG_LEVELS, type Output, type Surroundings } from "../settings.ts";
@@ -257,7 +258,7 @@ function refuseConflicts(config: Config): void {
   }
   const pools = config.defaultAddrPool;
   pools.forEach((pool, i) => {
-    const other = pools.slice(0, i).find((it) => values.poolsOverlap(it, pool));
+    const other = pools.slice(0, i).find((it) => rangesOverlap(it, pool));
     if (other !== undefined) {
       throw new Usage(`--default-addr-pool has ${other} and ${pool}, which overlap`);
     }

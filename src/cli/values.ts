@@ -74,14 +74,6 @@ export function pool(text: string): string {
   return text;
 }
 
-/** Whether two pools (as `pool` returns them) have an address in common. */
-export function poolsOverlap(a: string, b: string): boolean {
-  const [hostA = "", bitsA = ""] = a.split("/");
-  const [hostB = "", bitsB = ""] = b.split("/");
-  const bits = Math.min(Number(bitsA), Number(bitsB));
-  return networkOf(ipv4Number(hostA), bits) === networkOf(ipv4Number(hostB), bits);
-}
-
 /** The name of a cluster: it becomes part of other names in AWS. */
 export function clusterName(text: string): string {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(text)) {

@@ -19,6 +19,7 @@ export function faulted(o: Observation, fault: Fault): Decision {
       return fail(6, "clock-wrong", message, LATE_MS);
     case "no-folder":
       return fail(6, "node-lock", message);
+    case "clock":
     case "unusable":
       return fail(2, "setting-unusable", message);
     case "newer":
@@ -40,6 +41,7 @@ export function faulted(o: Observation, fault: Fault): Decision {
       return fail(5, "engine-refused", message, STRANGE_MS);
     case "not-found":
       return wait(o, "not-shown", message);
+    case "one-way":
     case "unreachable":
     case "timeout":
     case "malformed":

@@ -13,6 +13,7 @@ import {
   type Values,
 } from "../calls.ts";
 import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
+import { readInterfaces } from "./interfaces.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
 import { createEngine, type EngineClient } from "../swarm/engine.ts";
@@ -82,9 +83,10 @@ export class Node {
     lifecycle: (_, signal) => this.#imds.lifecycle(signal),
     engine: (_, signal) => this.#engine.look(signal),
     contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
+    interfaces: () => Promise.resolve(readInterfaces()),
     probe: ({ addresses }, signal) => probe(addresses, signal),
-    init: ({ advertiseAddr }, signal) =>
-      this.#engine.init(this.#options.config, advertiseAddr, signal),
+    init: ({ advertiseAddr, pools }, signal) =>
+      this.#engine.init(this.#options.config, advertiseAddr, pools, signal),
     join: ({ address, token, advertiseAddr }, signal) =>
       this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
     leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),

@@ -6,7 +6,15 @@ import * as v from "valibot";
 import { ACTION_KINDS } from "../actions.ts";
 import { RULES } from "../rules.ts";
 import { anObject, isObject, list, parseJson, read, type Schema, text } from "../json.ts";
-import { ENGINE_STATES, FAULT_KINDS, GOALS, INSTANCE_STATES, ROLES, VERDICTS } from "../state.ts";
+import {
+  ENGINE_STATES,
+  ENGINE_TROUBLES,
+  FAULT_KINDS,
+  GOALS,
+  INSTANCE_STATES,
+  ROLES,
+  VERDICTS,
+} from "../state.ts";
 import type { Answer, Facts, Fault, Memory, Observation } from "../state.ts";
 
 type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
@@ -51,6 +59,8 @@ const identity = object({
   vpc: text,
   address: text,
   addresses: list(text),
+  publicAddresses: list(text),
+  vpcRanges: v.nullable(list(text)),
   roleTag: v.nullable(text),
 });
 const instance = object({
@@ -64,7 +74,9 @@ const engine = object({
   state: choice(ENGINE_STATES),
   nodeId: text,
   address: text,
+  peers: list(text),
   error: text,
+  trouble: v.nullable(choice(ENGINE_TROUBLES)),
   fingerprint: v.nullable(text),
   clusterId: v.nullable(text),
   manager: flag,
@@ -73,7 +85,7 @@ const engine = object({
     managerToken: mark,
     workerToken: mark,
     managers: list(object({ nodeId: text, address: text, reachable: flag })),
-    nodes: count,
+    nodes: v.nullable(count),
   })),
 });
 const record = object({
@@ -111,13 +123,8 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   lifecycle: answer(v.nullable(text)),
   self: answer(v.nullable(instance)),
   engine: answer(engine),
-  contents: answer(object({
-    services: count,
-    secrets: count,
-    configs: count,
-    networks: count,
-    tasks: count,
-  })),
+  contents: answer(v.record(text, count, anObject)),
+  interfaces: answer(list(object({ name: text, address: text }))),
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,

@@ -82,7 +82,9 @@ function engineText(
 ): string {
   const name = fingerprint === null ? "" : ` of swarm ${fingerprint}`;
   const node = nodeId === "" ? "" : `, node ${nodeId} at ${address}`;
-  const size = swarm === null ? "" : `, managers ${swarm.managers.length} of ${swarm.nodes} nodes`;
+  const size = swarm === null
+    ? ""
+    : `, managers ${swarm.managers.length} of ${swarm.nodes ?? "an unknown number of"} nodes`;
   const where = nodeId === "" ? ", in no swarm" : `, ${manager ? "manager" : "worker"}${name}`;
   return `${state}${where}${node}${size}${error === "" ? "" : `; it says: ${error}`}`;
 }
@@ -117,7 +119,8 @@ function instanceText({ instance, state, address }: Instance): string {
 }
 
 function contentsText(contents: Contents): string {
-  return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ");
+  return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ") ||
+    "nothing";
 }
 
 /** The first thing that a run would do, and what follows if nothing else happens meanwhile. */

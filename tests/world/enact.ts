@@ -91,6 +91,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(lookAt(world, machine));
     case "contents":
       return ok(contentsOf(world, machine, call.manager));
+    case "interfaces":
+      return ok([{ name: "ens5", address: machine.address }]);
     case "ledger":
       return ok(readLedger(world, call.missing, choice));
     case "tokens":

@@ -49,6 +49,8 @@ export function identityOf({ instance, address }: { instance: string; address: s
     vpc: VPC,
     address,
     addresses: [address],
+    publicAddresses: [],
+    vpcRanges: ["10.0.0.0/16"],
     roleTag: null,
   };
 }
@@ -57,7 +59,9 @@ export const outside: Engine = {
   state: "inactive",
   nodeId: "",
   address: "",
+  peers: [],
   error: "",
+  trouble: null,
   fingerprint: null,
   clusterId: null,
   manager: false,

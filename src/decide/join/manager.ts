@@ -178,7 +178,7 @@ function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
 /** Rule 4's condition: null for a swarm of this node alone in which nothing would be lost; else a conflict. */
 function lossOf(s: Scene, swarm: SwarmView, because: string): Decision | null {
   // An Engine that does not say how many there are has not said that this one is alone.
-  const nodes = swarm.nodes === 0 ? "an unknown number of" : swarm.nodes;
+  const nodes = swarm.nodes === null ? "an unknown number of" : swarm.nodes;
   if (nodes !== 1) return conflict(s, `${because} with ${nodes} nodes`);
   const inventory = inventoryOf(need(s.o, { kind: "contents", manager: true }));
   return inventory === "" ? null : conflict(s, `${because}, which has ${inventory}`);

@@ -19,6 +19,7 @@ import {
   type Identity,
   type Instance,
   INSTANCE_STATES,
+  type Interface,
   type LedgerRead,
   type LedgerView,
   type Lifecycle,
@@ -90,24 +91,30 @@ const engine: fc.Arbitrary<Engine> = fc.record({
   state: fc.constantFrom(...ENGINE_STATES),
   nodeId: fc.constantFrom("", "node-1"),
   address: fc.constantFrom("", "10.0.0.1", "10.0.0.2"),
+  peers: fc.subarray(["10.0.0.1", "10.0.0.2"]),
   error: fc.constantFrom("", "no route"),
+  trouble: fc.constantFrom(null, "no-quorum", "expired", "unreachable"),
   fingerprint: fc.option(swarm.map(fp)),
   manager: fc.boolean(),
   letter: fc.option(swarm),
   managers: fc.subarray(managersAt(1, 2, 3)),
-  nodes: node,
+  nodes: fc.option(node),
 }).map(({ letter, managers, nodes, ...rest }) => ({
   ...managerOf(letter ?? "a", { managers, nodes }),
   ...rest,
   ...(letter === null || !rest.manager ? { swarm: null } : {}),
 }));
 
-const contents: fc.Arbitrary<Contents> = fc.record({
-  services: fc.constantFrom(0, 0, 1),
-  secrets: fc.constantFrom(0, 0, 2),
-  configs: fc.constant(0),
-  networks: fc.constant(0),
-  tasks: fc.constantFrom(0, 0, 1),
+const contents: fc.Arbitrary<Contents> = fc.constantFrom<Contents>(
+  {},
+  { services: 0, tasks: 0 },
+  { services: 1, "cluster volumes": 2 },
+  { tasks: 1 },
+);
+
+const networkInterface: fc.Arbitrary<Interface> = fc.record({
+  name: fc.constantFrom("lo", "ens5"),
+  address: fc.constantFrom("10.0.0.1", "fd00::1"),
 });
 
 const instance: fc.Arbitrary<Instance> = fc.tuple(node, fc.constantFrom(...INSTANCE_STATES), tag)
@@ -168,6 +175,7 @@ const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   self: fc.option(tag.map((roleTag) => instanceOf(1, { roleTag }))),
   engine,
   contents,
+  interfaces: fc.array(networkInterface, { maxLength: 2 }),
   ledger: ledgerView,
   tokens: fc.array(shown, { maxLength: 3 }),
   instances: fc.array(instance, { maxLength: 3 }),

@@ -64,7 +64,8 @@ const HEALTHY: Answers = {
   lifecycle: ok(null),
   self: ok(instance(1)),
   engine: ok(managerOf("a", { managers: managersAt(1, 2), nodes: 2 })),
-  contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+  contents: ok({}),
+  interfaces: ok([]),
   ledger: objectOf(record({ members: [member(1), member(2)] })),
   tokens: ok([shown(1, "a"), shown(2, "a")]),
   instances: ok([instance(1), instance(2)]),
@@ -289,7 +290,7 @@ const BREAKAGES: Breakage[] = [
     what: "a service in a swarm that would give way",
     change: {
       engine: ok(managerOf("b")),
-      contents: ok({ services: 1, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+      contents: ok({ services: 1 }),
     },
     want: ["error", "swarm-conflict"],
     because: "1 service",

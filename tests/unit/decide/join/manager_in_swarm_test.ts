@@ -236,7 +236,7 @@ table("a manager in a swarm", [
     name: "an Engine that does not say how many nodes its swarm has has not said that it is alone",
     state: observation({
       memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
-      facts: { engine: ok(managerOf("b", { nodes: 0 })), ledger: twoMembers, instances: known },
+      facts: { engine: ok(managerOf("b", { nodes: null })), ledger: twoMembers, instances: known },
     }),
     want: ["fail", "swarm-conflict"],
     because: "an unknown number of nodes",

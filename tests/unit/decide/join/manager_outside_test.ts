@@ -368,7 +368,7 @@ Deno.test("decide: kept by swarm, tokens from before are nobody's own: nothing i
     facts: { ledger: founded(others2), instances: gone2, tokens: ok([shown(1, "a")]) },
   }));
   assert.ok(decision.kind === "act");
-  assert.deepEqual(decision.call, { kind: "init", advertiseAddr: "10.0.0.1" });
+  assert.deepEqual(decision.call, { kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
 });
 
 Deno.test("decide: it advertises what it was told to, to those whom it inits for or joins", () => {
