@@ -19,8 +19,6 @@ export function faulted(o: Observation, fault: Fault): Decision {
       return fail(6, "node-lock", message);
     case "unusable":
       return fail(2, "setting-unusable", message);
-    case "newer":
-      return fail(5, "record-unreadable", message, DENIED_MS);
     case "throttled": {
       // What an act was refused has to be decided anew; of looks only those that were refused are made again.
       const keeps = o.memory.fault === null ? "answers" : "nothing";
@@ -56,13 +54,6 @@ export function engineFaulted({ kind, message }: Fault): End {
   return kind === "denied"
     ? fail(4, "permission-missing", message)
     : fail(6, "engine-unavailable", message, BOOT_MS);
-}
-
-/** The ledger could not be read. */
-export function ledgerFaulted(o: Observation, fault: Fault): Decision {
-  return fault.kind === "malformed"
-    ? fail(5, "record-unreadable", fault.message, DENIED_MS)
-    : faulted(o, fault);
 }
 
 /** The node's lock could not be had. */

@@ -2,7 +2,7 @@
  * What can stand in a node's way, each by itself, whatever else does: null where it does not, or can't
  * be told from what was looked at. A goal names those that stop it; a survey tells all of them.
  */
-import { engineFaulted, faulted, ledgerFaulted, metadataFaulted } from "./faults.ts";
+import { engineFaulted, faulted, metadataFaulted } from "./faults.ts";
 import { questionOf } from "./members.ts";
 import { need } from "./needs.ts";
 import { ATTEMPT_MS, BOOT_MS, CONFLICT_MS, DENIED_MS } from "./patience.ts";
@@ -126,7 +126,7 @@ export function noRole(o: Observation): Decision | null {
 export function noRecord(o: Observation): Decision | null {
   const { ledger } = o.facts;
   if (ledger === undefined) return null;
-  if (!ledger.ok) return ledgerFaulted(o, ledger.fault);
+  if (!ledger.ok) return faulted(o, ledger.fault);
   const view = ledger.value;
   switch (view.kind) {
     case "settled":
