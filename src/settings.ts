@@ -21,8 +21,9 @@ export interface Surroundings {
   dockerSocket: string;
   imdsEndpoint: string | null;
   imdsV1: boolean;
-  ec2Endpoint: string | null;
   s3Endpoint: string | null;
-  region: string | null;
+  /** AWS's endpoints by FIPS 140, and those that IPv6 reaches too. */
+  fips: boolean;
+  dualstack: boolean;
   lockFile: string;
 }

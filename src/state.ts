@@ -22,24 +22,49 @@ export type Role = typeof ROLES[number];
 export const GOALS = ["join", "survey"] as const;
 export type Goal = typeof GOALS[number];
 
+/**
+ * Where S3 keeps what is written. `bucket`: a bucket's name, an access point's alias or its ARN. `sse`
+ * null: encrypted as the bucket says; `kmsKey` null with `aws:kms`: by AWS's own key. `bucketOwner`
+ * null: the instance's account.
+ */
+export interface S3Store {
+  kind: "s3";
+  bucket: string;
+  prefix: string;
+  sse: "AES256" | "aws:kms" | null;
+  kmsKey: string | null;
+  bucketOwner: string | null;
+}
+
+export interface Tag {
+  key: string;
+  value: string;
+}
+
 /** What the person asked for, after `cli/` checked it. Addresses and pools go to the Engine as they are. */
 export interface Config {
   goal: Goal;
   cluster: string;
-  store:
-    & { kind: StoreKind }
-    & ({ kind: "tags" } | { kind: "s3"; bucket: string; prefix: string; kmsKey: string | null });
+  store: { kind: StoreKind } & ({ kind: "tags" } | S3Store);
   role: "auto" | Role;
   roleTag: string;
   managerTokenTag: string;
   workerTokenTag: string;
   clusterTag: string | null;
+  /** Put on all that is created in AWS. */
+  tags: Tag[];
   advertiseAddr: string | null;
   listenAddr: string | null;
   dataPathAddr: string | null;
   dataPathPort: number | null;
   defaultAddrPool: string[];
   availability: "active" | "pause" | "drain" | null;
+  /** A worker whose swarm was replaced leaves it, whatever tasks run here. */
+  abandonTasks: boolean;
+  /** The region that was asked for; null: the one that the metadata name. */
+  region: string | null;
+  /** Where EC2 was said to be; null: AWS's own. */
+  ec2Endpoint: string | null;
   timeoutMs: number;
   dryRun: boolean;
 }

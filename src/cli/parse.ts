@@ -17,6 +17,7 @@ import { nearest } from "./nearest.ts";
 import { LOG_FORMATS, LOG_LEVELS, type Output, type Surroundings } from "../settings.ts";
 import type { Config, Goal } from "../state.ts";
 import { DEFAULT_VERB, type Verb, VERBS } from "./verbs.ts";
+import * as stores from "./store.ts";
 import * as values from "./values.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -200,27 +201,40 @@ function checked<T>(from: string, text: string, parser: (text: string) => T): T 
 }
 
 function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
-  const kmsKey = read.one("s3-kms-key", values.kmsKey);
   const config: Config = {
     goal,
     cluster: read.sure("cluster", values.clusterName),
-    store: read.sure("store", (text) => values.store(text, kmsKey)),
+    store: storeOf(read),
     role: read.sure("role", values.oneOf(["auto", "manager", "worker"])),
     roleTag: read.sure("role-tag", values.tagKey),
-    managerTokenTag: read.sure("manager-token-tag", values.tagKey),
-    workerTokenTag: read.sure("worker-token-tag", values.tagKey),
+    managerTokenTag: read.sure("manager-token-tag", values.ownTagKey),
+    workerTokenTag: read.sure("worker-token-tag", values.ownTagKey),
     clusterTag: read.one("cluster-tag", values.tagKey),
+    tags: read.many("tags", values.tag),
     advertiseAddr: read.one("advertise-addr", values.address({ port: true, unspecified: false })),
     listenAddr: read.one("listen-addr", values.address({ port: true, unspecified: true })),
     dataPathAddr: read.one("data-path-addr", values.address({ port: false, unspecified: false })),
     dataPathPort: read.one("data-path-port", values.dataPathPort),
     defaultAddrPool: read.many("default-addr-pool", values.pool),
     availability: read.one("availability", values.oneOf(["active", "pause", "drain"])),
+    abandonTasks: read.isOn("abandon-tasks"),
+    region: read.variable("AWS_REGION", values.region),
+    ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),
     timeoutMs: read.sure("timeout", values.durationMs),
     dryRun,
   };
   refuseConflicts(config);
+  refuseTags(config);
   return config;
+}
+
+function storeOf(read: Reader): Config["store"] {
+  const kmsKey = read.one("s3-kms-key", stores.kmsKey);
+  const method = values.oneOf(["AES256", "aws:kms"]);
+  const encryption = read.one("s3-sse", (text) => stores.encryption(method(text), kmsKey)) ??
+    stores.encryption(null, kmsKey);
+  const bucketOwner = read.one("s3-bucket-owner", values.account);
+  return read.sure("store", (text) => stores.store(text, { ...encryption, bucketOwner }));
 }
 
 /** What is wrong only together. */
@@ -250,6 +264,22 @@ function refuseConflicts(config: Config): void {
   });
 }
 
+/** Of all that it writes, S3 takes the fewest tags on one thing. */
+function refuseTags({ tags, store, managerTokenTag, workerTokenTag }: Config): void {
+  const own = ["swarm-join", managerTokenTag, workerTokenTag];
+  tags.forEach(({ key }, i) => {
+    if (own.includes(key)) throw new Usage(`--tags has "${key}", which swarm-join writes itself`);
+    if (tags.findIndex((tag) => tag.key === key) !== i) {
+      throw new Usage(`--tags has "${key}" twice`);
+    }
+  });
+  const most = store.kind === "s3" ? 10 : 49;
+  if (tags.length > most) {
+    const why = store.kind === "s3" ? "S3 takes 10 on an object" : "EC2 takes 50, one is its own";
+    throw new Usage(`--tags has ${tags.length} tags: ${why}`);
+  }
+}
+
 function outputOf(read: Reader): Output {
   return {
     json: read.isOn("json"),
@@ -259,14 +289,31 @@ function outputOf(read: Reader): Output {
 }
 
 function surroundingsOf(read: Reader): Surroundings {
-  const everywhere = read.variable("AWS_ENDPOINT_URL", values.endpoint);
+  const fips = read.variable("AWS_USE_FIPS_ENDPOINT", values.awsTruth) ?? false;
+  const dualstack = read.variable("AWS_USE_DUALSTACK_ENDPOINT", values.awsTruth) ?? false;
+  const named = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_S3"] as const;
+  const other = named.find((name) => read.variable(name, values.endpoint) !== null);
+  if ((fips || dualstack) && other !== undefined) {
+    throw new Usage(
+      `AWS_USE_${fips ? "FIPS" : "DUALSTACK"}_ENDPOINT asks for an endpoint of AWS's own, and ` +
+        `${other} names another: leave one of them out`,
+    );
+  }
   return {
     dockerSocket: read.variable("DOCKER_HOST", values.socketPath) ?? "/var/run/docker.sock",
     imdsEndpoint: read.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", values.metadataEndpoint),
     imdsV1: read.isOn("imds-v1"),
-    ec2Endpoint: read.variable("AWS_ENDPOINT_URL_EC2", values.endpoint) ?? everywhere,
-    s3Endpoint: read.variable("AWS_ENDPOINT_URL_S3", values.endpoint) ?? everywhere,
-    region: read.variable("AWS_REGION", values.region),
+    s3Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_S3"),
+    fips,
+    dualstack,
     lockFile: read.sure("lock-file", values.lockPath),
   };
+}
+
+/** A service's own endpoint, else that of all. */
+function endpointOf(
+  read: Reader,
+  own: "AWS_ENDPOINT_URL_EC2" | "AWS_ENDPOINT_URL_S3",
+): string | null {
+  return read.variable(own, values.endpoint) ?? read.variable("AWS_ENDPOINT_URL", values.endpoint);
 }

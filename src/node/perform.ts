@@ -121,10 +121,10 @@ export class Node {
     const { config, surroundings } = this.#options;
     return createAws({
       config,
-      identity: { ...identity, region: surroundings.region ?? identity.region },
+      identity: { ...identity, region: config.region ?? identity.region },
       vault: this.#vault,
       credentials: this.#credentials,
-      endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
+      endpoints: { ec2: config.ec2Endpoint, s3: surroundings.s3Endpoint },
       onCall: () => this.#awsCalls++,
       deadlineMs: AWS_DEADLINE_MS,
     });

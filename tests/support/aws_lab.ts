@@ -2,17 +2,17 @@
 import assert from "node:assert/strict";
 import { type Aws as AwsEdges, createAws } from "../../src/node/stores.ts";
 import { createCredentials } from "../../src/aws/credentials.ts";
-import type { Answer, Config, Fault } from "../../src/state.ts";
+import type { Answer, Config, Fault, S3Store } from "../../src/state.ts";
 import { Vault } from "../../src/tokens/vault.ts";
 import { Aws } from "../emulators/aws.ts";
 import type { Ec2Instance } from "../emulators/ec2_state.ts";
 import type { Reply } from "../emulators/http.ts";
 import { Wire } from "../emulators/wire.ts";
-import { config, identity } from "./observations.ts";
+import { config, identity, s3 } from "./observations.ts";
 import { serveRaw } from "./raw_server.ts";
 
 export const BUCKET = "swarm-records";
-export const S3: Config["store"] = { kind: "s3", bucket: BUCKET, prefix: "team/a", kmsKey: null };
+export const S3: S3Store = { ...s3, bucket: BUCKET, prefix: "team/a" };
 
 /** `sent`: requests counted by the edges themselves. */
 export interface LabNode extends AwsEdges {

@@ -1,6 +1,6 @@
 /** The calls of S3 over whole edges: buckets, keys, troubles on the way, codes, clocks, and answers that are none. */
 import assert from "node:assert/strict";
-import type { Config, Fault } from "../../../src/state.ts";
+import type { Fault } from "../../../src/state.ts";
 import type { Trouble } from "../../emulators/wire.ts";
 import {
   against,
@@ -23,7 +23,7 @@ labTest(
   "S3: with a key, objects are encrypted with it; without one, as the bucket says",
   async (lab) => {
     const kmsKey = "alias/swarm";
-    const one = lab.node(1, { store: { ...S3, kmsKey } as Config["store"] });
+    const one = lab.node(1, { store: { ...S3, kmsKey } });
     await valueOf(one.ledger.write(record(), { kind: "none" }));
     assert.deepEqual(lab.objects().get(RECORD_KEY)?.headers, {
       "content-type": "application/json",
@@ -63,7 +63,7 @@ labTest(
       ["theirs", "denied", new RegExp(`must belong to the account ${account}`)],
     ];
     for (const [bucket, kind, says] of cases) {
-      const one = lab.node(1, { store: { ...S3, bucket } as Config["store"] });
+      const one = lab.node(1, { store: { ...S3, bucket } });
       for (const ask of [one.ledger.read([]), one.ledger.write(record(), { kind: "none" })]) {
         const fault = await faultOf(ask);
         assert.equal(fault.kind, kind, fault.message);

@@ -25,12 +25,10 @@ interface Bench {
 /** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
 async function withNode(
   lab: AwsLab,
-  { change = {}, services = [], region = null, ec2Endpoint = lab.endpoint, nowMs = () => 0 }: {
+  { change = {}, services = [], nowMs = () => 0 }: {
     change?: Partial<Config>;
     /** What its swarm holds. */
     services?: object[];
-    region?: string | null;
-    ec2Endpoint?: string;
     nowMs?: () => number;
   },
   test: (bench: Bench) => Promise<void>,
@@ -41,16 +39,16 @@ async function withNode(
   const imds = serveRaw(metadataOf(lab));
   const dockerSocket = `${directory}/docker.sock`;
   const engine = serveRaw(engineIn(directory, services), { path: dockerSocket });
-  const config = { ...plain, ...change };
+  const config = { ...plain, ec2Endpoint: lab.endpoint, ...change };
   const node = new Node({
     config,
     surroundings: {
       dockerSocket,
       imdsEndpoint: `http://127.0.0.1:${imds.port}`,
       imdsV1: false,
-      ec2Endpoint,
       s3Endpoint: lab.endpoint,
-      region,
+      fips: false,
+      dualstack: false,
       lockFile: `${directory}/lock`,
     },
     env: () => undefined,
@@ -206,8 +204,8 @@ labTest("an instance that EC2 does not show yet is null", async (lab) => {
 
 labTest("another region is asked where one is given", async (lab) => {
   await using ec2 = serveRaw(() => answer(500, ""));
-  const options = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
-  await withNode(lab, options, async ({ node, ask }) => {
+  const change = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
+  await withNode(lab, { change }, async ({ node, ask }) => {
     const seen = await ask({ kind: "identity" }) as { region: string };
     assert.equal(seen.region, identity(1).region);
     assert.ok(!(await node.perform({ kind: "self" })).ok);

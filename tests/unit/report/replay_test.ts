@@ -14,6 +14,7 @@ import {
   managerOf,
   observation,
   ok,
+  s3,
   shown,
 } from "../../support/observations.ts";
 
@@ -28,7 +29,7 @@ const SEEN: Observation[] = [
   observation({ facts: { engine: fault("denied", "no"), identity: ok(identity(2)) } }),
   observation({
     config: {
-      store: { kind: "s3", bucket: "b", prefix: "", kmsKey: null },
+      store: { ...s3, prefix: "" },
       defaultAddrPool: ["x"],
     },
     memory: {
