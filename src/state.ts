@@ -83,8 +83,7 @@ export const FAULT_KINDS = [
   "not-found", // what was named is not there, or not shown yet: a launch template, a token
   "unreachable", // refused, reset, no route: the call did not happen, or only perhaps
   "timeout", // no answer within the call's deadline: it may have happened
-  "malformed", // an answer that is not what the protocol says (HTML, 10 MB, half a record)
-  "newer", // a record that a later version of this tool wrote
+  "malformed", // an answer that is not what the protocol says (HTML, 10 MB): of what was asked it says nothing
   "clock", // a certificate is not valid at this machine's time: its clock, or the other side's, is wrong
   "one-way", // the managers of the swarm can't connect back to this node, so that it can't be one of them
   "unusable", // what the command names can't work, and waiting won't help (no such bucket)
@@ -241,18 +240,28 @@ export type Position =
   | { kind: "log"; template: string; head: number; last: number }
   | { kind: "object"; etag: string };
 
-/** A launch template's version as read. `record` null: not one of ours, or damaged; `newer`: of a later tool. */
+/** A launch template's version as read. `record` null: not one of ours, or damaged, `why` says how; `newer`: of a later tool. */
 export interface LogEntry {
   number: number;
   follows: number;
   record: FoundingRecord | null;
   newer: boolean;
+  why?: string;
 }
 
-/** What a ledger shows. `serverMs`: its server's clock (ms since 1970) when it answered. */
+/**
+ * What a ledger shows. `serverMs`: its server's clock (ms since 1970) when it answered. `unreadable`: there
+ * is an object, and what is wrong with it.
+ */
 export type LedgerRead =
   | { kind: "log"; template: string | null; entries: LogEntry[]; serverMs: number }
-  | { kind: "object"; record: FoundingRecord | null; etag: string | null; serverMs: number };
+  | {
+    kind: "object";
+    record: FoundingRecord | null;
+    etag: string | null;
+    unreadable?: string;
+    serverMs: number;
+  };
 
 /**
  * The ledger as `log.ts` understood it. `unsettled`: the read has gaps; it says nothing yet.

@@ -21,7 +21,13 @@ import {
   describeInstances,
   describeLaunchTemplateVersions,
 } from "./sdk_ec2.ts";
-import type { DescribeInstancesResult, Filter, TagSpecification } from "./sdk_ec2.ts";
+import type {
+  DescribeInstancesResult,
+  DescribeLaunchTemplateVersionsResult,
+  Filter,
+  Reservation,
+  TagSpecification,
+} from "./sdk_ec2.ts";
 import type { Answer, Permission } from "../state.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
@@ -37,11 +43,16 @@ export interface TemplateRead {
   serverMs: number;
 }
 
-/** An instance, as far as EC2 shows it. `addresses`: the primary one first; none when terminated. */
+/**
+ * An instance, as far as EC2 shows it. `addresses`: the private ones, IPv4 before IPv6, and of each the
+ * primary one first; none when terminated.
+ */
 export interface Ec2Instance {
   instance: string;
   state: string;
   addresses: string[];
+  /** Null: not shown. */
+  launchedMs: number | null;
   tags: Map<string, string>;
 }
 
@@ -95,7 +106,7 @@ export class Ec2Api {
       ? { Versions: numbers.map(String) }
       : { MaxResults: VERSIONS_PER_PAGE };
     const read: TemplateRead = { template: null, versions: [], serverMs: 0 };
-    let next = {};
+    let next: { NextToken?: string } = {};
     for (let page = 0; page < PAGES_MAX; page++) {
       const input = { LaunchTemplateName: name, ...which, ...next };
       const answer = await this.#ask(doing, describeLaunchTemplateVersions(input));
@@ -107,14 +118,11 @@ export class Ec2Api {
       if (!now.ok) return now;
       read.serverMs = now.value;
       if (!answer.ok) return { ok: true, value: read };
-      for (const version of answer.value.LaunchTemplateVersions ?? []) {
-        const { LaunchTemplateId: template, VersionNumber: number, LaunchTemplateData } = version;
-        if (template === undefined || number === undefined) continue;
-        read.template = template;
-        read.versions.push({ number, text: decoded(LaunchTemplateData?.UserData) });
-      }
+      const lack = added(read, answer.value.LaunchTemplateVersions);
+      if (lack !== null) return lacking(doing, lack);
       const { NextToken } = answer.value;
       if (!NextToken) return { ok: true, value: read };
+      if (NextToken === next.NextToken) return endless(doing);
       next = { NextToken };
     }
     return endless(doing);
@@ -181,14 +189,17 @@ export class Ec2Api {
   /** All instances that match all of `filters`; each filter has at most 200 values. */
   async instances(doing: string, filters: Ec2Filter[]): Promise<Answer<Ec2Instance[]>> {
     const found: Ec2Instance[] = [];
-    let next = {};
+    let next: { NextToken?: string } = {};
     for (let page = 0; page < PAGES_MAX; page++) {
       const input = { Filters: filters.map(literal), MaxResults: INSTANCES_PER_PAGE, ...next };
       const answer = await this.#ask(doing, describeInstances(input));
       if (!answer.ok) return faultAlone(answer);
-      found.push(...instancesOf(answer.value));
+      const shown = instancesOf(answer.value);
+      if (typeof shown === "string") return lacking(doing, shown);
+      found.push(...shown);
       const { NextToken } = answer.value;
       if (!NextToken) return { ok: true, value: found };
+      if (NextToken === next.NextToken) return endless(doing);
       next = { NextToken };
     }
     return endless(doing);
@@ -276,34 +287,65 @@ function literal({ name, values }: Ec2Filter): Filter {
   return { Name: name, Values: values.map((value) => value.replace(/[\\*?]/g, "\\$&")) };
 }
 
-function instancesOf({ Reservations }: DescribeInstancesResult): Ec2Instance[] {
+/** Adds a page of versions; or says what it lacks. */
+function added(
+  read: TemplateRead,
+  page: DescribeLaunchTemplateVersionsResult["LaunchTemplateVersions"],
+): string | null {
+  if (page === undefined) return "the versions";
+  for (const { LaunchTemplateId: template, VersionNumber: number, LaunchTemplateData } of page) {
+    if (template === undefined || number === undefined) return "a version's template or number";
+    // It was deleted while it was read, and made anew.
+    if (read.template !== null && read.template !== template) return "one and the same template";
+    read.template = template;
+    read.versions.push({ number, text: decoded(LaunchTemplateData?.UserData) });
+  }
+  return null;
+}
+
+/** The instances of a page; or what it lacks. What can't be understood is not left out as if it were not there. */
+function instancesOf({ Reservations }: DescribeInstancesResult): Ec2Instance[] | string {
+  if (Reservations === undefined) return "the reservations";
   const found: Ec2Instance[] = [];
-  for (const { Instances } of Reservations ?? []) {
-    for (
-      const { InstanceId, State, PrivateIpAddress, NetworkInterfaces, Tags } of Instances ?? []
-    ) {
-      if (InstanceId === undefined || State?.Name === undefined) continue;
-      const others = (NetworkInterfaces ?? []).flatMap(({ PrivateIpAddresses }) =>
-        (PrivateIpAddresses ?? []).map((one) => one.PrivateIpAddress)
-      );
-      const addresses = [PrivateIpAddress, ...others].filter((one) =>
-        one !== undefined && one !== ""
-      );
-      const tags = new Map<string, string>();
-      for (const { Key, Value } of Tags ?? []) if (Key !== undefined) tags.set(Key, Value ?? "");
-      found.push({
-        instance: InstanceId,
-        state: State.Name,
-        addresses: [...new Set(addresses as string[])],
-        tags,
-      });
-    }
+  for (
+    const { InstanceId, State, LaunchTime, Tags, ...where } of Reservations.flatMap(instancesIn)
+  ) {
+    if (InstanceId === undefined || State?.Name === undefined) return "an instance's id or state";
+    const tags = new Map<string, string>();
+    for (const { Key, Value } of Tags ?? []) if (Key !== undefined) tags.set(Key, Value ?? "");
+    found.push({
+      instance: InstanceId,
+      state: State.Name,
+      addresses: ownAddresses(where),
+      launchedMs: LaunchTime?.getTime() ?? null,
+      tags,
+    });
   }
   return found;
 }
 
+type SdkInstance = NonNullable<Reservation["Instances"]>[number];
+
+function instancesIn({ Instances = [] }: Reservation): SdkInstance[] {
+  return Instances;
+}
+
+/** IPv4 before IPv6; of each, the primary one first. */
+function ownAddresses(
+  { PrivateIpAddress, NetworkInterfaces = [], Ipv6Address }: SdkInstance,
+): string[] {
+  const v4 = NetworkInterfaces.flatMap(({ PrivateIpAddresses = [] }) =>
+    PrivateIpAddresses.map((one) => one.PrivateIpAddress)
+  );
+  const v6 = NetworkInterfaces.flatMap(({ Ipv6Addresses = [] }) =>
+    Ipv6Addresses.map((one) => one.Ipv6Address)
+  );
+  const all = [PrivateIpAddress, ...v4, Ipv6Address, ...v6];
+  return [...new Set(all.filter((one): one is string => one !== undefined && one !== ""))];
+}
+
 function endless(doing: string): Answer<never> {
-  const message = `Cannot ${doing}: the answer has over ${PAGES_MAX} pages`;
+  const message = `Cannot ${doing}: the answer's pages do not end`;
   return { ok: false, fault: { kind: "malformed", message } };
 }
 

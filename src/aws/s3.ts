@@ -15,9 +15,9 @@ import type { SdkCall, SdkClient } from "./sdk.ts";
 import { createS3Client, getObject, putObject } from "./sdk_s3.ts";
 import type { Answer } from "../state.ts";
 
-/** `found` null: there is no such object. */
+/** `found` null: there is no such object. `text` null: it is no UTF-8. */
 export interface ObjectRead {
-  found: { text: string; etag: string } | null;
+  found: { text: string | null; etag: string } | null;
   serverMs: number;
 }
 
@@ -76,11 +76,11 @@ export class S3Api {
     if (!now.ok) return now;
     if (!answer.ok) return { ok: true, value: { found: null, serverMs: now.value } };
     const { Body, ETag } = answer.value;
-    const text = textOf(await Body?.transformToByteArray());
-    if (text === null || ETag === undefined) {
-      const message = `Cannot ${doing}: the answer is not text with an ETag`;
+    if (Body === undefined || ETag === undefined) {
+      const message = `Cannot ${doing}: the answer has no ETag`;
       return { ok: false, fault: { kind: "malformed", message } };
     }
+    const text = textOf(await Body.transformToByteArray());
     return { ok: true, value: { found: { text, etag: ETag }, serverMs: now.value } };
   }
 
@@ -125,7 +125,7 @@ export class S3Api {
 }
 
 /** Null: it is no UTF-8. */
-function textOf(body: Uint8Array | undefined): string | null {
+function textOf(body: Uint8Array): string | null {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {

@@ -24,7 +24,13 @@ import type { Handler } from "./call.ts";
 import type { Credentials } from "./credentials.ts";
 import { createSdkClient, operationOf, type SdkClient } from "./sdk.ts";
 
-export type { DescribeInstancesResult, Filter, TagSpecification } from "@aws-sdk/client-ec2";
+export type {
+  DescribeInstancesResult,
+  DescribeLaunchTemplateVersionsResult,
+  Filter,
+  Reservation,
+  TagSpecification,
+} from "@aws-sdk/client-ec2";
 
 interface Ec2ClientOptions {
   region: string;

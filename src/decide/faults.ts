@@ -19,11 +19,8 @@ export function faulted(o: Observation, fault: Fault): Decision {
       return fail(6, "clock-wrong", message, LATE_MS);
     case "no-folder":
       return fail(6, "node-lock", message);
-    case "clock":
     case "unusable":
       return fail(2, "setting-unusable", message);
-    case "newer":
-      return fail(5, "record-unreadable", message, STRANGE_MS);
     case "throttled": {
       // What an act was refused has to be decided anew; of looks only those that were refused are made again.
       const keeps = o.memory.fault === null ? "answers" : "nothing";

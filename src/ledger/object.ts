@@ -56,30 +56,20 @@ function doneAt(etag: string): Answer<WriteResult> {
 
 async function readRecord(api: S3Api): Promise<Answer<LedgerRead & { kind: "object" }>> {
   const answer = await api.get(KEY);
-  return answer.ok ? understood(answer.value, api.place(KEY)) : answer;
+  return answer.ok ? { ok: true, value: understood(answer.value, api.place(KEY)) } : answer;
 }
 
+const NO_TEXT = { kind: "malformed" as const, why: "it is no text" };
+
+/** What is wrong with the object itself is no fault of the read: it says that there is a record. */
 function understood(
   { found, serverMs }: ObjectRead,
   place: string,
-): Answer<LedgerRead & { kind: "object" }> {
-  if (found === null) {
-    return { ok: true, value: { kind: "object", record: null, etag: null, serverMs } };
-  }
-  const decoded = decodeRecord(found.text);
-  switch (decoded.kind) {
-    case "record": {
-      const { record } = decoded;
-      return { ok: true, value: { kind: "object", record, etag: found.etag, serverMs } };
-    }
-    case "newer": {
-      const message = `Cannot use ${place}: a later version of swarm-join wrote it ` +
-        `(format ${decoded.format}); install that version here`;
-      return { ok: false, fault: { kind: "newer", message } };
-    }
-    case "malformed": {
-      const message = `Cannot use ${place}: ${decoded.why}`;
-      return { ok: false, fault: { kind: "malformed", message } };
-    }
-  }
+): LedgerRead & { kind: "object" } {
+  if (found === null) return { kind: "object", record: null, etag: null, serverMs };
+  const read = { kind: "object" as const, etag: found.etag, serverMs };
+  const decoded = found.text === null ? NO_TEXT : decodeRecord(found.text);
+  return decoded.kind === "record"
+    ? { ...read, record: decoded.record }
+    : { ...read, record: null, unreadable: `${place}: ${decoded.why}` };
 }

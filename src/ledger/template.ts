@@ -112,9 +112,11 @@ function logOf(all: TemplateRead, named: TemplateRead | null): LedgerRead {
   };
 }
 
+const NO_TEXT = { kind: "malformed" as const, why: "it has no text as its user data" };
+
 function entryOf(number: number, text: string | null): LogEntry {
-  const decoded = text === null ? null : decodeRecord(text);
-  return decoded?.kind === "record"
+  const decoded = text === null ? NO_TEXT : decodeRecord(text);
+  return decoded.kind === "record"
     ? { number, follows: decoded.follows, record: decoded.record, newer: false }
-    : { number, follows: 0, record: null, newer: decoded?.kind === "newer" };
+    : { number, follows: 0, record: null, newer: decoded.kind === "newer", why: decoded.why };
 }

@@ -74,7 +74,7 @@ async function readToken(
   if (!answer.ok) return answer;
   const { found } = answer.value;
   if (found === null) return NONE;
-  const mark = vault.keep(found.text.trim());
+  const mark = vault.keep(found.text?.trim() ?? "");
   return mark?.fingerprint === fingerprint
     ? { ok: true, value: { mark, malformed: null } }
     : { ok: true, value: { mark: null, malformed: api.place(key) } };

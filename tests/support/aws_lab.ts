@@ -32,7 +32,7 @@ export interface AwsLab {
   put(n: number, change?: Partial<Ec2Instance>): Ec2Instance;
   /** What is in the bucket, by key. */
   objects(): Bucket["objects"];
-  putObject(key: string, text: string): void;
+  putObject(key: string, body: string | Uint8Array): void;
 }
 
 type Bucket = NonNullable<ReturnType<Aws["s3"]["buckets"]["get"]>>;
@@ -95,8 +95,8 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
       return instance;
     },
     objects: () => aws.s3.buckets.get(BUCKET)!.objects,
-    putObject: (key, text) => {
-      const bytes = new TextEncoder().encode(text);
+    putObject: (key, body) => {
+      const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
       aws.s3.put(aws.s3.buckets.get(BUCKET)!, key, bytes, { ifAbsent: false, ifMatch: null });
     },
   };

@@ -1,11 +1,12 @@
 /** What a call that failed means to a run, wherever it comes from. */
 import assert from "node:assert/strict";
-import { engineFaulted, faulted, ledgerFaulted, lockFaulted } from "../../../src/decide/faults.ts";
+import { engineFaulted, faulted, lockFaulted } from "../../../src/decide/faults.ts";
+import { noRecord } from "../../../src/decide/obstacles.ts";
 import { BOOT_MS, DENIED_MS } from "../../../src/decide/patience.ts";
 import { type Rule, RULES } from "../../../src/rules.ts";
 import { type Decision, type FailExit, FAULT_KINDS, type FaultKind } from "../../../src/state.ts";
 import { decided, held, others2, type Row, table } from "./table.ts";
-import { fault, founded, observation, s3, unfounded } from "../../support/observations.ts";
+import { fault, founded, observation, ok, s3, unfounded } from "../../support/observations.ts";
 
 table("a fault", [
   {
@@ -76,7 +77,7 @@ table("a fault", [
     name: "a record of a later version",
     state: observation({
       memory: held("record-unreadable", DENIED_MS),
-      facts: { ledger: fault("newer") },
+      facts: { ledger: ok({ kind: "unreadable", why: "a later version wrote it" }) },
     }),
     want: ["fail", "record-unreadable"],
     exit: 5,
@@ -96,7 +97,6 @@ const MEANINGS: { [K in FaultKind]: [Rule, "waits" | FailExit, number] } = {
   "one-way": ["unreachable", "waits", 0],
   timeout: ["unreachable", "waits", 0],
   malformed: ["unreachable", "waits", 0],
-  newer: ["record-unreadable", 5, DENIED_MS],
   unusable: ["setting-unusable", 2, 0],
   clock: ["setting-unusable", 2, 0],
   declined: ["aws-refused", 5, BOOT_MS],
@@ -144,11 +144,11 @@ Deno.test("decide: a fault: an Engine that does not say how it is may be startin
   }
 });
 
-Deno.test("decide: a fault: a ledger that makes no sense is a damaged record, and else a fault as any", () => {
+Deno.test("decide: a fault: a ledger's answer that makes no sense says nothing of the record", () => {
   for (const kind of FAULT_KINDS) {
-    const decision = ledgerFaulted(observation(), { kind, message: "" });
-    const want = kind === "malformed" ? ["record-unreadable", 5, DENIED_MS] : MEANINGS[kind];
-    assert.deepEqual(meaningOf(decision), want, kind);
+    const decision = noRecord(observation({ facts: { ledger: fault(kind) } }));
+    assert.ok(decision !== null);
+    assert.deepEqual(meaningOf(decision), MEANINGS[kind], kind);
   }
 });
 

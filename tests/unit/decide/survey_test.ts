@@ -239,8 +239,17 @@ const BREAKAGES: Breakage[] = [
   },
   {
     what: "a record of a later version",
-    change: { ledger: fault("newer", "format 9") },
+    change: {
+      ledger: ok({
+        kind: "object",
+        record: null,
+        etag: "e",
+        unreadable: "format 9",
+        serverMs: NOW_MS,
+      }),
+    },
     want: ["error", "record-unreadable"],
+    because: "format 9",
   },
   {
     what: "a log with a gap",
