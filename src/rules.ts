@@ -26,7 +26,7 @@ interface RuleRow {
 }
 
 const SILENT =
-  "the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes. One that is known by its address only, outside this VPC, counts as alive for ever: if its swarm is dead, docs/operations.md, \"Starting over\"";
+  'the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes. One that is known by its address only, outside this VPC, counts as alive for ever: if its swarm is dead, docs/operations.md, "Starting over"';
 
 /** Any act may be what a run comes to when its time is over. */
 const TIME = "time: it was about to do this, or had done it, when its time was over";

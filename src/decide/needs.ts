@@ -81,7 +81,7 @@ export function answering(s: Scene): string[] {
 /** Asks who answers of the record's other members and of the managers that this node's Engine knows; null: of nobody. */
 export function probeOf(
   { o, me, engine, record }: Pick<Scene, "o" | "me" | "engine" | "record">,
-): Look | null {
+): CallOf<"probe"> | null {
   const { neighbours } = o.facts;
   const addresses = new Set(
     record === null

@@ -5,14 +5,7 @@
 import { engineFaulted, faulted, metadataFaulted } from "./faults.ts";
 import { questionOf } from "./members.ts";
 import { need } from "./needs.ts";
-import {
-  ATTEMPT_MS,
-  CONFLICT_MS,
-  heldMs,
-  LATE_MS,
-  STARTING_MS,
-  STRANGE_MS,
-} from "./patience.ts";
+import { ATTEMPT_MS, CONFLICT_MS, heldMs, LATE_MS, STARTING_MS, STRANGE_MS } from "./patience.ts";
 import { needsTags, roleAsked, roleOf, roleText } from "./role.ts";
 import { act, fail, wait } from "./verdict.ts";
 import { hostOf, isIp } from "../addresses.ts";
@@ -95,16 +88,17 @@ export function addressElsewhere(o: Observation): Decision | null {
     ? null
     : need(o, { kind: "instances", ids: [me.instance, owner.instance], addresses: [] })
       .find(({ instance }) => instance === owner.instance)?.state ?? "not shown";
-  const has = `the Engine is a swarm node with the address ${engine.address}, and this machine has ${
-    me.addresses.join(", ")
-  }`;
+  const has =
+    `the Engine is a swarm node with the address ${engine.address}, and this machine has ${
+      me.addresses.join(", ")
+    }`;
   if (state !== null && state !== "terminated") {
     return fail(
       5,
       "cloned-disk",
-      `${has}: ${owner!.instance} (${state}) is that node, and this one's disk was cloned from it. ${
-        leaveAdvice(engine)
-      }`,
+      `${has}: ${
+        owner!.instance
+      } (${state}) is that node, and this one's disk was cloned from it. ${leaveAdvice(engine)}`,
       STRANGE_MS,
     );
   }

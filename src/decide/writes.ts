@@ -1,12 +1,5 @@
 /** The compare-and-sets of the record, and who in it is gone. */
-import {
-  type Author,
-  isForgotten,
-  isGone,
-  isListed,
-  others,
-  registered,
-} from "./members.ts";
+import { type Author, isForgotten, isGone, isListed, others, registered } from "./members.ts";
 import { answering, instances, need, stop } from "./needs.ts";
 import { LATE_MS } from "./patience.ts";
 import type { Scene } from "./scene.ts";

@@ -128,6 +128,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,
+    cluster: v.nullable(text),
     state: choice(INSTANCE_STATES),
     manager: v.nullable(mark),
     worker: v.nullable(mark),
@@ -135,6 +136,8 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   }))),
   instances: answer(list(instance)),
   probe: answer(list(text)),
+  neighbours: answer(list(object({ instance: text, address: text, runningMs: count }))),
+  marks: answer(list(object({ cluster: text, fingerprint: text, over: flag, ageMs: count }))),
   permissions: answer(list(object({ action: text, verdict: choice(VERDICTS) }))),
 };
 
@@ -182,8 +185,16 @@ const memory: Schema<Memory> = object({
   confirmed: v.nullable(text),
   unknown: v.nullable(text),
   published: v.nullable(text),
+  pools: v.nullable(list(text)),
+  attested: v.nullable(text),
   terminated: list(text),
-  failures: list(object({ address: text, digest: text, kind: choice(FAULT_KINDS), atMs: count })),
+  failures: list(object({
+    address: text,
+    digest: text,
+    kind: choice(FAULT_KINDS),
+    message: text,
+    atMs: count,
+  })),
   attemptMs: v.nullable(count),
   fault: v.nullable(fault),
   steady: v.nullable(object({

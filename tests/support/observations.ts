@@ -130,6 +130,7 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
+    cluster: null,
     state: "running",
     manager: mark(letter, "m"),
     worker: mark(letter, "w"),
@@ -170,6 +171,9 @@ export function observation(
       tokens: ok([]),
       instances: ok([instance(1)]),
       probe: ok([]),
+      neighbours: ok([]),
+      marks: ok([]),
+      interfaces: ok([]),
       permissions: ok([]),
       contents: ok({}),
       ...change.facts,

@@ -38,9 +38,11 @@ export function candidateOf(
   if (token === null) return wait(o, "token-missing", tokenMissing(role, shown, marks));
   // By whomever it is tried: the swarm's leader dials a manager back.
   const isOneWay = recent.some(({ kind }) => kind === "one-way");
-  const willing = isOneWay ? [] : there.filter(({ address }) =>
-    !recent.some((f) => f.kind !== "rejected" && f.address === address)
-  );
+  const willing = isOneWay
+    ? []
+    : there.filter(({ address }) =>
+      !recent.some((f) => f.kind !== "rejected" && f.address === address)
+    );
   const member = pick(settled(s, record, willing, shown), o.dice);
   if (member === null) {
     const words = [...new Set(recent.map(({ message }) => message))].join("; ");

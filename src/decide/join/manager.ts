@@ -2,47 +2,24 @@
  * What a manager does: found its swarm, keep the record and its tokens true, give way to the founded
  * swarm, join it, or start it.
  */
-import { advertised, candidateOf, joinBy } from "./candidate.ts";
 import { conflict } from "./conflict.ts";
-import { poolsFor } from "./pools.ts";
-import {
-  clusterElsewhere,
-  marksOf,
-  runThere,
-  type Sign,
-  signsOf,
-  signsText,
-} from "./signs.ts";
+import { clusterElsewhere, marksOf, runThere, signsOf, signsText } from "./signs.ts";
 import {
   founding,
   isListed,
-  isMe,
   isSameSwarm,
   others,
   outdated,
-  questionOf,
   reached,
   refreshed,
-  registered,
   unlisted,
-  withdrawn,
 } from "../members.ts";
-import {
-  addressesOf,
-  answering,
-  instances,
-  need,
-  probeOf,
-  shownAlive,
-  stop,
-  together,
-  tokens,
-} from "../needs.ts";
-import { CONFLICT_MS, heldMs } from "../patience.ts";
+import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
+import { CONFLICT_MS } from "../patience.ts";
 import { ledgerLook, type Scene } from "../scene.ts";
 import { act, done, fail, look, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
-import { allGone, gone, provenEc2, writeRecord } from "../writes.ts";
+import { allGone, isConfirmed, register, writeRecord } from "../writes.ts";
 import type { Rule } from "../../rules.ts";
 import type { Decision, FoundingRecord, SwarmView } from "../../state.ts";
 
@@ -132,7 +109,9 @@ function attest(s: Scene, record: FoundingRecord): Decision | null {
   if (!traits.marksFoundings || o.memory.attested === fingerprint) return null;
   const marks = marksOf(s).filter(({ cluster }) => cluster === o.config.cluster);
   const own = marks.find((mark) => mark.fingerprint === fingerprint);
-  const over = marks.filter((mark) => !mark.over && [...replaced, ...rotated].includes(mark.fingerprint))
+  const over = marks.filter((mark) =>
+    !mark.over && [...replaced, ...rotated].includes(mark.fingerprint)
+  )
     .map((mark) => mark.fingerprint);
   if (own !== undefined && own.ageMs < MARK_MS && over.length === 0) return null;
   const state = own === undefined ? "not marked yet" : "to be marked anew";

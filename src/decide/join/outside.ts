@@ -1,47 +1,17 @@
 /** What a manager in no swarm does: join the founded one, or start it where nothing shows that there is one. */
 import { advertised, candidateOf, joinBy } from "./candidate.ts";
-import { conflict } from "./conflict.ts";
 import { poolsFor } from "./pools.ts";
-import {
-  clusterElsewhere,
-  marksOf,
-  runThere,
-  type Sign,
-  signsOf,
-  signsText,
-} from "./signs.ts";
-import {
-  founding,
-  isListed,
-  isMe,
-  isSameSwarm,
-  others,
-  outdated,
-  questionOf,
-  reached,
-  refreshed,
-  registered,
-  unlisted,
-  withdrawn,
-} from "../members.ts";
-import {
-  addressesOf,
-  answering,
-  instances,
-  need,
-  probeOf,
-  shownAlive,
-  stop,
-  together,
-  tokens,
-} from "../needs.ts";
+import { runThere, type Sign, signsOf, signsText } from "./signs.ts";
+import { isMe, others, questionOf, withdrawn } from "../members.ts";
+import { answering, instances, need, probeOf, shownAlive, together } from "../needs.ts";
 import { CONFLICT_MS, heldMs } from "../patience.ts";
-import { ledgerLook, type Scene } from "../scene.ts";
-import { act, done, fail, look, wait } from "../verdict.ts";
-import { brief, inventoryOf, membersText } from "../words.ts";
-import { allGone, gone, provenEc2, writeRecord } from "../writes.ts";
+import { type Scene } from "../scene.ts";
+import { act, fail, wait } from "../verdict.ts";
+import { brief, membersText } from "../words.ts";
+import { gone, isConfirmed, provenEc2, register, writeRecord } from "../writes.ts";
+import type { CallOf } from "../../calls.ts";
 import type { Rule } from "../../rules.ts";
-import type { Decision, FoundingRecord, SwarmView } from "../../state.ts";
+import type { Decision, FoundingRecord } from "../../state.ts";
 
 export function managerOutside(s: Scene): Decision {
   const { o, me, record } = s;
@@ -100,7 +70,7 @@ function withdraw(s: Scene, record: FoundingRecord, because: string): Decision {
  * one is started.
  */
 function firstManager(s: Scene): Decision {
-  const { o, me, traits } = s;
+  const { o, traits } = s;
   together(
     o,
     { kind: "neighbours" },
@@ -125,14 +95,18 @@ function firstManager(s: Scene): Decision {
     );
   }
   const because = "no swarm is founded, and no other instance shows one";
-  return showsOwn(s) ? lookAgain(s) ?? init(s, "first-manager", because) : init(s, "first-manager", because);
+  return (showsOwn(s) ? lookAgain(s) : null) ?? init(s, "first-manager", because);
 }
 
 /** A manager that has run for longer than a boot takes, and is in a swarm, is in one that was there before. */
 const YOUNG_MS = 15 * 60_000;
 /** How long a young one may take to found its swarm. */
 const FOUNDING_MS = 60_000;
-const TOKENS_OF_ALL = { kind: "tokens", fingerprint: "", want: ["manager", "worker"] } as const;
+const TOKENS_OF_ALL: CallOf<"tokens"> = {
+  kind: "tokens",
+  fingerprint: "",
+  want: ["manager", "worker"],
+};
 
 /** Something shows a swarm that nobody has founded here. */
 function ofAnother(s: Scene, signs: Sign[]): Decision {

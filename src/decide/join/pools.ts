@@ -30,7 +30,8 @@ export function poolsFor({ defaultAddrPool: asked }: Config, { vpcRanges }: Iden
     return { kind: "some", pools: asked, said: overlaps.map((one) => `; ${one}`).join("") };
   }
   if (vpcRanges === null) {
-    const said = "; the metadata don't say the VPC's ranges: its overlays get the Engine's own pool";
+    const said =
+      "; the metadata don't say the VPC's ranges: its overlays get the Engine's own pool";
     return { kind: "some", pools: [], said };
   }
   const pool = POOLS.find((one) => overlapsOf([one], vpcRanges).length === 0);

@@ -103,7 +103,9 @@ export function starting(s: Scene): Decision {
   if (!manager && record !== null && fingerprint !== null) {
     if (record.replaced.includes(fingerprint)) return afterReplacement(s, record, fingerprint);
     const hasHeld = heldMs(o, "engine-starting") >= STARTING_MS;
-    if (hasHeld && isSameSwarm(record, engine) && answering(s).length > 0) return removed(s, because);
+    if (hasHeld && isSameSwarm(record, engine) && answering(s).length > 0) {
+      return removed(s, because);
+    }
   }
   return wait(o, "engine-starting", because);
 }
@@ -111,7 +113,8 @@ export function starting(s: Scene): Decision {
 function removed(s: Scene, because: string): Decision {
   const { abandonTasks } = s.o.config;
   const tasks = tasksHere(s);
-  const why = `${because}, while its swarm's managers answer: it was removed from it, or its certificate ran out`;
+  const why =
+    `${because}, while its swarm's managers answer: it was removed from it, or its certificate ran out`;
   if (tasks !== "" && !abandonTasks) {
     return fail(
       5,

@@ -70,6 +70,8 @@ const HEALTHY: Answers = {
   tokens: ok([shown(1, "a"), shown(2, "a")]),
   instances: ok([instance(1), instance(2)]),
   probe: ok(["10.0.0.2"]),
+  neighbours: ok([]),
+  marks: ok([]),
   permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed" }]),
 };
 const DENIED_TOKENS = fault("denied", "allow s3:GetObject");

@@ -34,7 +34,7 @@ const SEEN: Observation[] = [
     },
     memory: {
       did: ["init"],
-      failures: [{ address: "10.0.0.2", digest: "a", kind: "rejected", atMs: 5 }],
+      failures: [{ address: "10.0.0.2", digest: "a", kind: "rejected", message: "no", atMs: 5 }],
       steady: { rule: "members-silent", because: "nobody answers", exit: 3, sinceMs: 3 },
       fault: { kind: "denied", message: "m", permission: "ec2:CreateTags" },
     },

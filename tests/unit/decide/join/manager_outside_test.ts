@@ -129,7 +129,13 @@ table("a manager in no swarm", [
     state: observation({
       memory: {
         confirmed: fp("a"),
-        failures: [{ address: "10.0.0.2", digest: "a-m", kind: "rejected", atMs: 9_000 }],
+        failures: [{
+          address: "10.0.0.2",
+          digest: "a-m",
+          kind: "rejected",
+          message: "its words",
+          atMs: 9_000,
+        }],
       },
       facts: {
         ledger: twoMembers,
@@ -146,7 +152,13 @@ table("a manager in no swarm", [
     state: observation({
       memory: {
         confirmed: fp("a"),
-        failures: [{ address: "10.0.0.2", digest: "a-old", kind: "rejected", atMs: 9_000 }],
+        failures: [{
+          address: "10.0.0.2",
+          digest: "a-old",
+          kind: "rejected",
+          message: "its words",
+          atMs: 9_000,
+        }],
       },
       facts: {
         ledger: twoMembers,
@@ -162,7 +174,13 @@ table("a manager in no swarm", [
     state: observation({
       memory: {
         confirmed: fp("a"),
-        failures: [{ address: "10.0.0.2", digest: "a-m", kind: "pending", atMs: 9_000 }],
+        failures: [{
+          address: "10.0.0.2",
+          digest: "a-m",
+          kind: "pending",
+          message: "its words",
+          atMs: 9_000,
+        }],
       },
       facts: {
         ledger: founded({ members: [member(1), member(2), member(3)] }),
@@ -212,7 +230,13 @@ table("a manager in no swarm", [
     state: observation({
       memory: {
         confirmed: fp("a"),
-        failures: [{ address: "10.0.0.2", digest: "a-m", kind: "unreachable", atMs: 9_000 }],
+        failures: [{
+          address: "10.0.0.2",
+          digest: "a-m",
+          kind: "unreachable",
+          message: "its words",
+          atMs: 9_000,
+        }],
       },
       facts: {
         ledger: twoMembers,
