@@ -10,6 +10,7 @@ import type {
   Identity,
   Instance,
   LedgerView,
+  Mark,
   Member,
   Memory,
   Observation,
@@ -137,6 +138,11 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
     malformed: [],
     ...change,
   };
+}
+
+/** The store's mark that swarm `letter` was founded for this cluster. */
+export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
+  return { cluster: config.cluster, fingerprint: fp(letter), over: false, ageMs: 0, ...change };
 }
 
 export const memory: Memory = {
