@@ -83,8 +83,12 @@ export class Node {
     engine: (_, signal) => this.#engine.look(signal),
     contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
     probe: ({ addresses }, signal) => probe(addresses, signal),
-    init: ({ advertiseAddr }, signal) =>
-      this.#engine.init(this.#options.config, advertiseAddr, signal),
+    init: async ({ advertiseAddr }, signal) => {
+      // A swarm that could not be founded safely is not made.
+      const tried = await this.#knownTo("init").aws.ledger.tryConditions();
+      if (!tried.ok) return tried;
+      return await this.#engine.init(this.#options.config, advertiseAddr, signal);
+    },
     join: ({ address, token, advertiseAddr }, signal) =>
       this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
     leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
@@ -125,6 +129,7 @@ export class Node {
       vault: this.#vault,
       credentials: this.#credentials,
       endpoints: { ec2: config.ec2Endpoint, s3: surroundings.s3Endpoint },
+      variant: { fips: surroundings.fips, dualstack: surroundings.dualstack },
       onCall: () => this.#awsCalls++,
       deadlineMs: AWS_DEADLINE_MS,
     });

@@ -122,6 +122,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   tokens: answer(list(object({
     by: text,
     state: choice(INSTANCE_STATES),
+    cluster: v.nullable(text),
     manager: v.nullable(mark),
     worker: v.nullable(mark),
     malformed: list(text),

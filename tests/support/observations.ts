@@ -129,6 +129,7 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
   return {
     by: `i-${n}`,
     state: "running",
+    cluster: config.cluster,
     manager: mark(letter, "m"),
     worker: mark(letter, "w"),
     malformed: [],

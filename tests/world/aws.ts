@@ -4,6 +4,7 @@
  */
 import { judgeRecord } from "./judge.ts";
 import type { Choice } from "./enact.ts";
+import { config } from "./node.ts";
 import {
   type History,
   latest,
@@ -160,6 +161,7 @@ export function readTokens(
     return [{
       by: "s3",
       state: "running",
+      cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
       worker: want.includes("worker") ? object?.worker ?? null : null,
       malformed: [],
@@ -171,7 +173,8 @@ export function readTokens(
     if (state === null || state === "terminated" || (manager === null && worker === null)) {
       return [];
     }
-    return [{ by: machine.instance, state, manager, worker, malformed: [] }];
+    const { cluster } = config;
+    return [{ by: machine.instance, state, cluster, manager, worker, malformed: [] }];
   });
 }
 
