@@ -101,6 +101,7 @@ const ASK_WHO = "is the endpoint right, or a proxy in front of it?";
 const EC2_ERROR =
   /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse)\b[^]*<Code>[^<]+<\/Code>[^]*<\/\2>$/;
 const S3_ERROR = /^\s*(<\?xml[^>]*>\s*)?<Error\b[^]*<Code>[^<]+<\/Code>[^]*<\/Error>$/;
+const S3_LIST = /^\s*(<\?xml[^>]*>\s*)?<ListBucketResult\b[^]*<\/ListBucketResult>$/;
 /** S3, MinIO and Ceph name each of their answers with the first; moto with the second. */
 const S3_NAMES = ["x-amz-request-id", "x-amzn-requestid"];
 
@@ -126,13 +127,16 @@ export function ec2Complaint(
  * are XML, or nothing at all; what is not comes from something else, and says nothing of any object.
  */
 export function s3Complaint(
-  _request: SdkRequest,
+  { query = {} }: SdkRequest,
   { statusCode, headers, body }: WholeAnswer,
 ): string | null {
   const isNamed = S3_NAMES.some((name) => (headers[name] ?? "") !== "");
-  const isError = (): boolean =>
-    body.length === 0 || S3_ERROR.test(new TextDecoder().decode(body).trimEnd());
-  return isNamed && (statusCode < 300 || isError())
+  const text = (): string => new TextDecoder().decode(body).trimEnd();
+  const isSense = statusCode >= 300
+    ? body.length === 0 || S3_ERROR.test(text())
+    // An empty list is an answer as well.
+    : !("list-type" in query) || S3_LIST.test(text());
+  return isNamed && isSense
     ? null
     : `HTTP ${statusCode} with an answer that is not S3's; ${ASK_WHO}`;
 }

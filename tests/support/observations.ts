@@ -133,6 +133,7 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
     by: `i-${n}`,
     cluster: null,
     state: "running",
+    cluster: config.cluster,
     manager: mark(letter, "m"),
     worker: mark(letter, "w"),
     malformed: [],
