@@ -21,6 +21,8 @@ export interface Caller {
   /** Told of each request that is really sent. */
   onCall: () => void;
   deadlineMs: number;
+  /** What a request to this address is sent with; null: with what is always there. */
+  wayTo?: (url: URL) => Deno.HttpClient | null;
 }
 
 /** What an answer tells beside what the SDK hands on. */
@@ -74,11 +76,11 @@ interface Limits {
 }
 
 /** The SDK's transport. */
-export function createHandler({ onCall }: Caller, limits: Limits): Handler {
+export function createHandler({ onCall, wayTo }: Caller, limits: Limits): Handler {
   return {
     async handle(request, { requestTimeout, seen }): Promise<{ response: SdkResponse }> {
       onCall();
-      const { body, ...head } = await sent(request, limits.bytesMax, requestTimeout);
+      const { body, ...head } = await sent(request, limits.bytesMax, requestTimeout, wayTo);
       const date = Date.parse(head.headers["date"] ?? "");
       if (!Number.isNaN(date)) seen.dateMs = date;
       const wrong = limits.complaint(request, head.statusCode, body);
@@ -161,10 +163,14 @@ async function sent(
   request: SdkRequest,
   bytesMax: number,
   deadlineMs: number,
+  wayTo: Caller["wayTo"],
 ): Promise<SdkResponse & { body: Uint8Array }> {
   const signal = AbortSignal.timeout(deadlineMs);
+  const url = urlOf(request);
+  const client = wayTo?.(new URL(url)) ?? null;
   try {
-    const response = await fetch(urlOf(request), {
+    const response = await fetch(url, {
+      ...(client === null ? {} : { client }),
       method: request.method,
       // What an account's own log of calls shows.
       headers: { ...request.headers, "user-agent": "swarm-join" },

@@ -15,6 +15,7 @@ import { createObjectShelf } from "../tokens/objects.ts";
 import type { Shelf } from "../tokens/shelf.ts";
 import { createTagShelf } from "../tokens/tags.ts";
 import type { Vault } from "../tokens/vault.ts";
+import type { WayTo } from "./ways.ts";
 
 interface AwsOptions {
   config: Config;
@@ -23,6 +24,7 @@ interface AwsOptions {
   credentials: Credentials;
   /** Null: AWS's own. */
   endpoints: { ec2: string | null; s3: string | null };
+  wayTo?: WayTo;
   /** Told of each request that is really sent to AWS. */
   onCall: () => void;
   /** For one request; `DEADLINE_MS` is a good one. */
@@ -38,10 +40,16 @@ export interface Aws {
 export const AWS_DEADLINE_MS = 10_000;
 
 export function createAws(options: AwsOptions): Aws {
-  const { config, identity, vault, credentials, endpoints, onCall, deadlineMs } = options;
+  const { config, identity, vault, credentials, endpoints, onCall, deadlineMs, wayTo } = options;
   const { store, cluster } = config;
   const { region, vpc, account } = identity;
-  const caller: Caller = { region, credentials, onCall, deadlineMs };
+  const caller: Caller = {
+    region,
+    credentials,
+    onCall,
+    deadlineMs,
+    ...(wayTo === undefined ? {} : { wayTo }),
+  };
   const ec2 = once(async (): Promise<Ec2Api> => {
     const { Ec2Api } = await import("../aws/ec2.ts");
     return new Ec2Api(caller, endpoints.ec2);
