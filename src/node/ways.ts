@@ -2,6 +2,7 @@
  * How requests get out to AWS: which certificates are trusted, and through which proxy. Only they: the
  * metadata, the Engine and the other nodes are near, and asked directly.
  */
+import { isIp } from "../addresses.ts";
 import type { Surroundings } from "../settings.ts";
 
 /** The client that a request to this address is sent with; null: Deno's own will do. */
@@ -43,7 +44,7 @@ function isExempt({ hostname, port, protocol }: URL, none: readonly string[]): b
       /^(?:\[([^\]]*)\]|([^:]*|.*:.*:.*))(?::(\d+))?$/.exec(word.toLowerCase()) ?? [];
     const name = (inBrackets ?? plain ?? "").replace(/^\*?\./, "");
     if (name === "" || (wantedPort !== undefined && wantedPort !== itsPort)) return false;
-    return host === name || host.endsWith(`.${name}`);
+    return host === name || (!isIp(host) && host.endsWith(`.${name}`));
   });
 }
 
