@@ -131,7 +131,6 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
-    cluster: null,
     state: "running",
     cluster: config.cluster,
     manager: mark(letter, "m"),

@@ -1,7 +1,6 @@
 /** A worker: what is observed, and the action and rule that follow. */
 import assert from "node:assert/strict";
-import { STRANGE_MS } from "../../../../src/decide/patience.ts";
-import { decided, empty, held, others2, table, worker } from "../table.ts";
+import { decided, empty, others2, table, worker } from "../table.ts";
 import {
   founded,
   fp,
