@@ -122,7 +122,11 @@ Deno.test("what is done next is said in words, with what follows if nothing else
 Deno.test("a dry run of a done node warns of what is no obstacle, and plans nothing", () => {
   const seen = observation({
     config: { dryRun: true, role: "worker" },
-    facts: { engine: ok(workerOf("a")), permissions: ok([]) },
+    facts: {
+      engine: ok({ ...workerOf("a"), peers: ["10.0.0.2"] }),
+      probe: ok(["10.0.0.2"]),
+      permissions: ok([]),
+    },
   });
   const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
   assert.match(text, /^Decision {4}done$/m);
