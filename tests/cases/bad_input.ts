@@ -236,7 +236,7 @@ const PLACES: BadInput[] = [
     stores: S3,
     given: (bed) => bed.loseBucket(),
   }),
-  bad("a bucket whose policy wants another header", 4, /--s3-sse AES256/, {
+  bad("s3:PutObject denied where no header says how to encrypt", 4, /--s3-sse AES256/, {
     stores: S3,
     given: (bed) => bed.wantEncryption(),
     asks: true,
