@@ -249,10 +249,7 @@ export interface LogEntry {
   why?: string;
 }
 
-/**
- * What a ledger shows. `serverMs`: its server's clock (ms since 1970) when it answered. `unreadable`: there
- * is an object, and what is wrong with it.
- */
+/** What a ledger shows. `serverMs`: its server's clock (ms since 1970). `unreadable`: what is wrong with an object that is there. */
 export type LedgerRead =
   | { kind: "log"; template: string | null; entries: LogEntry[]; serverMs: number }
   | {
@@ -304,19 +301,10 @@ export interface Instance {
  * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
  * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
  */
-export interface Mark {
-  cluster: string;
-  fingerprint: string;
-  over: boolean;
-  ageMs: number;
-}
+export type Mark = { cluster: string; fingerprint: string; over: boolean; ageMs: number };
 
 /** Another instance of the manager role that runs. `runningMs`: since its launch, by EC2's clock. */
-export interface Neighbour {
-  instance: string;
-  address: string;
-  runningMs: number;
-}
+export type Neighbour = { instance: string; address: string; runningMs: number };
 
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {

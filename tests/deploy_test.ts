@@ -58,7 +58,7 @@ Deno.test("only reads that EC2 can't restrict are allowed on everything", () => 
   }
 });
 
-Deno.test("a manager tags itself only, and only with tokens", () => {
+Deno.test("a manager tags itself only, and only with tokens and their cluster", () => {
   const tagging = statements("manager-tags").find(({ Action }) =>
     Action.includes("ec2:DeleteTags")
   );
@@ -66,7 +66,7 @@ Deno.test("a manager tags itself only, and only with tokens", () => {
   assert.deepEqual(ArnLike, {
     "ec2:SourceInstanceARN": "arn:aws:ec2:REGION:ACCOUNT:instance/${ec2:InstanceID}",
   });
-  const tags = { "aws:TagKeys": ["ManagerToken", "WorkerToken"] };
+  const tags = { "aws:TagKeys": ["ManagerToken", "WorkerToken", "SwarmCluster"] };
   // For all alone would also hold for a request that names no key, which deletes every tag.
   assert.deepEqual(keys, {
     "ForAllValues:StringEquals": tags,

@@ -30,7 +30,8 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       probe: ok(["10.0.0.2"]),
       permissions: ok<Permission[]>([
         { action: "ec2:CreateTags", verdict: "denied" },
-        { action: "ec2:CreateLaunchTemplateVersion", verdict: "allowed" },
+        { action: "ec2:CreateLaunchTemplate", verdict: "allowed" },
+        { action: "ec2:CreateLaunchTemplateVersion", verdict: "unasked" },
       ]),
     },
   });
@@ -60,7 +61,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       `Decision    join the swarm ${fp("a")} by 10.0.0.2`,
       "Rule        join-swarm",
       "Because     the manager at 10.0.0.2 answers",
-      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplateVersion allowed",
+      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplate allowed, ec2:CreateLaunchTemplateVersion not asked (there is no template yet)",
       "Denied      ec2:CreateTags: a run that needs it ends with exit 4",
       "Took        2.3s, 5 calls of AWS; nothing was changed",
     ]
@@ -74,6 +75,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   assert.deepEqual(json.permissions.map(({ verdict }: Permission) => verdict), [
     "denied",
     "allowed",
+    "unasked",
   ]);
   assert.deepEqual(json.observation, JSON.parse(JSON.stringify(seen)));
 });
