@@ -231,6 +231,7 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
         nodeId: NODE_ID,
         address: "10.0.0.7",
         peers: ["10.0.0.7", "10.0.0.8"],
+        api: 41,
         error: "",
         trouble: null,
         fingerprint: FINGERPRINT,
@@ -735,7 +736,7 @@ const REFUSALS: { status: number; words: string; kind: string }[] = [
     status: 500,
     words:
       `${RPC}Unknown desc = could not connect to prospective new cluster member using its advertised address: ${RPC}DeadlineExceeded`,
-    kind: "unreachable",
+    kind: "one-way",
   },
   {
     status: 400,
