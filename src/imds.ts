@@ -9,7 +9,7 @@
  */
 import { isIpv4, isIpv6, isRange, normalAddress } from "./addresses.ts";
 import { isObject, parseJson } from "./json.ts";
-import { ImdsError, malformed, parseImdsEndpoint, Session } from "./imds/session.ts";
+import { ImdsError, notMetadata, parseImdsEndpoint, Session } from "./imds/session.ts";
 import type { Answer, Identity, Lifecycle } from "./state.ts";
 
 export interface Imds {
@@ -74,13 +74,13 @@ class Question {
 
   async text(path: string, isFit: Check): Promise<string> {
     const text = (await this.get(path)).trim();
-    if (!isFit(text)) throw malformed(path, text);
+    if (!isFit(text)) throw notMetadata(path, text);
     return text;
   }
 
   async lines(path: string, isFit: Check): Promise<string[]> {
     const lines = (await this.get(path)).split(/\s+/).filter((line) => line !== "");
-    if (!lines.every(isFit)) throw malformed(path, lines.join(" "));
+    if (!lines.every(isFit)) throw notMetadata(path, lines.join(" "));
     return lines;
   }
 }
@@ -192,7 +192,7 @@ function parseDocument(text: string): { instance: string; account: string; regio
   const document = parseJson(text);
   const field = (name: string, pattern: RegExp): string => {
     const value = isObject(document) ? document[name] : undefined;
-    if (typeof value !== "string" || !pattern.test(value)) throw malformed(DOCUMENT_PATH, text);
+    if (typeof value !== "string" || !pattern.test(value)) throw notMetadata(DOCUMENT_PATH, text);
     return value;
   };
   return {

@@ -118,7 +118,7 @@ export class Session {
       const answer = await this.#exchange("PUT", "api/token", headers, signal);
       if (answer.ok && answer.value.status === 200) {
         const text = textOf("api/token", answer.value).trim();
-        if (!/^[\x21-\x7e]{1,1024}$/.test(text)) throw malformed("api/token", text);
+        if (!/^[\x21-\x7e]{1,1024}$/.test(text)) throw notMetadata("api/token", text);
         return { text, usableMs };
       }
       // A service that knows version 1 only answers something, or drops what it does not know.
@@ -185,11 +185,11 @@ async function rest(attempt: number, endMs: number, signal: AbortSignal): Promis
 }
 
 function textOf(path: string, reply: Reply): string {
-  if (/html/i.test(reply.headers.get("content-type") ?? "")) throw malformed(path, reply.body);
+  if (/html/i.test(reply.headers.get("content-type") ?? "")) throw notMetadata(path, reply.body);
   return reply.body;
 }
 
-export function malformed(path: string, text: string): ImdsError {
+export function notMetadata(path: string, text: string): ImdsError {
   const message = `Cannot use what IMDS answers for ${path}: "${quote(text, 60)}" is not what ` +
     "EC2 would say; is something else in front of it?";
   return new ImdsError({ kind: "malformed", message }, 200);

@@ -176,7 +176,7 @@ async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer
   const managers = list.value.flatMap((node): Manager[] => {
     const status = node["ManagerStatus"];
     if (!isObject(status)) return [];
-    const seen = isObject(node["Status"]) ? textOf(node["Status"]["Addr"]) : "";
+    const seen = isObject(node["Status"]) ? hostOf(textOf(node["Status"]["Addr"])) : "";
     const address = hostOf(textOf(status["Addr"]));
     return [{
       nodeId: textOf(node["ID"]),
