@@ -428,7 +428,11 @@ async function withEngines(
   );
   for (const engine of engines) engine.start();
   const clients = engines.map((_, i) =>
-    Deno.createHttpClient({ proxy: { transport: "unix", path: `${root}/${i}.sock` } })
+    Deno.createHttpClient({
+      proxy: { transport: "unix", path: `${root}/${i}.sock` },
+      // A connection that was kept is stale once the daemon has been started again.
+      poolMaxIdlePerHost: 0,
+    })
   );
   try {
     await test(engines, async (n, method, path, body) => {
