@@ -174,6 +174,8 @@ export interface Engine {
   address: string;
   /** The addresses, without a port, of the managers that the Engine knows of; on a manager its own too. */
   peers: string[];
+  /** N of the newest API 1.N that it speaks: 41 is Engine 20.10, 44 is Engine 25. */
+  api: number;
   /** The Engine's own words about what is wrong; "" when nothing is. */
   error: string;
   /** What these words come to; null: nothing is wrong, or nobody knows what. */
