@@ -8,6 +8,7 @@
  * Paths and formats: AWS, "Instance metadata categories" and "Use the Instance Metadata Service".
  */
 import { exchange, quote, type Reply, type Target } from "./http.ts";
+import { isIpv4, isIpv6, isRange, normalAddress } from "./addresses.ts";
 import { isObject, parseJson } from "./json.ts";
 import type { Answer, Fault, FaultKind, Identity, Lifecycle } from "./state.ts";
 import { sleep } from "./time.ts";
@@ -216,11 +217,16 @@ function errorOf(intent: string, target: Target, answer: Answer<Reply>): ImdsErr
   return new ImdsError({ kind, message: `${start}: ${why}` }, status);
 }
 
-const ADDRESS = /^(?:\d{1,3}\.){3}\d{1,3}$/;
-const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
-const VPC = /^vpc-[0-9a-z]+$/;
-const PARTITION = /^aws[a-z-]*$/;
-const LIFECYCLE = /^[A-Za-z:]{1,64}$/;
+type Check = (text: string) => boolean;
+
+const isMac = like(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/);
+const isVpc = like(/^vpc-[0-9a-z]+$/);
+const isPartition = like(/^aws[a-z-]*$/);
+const isLifecycle = like(/^[A-Za-z:]{1,64}$/);
+
+function like(pattern: RegExp): Check {
+  return (text) => pattern.test(text);
+}
 
 const DOCUMENT_PATH = "dynamic/instance-identity/document";
 const MACS_PATH = "meta-data/network/interfaces/macs/";
@@ -240,15 +246,15 @@ class Question {
     return this.#session.get(path, this.#signal, this.#endMs);
   }
 
-  async text(path: string, pattern: RegExp): Promise<string> {
+  async text(path: string, isFit: Check): Promise<string> {
     const text = (await this.get(path)).trim();
-    if (!pattern.test(text)) throw malformed(path, text);
+    if (!isFit(text)) throw malformed(path, text);
     return text;
   }
 
-  async lines(path: string, pattern: RegExp): Promise<string[]> {
-    const lines = (await this.get(path)).trim().split(/\s*\n\s*/);
-    if (!lines.every((line) => pattern.test(line))) throw malformed(path, lines.join(" "));
+  async lines(path: string, isFit: Check): Promise<string[]> {
+    const lines = (await this.get(path)).split(/\s+/).filter((line) => line !== "");
+    if (!lines.every(isFit)) throw malformed(path, lines.join(" "));
     return lines;
   }
 }
@@ -271,43 +277,73 @@ async function answerTo<T>(
 }
 
 async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
-  const [document, address, vpc, addresses, partition, roleTag] = await Promise.all([
+  const [document, address, vpc, interfaces, partition, roleTag] = await Promise.all([
     ask.get(DOCUMENT_PATH).then(parseDocument),
-    ask.text("meta-data/local-ipv4", ADDRESS),
+    primaryAddress(ask),
     vpcOf(ask),
-    addressesIn(ask),
-    orNull(ask.text("meta-data/services/partition", PARTITION)),
+    interfacesOf(ask),
+    orNull(ask.text("meta-data/services/partition", isPartition)),
     roleTagOf(ask, roleTagKey),
   ]);
+  const all = (name: keyof OfInterface): string[] => interfaces.flatMap((one) => one[name] ?? []);
+  const ranges = [...all("vpc-ipv4-cidr-blocks"), ...all("vpc-ipv6-cidr-blocks")];
+  const addresses = [...all("local-ipv4s"), ...all("ipv6s")];
   return {
     ...document,
     partition: partition ?? partitionOf(document.region),
     vpc,
-    address,
-    addresses: [...new Set([address, ...addresses])],
+    address: normalAddress(address),
+    addresses: unique([address, ...addresses].map(normalAddress)),
+    publicAddresses: unique(all("public-ipv4s")),
+    vpcRanges: ranges.length === 0 ? null : unique(ranges),
     roleTag,
   };
 }
 
 function lifecycle(ask: Question): Promise<Lifecycle> {
-  return orNull(ask.text("meta-data/autoscaling/target-lifecycle-state", LIFECYCLE));
+  return orNull(ask.text("meta-data/autoscaling/target-lifecycle-state", isLifecycle));
+}
+
+/** On an IPv6-only subnet EC2 gives no IPv4 address: then the first IPv6 address of the primary interface. */
+async function primaryAddress(ask: Question): Promise<string> {
+  const ipv4 = ask.text("meta-data/local-ipv4", isIpv4);
+  const [inUse, ipv6] = await Promise.all([
+    orNull(ipv4),
+    orNull(ask.text("meta-data/ipv6", isIpv6)),
+  ]);
+  return inUse ?? ipv6 ?? await ipv4;
 }
 
 /** The VPC of the primary interface. */
 async function vpcOf(ask: Question): Promise<string> {
-  const mac = await ask.text("meta-data/mac", MAC);
-  return await ask.text(`${MACS_PATH}${mac}/vpc-id`, VPC);
+  const mac = await ask.text("meta-data/mac", isMac);
+  return await ask.text(`${MACS_PATH}${mac}/vpc-id`, isVpc);
 }
 
-/** The private addresses of all interfaces. */
-async function addressesIn(ask: Question): Promise<string[]> {
-  const macs = await ask.lines(MACS_PATH, /^[0-9a-f:]{17}\/?$/);
-  const lists = await Promise.all(
-    macs.map((mac) =>
-      orNull(ask.lines(`${MACS_PATH}${mac.replace("/", "")}/local-ipv4s`, ADDRESS))
-    ),
-  );
-  return lists.flatMap((list) => list ?? []);
+/** What is read of each interface. EC2 has no entry for what there is none of. */
+const ENTRIES = {
+  "local-ipv4s": isIpv4,
+  "ipv6s": isIpv6,
+  "public-ipv4s": isIpv4,
+  "vpc-ipv4-cidr-blocks": isRange,
+  "vpc-ipv6-cidr-blocks": isRange,
+} satisfies Record<string, Check>;
+type OfInterface = { [Name in keyof typeof ENTRIES]?: string[] | null };
+
+async function interfacesOf(ask: Question): Promise<OfInterface[]> {
+  const macs = await ask.lines(MACS_PATH, like(/^[0-9a-f:]{17}\/?$/));
+  return await Promise.all(macs.map(async (mac) => {
+    const under = `${MACS_PATH}${mac.replace("/", "")}`;
+    const asked = Object.entries(ENTRIES).map(async ([name, isFit]) => [
+      name,
+      await orNull(ask.lines(`${under}/${name}`, isFit)),
+    ]);
+    return Object.fromEntries(await Promise.all(asked));
+  }));
+}
+
+function unique(texts: string[]): string[] {
+  return [...new Set(texts)];
 }
 
 /** Null: the instance has no such tag, or its tags are not shown here (`InstanceMetadataTags`). */
@@ -336,12 +372,22 @@ function parseDocument(text: string): { instance: string; account: string; regio
   return {
     instance: field("instanceId", /^i-[0-9a-z]+$/),
     account: field("accountId", /^\d{12}$/),
-    region: field("region", /^[a-z]{2}(?:-[a-z]+)+-\d+$/),
+    region: field("region", /^[a-z]{2,}(?:-[a-z]+)+-\d+$/),
   };
 }
 
+/** The partitions whose regions begin with a name of their own. */
+const PARTITIONS: [prefix: string, partition: string][] = [
+  ["cn-", "aws-cn"],
+  ["us-gov-", "aws-us-gov"],
+  ["us-iso-", "aws-iso"],
+  ["us-isob-", "aws-iso-b"],
+  ["eu-isoe-", "aws-iso-e"],
+  ["us-isof-", "aws-iso-f"],
+  ["eusc-", "aws-eusc"],
+];
+
 /** For endpoints that are older than `services/partition`. */
 function partitionOf(region: string): string {
-  if (region.startsWith("cn-")) return "aws-cn";
-  return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+  return PARTITIONS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "aws";
 }

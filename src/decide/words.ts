@@ -15,7 +15,7 @@ export function membersText(members: Member[], known: Instance[]): string {
 export function inventoryOf(contents: Contents): string {
   return Object.entries(contents)
     .filter(([, count]) => count > 0)
-    .map(([what, count]) => `${count} ${count === 1 ? what.slice(0, -1) : what}`)
+    .map(([what, count]) => `${count} ${count === 1 ? what.replace(/s(?= of |$)/, "") : what}`)
     .join(", ");
 }
 

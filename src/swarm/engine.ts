@@ -8,10 +8,11 @@
  * Source: Docker Engine API reference, versions 1.41 to 1.56.
  */
 import { readCertificates } from "./certificates.ts";
-import { EngineApi } from "./api.ts";
-import { engineFault, isNoSwarm, notUnderstood, objectOf } from "./faults.ts";
+import { EngineApi, filters } from "./api.ts";
+import { contentsOf } from "./contents.ts";
+import { engineFault, isNoSwarm, notUnderstood, objectOf, troubleOf } from "./faults.ts";
 import { quote } from "../http.ts";
-import { isObject, parseJson } from "../json.ts";
+import { isObject } from "../json.ts";
 import { hostOf, withPort } from "../addresses.ts";
 import type { LeaveResult } from "../calls.ts";
 import { ENGINE_STATES } from "../state.ts";
@@ -21,9 +22,14 @@ import type { Vault } from "../tokens/vault.ts";
 /** Each call ends at its own deadline, or as a `timeout` when the signal aborts. */
 export interface EngineClient {
   look(signal: AbortSignal): Promise<Answer<Engine>>;
-  /** What would be lost here; on a worker only `tasks` is known, the rest is 0. */
+  /** What would be lost here; on a worker only `tasks` can be known. */
   contents(manager: boolean, signal: AbortSignal): Promise<Answer<Contents>>;
-  init(config: Config, advertiseAddr: string, signal: AbortSignal): Promise<Answer<null>>;
+  init(
+    config: Config,
+    advertiseAddr: string,
+    pools: string[],
+    signal: AbortSignal,
+  ): Promise<Answer<null>>;
   /** `address`: of one manager, without a port. A `pending` fault: the Engine goes on by itself. */
   join(
     config: Config,
@@ -41,9 +47,10 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
   return {
     look: (signal) => lookAt(api, vault, signal),
     contents: (manager, signal) => contentsOf(api, manager, signal),
-    init: (config, advertiseAddr, signal) => {
+    init: (config, advertiseAddr, pools, signal) => {
       const intent = `init a swarm at ${advertiseAddr}`;
-      return api.write(intent, "/swarm/init", initRequest(config, advertiseAddr), INIT_MS, signal);
+      const request = initRequest(config, advertiseAddr, pools);
+      return api.write(intent, "/swarm/init", request, INIT_MS, signal);
     },
     join: (config, address, mark, advertiseAddr, signal) => {
       const intent = `join the swarm at ${address}`;
@@ -70,9 +77,6 @@ const LEAVE_MS = 60_000;
 /** On a manager without quorum `/info` asks its swarm in vain for 20 s, older Engines twice. */
 const INFO_MS = 45_000;
 
-/** Of lists that grow with the swarm. */
-const LIST_BYTES_MAX = 64 * 1024 * 1024;
-
 async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
   const intent = "ask the Docker Engine about its swarm";
   const answer = await api.read(intent, "/info", signal, { deadlineMs: INFO_MS });
@@ -86,14 +90,15 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
   const state = swarm["LocalNodeState"];
   if (state === "inactive") return { ok: true, value: inactive(textOf(swarm["Error"])) };
   const controls = swarm["ControlAvailable"] === true;
-  const error = quote(textOf(swarm["Error"]));
+  const words = quote(textOf(swarm["Error"]));
   // A manager that can't ask its swarm says so here; asking it again would only take as long again.
   const [certificates, view] = await Promise.all([
     readCertificates(dataRoot),
-    controls && error === "" ? swarmView(api, vault, countOf(swarm["Nodes"]), signal) : null,
+    controls && words === "" ? swarmView(api, vault, countOf(swarm["Nodes"]), signal) : null,
   ]);
   if (!certificates.ok) return certificates;
   const { fingerprint, node } = certificates.value;
+  const isRead = view === null || view.ok;
   return {
     ok: true,
     value: {
@@ -101,8 +106,10 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
       // The Engine forgets who it is while its swarm component is down, and would then let a member
       // leave without force, as if it had never been one.
       nodeId: textOf(swarm["NodeID"]) || (node?.nodeId ?? ""),
-      address: textOf(swarm["NodeAddr"]),
-      error: view === null || view.ok ? error : view.fault.message,
+      address: hostOf(textOf(swarm["NodeAddr"])),
+      peers: peersOf(swarm["RemoteManagers"]),
+      error: isRead ? words : view.fault.message,
+      trouble: isRead ? troubleOf(words) : troubleOf(view.fault.message) ?? view.fault.kind,
       // During a rotation of the CA the tokens are right before the file is.
       fingerprint: view?.ok ? view.value.managerToken.fingerprint : fingerprint,
       clusterId: view?.ok ? view.value.clusterId : node?.clusterId ?? null,
@@ -113,11 +120,14 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
 }
 
 function inactive(error: string): Engine {
+  const words = quote(error);
   return {
     state: "inactive",
     nodeId: "",
     address: "",
-    error: quote(error),
+    peers: [],
+    error: words,
+    trouble: troubleOf(words),
     fingerprint: null,
     clusterId: null,
     manager: false,
@@ -128,7 +138,7 @@ function inactive(error: string): Engine {
 async function swarmView(
   api: EngineApi,
   vault: Vault,
-  nodes: number,
+  nodes: number | null,
   signal: AbortSignal,
 ): Promise<Answer<SwarmView>> {
   const intent = "read the swarm's join tokens";
@@ -156,7 +166,7 @@ async function swarmView(
 async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer<Manager[]>> {
   const intent = "list the swarm's managers";
   const path = `/nodes?filters=${filters({ role: ["manager"] })}`;
-  const list = await readList(api, intent, path, signal);
+  const list = await api.list(intent, path, signal);
   if (!list.ok) return list;
   const managers = list.value.flatMap((node): Manager[] => {
     const status = node["ManagerStatus"];
@@ -173,61 +183,6 @@ async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer
   return { ok: true, value: managers };
 }
 
-function contentsOf(
-  api: EngineApi,
-  manager: boolean,
-  signal: AbortSignal,
-): Promise<Answer<Contents>> {
-  return manager ? managerContents(api, signal) : workerContents(api, signal);
-}
-
-/** What a manager counts, and where. */
-const COUNTED: { readonly [K in keyof Contents]: string } = {
-  services: "/services",
-  secrets: "/secrets",
-  configs: "/configs",
-  networks: `/networks?filters=${filters({ scope: ["swarm"] })}`,
-  tasks: `/tasks?filters=${filters({ "desired-state": ["running"] })}`,
-};
-
-async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
-  const kinds = Object.keys(COUNTED) as (keyof Contents)[];
-  const lists = await Promise.all(
-    kinds.map((what) => readList(api, `count the swarm's ${what}`, COUNTED[what], signal)),
-  );
-  const value: Contents = { ...NOTHING };
-  for (const [i, list] of lists.entries()) {
-    if (!list.ok) return list;
-    // Every swarm has one network of its own.
-    value[kinds[i]!] = list.value.filter(({ Ingress }) => Ingress !== true).length;
-  }
-  return { ok: true, value };
-}
-
-const NOTHING: Contents = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
-
-/** A worker sees no tasks, but it runs their containers. */
-async function workerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
-  const path = `/containers/json?all=1&filters=${filters({ label: ["com.docker.swarm.task.id"] })}`;
-  const list = await readList(api, "count the swarm's tasks here", path, signal);
-  if (!list.ok) return list;
-  const live = list.value.filter(({ State }) => State !== "exited" && State !== "dead");
-  return { ok: true, value: { ...NOTHING, tasks: live.length } };
-}
-
-async function readList(
-  api: EngineApi,
-  intent: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<Answer<Record<string, unknown>[]>> {
-  const answer = await api.read(intent, path, signal, { bytesMax: LIST_BYTES_MAX });
-  if (!answer.ok) return answer;
-  const list = parseJson(answer.value);
-  if (Array.isArray(list) && list.every(isObject)) return { ok: true, value: list };
-  return { ok: false, fault: notUnderstood(intent, answer.value) };
-}
-
 async function leave(
   api: EngineApi,
   force: boolean,
@@ -236,7 +191,7 @@ async function leave(
 ): Promise<Answer<LeaveResult>> {
   const held = onlyEmpty ? await contentsOf(api, force, signal) : null;
   if (held?.ok === false) return held;
-  if (held !== null && Object.values(held.value).some((count) => count > 0)) {
+  if (held !== null && Object.keys(held.value).length > 0) {
     return { ok: true, value: { kind: "holds", contents: held.value } };
   }
   const intent = "leave the swarm";
@@ -250,8 +205,12 @@ async function leave(
     : { ok: false, fault: engineFault(intent, status, body) };
 }
 
-function initRequest(config: Config, advertiseAddr: string): Record<string, unknown> {
-  const { dataPathPort, defaultAddrPool: pools } = config;
+function initRequest(
+  config: Config,
+  advertiseAddr: string,
+  pools: string[],
+): Record<string, unknown> {
+  const { dataPathPort } = config;
   return {
     ...placeOf(config, advertiseAddr),
     ...(dataPathPort === null ? {} : { DataPathPort: dataPathPort }),
@@ -275,8 +234,11 @@ function subnetSizeOf(pools: string[]): number {
   return Math.max(24, ...pools.map((pool) => Number(pool.split("/")[1] ?? 24)));
 }
 
-function filters(by: Record<string, string[]>): string {
-  return encodeURIComponent(JSON.stringify(by));
+/** Of the managers that `/info` names. */
+function peersOf(remotes: unknown): string[] {
+  const list: unknown[] = Array.isArray(remotes) ? remotes : [];
+  const addresses = list.map((one) => isObject(one) ? hostOf(textOf(one["Addr"])) : "");
+  return [...new Set(addresses)].filter((address) => address !== "");
 }
 
 function isState(value: unknown): value is Engine["state"] {
@@ -287,6 +249,6 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function countOf(value: unknown): number {
-  return typeof value === "number" ? value : 0;
+function countOf(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }

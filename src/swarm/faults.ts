@@ -7,7 +7,7 @@
  */
 import { quote } from "../http.ts";
 import { isObject, parseJson } from "../json.ts";
-import type { Answer, Fault, FaultKind } from "../state.ts";
+import type { Answer, Engine, Fault, FaultKind } from "../state.ts";
 
 /** A fault from an answer that is not 2xx. `intent`: what was tried ("join the swarm at 10.0.0.7"). */
 export function engineFault(intent: string, status: number, body: string): Fault {
@@ -22,6 +22,18 @@ export function engineFault(intent: string, status: number, body: string): Fault
   const message = `Cannot ${intent}: the Engine answers ${status}, "${words}"`;
   return withPermission({ kind, message });
 }
+
+/** What an Engine's words about itself (`/info`) come to. */
+export function troubleOf(words: string): Engine["trouble"] {
+  if (NO_LEADER.test(words)) return "no-quorum";
+  if (OWN_CERTIFICATE_ENDED.test(words)) return "expired";
+  return MEANINGS.find(([pattern]) => pattern.test(words))?.[1] ?? null;
+}
+
+const NO_LEADER = /does not have a leader|no elected cluster leader/i;
+/** By swarmkit's check of the chain that it loads; a clock that is behind is "not valid before". */
+const OWN_CERTIFICATE_ENDED =
+  /not valid after .* and it is currently|swarm certificates have expired/i;
 
 /** A fault from an exchange that did not come to an end. */
 export function socketFault(intent: string, path: string, { kind, message }: Fault): Fault {

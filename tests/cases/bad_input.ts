@@ -133,8 +133,8 @@ const ON_AWS: BadInput[] = BOTH.flatMap((store) => {
     bad(name, exit, says, { stores: [store], given: (bed) => bed.troubleStore(trouble) });
   return [
     troubled("throttled", "every call throttled", 3, /SlowDown|RequestLimitExceeded/),
-    troubled("html", "HTML in place of answers", inTags ? 3 : 5, /answer/),
-    troubled("huge", "answers of 10 MB", inTags ? 3 : 5, /longer than/),
+    troubled("html", "HTML in place of answers", 3, /answer is not EC2's|answer that is not S3's/),
+    troubled("huge", "answers of 10 MB", 3, /longer than|answer that is not S3's/),
     troubled("reset", "every connection reset", 3, /connection/),
     troubled("denied", "every call denied", 4, inTags ? /ec2:Describe/ : /s3:GetObject/),
   ];
@@ -178,8 +178,14 @@ const RECORDS: BadInput[] = ["m2", "w1"].flatMap((who) => {
   const other = (key: string, value: unknown) => (text: string): string =>
     JSON.stringify({ ...JSON.parse(text), [key]: value });
   return [
-    spoilt("a record that is not JSON", () => "<html>hello</html>", /not JSON|no version holds/),
-    spoilt("half a record", (text) => text.slice(0, 200), /not JSON|no version holds/),
+    spoilt("a record that is not JSON", () => "<html>hello</html>", /not JSON/),
+    spoilt("half a record", (text) => text.slice(0, 200), /not JSON/),
+    spoilt("a record of no format", other("format", 0), /"format" is 0, not an integer/),
+    spoilt(
+      "a member without an address",
+      other("members", [{ instance: null, address: "", sinceMs: 1 }]),
+      /"members\[0\]\.address" is "", not an address/,
+    ),
     spoilt("a record of a later tool", other("format", 99), /later version/),
     spoilt("a record of another VPC", other("vpc", "vpc-0other"), /vpc-0other/),
     spoilt("a record of another account", other("account", "999999999999"), /999999999999/),

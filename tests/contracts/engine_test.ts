@@ -48,7 +48,7 @@ engineContract("in the emulator", async (): Promise<EngineWorld> => {
         address,
         engine: () => engine.look(never),
         contents: (manager) => engine.contents(manager, never),
-        init: () => engine.init(config, address, never),
+        init: () => engine.init(config, address, [], never),
         join: (where, token) => engine.join(config, where, token, address, never),
         leave: (force, onlyEmpty = false) => engine.leave(force, onlyEmpty, never),
         probe: (addresses) => probe(addresses, never),

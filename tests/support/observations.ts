@@ -10,6 +10,7 @@ import type {
   Identity,
   Instance,
   LedgerView,
+  Mark,
   Member,
   Memory,
   Observation,
@@ -106,7 +107,9 @@ export function managerOf(
     state: "active",
     nodeId: "node-1",
     address: "10.0.0.1",
+    peers: ["10.0.0.1"],
     error: "",
+    trouble: null,
     fingerprint: fp(letter),
     clusterId: change.clusterId ?? `cluster-${letter}`,
     manager: true,
@@ -129,11 +132,17 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
   return {
     by: `i-${n}`,
     state: "running",
+    cluster: config.cluster,
     manager: mark(letter, "m"),
     worker: mark(letter, "w"),
     malformed: [],
     ...change,
   };
+}
+
+/** The store's mark that swarm `letter` was founded for this cluster. */
+export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
+  return { cluster: config.cluster, fingerprint: fp(letter), over: false, ageMs: 0, ...change };
 }
 
 export const memory: Memory = {
@@ -168,8 +177,11 @@ export function observation(
       tokens: ok([]),
       instances: ok([instance(1)]),
       probe: ok([]),
+      neighbours: ok([]),
+      marks: ok([]),
+      interfaces: ok([]),
       permissions: ok([]),
-      contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+      contents: ok({}),
       ...change.facts,
     },
     nowMs: change.nowMs ?? 10_000,

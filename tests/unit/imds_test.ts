@@ -39,6 +39,8 @@ const IDENTITY: Identity = {
   vpc: "vpc-0a1b2c3d",
   address: "10.0.0.7",
   addresses: ["10.0.0.7", "10.0.0.8", "10.0.1.7"],
+  publicAddresses: [],
+  vpcRanges: null,
   roleTag: "manager",
 };
 
@@ -316,16 +318,20 @@ Deno.test("a token refused for ever ends when the caller's time does", async () 
 });
 
 Deno.test("version 1 is never spoken unless allowed", async () => {
-  const old: Intercept = (request) =>
-    request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
+  const old: Intercept = ({ method, path }) => {
+    const text = method === "PUT" ? undefined : INSTANCE[path];
+    return text === undefined ? answer(404, "") : answer(200, text);
+  };
   const { result, requests } = await identify(instance(old));
   assert.equal(faultOf(result).kind, "no-metadata");
   assert.ok(requests.every(({ method }) => method === "PUT"));
 });
 
 Deno.test("version 1 is spoken where allowed and there are no tokens", async () => {
-  const old: Intercept = (request) =>
-    request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
+  const old: Intercept = ({ method, path }) => {
+    const text = method === "PUT" ? undefined : INSTANCE[path];
+    return text === undefined ? answer(404, "") : answer(200, text);
+  };
   const { result, requests } = await identify(instance(old), { allowV1: true });
   assert.deepEqual(result, IDENTIFIED);
   assert.ok(requests.every(({ headers }) => !headers.has("x-aws-ec2-metadata-token")));

@@ -26,7 +26,7 @@ import {
   record,
 } from "../support/observations.ts";
 
-const INIT: Act = { kind: "init", advertiseAddr: "10.0.0.1" };
+const INIT: Act = { kind: "init", advertiseAddr: "10.0.0.1", pools: [] };
 const JOIN: Act = {
   kind: "join",
   address: "10.0.0.2",

@@ -39,7 +39,12 @@ export function lookAt(world: World, machine: Machine): Engine {
     case "attempt":
       return { ...outside, state: "pending" };
     case "failed":
-      return { ...outside, state: "error", error: "context deadline exceeded" };
+      return {
+        ...outside,
+        state: "error",
+        error: "context deadline exceeded",
+        trouble: "unreachable",
+      };
     case "member":
       return member(world, machine, place.swarm, place.manager);
     default:
@@ -54,14 +59,19 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
     state: isReady ? "active" : "pending",
     nodeId: `node-${machine.index}`,
     address: machine.address,
+    peers: swarm.managers.map((index) => world.machines[index]!.address),
     error: "",
+    trouble: null,
     fingerprint: swarm.fingerprint,
     clusterId: swarm.clusterId,
     manager,
     swarm: null,
   };
   const isCutOff = machine.isCut && swarm.managers.length + swarm.ghosts > 1;
-  if (!isReady || !manager || isCutOff || !hasQuorum(world, swarm, machine)) return engine;
+  if (!isReady || !manager) return engine;
+  if (isCutOff || !hasQuorum(world, swarm, machine)) {
+    return { ...engine, error: "The swarm does not have a leader.", trouble: "no-quorum" };
+  }
   return {
     ...engine,
     swarm: {
@@ -81,13 +91,7 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
 export function contentsOf(world: World, { place }: Machine, manager: boolean): Contents {
   const swarm = place.kind === "member" ? swarmNamed(world, place.swarm) : undefined;
   const services = swarm?.services ?? 0;
-  return {
-    services: manager ? services : 0,
-    secrets: 0,
-    configs: 0,
-    networks: 0,
-    tasks: services,
-  };
+  return { services: manager ? services : 0, tasks: services };
 }
 
 export function init(world: World, machine: Machine): Answer<null> {

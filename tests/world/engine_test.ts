@@ -23,7 +23,7 @@ engineContract("in the world", (): EngineWorld => {
         address,
         engine: () => perform(n, { kind: "engine" }),
         contents: (manager) => perform(n, { kind: "contents", manager }),
-        init: () => perform(n, { kind: "init", advertiseAddr: address }),
+        init: () => perform(n, { kind: "init", advertiseAddr: address, pools: [] }),
         join: (where, token) =>
           perform(n, { kind: "join", address: where, token, advertiseAddr: address }),
         leave: (force) => perform(n, { kind: "leave", force, onlyEmpty: false }),

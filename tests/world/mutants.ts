@@ -70,7 +70,7 @@ export const MUTANTS: Mutant[] = [
       "joins-failed",
       \``,
     put: `    return act(
-      { kind: "init", advertiseAddr: s.me.address },
+      { kind: "init", advertiseAddr: s.me.address, pools: [] },
       "joins-failed",
       \``,
     first: "s3",

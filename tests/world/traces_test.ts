@@ -63,7 +63,7 @@ Deno.test("trace: after a replacing write without an answer, an older own write 
   const script: Script = {
     engine: ok(managerOf("b")),
     ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
-    contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    contents: ok({}),
     tokens: ok([]),
   };
   const dead = [instance(2, { state: "terminated", address: null })];
@@ -85,7 +85,7 @@ Deno.test("trace: a read from before does not revive a terminated member", () =>
   ];
   const script: Script = {
     ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
-    contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    contents: ok({}),
     tokens: ok([]),
     probe: ok([]),
   };

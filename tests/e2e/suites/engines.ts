@@ -29,7 +29,7 @@ function realEngines(vpc: Vpc): EngineWorld {
         address,
         engine: () => client.look(never),
         contents: (manager) => client.contents(manager, never),
-        init: () => client.init(config, address, never),
+        init: () => client.init(config, address, [], never),
         join: (where, token) => client.join(config, where, token, address, never),
         leave: (force) => client.leave(force, false, never),
         probe: (addresses) => probe(addresses, never),

@@ -1,6 +1,8 @@
 /** The ledger in S3, against the emulated S3: where the record is, and what is none. */
 import assert from "node:assert/strict";
-import type { Config, Fault } from "../../../src/state.ts";
+import { encodeRecord } from "../../../src/ledger/record.ts";
+import { viewOf } from "../../../src/ledger/versions.ts";
+import type { Config } from "../../../src/state.ts";
 import { faultOf, labTest, S3, valueOf } from "../../support/aws_lab.ts";
 import { record } from "../../support/observations.ts";
 
@@ -36,21 +38,27 @@ labTest("S3: a write on a record that was deleted since has lost", async (lab) =
 });
 
 labTest(
-  "S3: a record that is truncated, of a later tool, or no record at all is not used",
+  "S3: an object that is truncated, of a later tool, or no record at all is there, and can't be read",
   async (lab) => {
-    const cases: [string, Fault["kind"], RegExp][] = [
-      ['{"tool":"swarm-join","format":1,"fol', "malformed", /not JSON/],
-      ['{"tool":"swarm-join","format":99}', "newer", /later version of swarm-join/],
-      ["<html></html>", "malformed", /not JSON/],
-      ["", "malformed", /not JSON/],
-      ["x".repeat(10 * 1024 * 1024), "malformed", /longer than/],
+    const good = encodeRecord(record(), 0);
+    const cases: [string | Uint8Array, RegExp][] = [
+      ['{"tool":"swarm-join","format":1,"fol', /not JSON/],
+      ['{"tool":"swarm-join","format":99}', /a later version of swarm-join .*99.*: install/],
+      ["<!DOCTYPE html><html></html>", /not JSON/],
+      ["", /not JSON/],
+      [new Uint8Array([0xff, 0xfe]), /no text/],
+      // However long it is: what is read of it is never taken for the whole.
+      [good + " ".repeat(10 * 1024 * 1024), /characters, more than/],
     ];
-    for (const [text, kind, says] of cases) {
-      lab.putObject(RECORD_KEY, text);
-      const fault = await faultOf(lab.node(1, store).ledger.read([]));
-      assert.equal(fault.kind, kind, fault.message);
-      assert.match(fault.message, says);
-      assert.match(fault.message, /s3:\/\/swarm-records\/team\/a\/default\/record\.json/);
+    for (const [body, says] of cases) {
+      lab.putObject(RECORD_KEY, body);
+      const view = viewOf(await valueOf(lab.node(1, store).ledger.read([])), []);
+      assert.ok(view.kind === "unreadable", JSON.stringify(view));
+      assert.match(view.why, says);
+      assert.match(view.why, /^s3:\/\/swarm-records\/team\/a\/default\/record\.json: /);
+      // And no write takes its place.
+      const write = lab.node(1, store).ledger.write(record(), { kind: "none" });
+      assert.deepEqual(await valueOf(write), { kind: "lost" });
     }
   },
 );

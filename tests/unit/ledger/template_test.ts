@@ -49,6 +49,10 @@ labTest("template: what is no record in the log is an entry without one", async 
     log.entries.map(({ number, record, newer }) => [number, record, newer]),
     [[1, null, false], [2, null, true], [3, null, false], [4, null, false]],
   );
+  const whys = log.entries.map(({ why }) => why ?? "");
+  for (const [i, why] of [/not JSON/, /later version/, /not JSON/, /no text/].entries()) {
+    assert.match(whys[i] ?? "", why);
+  }
 });
 
 labTest("template: the template says what it is, and holds no secret", async (lab) => {

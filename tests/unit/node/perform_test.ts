@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fingerprintOf } from "../../../src/swarm/certificates.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
 import { Node } from "../../../src/node/perform.ts";
+import type { WayTo } from "../../../src/node/ways.ts";
 import type { Config, Engine, FoundingRecord, LedgerRead } from "../../../src/state.ts";
 import { config as plain, identity, record } from "../../support/observations.ts";
 import { type AwsLab, labTest, S3 } from "../../support/aws_lab.ts";
@@ -25,12 +26,11 @@ interface Bench {
 /** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
 async function withNode(
   lab: AwsLab,
-  { change = {}, services = [], region = null, ec2Endpoint = lab.endpoint, nowMs = () => 0 }: {
+  { change = {}, services = [], wayTo = () => null, nowMs = () => 0 }: {
     change?: Partial<Config>;
     /** What its swarm holds. */
     services?: object[];
-    region?: string | null;
-    ec2Endpoint?: string;
+    wayTo?: WayTo;
     nowMs?: () => number;
   },
   test: (bench: Bench) => Promise<void>,
@@ -41,19 +41,22 @@ async function withNode(
   const imds = serveRaw(metadataOf(lab));
   const dockerSocket = `${directory}/docker.sock`;
   const engine = serveRaw(engineIn(directory, services), { path: dockerSocket });
-  const config = { ...plain, ...change };
+  const config = { ...plain, ec2Endpoint: lab.endpoint, ...change };
   const node = new Node({
     config,
     surroundings: {
       dockerSocket,
       imdsEndpoint: `http://127.0.0.1:${imds.port}`,
       imdsV1: false,
-      ec2Endpoint,
       s3Endpoint: lab.endpoint,
-      region,
+      fips: false,
+      dualstack: false,
+      caCerts: null,
+      proxies: { https: null, http: null, none: [] },
+      credentials: {},
       lockFile: `${directory}/lock`,
     },
-    env: () => undefined,
+    wayTo,
     nowMs,
   });
   const ask = async (call: Call): Promise<unknown> => {
@@ -118,7 +121,7 @@ function engineIn(directory: string, services: object[]): (request: Exchange) =>
   return ({ path }) => {
     if (path === "/_ping") return answer(200, "OK", { "Api-Version": "1.41" });
     if (path.endsWith("/info")) return json(200, { DockerRootDir: directory, Swarm: swarm });
-    if (path.endsWith("/swarm")) return json(200, { ID: "cluster1", JoinTokens: TOKENS });
+    if (path.endsWith("/swarm")) return json(200, { ID: "cluster1", Spec: {}, JoinTokens: TOKENS });
     if (path.includes("/swarm/")) return answer(200, "");
     if (path.endsWith("/services")) return json(200, services);
     return json(200, []);
@@ -179,7 +182,7 @@ for (const { name, change } of STORES) {
 
       await ask({ kind: "contents", manager: true });
       await ask({ kind: "contents", manager: false });
-      await ask({ kind: "init", advertiseAddr: "10.0.0.1" });
+      await ask({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
       await ask({ kind: "join", address: "10.0.0.2", token: worker, advertiseAddr: "10.0.0.1" });
       const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
       assert.deepEqual(left, { kind: "left" });
@@ -191,8 +194,7 @@ for (const { name, change } of STORES) {
 labTest("a swarm that holds something is not left by who leaves only an empty one", async (lab) => {
   await withNode(lab, { services: [{}] }, async ({ ask }) => {
     const answer = await ask({ kind: "leave", force: true, onlyEmpty: true });
-    const contents = { services: 1, secrets: 0, configs: 0, networks: 0, tasks: 0 };
-    assert.deepEqual(answer, { kind: "holds", contents });
+    assert.deepEqual(answer, { kind: "holds", contents: { services: 1 } });
     assert.deepEqual(await ask({ kind: "leave", force: true, onlyEmpty: false }), { kind: "left" });
   });
 });
@@ -206,13 +208,33 @@ labTest("an instance that EC2 does not show yet is null", async (lab) => {
 
 labTest("another region is asked where one is given", async (lab) => {
   await using ec2 = serveRaw(() => answer(500, ""));
-  const options = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
-  await withNode(lab, options, async ({ node, ask }) => {
+  const change = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
+  await withNode(lab, { change }, async ({ node, ask }) => {
     const seen = await ask({ kind: "identity" }) as { region: string };
     assert.equal(seen.region, identity(1).region);
     assert.ok(!(await node.perform({ kind: "self" })).ok);
     assert.match(ec2.requests[0]?.headers.get("authorization") ?? "", /\/eu-north-1\/ec2\//);
   });
+});
+
+labTest("AWS is asked by its way, and nobody else is", async (lab) => {
+  const asked: string[] = [];
+  const wayTo = (url: URL): null => {
+    asked.push(url.origin);
+    return null;
+  };
+  for (const store of [plain.store, S3]) {
+    await withNode(lab, { change: { store }, wayTo }, async ({ node, ask }) => {
+      await ask({ kind: "identity" });
+      await ask({ kind: "engine" });
+      await ask({ kind: "self" });
+      const sent = node.awsCalls;
+      await ask({ kind: "ledger", missing: [] });
+      assert.equal(asked.length, node.awsCalls);
+      assert.ok(node.awsCalls > sent);
+    });
+    assert.deepEqual([...new Set(asked.splice(0))], [lab.endpoint]);
+  }
 });
 
 labTest("a call of AWS before the identity is a defect", async (lab) => {

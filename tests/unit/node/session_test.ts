@@ -160,7 +160,7 @@ function surfaceOf({ role }: { role: string }): {
     lifecycle: () => ok(null),
     self: () => ok(instance(1, { roleTag: role })),
     engine: () => ok(engine),
-    contents: () => ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    contents: () => ok({}),
     ledger: () =>
       ok({
         kind: "object",

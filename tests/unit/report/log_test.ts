@@ -16,7 +16,7 @@ const SILENT = {
 const WAIT: Waiting = { ...SILENT, kind: "wait", ms: 1_500, exit: 3, keeps: "nothing" };
 const INIT: Acting = {
   kind: "act",
-  call: { kind: "init", advertiseAddr: "10.0.0.1" },
+  call: { kind: "init", advertiseAddr: "10.0.0.1", pools: [] },
   rule: "first-manager",
   because: "no swarm is founded",
 };

@@ -98,7 +98,10 @@ Deno.test("what is done next is said in words, with what follows if nothing else
   const advertiseAddr = "10.0.0.1";
   const rows: [Act, string][] = [
     [{ kind: "retract" }, "take old tokens out of its tags; then init a swarm"],
-    [{ kind: "init", advertiseAddr }, "init a swarm; then found it and publish its tokens"],
+    [
+      { kind: "init", advertiseAddr, pools: [] },
+      "init a swarm; then found it and publish its tokens",
+    ],
     [{ ...write, as: "found" }, "found: write a record with i-1; then publish its tokens"],
     [{ ...write, as: "register" }, "register: write a record with i-1; then join"],
     [{ ...write, as: "withdraw" }, "withdraw: write a record with i-1"],

@@ -86,10 +86,31 @@ const MANAGER_SWARM = {
   LocalNodeState: "active",
   ControlAvailable: true,
   Error: "",
-  RemoteManagers: [{ NodeID: NODE_ID, Addr: "10.0.0.7:2377" }],
+  RemoteManagers: [
+    { NodeID: NODE_ID, Addr: "10.0.0.7:2377" },
+    { NodeID: "second", Addr: "10.0.0.8:2377" },
+  ],
   Nodes: 3,
   Managers: 2,
   Cluster: { ID: "oytpfm48q6up9cqh5xdkcivwo" },
+};
+
+/** As Engine 20.10 shows it of a swarm that nobody has changed. */
+const FRESH_SPEC = {
+  Name: "default",
+  Labels: {},
+  Orchestration: { TaskHistoryRetentionLimit: 5 },
+  Raft: {
+    SnapshotInterval: 10_000,
+    KeepOldSnapshots: 0,
+    LogEntriesForSlowFollowers: 500,
+    ElectionTick: 10,
+    HeartbeatTick: 1,
+  },
+  Dispatcher: { HeartbeatPeriod: 5_000_000_000 },
+  CAConfig: { NodeCertExpiry: 7_776_000_000_000_000 },
+  TaskDefaults: {},
+  EncryptionConfig: { AutoLockManagers: false },
 };
 
 const NODES = [
@@ -117,6 +138,7 @@ function manager(dataRoot: string): Routes {
     "GET /v1.41/info": json(200, { DockerRootDir: dataRoot, Swarm: MANAGER_SWARM }),
     "GET /v1.41/swarm": json(200, {
       ID: "oytpfm48q6up9cqh5xdkcivwo",
+      Spec: FRESH_SPEC,
       JoinTokens: { Manager: MANAGER_TOKEN, Worker: WORKER_TOKEN },
     }),
     "GET /v1.41/nodes": json(200, NODES),
@@ -208,7 +230,9 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
         state: "active",
         nodeId: NODE_ID,
         address: "10.0.0.7",
+        peers: ["10.0.0.7", "10.0.0.8"],
         error: "",
+        trouble: null,
         fingerprint: FINGERPRINT,
         clusterId: "oytpfm48q6up9cqh5xdkcivwo",
         manager: true,
@@ -552,7 +576,7 @@ Deno.test("an empty swarm has nothing to lose", async () => {
   await withEngine(same, async ({ engine }) => {
     assert.deepEqual(
       valueOf(await engine.contents(true, never)),
-      { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 } satisfies Contents,
+      {} satisfies Contents,
     );
   });
 });
@@ -563,13 +587,17 @@ Deno.test("a manager counts what its swarm holds, without the network that every
     "GET /v1.41/services": json(200, [{}, {}]),
     "GET /v1.41/secrets": json(200, [{}]),
     "GET /v1.41/configs": json(200, [{}, {}, {}]),
-    "GET /v1.41/networks": json(200, [{ Ingress: true }, { Name: "app", Ingress: false }]),
+    "GET /v1.41/networks": json(200, [
+      { Name: "ingress", Ingress: true },
+      { Name: "app", Ingress: false },
+      { Name: "my-ingress", Ingress: true },
+    ]),
     "GET /v1.41/tasks": json(200, [{}, {}, {}, {}]),
   });
   await withEngine(change, async ({ engine, server }) => {
     assert.deepEqual(
       valueOf(await engine.contents(true, never)),
-      { services: 2, secrets: 1, configs: 3, networks: 1, tasks: 4 } satisfies Contents,
+      { services: 2, secrets: 1, configs: 3, networks: 2, tasks: 4 } satisfies Contents,
     );
     const asked = server.requests.map(({ target }) => decodeURIComponent(target)).join(" ");
     assert.match(asked, /networks\?filters=\{"scope":\["swarm"\]\}/);
@@ -611,7 +639,7 @@ function bodyOf(server: RawServer): unknown {
 
 Deno.test("a swarm is initialized with what was asked for, and nothing else", async () => {
   await withEngine(same, async ({ engine, server }) => {
-    valueOf(await engine.init(configOf({}), "10.0.0.7", never));
+    valueOf(await engine.init(configOf({}), "10.0.0.7", [], never));
     assert.deepEqual(bodyOf(server), {
       ListenAddr: "0.0.0.0:2377",
       AdvertiseAddr: "10.0.0.7:2377",
@@ -620,10 +648,10 @@ Deno.test("a swarm is initialized with what was asked for, and nothing else", as
       listenAddr: "eth1",
       dataPathAddr: "10.9.0.7",
       dataPathPort: 7777,
-      defaultAddrPool: ["10.20.0.0/16", "10.30.0.0/26"],
       availability: "drain",
     });
-    valueOf(await engine.init(config, "fd00::7", never));
+    const pools = ["10.20.0.0/16", "10.30.0.0/26"];
+    valueOf(await engine.init(config, "fd00::7", pools, never));
     assert.deepEqual(bodyOf(server), {
       ListenAddr: "eth1:2377",
       AdvertiseAddr: "[fd00::7]:2377",
@@ -762,7 +790,7 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
         await engine.look(never),
         await engine.contents(true, never),
         await engine.contents(false, never),
-        await engine.init(configOf({}), "10.0.0.7", never),
+        await engine.init(configOf({}), "10.0.0.7", [], never),
         await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never),
         await engine.leave(true, false, never),
         await engine.leave(true, true, never),
@@ -805,14 +833,12 @@ for (
       ...routes,
       [holding]: json(200, [{ State: "running" }]),
     });
-    const empty = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
     const leaves = (server: RawServer): string[] =>
       server.requests.map(({ target }) => target).filter((one) => one.includes("/leave"));
     await withEngine(change, async ({ engine, server }) => {
-      const contents = { ...empty, [what]: 1 };
       assert.deepEqual(valueOf(await engine.leave(force, true, never)), {
         kind: "holds",
-        contents,
+        contents: { [what]: 1 },
       });
       assert.deepEqual(leaves(server), []);
     });
@@ -869,7 +895,7 @@ Deno.test("a write whose answer is lost may have happened", async () => {
     await withEngine(change, async ({ engine, vault }) => {
       const mark = vault.keep(WORKER_TOKEN) as TokenMark;
       const result = path === "init"
-        ? await engine.init(configOf({}), "10.0.0.7", never)
+        ? await engine.init(configOf({}), "10.0.0.7", [], never)
         : path === "join"
         ? await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never)
         : await engine.leave(true, false, never);

@@ -120,7 +120,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
       // The put is atomic: only the first finds it absent.
       if (node.shelf.lock === null) {
         node.shelf.lock = node.machine.address;
-        yield { kind: "init", advertiseAddr: node.machine.address };
+        yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
         if (!node.isIn()) return false;
         yield node.row();
         return node.putPrimary();
@@ -145,7 +145,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
     if (node.isIn()) return true;
     const first = yield* node.oldestManager();
     if (node.isManager && first === node.machine.instance && node.shelf.primary === null) {
-      yield { kind: "init", advertiseAddr: node.machine.address };
+      yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
       if (!node.isIn()) return false;
       yield node.row();
       return node.putPrimary();
@@ -171,7 +171,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
       yield node.sleep(5_000);
       yield node.row();
       if (node.shelf.lock === node.machine.instance) {
-        yield { kind: "init", advertiseAddr: node.machine.address };
+        yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
         if (!node.isIn()) return false;
         yield node.row();
         return node.putPrimary();
@@ -195,7 +195,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
     const { managers } = node.shelf;
     if (managers.some(({ address }) => address === node.machine.address)) return true;
     if (managers.length === 0 && node.isManager) {
-      yield { kind: "init", advertiseAddr: node.machine.address };
+      yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
       if (!node.isIn()) return false;
       yield node.row();
       return node.putPrimary();
@@ -278,7 +278,7 @@ class Node {
   }
 
   *initAndTag(): Script {
-    if (!this.isIn()) yield { kind: "init", advertiseAddr: this.machine.address };
+    if (!this.isIn()) yield { kind: "init", advertiseAddr: this.machine.address, pools: [] };
     if (!this.isIn()) return false;
     claim(this.world, this.machine);
     return yield* this.tag();
