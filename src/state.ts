@@ -300,16 +300,9 @@ export interface Instance {
   clusterTag: string | null;
 }
 
-/** Another running instance that is tagged manager. `runningMs`: since its launch, by EC2's clock. */
-export interface Neighbour {
-  instance: string;
-  address: string;
-  runningMs: number;
-}
-
 /**
- * The store's mark that this swarm was founded for that cluster, which outlives the record. `over`: it
- * was replaced, or has another fingerprint since. `ageMs`: since it was written, by the store's clock.
+ * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
+ * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
  */
 export interface Mark {
   cluster: string;
@@ -318,19 +311,27 @@ export interface Mark {
   ageMs: number;
 }
 
+/** Another instance of the manager role that runs. `runningMs`: since its launch, by EC2's clock. */
+export interface Neighbour {
+  instance: string;
+  address: string;
+  runningMs: number;
+}
+
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
-  /** The cluster that they are shown for; null: not said. */
-  cluster: string | null;
   state: InstanceState;
+  /** The cluster whose swarm they are of, where that is said beside them. */
+  cluster: string | null;
   manager: TokenMark | null;
   worker: TokenMark | null;
   malformed: string[];
 }
 
-export const VERDICTS = ["allowed", "denied", "unknown"] as const;
+/** `unasked`: what it would be done to does not exist yet, so that nobody can say. */
+export const VERDICTS = ["allowed", "denied", "unknown", "unasked"] as const;
 
 /** An AWS permission that a role needs, as far as it could be found out without writing. */
 export interface Permission {

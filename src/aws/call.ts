@@ -21,6 +21,8 @@ export interface Caller {
   /** Told of each request that is really sent. */
   onCall: () => void;
   deadlineMs: number;
+  /** What a request to this address is sent with; null: with what is always there. */
+  wayTo?: (url: URL) => Deno.HttpClient | null;
 }
 
 /** What an answer tells beside what the SDK hands on. */
@@ -79,11 +81,11 @@ interface Limits {
 type WholeAnswer = SdkResponse & { body: Uint8Array };
 
 /** The SDK's transport. */
-export function createHandler({ onCall }: Caller, limits: Limits): Handler {
+export function createHandler({ onCall, wayTo }: Caller, limits: Limits): Handler {
   return {
     async handle(request, { requestTimeout, seen }): Promise<{ response: SdkResponse }> {
       onCall();
-      const answer = await sent(request, limits, requestTimeout);
+      const answer = await sent(request, limits, requestTimeout, wayTo);
       const { body, ...head } = answer;
       const date = Date.parse(head.headers["date"] ?? "");
       if (!Number.isNaN(date)) seen.dateMs = date;
@@ -101,6 +103,7 @@ const ASK_WHO = "is the endpoint right, or a proxy in front of it?";
 const EC2_ERROR =
   /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse)\b[^]*<Code>[^<]+<\/Code>[^]*<\/\2>$/;
 const S3_ERROR = /^\s*(<\?xml[^>]*>\s*)?<Error\b[^]*<Code>[^<]+<\/Code>[^]*<\/Error>$/;
+const S3_LIST = /^\s*(<\?xml[^>]*>\s*)?<ListBucketResult\b[^]*<\/ListBucketResult>$/;
 /** S3, MinIO and Ceph name each of their answers with the first; moto with the second. */
 const S3_NAMES = ["x-amz-request-id", "x-amzn-requestid"];
 
@@ -126,13 +129,16 @@ export function ec2Complaint(
  * are XML, or nothing at all; what is not comes from something else, and says nothing of any object.
  */
 export function s3Complaint(
-  _request: SdkRequest,
+  { query = {} }: SdkRequest,
   { statusCode, headers, body }: WholeAnswer,
 ): string | null {
   const isNamed = S3_NAMES.some((name) => (headers[name] ?? "") !== "");
-  const isError = (): boolean =>
-    body.length === 0 || S3_ERROR.test(new TextDecoder().decode(body).trimEnd());
-  return isNamed && (statusCode < 300 || isError())
+  const text = (): string => new TextDecoder().decode(body).trimEnd();
+  const isSense = statusCode >= 300
+    ? body.length === 0 || S3_ERROR.test(text())
+    // An empty list is an answer as well.
+    : !("list-type" in query) || S3_LIST.test(text());
+  return isNamed && isSense
     ? null
     : `HTTP ${statusCode} with an answer that is not S3's; ${ASK_WHO}`;
 }
@@ -184,10 +190,14 @@ async function sent(
   request: SdkRequest,
   limits: Limits,
   deadlineMs: number,
+  wayTo: Caller["wayTo"],
 ): Promise<WholeAnswer> {
   const signal = AbortSignal.timeout(deadlineMs);
+  const url = urlOf(request);
+  const client = wayTo?.(new URL(url)) ?? null;
   try {
-    const response = await fetch(urlOf(request), {
+    const response = await fetch(url, {
+      ...(client === null ? {} : { client }),
       method: request.method,
       // What an account's own log of calls shows.
       headers: { ...request.headers, "user-agent": "swarm-join" },

@@ -38,7 +38,6 @@ export function faulted(o: Observation, fault: Fault): Decision {
       return fail(5, "engine-refused", message, STRANGE_MS);
     case "not-found":
       return wait(o, "not-shown", message);
-    case "one-way":
     case "unreachable":
     case "timeout":
     case "malformed":

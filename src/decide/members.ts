@@ -144,14 +144,11 @@ export function refreshed(
   const rotated = record.fingerprint === fingerprint
     ? record.rotated
     : newest([...record.rotated.filter((old) => old !== fingerprint), record.fingerprint]);
-  const unknown = outdated(record, swarm, w).filter(({ address }) =>
-    holderOf(address, w.instances) === null
-  );
-  const members = withManagers(
-    [...remaining(record, w).filter((one) => !unknown.includes(one)), self(w)],
-    missing,
-    w,
-  );
+  const dropped = outdated(record, swarm, w)
+    .map(({ address }) => address)
+    .filter((address) => holderOf(address, w.instances) === null);
+  const kept = remaining(record, w).filter(({ address }) => !dropped.includes(address));
+  const members = withManagers([...kept, self(w)], missing, w);
   return signed({ ...record, fingerprint, clusterId: swarm.clusterId, rotated, members }, w);
 }
 

@@ -7,7 +7,16 @@ import { others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type { Answer, Decision, Instance, Member, Observation, Role, Shown } from "../state.ts";
+import type {
+  Answer,
+  Decision,
+  Engine,
+  Instance,
+  Member,
+  Observation,
+  Role,
+  Shown,
+} from "../state.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
 class Stop {
@@ -80,16 +89,17 @@ export function answering(s: Scene): string[] {
 
 /** Asks who answers of the record's other members and of the managers that this node's Engine knows; null: of nobody. */
 export function probeOf(
-  { o, me, engine, record }: Pick<Scene, "o" | "me" | "engine" | "record">,
+  { o, me, engine, record }: Pick<Scene, "o" | "me" | "record"> & { engine: Engine | null },
 ): CallOf<"probe"> | null {
   const { neighbours } = o.facts;
   const addresses = new Set(
     record === null
-      ? [...engine.peers, ...(neighbours?.ok ? addressesOf(neighbours.value) : [])]
+      ? [...engine?.peers ?? [], ...(neighbours?.ok ? addressesOf(neighbours.value) : [])]
       : addressesOf(others(record, me)),
   );
-  for (const address of engine.swarm === null ? [] : reached(engine.swarm)) addresses.add(address);
-  for (const own of [engine.address, me.address, ...me.addresses]) addresses.delete(own);
+  const swarm = engine?.swarm ?? null;
+  for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
+  for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);
   return addresses.size === 0 ? null : { kind: "probe", addresses: [...addresses] };
 }
 

@@ -272,7 +272,9 @@ function hasOf(tag: string | null): string {
 export function addressOf(o: Observation, me: Identity, engine: Engine): string {
   if (engine.address !== "") return engine.address;
   const asked = askedHost(o);
-  return asked !== null && isIp(asked) ? asked : me.address;
+  if (asked === null || isIp(asked)) return asked ?? me.address;
+  const interfaces = need(o, { kind: "interfaces" });
+  return interfaces.find(({ name }) => name === asked)?.address ?? me.address;
 }
 
 /** What the person wants to be advertised, without a port: an address, or an interface's name. */

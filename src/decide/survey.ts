@@ -65,7 +65,7 @@ function memberLooks(o: Observation): (Look | false)[] {
   const isManager = roleOf(o) === "manager";
   const needsToken = isManager || engine?.state === "inactive";
   return [
-    engine !== null && (probeOf({ o, me, engine, record }) ?? false),
+    probeOf({ o, me, engine, record }) ?? false,
     { kind: "instances", ...questionOf(record.members, me, []) },
     // Only a manager may read the managers'.
     needsToken &&

@@ -128,8 +128,8 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,
-    cluster: v.nullable(text),
     state: choice(INSTANCE_STATES),
+    cluster: v.nullable(text),
     manager: v.nullable(mark),
     worker: v.nullable(mark),
     malformed: list(text),

@@ -24,6 +24,7 @@ export function edgesOf(
     vault,
     credentials: staticCredentials(role.credentials),
     endpoints: { ec2: endpoint, s3: endpoint },
+    variant: { fips: false, dualstack: false },
     onCall: () => {},
     deadlineMs: AWS_DEADLINE_MS,
   });

@@ -10,6 +10,7 @@ import type {
   Identity,
   Instance,
   LedgerView,
+  Mark,
   Member,
   Memory,
   Observation,
@@ -130,13 +131,18 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
-    cluster: null,
     state: "running",
+    cluster: config.cluster,
     manager: mark(letter, "m"),
     worker: mark(letter, "w"),
     malformed: [],
     ...change,
   };
+}
+
+/** The store's mark that swarm `letter` was founded for this cluster. */
+export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
+  return { cluster: config.cluster, fingerprint: fp(letter), over: false, ageMs: 0, ...change };
 }
 
 export const memory: Memory = {

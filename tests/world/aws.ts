@@ -4,6 +4,7 @@
  */
 import { judgeRecord } from "./judge.ts";
 import type { Choice } from "./enact.ts";
+import { config } from "./node.ts";
 import {
   type History,
   latest,
@@ -161,8 +162,8 @@ export function readTokens(
     const object = world.objects.find((one) => one.fingerprint === fingerprint);
     return [{
       by: "s3",
-      cluster: null,
       state: "running",
+      cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
       worker: want.includes("worker") ? object?.worker ?? null : null,
       malformed: [],
@@ -174,7 +175,8 @@ export function readTokens(
     if (state === null || state === "terminated" || (manager === null && worker === null)) {
       return [];
     }
-    return [{ by: machine.instance, cluster: null, state, manager, worker, malformed: [] }];
+    const { cluster } = config;
+    return [{ by: machine.instance, state, cluster, manager, worker, malformed: [] }];
   });
 }
 

@@ -241,7 +241,7 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
   confirmed: fc.option(swarm.map(fp)),
   published: fc.constantFrom(null, "", "a-m a-w"),
-  pools: fc.constantFrom(null, [], ["10.0.0.0/9"]),
+  pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
   attested: fc.option(swarm.map(fp)),
   terminated: fc.subarray(["i-1", "i-2", "i-3"]),
   failures: fc.array(
