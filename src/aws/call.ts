@@ -21,6 +21,8 @@ export interface Caller {
   /** Told of each request that is really sent. */
   onCall: () => void;
   deadlineMs: number;
+  /** What a request to this address is sent with; null: with what is always there. */
+  wayTo?: (url: URL) => Deno.HttpClient | null;
 }
 
 /** What an answer tells beside what the SDK hands on. */
@@ -79,11 +81,11 @@ interface Limits {
 type WholeAnswer = SdkResponse & { body: Uint8Array };
 
 /** The SDK's transport. */
-export function createHandler({ onCall }: Caller, limits: Limits): Handler {
+export function createHandler({ onCall, wayTo }: Caller, limits: Limits): Handler {
   return {
     async handle(request, { requestTimeout, seen }): Promise<{ response: SdkResponse }> {
       onCall();
-      const answer = await sent(request, limits, requestTimeout);
+      const answer = await sent(request, limits, requestTimeout, wayTo);
       const { body, ...head } = answer;
       const date = Date.parse(head.headers["date"] ?? "");
       if (!Number.isNaN(date)) seen.dateMs = date;
@@ -188,10 +190,14 @@ async function sent(
   request: SdkRequest,
   limits: Limits,
   deadlineMs: number,
+  wayTo: Caller["wayTo"],
 ): Promise<WholeAnswer> {
   const signal = AbortSignal.timeout(deadlineMs);
+  const url = urlOf(request);
+  const client = wayTo?.(new URL(url)) ?? null;
   try {
-    const response = await fetch(urlOf(request), {
+    const response = await fetch(url, {
+      ...(client === null ? {} : { client }),
       method: request.method,
       // What an account's own log of calls shows.
       headers: { ...request.headers, "user-agent": "swarm-join" },

@@ -140,6 +140,16 @@ export function oneOf<const T extends string>(choices: readonly T[]): (text: str
   };
 }
 
+/** The same whatever the case it is written in. */
+export function oneOfAnyCase<const T extends string>(choices: readonly T[]): (text: string) => T {
+  return (text) => oneOf(choices)(text.toLowerCase());
+}
+
+/** Words between commas or spaces. */
+export function words(text: string): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== "");
+}
+
 /** `1`, `true`, `yes` or `on`, or their opposites: a switch in the environment. */
 export function truth(text: string): boolean {
   if (/^(?:1|true|yes|on)$/i.test(text)) return true;
@@ -178,6 +188,15 @@ export function metadataEndpoint(text: string): string {
   return endpoint(text);
 }
 
+/** An http or https address of a proxy, perhaps with a name and a password. */
+export function proxy(text: string): string {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw new Unfit("not the http:// or https:// address of a proxy; write http://10.0.0.9:3128");
+  }
+  return url.href;
+}
+
 /** The path of the Engine's socket in a `DOCKER_HOST`. */
 export function socketPath(text: string): string {
   if (!text.startsWith("unix://")) {
@@ -192,6 +211,12 @@ export function region(text: string): string {
   if (!/^[a-z]{2,}(?:-[a-z]+)+-\d+$/.test(text)) {
     throw new Unfit("not a region; write eu-west-1, for example");
   }
+  return text;
+}
+
+/** The name of a file to read. */
+export function fileName(text: string): string {
+  if (text === "" || text === "-" || text.includes("\0")) throw new Unfit("not a file's name");
   return text;
 }
 

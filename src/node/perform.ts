@@ -19,12 +19,12 @@ import { createEngine, type EngineClient } from "../swarm/engine.ts";
 import { probe } from "../swarm/probe.ts";
 import { orEnded } from "../time.ts";
 import { Vault } from "../tokens/vault.ts";
+import type { WayTo } from "./ways.ts";
 
 interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
-  /** A variable of the environment; undefined: not set. */
-  env: (name: string) => string | undefined;
+  wayTo: WayTo;
   /** Milliseconds since the run began; never goes back. */
   nowMs: () => number;
 }
@@ -49,7 +49,7 @@ export class Node {
 
   /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
   constructor(options: NodeOptions) {
-    const { surroundings, env, nowMs } = options;
+    const { surroundings, nowMs } = options;
     this.#options = options;
     this.#imds = createImds({
       endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
@@ -57,6 +57,7 @@ export class Node {
     });
     this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });
     const { signal } = new AbortController();
+    const env = (name: string): string | undefined => surroundings.credentials[name];
     this.#credentials = createCredentials({ env, imds: this.#imds, signal, nowMs });
   }
 
@@ -130,6 +131,7 @@ export class Node {
       credentials: this.#credentials,
       endpoints: { ec2: config.ec2Endpoint, s3: surroundings.s3Endpoint },
       variant: { fips: surroundings.fips, dualstack: surroundings.dualstack },
+      wayTo: this.#options.wayTo,
       onCall: () => this.#awsCalls++,
       deadlineMs: AWS_DEADLINE_MS,
     });

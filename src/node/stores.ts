@@ -22,6 +22,7 @@ import { createObjectShelf } from "../tokens/objects.ts";
 import type { Shelf } from "../tokens/shelf.ts";
 import { createTagShelf } from "../tokens/tags.ts";
 import type { Vault } from "../tokens/vault.ts";
+import type { WayTo } from "./ways.ts";
 
 interface AwsOptions {
   config: Config;
@@ -31,6 +32,7 @@ interface AwsOptions {
   /** Null: AWS's own, in this variant. */
   endpoints: { ec2: string | null; s3: string | null };
   variant: Variant;
+  wayTo?: WayTo;
   /** Told of each request that is really sent to AWS. */
   onCall: () => void;
   /** For one request; `AWS_DEADLINE_MS` is a good one. */
@@ -49,10 +51,16 @@ export interface Aws {
 export const AWS_DEADLINE_MS = 10_000;
 
 export function createAws(options: AwsOptions): Aws {
-  const { config, identity, vault, credentials, endpoints, variant, onCall, deadlineMs } = options;
+  const { config, identity, vault, credentials, endpoints, variant, wayTo } = options;
   const { store, cluster, tags } = config;
   const { region, vpc, account, instance } = identity;
-  const caller: Caller = { region, credentials, onCall, deadlineMs };
+  const caller: Caller = {
+    region,
+    credentials,
+    onCall: options.onCall,
+    deadlineMs: options.deadlineMs,
+    ...(wayTo === undefined ? {} : { wayTo }),
+  };
   const ec2 = once(async (): Promise<Ec2Api> => {
     const { Ec2Api } = await import("../aws/ec2.ts");
     return new Ec2Api(caller, endpoints.ec2, variant);

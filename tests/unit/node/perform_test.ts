@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fingerprintOf } from "../../../src/swarm/certificates.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
 import { Node } from "../../../src/node/perform.ts";
+import type { WayTo } from "../../../src/node/ways.ts";
 import type { Config, Engine, FoundingRecord, LedgerRead } from "../../../src/state.ts";
 import { config as plain, identity, record } from "../../support/observations.ts";
 import { type AwsLab, labTest, S3 } from "../../support/aws_lab.ts";
@@ -27,10 +28,11 @@ interface Bench {
 /** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
 async function withNode(
   lab: AwsLab,
-  { change = {}, services = [], nowMs = () => 0 }: {
+  { change = {}, services = [], wayTo = () => null, nowMs = () => 0 }: {
     change?: Partial<Config>;
     /** What its swarm holds. */
     services?: object[];
+    wayTo?: WayTo;
     nowMs?: () => number;
   },
   test: (bench: Bench) => Promise<void>,
@@ -51,9 +53,12 @@ async function withNode(
       s3Endpoint: lab.endpoint,
       fips: false,
       dualstack: false,
+      caCerts: null,
+      proxies: { https: null, http: null, none: [] },
+      credentials: {},
       lockFile: `${directory}/lock`,
     },
-    env: () => undefined,
+    wayTo,
     nowMs,
   });
   const ask = async (call: Call): Promise<unknown> => {
@@ -235,6 +240,26 @@ labTest("another region is asked where one is given", async (lab) => {
     assert.ok(!(await node.perform({ kind: "self" })).ok);
     assert.match(ec2.requests[0]?.headers.get("authorization") ?? "", /\/eu-north-1\/ec2\//);
   });
+});
+
+labTest("AWS is asked by its way, and nobody else is", async (lab) => {
+  const asked: string[] = [];
+  const wayTo = (url: URL): null => {
+    asked.push(url.origin);
+    return null;
+  };
+  for (const store of [plain.store, S3]) {
+    await withNode(lab, { change: { store }, wayTo }, async ({ node, ask }) => {
+      await ask({ kind: "identity" });
+      await ask({ kind: "engine" });
+      await ask({ kind: "self" });
+      const sent = node.awsCalls;
+      await ask({ kind: "ledger", missing: [] });
+      assert.equal(asked.length, node.awsCalls);
+      assert.ok(node.awsCalls > sent);
+    });
+    assert.deepEqual([...new Set(asked.splice(0))], [lab.endpoint]);
+  }
 });
 
 labTest("a call of AWS before the identity is a defect", async (lab) => {
