@@ -177,7 +177,12 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: () => "take old tokens out of its tags; then init a swarm",
   },
   init: {
-    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
+    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, [
+      "ledger",
+      "tokens",
+      "neighbours",
+      "probe",
+    ], "look"),
     plan: () => "init a swarm; then found it and publish its tokens",
   },
   join: {

@@ -57,11 +57,12 @@ export function remembered(
     case "self":
       return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
     case "engine": {
-      const { state, nodeId, error } = told.answer.value;
+      const { state, nodeId, error, trouble } = told.answer.value;
       const isAttempt = state === "pending" && nodeId === "";
       const attemptMs = isAttempt ? memory.attemptMs ?? nowMs : null;
       // moby says so of a well node after any restart of its swarm component, until it restarts itself.
-      const isWell = state === "error" && error === "" && nodeId !== "";
+      const isMute = error === "" || trouble === "no-quorum";
+      const isWell = state === "error" && isMute && nodeId !== "";
       const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
       return { memory: { ...memory, attemptMs }, answer: { ok: true, value } };
     }

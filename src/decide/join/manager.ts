@@ -3,7 +3,15 @@
  * swarm, join it, or start it.
  */
 import { conflict } from "./conflict.ts";
-import { clusterElsewhere, foundings, runThere, signsOf, signsText } from "./signs.ts";
+import {
+  clusterElsewhere,
+  foundings,
+  neighboursInSwarms,
+  neighboursText,
+  runThere,
+  signsOf,
+  signsText,
+} from "./signs.ts";
 import {
   founding,
   isListed,
@@ -65,6 +73,12 @@ function unfounded(s: Scene, swarm: SwarmView): Decision {
   if (foreign.length > 0) {
     const because = `no swarm is founded, and ${signsText(foreign)}`;
     return lossOf(s, swarm, because) ?? wait(s.o, "swarm-unfounded", runThere(because, foreign));
+  }
+  // One that nobody else is in gives way; of one that holds something a person has known.
+  const { old } = neighboursInSwarms(s);
+  if (old.length > 0) {
+    const because = neighboursText(s, old);
+    if (lossOf(s, swarm, because) === null) return wait(s.o, "swarm-unfounded", because);
   }
   const because = "no swarm is founded yet: this one becomes it";
   return foundWith(s, swarm, "found", "found-swarm", because);
