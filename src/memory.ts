@@ -28,6 +28,7 @@ export function newMemory(runId: string): Memory {
     confirmed: null,
     unknown: null,
     published: null,
+    kept: [],
     pools: null,
     attested: null,
     terminated: [],
@@ -104,6 +105,8 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
   if (act.kind === "write") {
     return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
   }
+  // It costs nobody anything that it stays.
+  if (act.kind === "remove") return { ...memory, kept: [...memory.kept, act.nodeId] };
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
   if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.

@@ -126,6 +126,27 @@ table("a manager in a swarm", [
     }),
     want: ["found", "found-swarm"],
   },
+  ...([
+    ["a dead node at its own address: what a failed join left is removed", {}, {}, "remove"],
+    ["a node at its own address that is not down: stays", { isDown: false }, {}, "done"],
+    ["another's dead node: stays, for this is no reaping", { address: "10.0.0.2" }, {}, "done"],
+    ["itself, before it is a voter: stays", { nodeId: "node-1" }, {}, "done"],
+    ["what the swarm would not remove is not tried again", {}, { kept: ["node-9"] }, "done"],
+  ] as const).map(([name, change, memory, want]): Row => {
+    const stray = { nodeId: "node-9", address: "10.0.0.1", isDown: true, ...change };
+    return {
+      name,
+      state: observation({
+        memory: { ...memory, kept: [...("kept" in memory ? memory.kept : [])] },
+        facts: {
+          engine: ok(managerOf("a", { strays: [stray] })),
+          ledger: founded(),
+          tokens: ok([shown(1, "a")]),
+        },
+      }),
+      want: want === "remove" ? ["remove", "remove-dead-node"] : ["done", "in-order"],
+    };
+  }),
   {
     name: "with S3, its founding is not marked yet",
     state: inFoundedS3({ marks: ok([foundingMark("a", { cluster: "blue" })]) }),
