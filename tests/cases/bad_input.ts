@@ -122,7 +122,10 @@ const SURROUNDINGS: BadInput[] = [
       for (const each of imds.interfaces) each.addresses = [imds.address];
     },
   }),
-  ...([[null, "no such tag"], ["", '""'], ["queen", '"queen"']] as const).map(([Role, has]) =>
+  ...([[null, "no such tag"], ["", '""'], ["queen", '"queen"'], [
+    "Manager",
+    '"Manager"',
+  ]] as const).map(([Role, has]) =>
     bad(`a role tag of ${has}`, 2, new RegExp(`must have the tag "Role".*has ${has}`), {
       given: (bed) => bed.tag("m1", { Role }),
     })

@@ -51,6 +51,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   const text = pageOf(report);
   for (
     const line of [
+      "Cluster     default, in the store tags",
       "I am        i-1 at 10.0.0.1, manager, in vpc-1, eu-west-1, account 123456789012",
       "Engine      inactive, in no swarm",
       `Record      swarm ${fp("a")} is founded, with i-1 (10.0.0.1) (the launch template)`,
