@@ -9,7 +9,12 @@ import {
   DescribeLaunchTemplateVersionsCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
-import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { Aws } from "./aws.ts";
 import type { Ec2Instance } from "./ec2_state.ts";
 import { ENGINE_29, EngineServer } from "./engine.ts";
@@ -324,6 +329,49 @@ cloudTest(
     const got = await s3.send(new GetObjectCommand({ Bucket: "b", Key: "a/record.json" }));
     assert.equal(await got.Body?.transformToString(), "3");
     assert.equal(got.ETag, changed.ETag);
+  },
+);
+
+cloudTest(
+  "S3 lists what is below a prefix, in order and in pages, to whom it may",
+  async (cloud) => {
+    const { s3, aws } = cloud;
+    const options = { name: "b", region: REGION, owner: ACCOUNT };
+    const bucket = aws.s3.addBucket({ ...options, listAllowed: true });
+    for (const key of ["a/3", "a/1", "b/1", "a/2"]) {
+      aws.s3.put(bucket, key, new Uint8Array(), { ifAbsent: false, ifMatch: null });
+    }
+    aws.s3.pageSize = 2;
+    const list = { Bucket: "b", Prefix: "a/" };
+    const first = await s3.send(new ListObjectsV2Command(list));
+    assert.deepEqual(first.Contents?.map(({ Key }) => Key), ["a/1", "a/2"]);
+    assert.ok(first.IsTruncated && first.Contents?.[0]?.LastModified instanceof Date);
+    const next = { ...list, ContinuationToken: first.NextContinuationToken };
+    const second = await s3.send(new ListObjectsV2Command(next));
+    assert.deepEqual(second.Contents?.map(({ Key }) => Key), ["a/3"]);
+    assert.equal(second.IsTruncated, false);
+    bucket.listAllowed = false;
+    assert.equal((await refusal(s3.send(new ListObjectsV2Command(list)))).name, "AccessDenied");
+  },
+);
+
+cloudTest(
+  "S3's bucket policy and its imitations: no header, no write; no condition counts",
+  async (cloud) => {
+    const { s3, aws } = cloud;
+    const options = { name: "b", region: REGION, owner: ACCOUNT, listAllowed: true };
+    aws.s3.addBucket({ ...options, wantsEncryption: true });
+    const put = (over: object): PutObjectCommand =>
+      new PutObjectCommand({ Bucket: "b", Key: "k", Body: "1", ...over });
+    const sse = { ServerSideEncryption: "AES256" };
+    assert.deepEqual(await refusal(s3.send(put({}))), { name: "AccessDenied", status: 403 });
+    await s3.send(put(sse));
+    aws.s3.ignores = "If-None-Match";
+    await s3.send(put({ ...sse, IfNoneMatch: "*" }));
+    assert.equal((await refusal(s3.send(put({ ...sse, IfMatch: '"x"' })))).status, 412);
+    aws.s3.ignores = "If-Match";
+    await s3.send(put({ ...sse, IfMatch: '"x"' }));
+    assert.equal((await refusal(s3.send(put({ ...sse, IfNoneMatch: "*" })))).status, 412);
   },
 );
 
