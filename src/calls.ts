@@ -16,6 +16,8 @@ import type {
   LedgerRead,
   LedgerView,
   Lifecycle,
+  Mark,
+  Neighbour,
   Permission,
   Position,
   Role,
@@ -44,6 +46,10 @@ interface Looks {
   instances: [takes: { ids: string[]; addresses: string[] }, gives: Instance[]];
   /** Which of these accept a TCP connection on the swarm's port (2377). */
   probe: [takes: { addresses: string[] }, gives: string[]];
+  /** The other running instances of this VPC (and cluster) that are tagged manager. */
+  neighbours: [takes: Nothing, gives: Neighbour[]];
+  /** Which swarms were founded below the store's prefix, for whichever cluster. */
+  marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
   permissions: [takes: { role: Role }, gives: Permission[]];
 }
@@ -53,6 +59,8 @@ interface Acts {
   /** A compare-and-set of the record. */
   write: [takes: { as: WriteKind; record: FoundingRecord; at: Position }, gives: WriteResult];
   publish: [takes: { manager: TokenMark; worker: TokenMark }, gives: null];
+  /** Marks that this swarm is founded, and that those are no more. */
+  attest: [takes: { fingerprint: string; over: string[] }, gives: null];
   /** Takes this instance's own tokens out of its tags. */
   retract: [takes: Nothing, gives: null];
   /** `pools`: networks for overlays, in CIDR notation; none: the Engine's own. */
@@ -135,11 +143,13 @@ const LOOKS: { readonly [K in LookKind]: CallRow } = {
   ledger: {
     ...lookRow("the founding record"),
     // deno-fmt-ignore: all but "probe"
-    keeps: ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "tokens", "instances", "permissions"],
+    keeps: ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "tokens", "instances", "neighbours", "marks", "permissions"],
   },
   tokens: lookRow("the tokens that are shown"),
   instances: lookRow("EC2 to show the members"),
   probe: lookRow("the managers to answer"),
+  neighbours: lookRow("EC2 to show the other managers"),
+  marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
 };
 
@@ -158,6 +168,10 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     ...actRow("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "publish",
   },
+  attest: {
+    ...actRow("the founding to be marked", WRITE_GRACE_MS, "all", "safe"),
+    plan: () => "mark the founding, for the case that the record is lost",
+  },
   retract: {
     ...actRow("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "take old tokens out of its tags; then init a swarm",
@@ -167,7 +181,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: () => "init a swarm; then found it and publish its tokens",
   },
   join: {
-    ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens", "probe"], "look"),
+    ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
   },
   leave: {

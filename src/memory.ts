@@ -6,6 +6,7 @@ import { actOf } from "./actions.ts";
 import type { Act, AnyAnswer, LookKind, Told } from "./calls.ts";
 import { counts } from "./ledger/versions.ts";
 import type {
+  Engine,
   Fault,
   FaultKind,
   FoundingRecord,
@@ -27,6 +28,8 @@ export function newMemory(runId: string): Memory {
     confirmed: null,
     unknown: null,
     published: null,
+    pools: null,
+    attested: null,
     terminated: [],
     failures: [],
     attemptMs: null,
@@ -54,10 +57,13 @@ export function remembered(
     case "self":
       return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
     case "engine": {
-      const { state, nodeId } = told.answer.value;
+      const { state, nodeId, error } = told.answer.value;
       const isAttempt = state === "pending" && nodeId === "";
       const attemptMs = isAttempt ? memory.attemptMs ?? nowMs : null;
-      return { memory: { ...memory, attemptMs }, answer };
+      // moby says so of a well node after any restart of its swarm component, until it restarts itself.
+      const isWell = state === "error" && error === "" && nodeId !== "";
+      const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
+      return { memory: { ...memory, attemptMs }, answer: { ok: true, value } };
     }
     case "instances": {
       const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);
@@ -76,6 +82,10 @@ export function acted(memory: Memory, act: Act): Memory {
       return { ...after, published: `${act.manager.digest} ${act.worker.digest}` };
     case "retract":
       return { ...after, published: "" };
+    case "init":
+      return { ...after, pools: act.pools };
+    case "attest":
+      return { ...after, attested: act.fingerprint };
     default:
       return after;
   }
@@ -83,6 +93,8 @@ export function acted(memory: Memory, act: Act): Memory {
 
 /** The next look at the Engine says whether it did; the result then tells what the run has done. */
 const MAY_HAVE_HAPPENED: readonly FaultKind[] = ["timeout", "unreachable", "pending", "busy"];
+/** A join that fails by these fails by whomever it is tried. */
+const OF_THIS_MACHINE: readonly FaultKind[] = ["unusable", "denied", "clock", "no-socket"];
 const FAILURES_MAX = 50;
 
 /** An act did not go well, or nobody knows whether it did. */
@@ -92,10 +104,11 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
     return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
   }
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
-  if (act.kind !== "join") return { ...memory, did, fault };
+  if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.
   const { address, token: { digest } } = act;
-  const failure = { address, digest, kind: fault.kind, atMs: nowMs };
+  const { kind, message } = fault;
+  const failure = { address, digest, kind, message, atMs: nowMs };
   return { ...memory, did, failures: [...memory.failures, failure].slice(-FAILURES_MAX) };
 }
 

@@ -22,24 +22,49 @@ export type Role = typeof ROLES[number];
 export const GOALS = ["join", "survey"] as const;
 export type Goal = typeof GOALS[number];
 
+/**
+ * Where S3 keeps what is written. `bucket`: a bucket's name, an access point's alias or its ARN. `sse`
+ * null: encrypted as the bucket says; `kmsKey` null with `aws:kms`: by AWS's own key. `bucketOwner`
+ * null: the instance's account.
+ */
+export interface S3Store {
+  kind: "s3";
+  bucket: string;
+  prefix: string;
+  sse: "AES256" | "aws:kms" | null;
+  kmsKey: string | null;
+  bucketOwner: string | null;
+}
+
+export interface Tag {
+  key: string;
+  value: string;
+}
+
 /** What the person asked for, after `cli/` checked it. Addresses and pools go to the Engine as they are. */
 export interface Config {
   goal: Goal;
   cluster: string;
-  store:
-    & { kind: StoreKind }
-    & ({ kind: "tags" } | { kind: "s3"; bucket: string; prefix: string; kmsKey: string | null });
+  store: { kind: StoreKind } & ({ kind: "tags" } | S3Store);
   role: "auto" | Role;
   roleTag: string;
   managerTokenTag: string;
   workerTokenTag: string;
   clusterTag: string | null;
+  /** Put on all that is created in AWS. */
+  tags: Tag[];
   advertiseAddr: string | null;
   listenAddr: string | null;
   dataPathAddr: string | null;
   dataPathPort: number | null;
   defaultAddrPool: string[];
   availability: "active" | "pause" | "drain" | null;
+  /** A worker whose swarm was replaced leaves it, whatever tasks run here. */
+  abandonTasks: boolean;
+  /** The region that was asked for; null: the one that the metadata name. */
+  region: string | null;
+  /** Where EC2 was said to be; null: AWS's own. */
+  ec2Endpoint: string | null;
   timeoutMs: number;
   dryRun: boolean;
 }
@@ -58,8 +83,7 @@ export const FAULT_KINDS = [
   "not-found", // what was named is not there, or not shown yet: a launch template, a token
   "unreachable", // refused, reset, no route: the call did not happen, or only perhaps
   "timeout", // no answer within the call's deadline: it may have happened
-  "malformed", // an answer that is not what the protocol says (HTML, 10 MB, half a record)
-  "newer", // a record that a later version of this tool wrote
+  "malformed", // an answer that is not what the protocol says (HTML, 10 MB): of what was asked it says nothing
   "clock", // a certificate is not valid at this machine's time: its clock, or the other side's, is wrong
   "one-way", // the managers of the swarm can't connect back to this node, so that it can't be one of them
   "unusable", // what the command names can't work, and waiting won't help (no such bucket)
@@ -218,18 +242,25 @@ export type Position =
   | { kind: "log"; template: string; head: number; last: number }
   | { kind: "object"; etag: string };
 
-/** A launch template's version as read. `record` null: not one of ours, or damaged; `newer`: of a later tool. */
+/** A launch template's version as read. `record` null: not one of ours, or damaged, `why` says how; `newer`: of a later tool. */
 export interface LogEntry {
   number: number;
   follows: number;
   record: FoundingRecord | null;
   newer: boolean;
+  why?: string;
 }
 
-/** What a ledger shows. `serverMs`: its server's clock (ms since 1970) when it answered. */
+/** What a ledger shows. `serverMs`: its server's clock (ms since 1970). `unreadable`: what is wrong with an object that is there. */
 export type LedgerRead =
   | { kind: "log"; template: string | null; entries: LogEntry[]; serverMs: number }
-  | { kind: "object"; record: FoundingRecord | null; etag: string | null; serverMs: number };
+  | {
+    kind: "object";
+    record: FoundingRecord | null;
+    etag: string | null;
+    unreadable?: string;
+    serverMs: number;
+  };
 
 /**
  * The ledger as `log.ts` understood it. `unsettled`: the read has gaps; it says nothing yet.
@@ -268,17 +299,29 @@ export interface Instance {
   clusterTag: string | null;
 }
 
+/**
+ * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
+ * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
+ */
+export type Mark = { cluster: string; fingerprint: string; over: boolean; ageMs: number };
+
+/** Another instance of the manager role that runs. `runningMs`: since its launch, by EC2's clock. */
+export type Neighbour = { instance: string; address: string; runningMs: number };
+
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
   state: InstanceState;
+  /** The cluster whose swarm they are of, where that is said beside them. */
+  cluster: string | null;
   manager: TokenMark | null;
   worker: TokenMark | null;
   malformed: string[];
 }
 
-export const VERDICTS = ["allowed", "denied", "unknown"] as const;
+/** `unasked`: what it would be done to does not exist yet, so that nobody can say. */
+export const VERDICTS = ["allowed", "denied", "unknown", "unasked"] as const;
 
 /** An AWS permission that a role needs, as far as it could be found out without writing. */
 export interface Permission {
@@ -309,10 +352,14 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
+  /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
+  pools: string[] | null;
+  /** The fingerprint of the swarm whose founding this run has marked. */
+  attested: string | null;
   /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
   terminated: string[];
-  /** Joins that failed: where, with which token, why, and when (ms of the run). */
-  failures: { address: string; digest: string; kind: FaultKind; atMs: number }[];
+  /** Joins that failed: where, with which token, why (in the Engine's words too), and when (ms of the run). */
+  failures: { address: string; digest: string; kind: FaultKind; message: string; atMs: number }[];
   /** Since when the Engine's attempt to join has been under way (ms of the run). */
   attemptMs: number | null;
   /** The fault of the last act, until it was waited for. */

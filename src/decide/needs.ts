@@ -3,11 +3,20 @@
  * fact was not looked at yet, or is a fault, deciding stops with what that means.
  */
 import { faulted } from "./faults.ts";
-import { questionOf } from "./members.ts";
+import { others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type { Answer, Decision, Instance, Member, Observation, Role, Shown } from "../state.ts";
+import type {
+  Answer,
+  Decision,
+  Engine,
+  Instance,
+  Member,
+  Observation,
+  Role,
+  Shown,
+} from "../state.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
 class Stop {
@@ -69,21 +78,31 @@ export function tokens({ o }: Scene, fingerprint: string, want: Role[]): Shown[]
   return need(o, { kind: "tokens", fingerprint, want });
 }
 
-/** The other instances that show tokens. Kept by swarm, a token says nothing without a record. */
-export function showing(s: Scene): Shown[] {
-  if (s.traits.tokensBy === "swarm") return [];
-  return tokens(s, "", ["manager", "worker"]).filter(({ by, state, manager, worker }) =>
-    by !== s.me.instance && state !== "terminated" && (manager !== null || worker !== null)
+/**
+ * The addresses that accept connections on the swarm's port, of all that this node's rules ask about: a
+ * fact is asked for once.
+ */
+export function answering(s: Scene): string[] {
+  const probe = probeOf(s);
+  return probe === null ? [] : need(s.o, probe);
+}
+
+/** Asks who answers of the record's other members and of the managers that this node's Engine knows; null: of nobody. */
+export function probeOf(
+  { o, me, engine, record }: Pick<Scene, "o" | "me" | "record"> & { engine: Engine | null },
+): CallOf<"probe"> | null {
+  const { neighbours } = o.facts;
+  const addresses = new Set(
+    record === null
+      ? [...engine?.peers ?? [], ...(neighbours?.ok ? addressesOf(neighbours.value) : [])]
+      : addressesOf(others(record, me)),
   );
+  const swarm = engine?.swarm ?? null;
+  for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
+  for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);
+  return addresses.size === 0 ? null : { kind: "probe", addresses: [...addresses] };
 }
 
-/** The addresses of these members that accept connections. */
-export function answering({ o }: Scene, members: Member[]): string[] {
-  if (members.length === 0) return [];
-  const addresses = addressesOf(members);
-  return need(o, { kind: "probe", addresses }).filter((one) => addresses.includes(one));
-}
-
-export function addressesOf(members: Member[]): string[] {
+export function addressesOf(members: readonly { address: string }[]): string[] {
   return [...new Set(members.map(({ address }) => address))];
 }

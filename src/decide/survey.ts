@@ -5,8 +5,9 @@
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
-import { isGone, others, questionOf, reached } from "./members.ts";
-import { addressesOf, decided, together } from "./needs.ts";
+import { isGone, others, questionOf } from "./members.ts";
+import { decided, probeOf, together } from "./needs.ts";
+import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
 import { membersText } from "./words.ts";
@@ -20,7 +21,7 @@ export function survey(o: Observation): Decision {
     together(o, ...farLooks(o));
     together(o, ...memberLooks(o));
   }
-  const next = decided(() => join(asJoin(o)));
+  const next = decided(() => join(o));
   if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
     return next;
   }
@@ -52,17 +53,6 @@ export function survey(o: Observation): Decision {
   };
 }
 
-/** As a join would see it, which asks only who of those that the record lacks answers, once it is a manager. */
-function asJoin(o: Observation): Observation {
-  const { engine, probe } = o.facts;
-  const record = recordOf(o);
-  const isManager = engine?.ok && engine.value.state === "active" && engine.value.manager;
-  if (!isManager || !probe?.ok || record === null) return o;
-  const listed = addressesOf(record.members);
-  const value = probe.value.filter((address) => !listed.includes(address));
-  return { ...o, facts: { ...o.facts, probe: { ok: true, value } } };
-}
-
 /** Who of the record's members, and of the managers that it lacks, lives and answers; and which tokens are shown. */
 function memberLooks(o: Observation): (Look | false)[] {
   const record = recordOf(o);
@@ -70,15 +60,12 @@ function memberLooks(o: Observation): (Look | false)[] {
   if (record === null || me === null) return [];
   const engine = o.facts.engine?.ok ? o.facts.engine.value : null;
   const swarm = engine?.swarm ?? null;
-  const addresses = [
-    ...new Set([...addressesOf(others(record, me)), ...(swarm === null ? [] : reached(swarm))]),
-  ].filter((address) => address !== engine?.address);
   // After a rotation of the CA the record names the swarm as it was before.
   const { fingerprint } = swarm?.managerToken ?? record;
   const isManager = roleOf(o) === "manager";
   const needsToken = isManager || engine?.state === "inactive";
   return [
-    addresses.length > 0 && { kind: "probe", addresses },
+    probeOf({ o, me, engine, record }) ?? false,
     { kind: "instances", ...questionOf(record.members, me, []) },
     // Only a manager may read the managers'.
     needsToken &&
@@ -136,7 +123,12 @@ function membersOf(o: Observation): Finding[] {
   if (view === null || view.record === null || me === null || !probe?.ok || !instances?.ok) {
     return [];
   }
-  const evidence = { me, instances: instances.value, serverMs: view.serverMs };
+  const evidence = {
+    me,
+    instances: instances.value,
+    answering: probe.value,
+    serverMs: view.serverMs,
+  };
   return others(view.record, me).flatMap((member): Finding[] => {
     if (probe.value.includes(member.address)) return [];
     const who = membersText([member], instances.value);
@@ -166,7 +158,11 @@ function findingOf(decision: Decision): Finding[] {
     }
     case "end": {
       const { rule, because, exit, afterMs, warnings } = decision;
-      const held = afterMs > 0 ? `; a run believes it once it holds for ${afterMs / 1000} s` : "";
+      const held = afterMs === LATE_MS
+        ? "; a run waits for it until its time is over"
+        : afterMs > 0
+        ? `; a run believes it once it holds for ${afterMs / 1000} s`
+        : "";
       const said: Finding[] = exit === 0
         ? []
         : [{ rule, severity: "error", because: because + held }];

@@ -16,6 +16,11 @@ export interface Ledger {
   read(missing: number[]): Promise<Answer<LedgerRead>>;
   /** Makes `record` the one that counts, if the ledger is still as it was read at `at`. */
   write(record: FoundingRecord, at: Position): Promise<Answer<WriteResult>>;
+  /**
+   * Finds out whether writes are made on their conditions only: where they are not, two swarms could be
+   * founded. Tried at most once a run; a fault `unusable` says no.
+   */
+  tryConditions(): Promise<Answer<null>>;
   /** The writes to it that a node of this role may need, and whether they are allowed. Writes nothing. */
   permissions(role: Role): Promise<Permission[]>;
 }

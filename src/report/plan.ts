@@ -1,6 +1,6 @@
 /** A dry run's page: who I am, what I see, what I would do and why, what I may and may not. */
 import type { Plan, Report } from "./report.ts";
-import { rows, tookText } from "./rows.ts";
+import { rows, storeText, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
 import { planOf } from "../calls.ts";
 import type {
@@ -46,6 +46,7 @@ export function planLines(report: Report, { decision, observation }: Plan): stri
   const { facts } = observation;
   const inSwarm = facts.engine?.ok === true && facts.engine.value.state === "active";
   return rows([
+    ["Cluster", `${report.cluster}, in the store ${report.store}`],
     ["I am", identityText(observation, report.role)],
     ["Engine", factText(facts.engine, engineText)],
     ["Record", recordText(observation)],
@@ -90,9 +91,7 @@ function engineText(
 }
 
 function recordText({ facts, config }: Observation): string {
-  const store = config.store.kind === "tags"
-    ? "the launch template"
-    : `s3://${config.store.bucket}/${config.store.prefix}`;
+  const store = config.store.kind === "tags" ? "the launch template" : storeText(config.store);
   return factText(facts.ledger, (view) => {
     if (view.kind === "unsettled") {
       return `${store} shows gaps (${view.missing.join(", ")}): the read is old`;
@@ -130,11 +129,20 @@ function decisionText(decision: Plan["decision"], inSwarm: boolean): string {
   return decision.exit === 0 ? "done" : `fail with exit ${decision.exit}`;
 }
 
+const VERDICT_TEXTS: { readonly [V in Permission["verdict"]]: string } = {
+  allowed: "allowed",
+  denied: "denied",
+  unknown: "unknown",
+  unasked: "not asked (there is no template yet)",
+};
+
 function permissionsText(permissions: Answer<Permission[]> | undefined): string {
   if (permissions === undefined) return "not asked for";
   return factText(
     permissions,
-    (list) => list.map(({ action, verdict }) => `${action} ${verdict}`).join(", ") || "none needed",
+    (list) =>
+      list.map(({ action, verdict }) => `${action} ${VERDICT_TEXTS[verdict]}`).join(", ") ||
+      "none needed",
   );
 }
 

@@ -1,4 +1,7 @@
-/** The shelf that needs EC2 only: each manager shows its swarm's tokens in the tags of its own instance. */
+/**
+ * The shelf that needs EC2 only: each manager shows its swarm's tokens in the tags of its own instance, and
+ * beside them whose swarm it is, for whoever looks for another cluster's.
+ */
 import type { Ec2Api, Ec2Instance } from "../aws/ec2.ts";
 import { instanceStateOf, LIVE_STATES } from "../aws/instances.ts";
 import type { Config, Identity, Shown, TokenMark } from "../state.ts";
@@ -12,14 +15,17 @@ interface TagShelfOptions {
   ec2: () => Promise<Ec2Api>;
 }
 
+const CLUSTER_TAG = "SwarmCluster";
+
 export function createTagShelf({ config, identity, vault, ec2 }: TagShelfOptions): Shelf {
-  const keys = [config.managerTokenTag, config.workerTokenTag];
+  const tokens = [config.managerTokenTag, config.workerTokenTag];
+  const keys = [...tokens, CLUSTER_TAG];
   return {
     async read(): ReturnType<Shelf["read"]> {
       const api = await ec2();
       const found = await api.instances(`look for tokens in the tags of ${identity.vpc}`, [
         { name: "vpc-id", values: [identity.vpc] },
-        { name: "tag-key", values: keys },
+        { name: "tag-key", values: tokens },
         { name: "instance-state-name", values: LIVE_STATES },
         ...(config.clusterTag === null
           ? []
@@ -33,6 +39,7 @@ export function createTagShelf({ config, identity, vault, ec2 }: TagShelfOptions
       const tags = new Map([
         [config.managerTokenTag, vault.secretOf(manager)],
         [config.workerTokenTag, vault.secretOf(worker)],
+        [CLUSTER_TAG, config.cluster],
       ]);
       return await (await ec2()).createTags(identity.instance, tags);
     },
@@ -58,5 +65,6 @@ function shownBy({ instance, state, tags }: Ec2Instance, config: Config, vault: 
   };
   const manager = markOf(config.managerTokenTag);
   const worker = markOf(config.workerTokenTag);
-  return { by: instance, state: instanceStateOf(state), manager, worker, malformed };
+  const cluster = tags.get(CLUSTER_TAG) ?? null;
+  return { by: instance, state: instanceStateOf(state), cluster, manager, worker, malformed };
 }

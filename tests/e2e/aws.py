@@ -254,7 +254,9 @@ def error(call, status, code, message):
             f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
             "<RequestID>e2e</RequestID></Response>"
         )
-    return f"{status} Injected", [("Content-Type", "text/xml")], text.encode()
+    # S3 names each of its answers.
+    headers = [("Content-Type", "text/xml"), ("x-amz-request-id", "e2e")]
+    return f"{status} Injected", headers, text.encode()
 
 
 def drop(environ):

@@ -5,6 +5,7 @@ import { output, sh, STATE_DIR, until } from "./machine.ts";
 
 export interface Info {
   Name: string;
+  ServerVersion: string;
   DockerRootDir: string;
   Swarm: {
     NodeID: string;
@@ -18,6 +19,7 @@ export interface Info {
 
 export interface SwarmNode {
   ID: string;
+  Version: { Index: number };
   Description: { Hostname: string };
   Spec: { Role: string };
   Status: { State: string; Addr: string };
@@ -60,6 +62,8 @@ export async function startContainerd(): Promise<void> {
 }
 
 export class Engine {
+  /** The daemon's program. Another one can be started on what this one leaves: an upgrade. */
+  program = "dockerd";
   readonly dir: string;
   readonly socket: string;
   #daemon: Deno.ChildProcess | null = null;
@@ -83,7 +87,7 @@ export class Engine {
     await Deno.mkdir(this.dir, { recursive: true });
     await Deno.writeTextFile(`${this.dir}/daemon.json`, "{}");
     this.#daemon = spawnLogged("nsenter", [
-      ...[`--net=/proc/${this.holder}/ns/net`, `--uts=/proc/${this.holder}/ns/uts`, "dockerd"],
+      ...[`--net=/proc/${this.holder}/ns/net`, `--uts=/proc/${this.holder}/ns/uts`, this.program],
       ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
       ...["--data-root", this.dataRoot, "--exec-root", `${this.dir}/exec`],
       ...["--pidfile", `${this.dir}/pid`, "--config-file", `${this.dir}/daemon.json`],
@@ -118,6 +122,15 @@ export class Engine {
     await Deno.remove(this.socket).catch(() => {});
   }
 
+  /** The daemon ends in order, as a service that is stopped or upgraded. */
+  async stop(): Promise<void> {
+    const daemon = this.#daemon;
+    if (!daemon) return;
+    this.#daemon = null;
+    daemon.kill("SIGTERM");
+    await daemon.status;
+  }
+
   /** All state is gone, as on a new disk. The daemon must be dead. */
   async wipe(): Promise<void> {
     await this.kill();
@@ -135,7 +148,7 @@ export class Engine {
     });
   }
 
-  /** `body`: bytes as they are, anything else as JSON. */
+  /** In the Engine's own version of the API. `body`: bytes as they are, anything else as JSON. */
   request(method: string, path: string, body?: unknown): Promise<Answered> {
     const isRaw = body instanceof Uint8Array;
     const text = body === undefined || isRaw ? "" : JSON.stringify(body);
@@ -144,7 +157,7 @@ export class Engine {
       const request = http.request({
         socketPath: this.socket,
         method,
-        path: `/v1.41${path}`,
+        path,
         headers: {
           Host: "docker",
           "Content-Type": isRaw ? "application/x-tar" : "application/json",

@@ -74,9 +74,8 @@ export class Node {
 
   /** Makes the namespaces and the link to the hub. */
   static async make(slot: number, aws: Aws, imds: MetadataService): Promise<Node> {
-    const hostname = `ip-${addressOf(slot).replaceAll(".", "-")}`;
     const holder = new Deno.Command("unshare", {
-      args: ["--net", "--uts", "sh", "-c", `hostname ${hostname} && exec sleep infinity`],
+      args: ["--net", "--uts", "sh", "-c", `hostname ${hostnameOf(slot)} && exec sleep infinity`],
       stdin: "null",
       stdout: "null",
       stderr: "null",
@@ -95,6 +94,10 @@ export class Node {
     await node.inside("ip", "addr", "add", `${node.address}/24`, "dev", "eth0");
     await node.plug();
     return node;
+  }
+
+  get hostname(): string {
+    return hostnameOf(this.slot);
   }
 
   inside(command: string, ...args: string[]): Promise<string> {
@@ -293,6 +296,10 @@ export class Node {
 
 export function addressOf(slot: number): string {
   return `10.77.0.${10 + slot}`;
+}
+
+function hostnameOf(slot: number): string {
+  return `ip-${addressOf(slot).replaceAll(".", "-")}`;
 }
 
 /** Notes a token in the arguments or the environment of a process. */

@@ -10,6 +10,7 @@ import type {
   Identity,
   Instance,
   LedgerView,
+  Mark,
   Member,
   Memory,
   Observation,
@@ -132,11 +133,17 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
   return {
     by: `i-${n}`,
     state: "running",
+    cluster: config.cluster,
     manager: mark(letter, "m"),
     worker: mark(letter, "w"),
     malformed: [],
     ...change,
   };
+}
+
+/** The store's mark that swarm `letter` was founded for this cluster. */
+export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
+  return { cluster: config.cluster, fingerprint: fp(letter), over: false, ageMs: 0, ...change };
 }
 
 export const memory: Memory = {
@@ -171,6 +178,9 @@ export function observation(
       tokens: ok([]),
       instances: ok([instance(1)]),
       probe: ok([]),
+      neighbours: ok([]),
+      marks: ok([]),
+      interfaces: ok([]),
       permissions: ok([]),
       contents: ok({}),
       ...change.facts,

@@ -4,6 +4,7 @@
  */
 import { judgeRecord } from "./judge.ts";
 import type { Choice } from "./enact.ts";
+import { config } from "./node.ts";
 import {
   type History,
   latest,
@@ -18,6 +19,8 @@ import type {
   Instance,
   InstanceState,
   LedgerRead,
+  Mark,
+  Neighbour,
   Position,
   Role,
   Shown,
@@ -160,6 +163,7 @@ export function readTokens(
     return [{
       by: "s3",
       state: "running",
+      cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
       worker: want.includes("worker") ? object?.worker ?? null : null,
       malformed: [],
@@ -171,8 +175,38 @@ export function readTokens(
     if (state === null || state === "terminated" || (manager === null && worker === null)) {
       return [];
     }
-    return [{ by: machine.instance, state, manager, worker, malformed: [] }];
+    const { cluster } = config;
+    return [{ by: machine.instance, state, cluster, manager, worker, malformed: [] }];
   });
+}
+
+/** The other managers that EC2 shows as running, each with the time since it first did. */
+export function readNeighbours(world: World, me: Machine, choice: Choice): Neighbour[] {
+  return world.machines.flatMap((machine) => {
+    if (machine === me || machine.role !== "manager") return [];
+    if (choice.state(machine.ec2) !== "running") return [];
+    const launched = machine.ec2.find(({ value }) => value !== null);
+    const runningMs = world.nowMs - (launched?.atMs ?? world.nowMs);
+    return [{ instance: machine.instance, address: machine.address, runningMs }];
+  });
+}
+
+export function readMarks({ marks, nowMs }: World): Mark[] {
+  return marks.map(({ fingerprint, over, atMs }) => ({
+    cluster: "default",
+    fingerprint,
+    over,
+    ageMs: nowMs - atMs,
+  }));
+}
+
+export function attest(world: World, fingerprint: string, over: string[]): void {
+  const atMs = world.nowMs;
+  const others = world.marks.filter((mark) => mark.fingerprint !== fingerprint);
+  world.marks = [
+    ...others.map((mark) => over.includes(mark.fingerprint) ? { ...mark, over: true } : mark),
+    { fingerprint, over: false, atMs },
+  ];
 }
 
 export function readInstances(

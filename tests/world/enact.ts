@@ -1,9 +1,12 @@
 /** What each call does in the world and answers: the same calls as on a node. */
 import {
+  attest,
   instanceOf,
   publish,
   readInstances,
   readLedger,
+  readMarks,
+  readNeighbours,
   readTokens,
   retract,
   write,
@@ -101,12 +104,19 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(readInstances(world, call.ids, call.addresses, choice));
     case "probe":
       return ok(call.addresses.filter((address) => answers(world, machine, address)));
+    case "neighbours":
+      return ok(readNeighbours(world, machine, choice));
+    case "marks":
+      return ok(readMarks(world));
     case "permissions":
       return ok([]);
     case "write":
       return ok(write(world, call.record, call.at, choice));
     case "publish":
       publish(world, machine, call.manager, call.worker);
+      return ok(null);
+    case "attest":
+      attest(world, call.fingerprint, call.over);
       return ok(null);
     case "retract":
       retract(world, machine);

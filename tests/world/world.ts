@@ -93,6 +93,8 @@ export interface World {
   tagged: number[];
   /** With S3: the tokens under each fingerprint. */
   objects: { fingerprint: string; manager: TokenMark; worker: TokenMark }[];
+  /** With S3: the marks of foundings. */
+  marks: { fingerprint: string; over: boolean; atMs: number }[];
   /** What must never be and was. */
   broken: Broken[];
 }
@@ -129,6 +131,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     inFlight: [],
     tagged: [],
     objects: [],
+    marks: [],
     broken: [],
   };
 }

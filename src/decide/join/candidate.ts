@@ -1,6 +1,6 @@
 /** Which manager a node tries to join, with which token. */
 import { answering, tokens } from "../needs.ts";
-import { JOINING_MS, RETRY_MS } from "../patience.ts";
+import { JOINING_MS, retryMs } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, wait } from "../verdict.ts";
 import { brief } from "../words.ts";
@@ -23,10 +23,11 @@ export function candidateOf(
   role: Role,
 ): Candidate | Decision | null {
   const { o } = s;
-  const answer = answering(s, members);
-  if (answer.length === 0) return null;
+  const answered = answering(s);
+  const there = members.filter(({ address }) => answered.includes(address));
+  if (there.length === 0) return null;
   const shown = tokens(s, record.fingerprint, [role]);
-  const recent = o.memory.failures.filter(({ atMs }) => o.nowMs - atMs < RETRY_MS);
+  const recent = o.memory.failures.filter((one) => o.nowMs - one.atMs < retryMs(o.memory, one));
   const marks = shown
     .flatMap((by) => by.state === "terminated" ? [] : by[role] ?? [])
     .filter((mark) => mark.fingerprint === record.fingerprint);
@@ -35,18 +36,17 @@ export function candidateOf(
   );
   const token = pick(fresh, o.dice);
   if (token === null) return wait(o, "token-missing", tokenMissing(role, shown, marks));
-  const willing = members.filter(({ address }) =>
-    answer.includes(address) &&
-    !recent.some((f) => f.kind !== "rejected" && f.address === address)
-  );
+  // By whomever it is tried: the swarm's leader dials a manager back.
+  const isOneWay = recent.some(({ kind }) => kind === "one-way");
+  const willing = isOneWay
+    ? []
+    : there.filter(({ address }) =>
+      !recent.some((f) => f.kind !== "rejected" && f.address === address)
+    );
   const member = pick(settled(s, record, willing, shown), o.dice);
   if (member === null) {
-    const reasons = recent.map(({ address, kind }) => `${address} (${kind})`).join(", ");
-    return wait(
-      o,
-      "joins-failed",
-      `every manager that answers would not let this node join: ${reasons}`,
-    );
+    const words = [...new Set(recent.map(({ message }) => message))].join("; ");
+    return wait(o, "joins-failed", `no manager that answers has let this node join: ${words}`);
   }
   return { kind: "candidate", address: member.address, token };
 }

@@ -2,38 +2,26 @@
  * What a manager does: found its swarm, keep the record and its tokens true, give way to the founded
  * swarm, join it, or start it.
  */
-import { advertised, candidateOf, joinBy } from "./candidate.ts";
 import { conflict } from "./conflict.ts";
+import { clusterElsewhere, foundings, runThere, signsOf, signsText } from "./signs.ts";
 import {
   founding,
   isListed,
-  isMe,
   isSameSwarm,
   others,
-  questionOf,
+  outdated,
   reached,
   refreshed,
-  registered,
   unlisted,
-  withdrawn,
 } from "../members.ts";
-import {
-  addressesOf,
-  instances,
-  need,
-  showing,
-  shownAlive,
-  stop,
-  together,
-  tokens,
-} from "../needs.ts";
+import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
 import { CONFLICT_MS } from "../patience.ts";
 import { ledgerLook, type Scene } from "../scene.ts";
 import { act, done, fail, look, wait } from "../verdict.ts";
-import { brief, inventoryOf, membersText, names } from "../words.ts";
-import { allGone, gone, writeRecord } from "../writes.ts";
+import { brief, inventoryOf, membersText } from "../words.ts";
+import { allGone, isConfirmed, register, writeRecord } from "../writes.ts";
 import type { Rule } from "../../rules.ts";
-import type { Decision, FoundingRecord, Shown, SwarmView } from "../../state.ts";
+import type { Decision, FoundingRecord, SwarmView } from "../../state.ts";
 
 export function managerInSwarm(s: Scene): Decision {
   const { engine, record } = s;
@@ -46,25 +34,37 @@ export function managerInSwarm(s: Scene): Decision {
 /** It can neither read its swarm nor change it; whoever is missing has to come back. */
 function withoutQuorum(s: Scene): Decision {
   const { o, me, record, engine } = s;
+  if (engine.trouble !== null && engine.trouble !== "no-quorum") {
+    return wait(o, "unreachable", `this manager's swarm can't be read: ${engine.error}`);
+  }
+  // Its Engine's list is that of raft; the record may have dropped who is dead, and raft has not.
+  const voters = engine.peers.length === 0
+    ? ""
+    : `; its Engine knows the managers at ${engine.peers.join(", ")}`;
+  const because = `this manager's swarm has no quorum${voters}`;
   if (record === null || !isSameSwarm(record, engine)) {
     const other = record === null ? "no swarm is founded" : `the founded swarm is ${brief(record)}`;
-    return wait(o, "quorum-lost", `this manager's swarm has no quorum, and ${other}`);
+    return wait(o, "quorum-lost", `${because}; ${other}`);
   }
-  return wait(
-    o,
-    "quorum-lost",
-    `this manager's swarm has no quorum; its other managers are ${
-      membersText(others(record, me), instances(s, record.members, []))
-    }`,
-  );
+  const who = membersText(others(record, me), instances(s, record.members, []));
+  return wait(o, "quorum-lost", `${because}; of the record's others are left ${who}`);
 }
 
 function unfounded(s: Scene, swarm: SwarmView): Decision {
-  const foreign = showing(s).filter((shown) => !shows(shown, swarm.managerToken.fingerprint));
+  const { fingerprint } = swarm.managerToken;
+  const elsewhere = clusterElsewhere(s, fingerprint);
+  if (elsewhere !== null) {
+    return fail(
+      5,
+      "swarm-conflict",
+      `no swarm is founded for cluster "${s.o.config.cluster}", and this node's was for cluster "${elsewhere}": run it with --cluster ${elsewhere}`,
+      s.traits.readsMayBeOld ? CONFLICT_MS : 0,
+    );
+  }
+  const foreign = signsOf(s).filter((sign) => sign.fingerprint !== fingerprint);
   if (foreign.length > 0) {
-    const because = `no swarm is founded, and ${names(foreign)} shows tokens of another one`;
-    return lossOf(s, swarm, because) ??
-      wait(s.o, "swarm-unfounded", runThere(because, foreign));
+    const because = `no swarm is founded, and ${signsText(foreign)}`;
+    return lossOf(s, swarm, because) ?? wait(s.o, "swarm-unfounded", runThere(because, foreign));
   }
   const because = "no swarm is founded yet: this one becomes it";
   return foundWith(s, swarm, "found", "found-swarm", because);
@@ -79,28 +79,60 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
   }
   const publishing = publish(s, swarm, "asks");
   if (publishing !== null) return publishing;
-  const missing = present(s, record, unlisted(record, swarm));
-  if (missing.length > 0 || record.fingerprint !== swarm.managerToken.fingerprint) {
-    const because = missing.length > 0
-      ? `the record lacks the managers at ${missing.join(", ")}`
-      : "the swarm's CA was rotated";
+  const missing = present(s, unlisted(record, swarm));
+  const because = missing.length > 0
+    ? `the record lacks the managers at ${missing.join(", ")}`
+    : record.fingerprint !== swarm.managerToken.fingerprint
+    ? "the swarm's CA was rotated"
+    : unnamed(s, record, swarm);
+  if (because !== null) {
     const write = { as: "refresh", rule: "refresh-record", because } as const;
     return writeRecord(s, write, missing, (w) => refreshed(record, swarm, missing, w));
   }
-  return done("in-order", `a manager of the founded swarm ${brief(record)}`);
+  return attest(s, record) ?? done("in-order", `a manager of the founded swarm ${brief(record)}`);
 }
+
+/** What is known by now of members that were listed by their address only; null: nothing new. */
+function unnamed(s: Scene, record: FoundingRecord, swarm: SwarmView): string | null {
+  const { me, ledger: { serverMs } } = s;
+  if (others(record, me).every(({ instance }) => instance !== null)) return null;
+  const known = instances(s, record.members, []);
+  const members = outdated(record, swarm, { me, instances: known, serverMs });
+  if (members.length === 0) return null;
+  return `EC2 or the swarm now says more of ${addressesOf(members).join(", ")}`;
+}
+
+/** Marks a founding where nothing else would outlive the record, and again before a store's rule by age could take the mark. */
+function attest(s: Scene, record: FoundingRecord): Decision | null {
+  const { o, traits } = s;
+  const { fingerprint, replaced, rotated } = record;
+  if (!traits.marksFoundings || o.memory.attested === fingerprint) return null;
+  const marks = foundings(s).filter(({ cluster }) => cluster === o.config.cluster);
+  const own = marks.find((mark) => mark.fingerprint === fingerprint);
+  const over = marks.filter((mark) =>
+    !mark.over && [...replaced, ...rotated].includes(mark.fingerprint)
+  )
+    .map((mark) => mark.fingerprint);
+  if (own !== undefined && own.ageMs < MARK_MS && over.length === 0) return null;
+  const state = own === undefined ? "not marked yet" : "to be marked anew";
+  const because = `the founding of ${brief(record)} is ${state}`;
+  return act({ kind: "attest", fingerprint, over }, "attest-founding", because);
+}
+
+/** A store's rule by age counts whole days. */
+const MARK_MS = 12 * 3_600_000;
 
 /**
  * Which of the managers that the record lacks are there. What the Engine said may be older than the record,
- * from which whoever was terminated in between has been dropped: so they are asked after both.
+ * from which whoever was terminated in between has been dropped, and into which who joined beside this
+ * node has come: so both are asked anew.
  */
-function present({ o }: Scene, record: FoundingRecord, unlisted: string[]): string[] {
+function present(s: Scene, unlisted: string[]): string[] {
   if (unlisted.length === 0) return [];
-  const answering = need(o, { kind: "probe", addresses: unlisted });
-  // A manager probes before it joins: who joined beside it may have registered since it read the record.
-  const hasJoined = addressesOf(record.members).some((one) => answering.includes(one));
-  if (hasJoined) stop(look(ledgerLook(o)));
-  return unlisted.filter((address) => answering.includes(address));
+  const probe = probeOf(s);
+  if (s.o.facts.probe === undefined && probe !== null) stop(look(ledgerLook(s.o), probe));
+  const answered = answering(s);
+  return unlisted.filter((address) => answered.includes(address));
 }
 
 function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision {
@@ -164,115 +196,4 @@ function publish(s: Scene, swarm: SwarmView, how: "asks" | "knows"): Decision | 
     "publish-tokens",
     `the swarm's tokens are ${state}`,
   );
-}
-
-export function managerOutside(s: Scene): Decision {
-  const { o, me, record } = s;
-  if (record === null) return firstManager(s);
-  const peers = others(record, me);
-  lookAtMembers(s, record);
-  const known = instances(s, record.members, []);
-  const living = peers.filter((member) => !gone(s, member, known));
-  const isMember = record.members.some((member) => isMe(member, me));
-  if (living.length === 0) {
-    const because = `every manager of the founded swarm ${brief(record)} is gone`;
-    // Whoever still saw this node listed would take the swarm that it starts for the dead one.
-    return isMember ? withdraw(s, record, because) : init(s, "members-gone", because);
-  }
-  const candidate = candidateOf(s, record, living, "manager");
-  if (candidate === null) {
-    const who = membersText(living, known);
-    return isMember ? withdraw(s, record, `no manager of the founded swarm answers: ${who}`) : wait(
-      o,
-      "members-silent",
-      `no manager of the founded swarm answers, and not all are gone: ${who}`,
-    );
-  }
-  if (candidate.kind !== "candidate") return candidate;
-  if (!isConfirmed(s, record)) {
-    const because = `${me.instance} is about to join the founded swarm ${brief(record)}`;
-    return register(s, record, "register-member", because);
-  }
-  return joinBy(s, candidate, record);
-}
-
-/** Who of the members lives and answers, and which tokens are shown: side by side. */
-function lookAtMembers(s: Scene, record: FoundingRecord): void {
-  const { o, me, traits } = s;
-  const peers = others(record, me);
-  // Kept by instance, tokens show who of the members lives, as a rule.
-  const mayBeShown = traits.tokensBy === "instance" && o.facts.tokens === undefined;
-  together(
-    o,
-    peers.length > 0 && { kind: "probe", addresses: addressesOf(peers) },
-    !mayBeShown && shownAlive(s, record.members) === null &&
-      { kind: "instances", ...questionOf(record.members, me, []) },
-    // Both, because after its join it sees to it that both are shown.
-    { kind: "tokens", fingerprint: record.fingerprint, want: ["manager", "worker"] },
-  );
-}
-
-/** Whether a write of this run has confirmed that this record lists this node: what can't be taken back stands on that. */
-function isConfirmed({ o, me, address }: Scene, record: FoundingRecord): boolean {
-  return o.memory.confirmed === record.fingerprint && isListed(record, me, address);
-}
-
-function register(s: Scene, record: FoundingRecord, rule: Rule, because: string): Decision {
-  return writeRecord(s, { as: "register", rule, because }, [], (w) => registered(record, w));
-}
-
-/** Only from outside, with no attempt under way. */
-function withdraw(s: Scene, record: FoundingRecord, because: string): Decision {
-  const write = { as: "withdraw", rule: "withdraw-member", because } as const;
-  return writeRecord(s, write, [], (w) => withdrawn(record, w));
-}
-
-function firstManager(s: Scene): Decision {
-  const rivals = showing(s);
-  if (rivals.length === 0) {
-    const because = "no swarm is founded, and no other instance shows tokens of one";
-    return init(s, "first-manager", because);
-  }
-  const swarms = new Set(
-    rivals.flatMap(({ manager, worker }) => manager?.fingerprint ?? worker?.fingerprint ?? []),
-  );
-  if (swarms.size > 1) {
-    return fail(
-      5,
-      "swarm-conflict",
-      `no swarm is founded, and tokens of ${swarms.size} swarms are shown, by ${
-        names(rivals)
-      }: remove those of all but one`,
-      CONFLICT_MS,
-    );
-  }
-  const because = `no swarm is founded, and ${names(rivals)} shows tokens of one`;
-  return wait(s.o, "swarm-unfounded", runThere(because, rivals));
-}
-
-/** Only ever this node's own swarm, which nobody can be in before it is founded. Tokens from before are taken away first. */
-function init(s: Scene, rule: Rule, because: string): Decision {
-  const { o, me, traits } = s;
-  const isByInstance = traits.tokensBy === "instance";
-  // A read of the tokens that failed is no sign that none are shown.
-  const shown = isByInstance || o.facts.tokens?.ok === false
-    ? tokens(s, "", ["manager", "worker"])
-    : [];
-  if (isByInstance && o.memory.published !== "" && shown.some(({ by }) => by === me.instance)) {
-    return act({ kind: "retract" }, rule, `${because}; it shows tokens from before`);
-  }
-  return act(
-    { kind: "init", advertiseAddr: advertised(s), pools: o.config.defaultAddrPool },
-    rule,
-    because,
-  );
-}
-
-/** Whether all that this one shows is of that swarm. */
-function shows({ manager, worker }: Shown, fingerprint: string): boolean {
-  return [manager, worker].every((mark) => mark === null || mark.fingerprint === fingerprint);
-}
-
-function runThere(because: string, shown: Shown[]): string {
-  return `${because}: run swarm-join once on ${names(shown)}, which founds it`;
 }

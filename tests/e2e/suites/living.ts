@@ -1,5 +1,6 @@
 /** (f), (g), (h), (i), (j): what a swarm meets while it lives. */
 import assert from "node:assert/strict";
+import type { SwarmNode } from "../engine.ts";
 import { loadImage, service } from "../image.ts";
 import { until } from "../machine.ts";
 import type { Node } from "../node.ts";
@@ -52,6 +53,33 @@ export async function byHand(first: Node, rest: Node[] = []): Promise<void> {
       return (await node.engine.info()).Swarm.LocalNodeState === "active";
     });
   }
+}
+
+/** Makes the manager a worker, by hand on another one, and waits until it is no voter. */
+export async function demote(by: Node, node: Node): Promise<void> {
+  const id = (await node.engine.info()).Swarm.NodeID;
+  await changeNode(by, id, { Role: "worker" });
+  await until(`${node.name} without a vote`, 120_000, async () => {
+    const list = await by.engine.nodes().catch(() => null);
+    return list?.find(({ ID }) => ID === id)?.ManagerStatus === undefined && list !== null;
+  }, 250);
+}
+
+/** Changes a node's own settings by one of its swarm's managers. */
+export async function changeNode(
+  by: Node,
+  id: string,
+  change: Partial<SwarmNode["Spec"]>,
+): Promise<void> {
+  await until(`a change of the node ${id}`, 60_000, async () => {
+    const node = (await by.engine.nodes()).find(({ ID }) => ID === id);
+    assert.ok(node, `no node ${id}`);
+    const path = `/nodes/${id}/update?version=${node.Version.Index}`;
+    const { status, text } = await by.engine.request("POST", path, { ...node.Spec, ...change });
+    if (text.includes("out of sequence")) return false;
+    assert.equal(status, 200, text);
+    return true;
+  });
 }
 
 /** Runs a real service on these nodes' swarm and waits for its tasks. Gives their containers. */

@@ -23,8 +23,10 @@ import {
   type LedgerRead,
   type LedgerView,
   type Lifecycle,
+  type Mark,
   type Member,
   type Memory,
+  type Neighbour,
   type Observation,
   type Permission,
   type Shown,
@@ -126,7 +128,23 @@ const shown: fc.Arbitrary<Shown> = fc.tuple(
   fc.constantFrom(...INSTANCE_STATES),
   fc.option(token),
   fc.option(token),
-).map(([n, state, manager, worker]) => shownOf(n, "a", { state, manager, worker }));
+  fc.constantFrom(null, "default", "blue"),
+).map(([n, state, manager, worker, cluster]) =>
+  shownOf(n, "a", { state, manager, worker, cluster })
+);
+
+const neighbour: fc.Arbitrary<Neighbour> = fc.tuple(node, age).map(([n, runningMs]) => ({
+  instance: `i-${n}`,
+  address: `10.0.0.${n}`,
+  runningMs,
+}));
+
+const foundingMark: fc.Arbitrary<Mark> = fc.record({
+  cluster: fc.constantFrom("default", "blue"),
+  fingerprint: swarm.map(fp),
+  over: fc.boolean(),
+  ageMs: fc.constantFrom(0, 86_400_000),
+});
 
 const ledgerView: fc.Arbitrary<LedgerView> = fc.oneof(
   { weight: 6, arbitrary: fc.option(record).map(settled) },
@@ -181,6 +199,8 @@ const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   tokens: fc.array(shown, { maxLength: 3 }),
   instances: fc.array(instance, { maxLength: 3 }),
   probe: fc.subarray(["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+  neighbours: fc.array(neighbour, { maxLength: 2 }),
+  marks: fc.array(foundingMark, { maxLength: 2 }),
   permissions: fc.array(permission, { maxLength: 2 }),
 };
 
@@ -222,12 +242,15 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
   confirmed: fc.option(swarm.map(fp)),
   published: fc.constantFrom(null, "", "a-m a-w"),
+  pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
+  attested: fc.option(swarm.map(fp)),
   terminated: fc.subarray(["i-1", "i-2", "i-3"]),
   failures: fc.array(
     fc.record({
       address: node.map((n) => `10.0.0.${n}`),
       digest: token.map(({ digest }) => digest),
       kind: fc.constantFrom(...FAULT_KINDS),
+      message: fc.constant("its words"),
       atMs: fc.constantFrom(0, 9_000),
     }),
     { maxLength: 2 },

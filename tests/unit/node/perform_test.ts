@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fingerprintOf } from "../../../src/swarm/certificates.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
 import { Node } from "../../../src/node/perform.ts";
+import type { WayTo } from "../../../src/node/ways.ts";
 import type { Config, Engine, FoundingRecord, LedgerRead } from "../../../src/state.ts";
 import { config as plain, identity, record } from "../../support/observations.ts";
 import { type AwsLab, labTest, S3 } from "../../support/aws_lab.ts";
@@ -20,17 +21,18 @@ interface Bench {
   node: Node;
   lab: AwsLab;
   ask(call: Call): Promise<unknown>;
+  /** How often its Engine was asked to init a swarm. */
+  inited: () => number;
 }
 
 /** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
 async function withNode(
   lab: AwsLab,
-  { change = {}, services = [], region = null, ec2Endpoint = lab.endpoint, nowMs = () => 0 }: {
+  { change = {}, services = [], wayTo = () => null, nowMs = () => 0 }: {
     change?: Partial<Config>;
     /** What its swarm holds. */
     services?: object[];
-    region?: string | null;
-    ec2Endpoint?: string;
+    wayTo?: WayTo;
     nowMs?: () => number;
   },
   test: (bench: Bench) => Promise<void>,
@@ -41,19 +43,22 @@ async function withNode(
   const imds = serveRaw(metadataOf(lab));
   const dockerSocket = `${directory}/docker.sock`;
   const engine = serveRaw(engineIn(directory, services), { path: dockerSocket });
-  const config = { ...plain, ...change };
+  const config = { ...plain, ec2Endpoint: lab.endpoint, ...change };
   const node = new Node({
     config,
     surroundings: {
       dockerSocket,
       imdsEndpoint: `http://127.0.0.1:${imds.port}`,
       imdsV1: false,
-      ec2Endpoint,
       s3Endpoint: lab.endpoint,
-      region,
+      fips: false,
+      dualstack: false,
+      caCerts: null,
+      proxies: { https: null, http: null, none: [] },
+      credentials: {},
       lockFile: `${directory}/lock`,
     },
-    env: () => undefined,
+    wayTo,
     nowMs,
   });
   const ask = async (call: Call): Promise<unknown> => {
@@ -61,8 +66,10 @@ async function withNode(
     assert.ok(result.ok, result.ok ? "" : `${call.kind}: ${result.fault.message}`);
     return result.value;
   };
+  const inited = (): number =>
+    engine.requests.filter(({ path }) => path.endsWith("/swarm/init")).length;
   try {
-    await test({ node, lab, ask });
+    await test({ node, lab, ask, inited });
   } finally {
     await imds.close();
     await engine.close();
@@ -188,6 +195,26 @@ for (const { name, change } of STORES) {
   });
 }
 
+labTest("no swarm is inited where the store ignores conditions", async (lab) => {
+  lab.aws.s3.ignores = "If-None-Match";
+  await withNode(lab, { change: { store: S3 } }, async ({ node, ask, inited }) => {
+    await ask({ kind: "identity" });
+    const result = await node.perform({ kind: "init", advertiseAddr: "10.0.0.1" });
+    assert.ok(!result.ok);
+    assert.equal(result.fault.kind, "unusable");
+    assert.match(result.fault.message, /ignores the condition/);
+    assert.equal(inited(), 0);
+    lab.aws.s3.ignores = "nothing";
+    // It is not asked twice in a run: the next one is another.
+    assert.ok(!(await node.perform({ kind: "init", advertiseAddr: "10.0.0.1" })).ok);
+  });
+  await withNode(lab, { change: { store: S3 } }, async ({ ask, inited }) => {
+    await ask({ kind: "identity" });
+    await ask({ kind: "init", advertiseAddr: "10.0.0.1" });
+    assert.equal(inited(), 1);
+  });
+});
+
 labTest("a swarm that holds something is not left by who leaves only an empty one", async (lab) => {
   await withNode(lab, { services: [{}] }, async ({ ask }) => {
     const answer = await ask({ kind: "leave", force: true, onlyEmpty: true });
@@ -205,13 +232,33 @@ labTest("an instance that EC2 does not show yet is null", async (lab) => {
 
 labTest("another region is asked where one is given", async (lab) => {
   await using ec2 = serveRaw(() => answer(500, ""));
-  const options = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
-  await withNode(lab, options, async ({ node, ask }) => {
+  const change = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
+  await withNode(lab, { change }, async ({ node, ask }) => {
     const seen = await ask({ kind: "identity" }) as { region: string };
     assert.equal(seen.region, identity(1).region);
     assert.ok(!(await node.perform({ kind: "self" })).ok);
     assert.match(ec2.requests[0]?.headers.get("authorization") ?? "", /\/eu-north-1\/ec2\//);
   });
+});
+
+labTest("AWS is asked by its way, and nobody else is", async (lab) => {
+  const asked: string[] = [];
+  const wayTo = (url: URL): null => {
+    asked.push(url.origin);
+    return null;
+  };
+  for (const store of [plain.store, S3]) {
+    await withNode(lab, { change: { store }, wayTo }, async ({ node, ask }) => {
+      await ask({ kind: "identity" });
+      await ask({ kind: "engine" });
+      await ask({ kind: "self" });
+      const sent = node.awsCalls;
+      await ask({ kind: "ledger", missing: [] });
+      assert.equal(asked.length, node.awsCalls);
+      assert.ok(node.awsCalls > sent);
+    });
+    assert.deepEqual([...new Set(asked.splice(0))], [lab.endpoint]);
+  }
 });
 
 labTest("a call of AWS before the identity is a defect", async (lab) => {

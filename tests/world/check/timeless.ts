@@ -4,6 +4,7 @@
  */
 import type { Code } from "../program.ts";
 import { at } from "../../../src/run.ts";
+import type { Rule } from "../../../src/rules.ts";
 import type { Decision, Memory, Observation } from "../../../src/state.ts";
 
 /** Before anything has lasted; after an attempt or a failed join is over; after any patience is. */
@@ -31,15 +32,26 @@ export function timeless(o: Observation): Observation {
       failures: failuresOf(memory),
       attemptMs: memory.attemptMs === null ? null : 0,
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
-      steady: null,
+      steady: heldOf(memory),
       waits: 0,
     },
   };
 }
 
+/** What a run does something about once it has held. */
+const ACTED_ON: readonly Rule[] = ["engine-starting", "swarm-missing", "swarm-unfounded"];
+
+/** That such a rule has kept the run waiting, for a time that the clock says. */
+function heldOf({ steady }: Memory): Memory["steady"] {
+  if (steady === null || !ACTED_ON.includes(steady.rule)) return null;
+  return { ...steady, because: "", sinceMs: 0 };
+}
+
 function failuresOf({ failures }: Memory): Memory["failures"] {
   const unique = new Map(
-    failures.map((one) => [`${one.address} ${one.digest} ${one.kind}`, { ...one, atMs: 0 }]),
+    failures.map((
+      one,
+    ) => [`${one.address} ${one.digest} ${one.kind}`, { ...one, message: "", atMs: 0 }]),
   );
   return [...unique].sort(([a], [b]) => a < b ? -1 : 1).map(([, one]) => one);
 }
@@ -55,8 +67,8 @@ export function decisionsOf(code: Code, o: Observation): Decision[] {
     if (!found.has(key)) found.set(key, decision);
     return decision;
   };
-  const { failures, attemptMs } = o.memory;
-  const depends = failures.length > 0 || attemptMs !== null;
+  const { failures, attemptMs, steady } = o.memory;
+  const depends = failures.length > 0 || attemptMs !== null || steady !== null;
   for (const clockMs of depends ? CLOCKS_MS : [LATE_MS]) {
     const decision = add(o, clockMs, 0);
     if (decision.kind === "act" && decision.call.kind === "join") {
