@@ -409,7 +409,7 @@ Deno.test("run: after a throttled look only that one is made again", () => {
   const waited = afterDecision(start(), { ledger: fault("throttled") });
   assert.deepEqual(Object.keys(waited.facts), ["engine", "tokens"]);
   const { made } = toDecision(waited, {});
-  assert.deepEqual(made.map(({ kind }) => kind), ["ledger"]);
+  assert.deepEqual(made.map(({ kind }) => kind), ["ledger", "neighbours"], "and what comes next");
 });
 
 Deno.test("run: a throttled look at this instance's tags is made again, and is no sign that it has none", () => {

@@ -136,7 +136,8 @@ export const MUTANTS: Mutant[] = [
     name: "takes over by the clock alone",
     file: "decide/members.ts",
     find: "if (known !== undefined) return known",
-    put: "if (known !== undefined && evidence.serverMs - member.sinceMs <= FORGOTTEN_MS) return known",
+    put:
+      "if (known !== undefined && evidence.serverMs - member.sinceMs <= FORGOTTEN_MS) return known",
     first: "s3-dead",
   },
   {

@@ -187,7 +187,13 @@ for (const { name, change } of STORES) {
       await ask({ kind: "contents", manager: true });
       await ask({ kind: "contents", manager: false });
       await ask({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
-      await ask({ kind: "join", address: "10.0.0.2", token: worker, advertiseAddr: "10.0.0.1" });
+      await ask({
+        kind: "join",
+        address: "10.0.0.2",
+        token: worker,
+        advertiseAddr: "10.0.0.1",
+        pools: [],
+      });
       const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
       assert.deepEqual(left, { kind: "left" });
       assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);
@@ -199,18 +205,18 @@ labTest("no swarm is inited where the store ignores conditions", async (lab) => 
   lab.aws.s3.ignores = "If-None-Match";
   await withNode(lab, { change: { store: S3 } }, async ({ node, ask, inited }) => {
     await ask({ kind: "identity" });
-    const result = await node.perform({ kind: "init", advertiseAddr: "10.0.0.1" });
+    const result = await node.perform({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
     assert.ok(!result.ok);
     assert.equal(result.fault.kind, "unusable");
     assert.match(result.fault.message, /ignores the condition/);
     assert.equal(inited(), 0);
     lab.aws.s3.ignores = "nothing";
     // It is not asked twice in a run: the next one is another.
-    assert.ok(!(await node.perform({ kind: "init", advertiseAddr: "10.0.0.1" })).ok);
+    assert.ok(!(await node.perform({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] })).ok);
   });
   await withNode(lab, { change: { store: S3 } }, async ({ ask, inited }) => {
     await ask({ kind: "identity" });
-    await ask({ kind: "init", advertiseAddr: "10.0.0.1" });
+    await ask({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
     assert.equal(inited(), 1);
   });
 });
