@@ -437,6 +437,21 @@ Deno.test("IMDSv2 wants a token, and a token wants a lifetime", async () => {
       200,
       "10.0.0.1\n10.0.0.9",
     ]);
+    assert.equal((await get("meta-data/ipv6"))[0], 404);
+    assert.equal((await get(`${macs}0a:00:00:00:00:01/ipv6s`))[0], 404);
+    asker.address = "fd00::1";
+    Object.assign(asker.interfaces[0]!, {
+      addresses: [],
+      ipv6: ["fd00::1"],
+      vpcRanges: ["fd00::/56"],
+    });
+    assert.deepEqual(await get("meta-data/ipv6"), [200, "fd00::1"]);
+    assert.equal((await get("meta-data/local-ipv4"))[0], 404);
+    assert.equal((await get(`${macs}0a:00:00:00:00:01/local-ipv4s`))[0], 404);
+    assert.deepEqual(await get(`${macs}0a:00:00:00:00:01/vpc-ipv6-cidr-blocks`), [
+      200,
+      "fd00::/56",
+    ]);
     assert.equal((await get("meta-data/iam/security-credentials/"))[0], 404);
     assert.equal((await get("meta-data/tags/instance/Role"))[0], 404);
     asker.tags = new Map([["Role", "manager"]]);
