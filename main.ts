@@ -96,8 +96,8 @@ async function run(
     wallMs: Date.now,
     nowMs,
   });
-  log.begin({ version: VERSION, cluster: config.cluster, store: storeText(config.store) });
   const stop = stopSignal();
+  log.begin({ version: VERSION, cluster: config.cluster, store: storeText(config.store) });
   const node = new Node({ config, surroundings, wayTo, nowMs });
   return await hold(config, {
     perform: (call) => node.perform(call),

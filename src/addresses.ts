@@ -36,7 +36,8 @@ export function normalAddress(text: string): string {
 
 /** An address as the Engine's API takes it: with the swarm's port if it names none, IPv6 in brackets. */
 export function withPort(text: string): string {
-  const { host, port } = splitAddress(text);
+  const { port } = splitAddress(text);
+  const host = hostOf(text);
   return `${host.includes(":") ? `[${host}]` : host}:${port ?? SWARM_PORT}`;
 }
 

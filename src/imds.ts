@@ -7,11 +7,10 @@
  *
  * Paths and formats: AWS, "Instance metadata categories" and "Use the Instance Metadata Service".
  */
-import { exchange, quote, type Reply, type Target } from "./http.ts";
 import { isIpv4, isIpv6, isRange, normalAddress } from "./addresses.ts";
 import { isObject, parseJson } from "./json.ts";
-import type { Answer, Fault, FaultKind, Identity, Lifecycle } from "./state.ts";
-import { sleep } from "./time.ts";
+import { ImdsError, notMetadata, parseImdsEndpoint, Session } from "./imds/session.ts";
+import type { Answer, Identity, Lifecycle } from "./state.ts";
 
 export interface Imds {
   /**
@@ -24,27 +23,16 @@ export interface Imds {
   lifecycle(signal: AbortSignal): Promise<Answer<Lifecycle>>;
 }
 
-/** `status`: what IMDS answered with; null when it did not. */
-export class ImdsError extends Error {
-  override readonly name = "ImdsError";
-
-  constructor(readonly fault: Fault, readonly status: number | null) {
-    super(fault.message);
-  }
-}
-
 interface ImdsOptions {
-  /** `http://169.254.169.254`, `http://[fd00:ec2::254]`: no path needed. */
-  endpoint: string;
+  /** `http://169.254.169.254`, `http://[fd00:ec2::254]`: no path needed. Of several whichever answers. */
+  endpoints: readonly string[];
   /** Whether to read without a session token where none is to be had. */
   allowV1: boolean;
 }
 
-export const IMDS_ENDPOINT_DEFAULT = "http://169.254.169.254";
-
 /** Throws a `TypeError` for an endpoint that is no `http:` URL. */
-export function createImds({ endpoint, allowV1 }: ImdsOptions): Imds {
-  const session = new Session(parseImdsEndpoint(endpoint), allowV1);
+export function createImds({ endpoints, allowV1 }: ImdsOptions): Imds {
+  const session = new Session(endpoints.map(parseImdsEndpoint), allowV1);
   return {
     get: (path, signal) => new Question(session, signal).get(path),
     identity: (roleTagKey, signal) => answerTo(session, signal, (ask) => identity(ask, roleTagKey)),
@@ -52,170 +40,8 @@ export function createImds({ endpoint, allowV1 }: ImdsOptions): Imds {
   };
 }
 
-/** Takes an endpoint apart; throws a `TypeError` that says what is wrong with it. */
-export function parseImdsEndpoint(endpoint: string): { target: Target; base: string } {
-  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
-  if (url?.protocol !== "http:" || url.hostname === "") {
-    throw new TypeError(
-      `The metadata endpoint "${
-        quote(endpoint)
-      }" is no http:// address; leave it out, or give one ` +
-        `like ${IMDS_ENDPOINT_DEFAULT} or http://[fd00:ec2::254]`,
-    );
-  }
-  return {
-    target: {
-      kind: "tcp",
-      hostname: url.hostname.replace(/^\[|\]$/g, ""),
-      port: url.port === "" ? 80 : Number(url.port),
-    },
-    base: url.pathname.replace(/\/+$/, ""),
-  };
-}
-
-const TRY_DEADLINE_MS = 1_500;
 /** For whatever was asked, retries included. */
 const TOTAL_DEADLINE_MS = 30_000;
-const RETRY_FIRST_MS = 100;
-const RETRY_MAX_MS = 2_000;
-const BODY_BYTES_MAX = 64 * 1024;
-const TOKEN_TTL_SECONDS = 21_600;
-/** A token is not used any more this long before it ends. */
-const TOKEN_SPARE_SECONDS = 60;
-
-/** `text` null: version 1, which has no tokens. `usableMs`: until when, by `performance.now()`. */
-interface SessionToken {
-  text: string | null;
-  usableMs: number;
-}
-
-/** Reads paths, with one session token for all of them. */
-class Session {
-  readonly #target: Target;
-  readonly #base: string;
-  readonly #allowV1: boolean;
-  #token: Promise<SessionToken> | null = null;
-
-  constructor({ target, base }: { target: Target; base: string }, allowV1: boolean) {
-    this.#target = target;
-    this.#base = base;
-    this.#allowV1 = allowV1;
-  }
-
-  /** `endMs`: when to stop trying, by `performance.now()`. */
-  async get(path: string, signal: AbortSignal, endMs: number): Promise<string> {
-    for (let attempt = 0;; attempt++) {
-      const token = await this.#usableToken(signal, endMs);
-      const headers = token.text === null ? {} : { "X-aws-ec2-metadata-token": token.text };
-      const answer = await this.#exchange("GET", path, headers, signal);
-      if (answer.ok && answer.value.status === 200) return textOf(path, answer.value);
-      if (answer.ok && answer.value.status === 401) token.usableMs = 0;
-      if (!isPassing(answer) || !await rest(attempt, endMs, signal)) {
-        throw errorOf(`read ${path}`, this.#target, answer);
-      }
-    }
-  }
-
-  /** All readers share one token, and one attempt to get it. */
-  async #usableToken(signal: AbortSignal, endMs: number): Promise<SessionToken> {
-    const known = this.#token;
-    if (known !== null) {
-      const token = await known;
-      if (performance.now() < token.usableMs) return token;
-      if (this.#token === known) this.#token = null;
-      return this.#usableToken(signal, endMs);
-    }
-    const asked = this.#requestToken(signal, endMs);
-    this.#token = asked;
-    try {
-      return await asked;
-    } catch (error) {
-      if (this.#token === asked) this.#token = null;
-      throw error;
-    }
-  }
-
-  async #requestToken(signal: AbortSignal, endMs: number): Promise<SessionToken> {
-    const headers = { "X-aws-ec2-metadata-token-ttl-seconds": String(TOKEN_TTL_SECONDS) };
-    for (let attempt = 0;; attempt++) {
-      const usableMs = performance.now() + (TOKEN_TTL_SECONDS - TOKEN_SPARE_SECONDS) * 1000;
-      const answer = await this.#exchange("PUT", "api/token", headers, signal);
-      if (answer.ok && answer.value.status === 200) {
-        const text = textOf("api/token", answer.value).trim();
-        if (!/^[\x21-\x7e]{1,1024}$/.test(text)) throw malformed("api/token", text);
-        return { text, usableMs };
-      }
-      // A service that knows version 1 only answers something, or drops what it does not know.
-      if (this.#allowV1 && (answer.ok || attempt > 0)) return { text: null, usableMs };
-      if (!isPassing(answer) || !await rest(attempt, endMs, signal)) {
-        throw errorOf("get a session token", this.#target, answer);
-      }
-    }
-  }
-
-  #exchange(
-    method: "GET" | "PUT",
-    path: string,
-    headers: Record<string, string>,
-    signal: AbortSignal,
-  ): Promise<Answer<Reply>> {
-    return exchange(
-      this.#target,
-      { method, path: `${this.#base}/latest/${path}`, headers },
-      { deadlineMs: TRY_DEADLINE_MS, bytesMax: BODY_BYTES_MAX, signal },
-    );
-  }
-}
-
-/** What an early boot, or too many at once, can cause: it is worth another try. */
-function isPassing(answer: Answer<Reply>): boolean {
-  if (!answer.ok) return answer.fault.kind === "unreachable" || answer.fault.kind === "timeout";
-  const { status } = answer.value;
-  return status === 401 || status === 429 || status >= 500;
-}
-
-/** Waits before the next attempt; false when there is no time for one. */
-async function rest(attempt: number, endMs: number, signal: AbortSignal): Promise<boolean> {
-  const restMs = Math.min(RETRY_FIRST_MS * 2 ** attempt, RETRY_MAX_MS);
-  if (signal.aborted || performance.now() + restMs >= endMs) return false;
-  await sleep(restMs, signal);
-  return !signal.aborted;
-}
-
-function textOf(path: string, reply: Reply): string {
-  if (/html/i.test(reply.headers.get("content-type") ?? "")) throw malformed(path, reply.body);
-  return reply.body;
-}
-
-function malformed(path: string, text: string): ImdsError {
-  const message = `Cannot use what IMDS answers for ${path}: "${quote(text, 60)}" is not what ` +
-    "EC2 would say; is something else in front of it?";
-  return new ImdsError({ kind: "malformed", message }, 200);
-}
-
-const REFUSALS = new Map<number, [kind: FaultKind, why: string]>([
-  [401, ["no-metadata", "it answers 401, as for a session token that is not valid"]],
-  [403, ["no-metadata", "it answers 403: IMDS is turned off for this instance (HttpEndpoint)"]],
-  [404, ["no-metadata", "it has no such entry; is this an EC2 instance?"]],
-  [429, ["throttled", "it answers 429: too many requests"]],
-  [503, ["throttled", "it answers 503: too many requests"]],
-]);
-
-function errorOf(intent: string, target: Target, answer: Answer<Reply>): ImdsError {
-  const place = target.kind === "tcp" ? target.hostname : target.path;
-  const start = `Cannot ${intent} from IMDS (${place})`;
-  if (!answer.ok) {
-    const { kind, message } = answer.fault;
-    if (kind === "malformed") return new ImdsError({ kind, message: `${start}: ${message}` }, null);
-    const advice = "is this an EC2 instance, is IMDS on (HttpEndpoint), and its hop limit high " +
-      "enough for where this runs?";
-    return new ImdsError({ kind, message: `${start}: ${message}; ${advice}` }, null);
-  }
-  const { status } = answer.value;
-  const [kind, why] = REFUSALS.get(status) ??
-    [status >= 500 ? "unreachable" : "malformed", `it answers ${status}`];
-  return new ImdsError({ kind, message: `${start}: ${why}` }, status);
-}
 
 type Check = (text: string) => boolean;
 
@@ -248,13 +74,13 @@ class Question {
 
   async text(path: string, isFit: Check): Promise<string> {
     const text = (await this.get(path)).trim();
-    if (!isFit(text)) throw malformed(path, text);
+    if (!isFit(text)) throw notMetadata(path, text);
     return text;
   }
 
   async lines(path: string, isFit: Check): Promise<string[]> {
     const lines = (await this.get(path)).split(/\s+/).filter((line) => line !== "");
-    if (!lines.every(isFit)) throw malformed(path, lines.join(" "));
+    if (!lines.every(isFit)) throw notMetadata(path, lines.join(" "));
     return lines;
   }
 }
@@ -366,7 +192,7 @@ function parseDocument(text: string): { instance: string; account: string; regio
   const document = parseJson(text);
   const field = (name: string, pattern: RegExp): string => {
     const value = isObject(document) ? document[name] : undefined;
-    if (typeof value !== "string" || !pattern.test(value)) throw malformed(DOCUMENT_PATH, text);
+    if (typeof value !== "string" || !pattern.test(value)) throw notMetadata(DOCUMENT_PATH, text);
     return value;
   };
   return {

@@ -185,8 +185,7 @@ export const RULES = {
   },
   "swarm-conflict": {
     cases: [
-      ["inSwarm", "its own swarm is another cluster's", "exit 5, nothing changed (with tags after 3 minutes: the read may be old)"],
-      ["inSwarm", "any other case of two swarms", "exit 5, nothing changed (with tags after 3 minutes: the read may be old)"],
+      ["inSwarm", "its swarm is another cluster's, or any other case of two swarms", "exit 5, nothing changed (with tags after 3 minutes: the read may be old)"],
       ["outside", "no record, and two swarms are shown", "exit 5 after 3 minutes"],
       ["worker", "in any other swarm; or in a replaced one with tasks, without `--abandon-tasks`", "exit 5, nothing changed"],
     ],

@@ -174,6 +174,8 @@ export interface Engine {
   address: string;
   /** The addresses, without a port, of the managers that the Engine knows of; on a manager its own too. */
   peers: string[];
+  /** N of the newest API 1.N that it speaks: 41 is Engine 20.10, 44 is Engine 25. */
+  api: number;
   /** The Engine's own words about what is wrong; "" when nothing is. */
   error: string;
   /** What these words come to; null: nothing is wrong, or nobody knows what. */
@@ -249,10 +251,7 @@ export interface LogEntry {
   why?: string;
 }
 
-/**
- * What a ledger shows. `serverMs`: its server's clock (ms since 1970) when it answered. `unreadable`: there
- * is an object, and what is wrong with it.
- */
+/** What a ledger shows. `serverMs`: its server's clock (ms since 1970). `unreadable`: what is wrong with an object that is there. */
 export type LedgerRead =
   | { kind: "log"; template: string | null; entries: LogEntry[]; serverMs: number }
   | {
@@ -304,19 +303,10 @@ export interface Instance {
  * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
  * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
  */
-export interface Mark {
-  cluster: string;
-  fingerprint: string;
-  over: boolean;
-  ageMs: number;
-}
+export type Mark = { cluster: string; fingerprint: string; over: boolean; ageMs: number };
 
 /** Another instance of the manager role that runs. `runningMs`: since its launch, by EC2's clock. */
-export interface Neighbour {
-  instance: string;
-  address: string;
-  runningMs: number;
-}
+export type Neighbour = { instance: string; address: string; runningMs: number };
 
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {

@@ -5,7 +5,7 @@
  */
 
 /** What is in the file by key, the last of a key that is there twice; or what is wrong with which line, never with a value. */
-export type EnvFile =
+type EnvFile =
   | { ok: true; values: ReadonlyMap<string, string> }
   | { ok: false; line: number; why: string };
 

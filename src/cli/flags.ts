@@ -15,9 +15,6 @@ export interface Flag {
   help: string;
 }
 
-/** Read if it is there; one that a person names must be there. */
-export const FILE_DEFAULT = "/etc/swarm-join.env";
-
 /** Each of these is also `SWARM_JOIN_<NAME>` in the environment. */
 // deno-fmt-ignore: a table, with a flag a line
 export const FLAGS = [
@@ -44,7 +41,7 @@ export const FLAGS = [
   { name: "s3-sse", value: "METHOD", initial: null, help: "how S3 encrypts what is written: AES256 or aws:kms (else as the bucket says)" },
   { name: "s3-kms-key", value: "KEY", initial: null, help: "encrypt with this KMS key; means --s3-sse aws:kms (else with AWS's own)" },
   { name: "s3-bucket-owner", value: "ACCOUNT", initial: null, help: "the account that the bucket must belong to (else the instance's)" },
-  { name: "config", value: "FILE", initial: FILE_DEFAULT, help: "settings of all commands, a variable a line; flags and the environment win over it" },
+  { name: "config", value: "FILE", initial: "/etc/swarm-join.env", help: "settings of all commands, a variable a line; flags and the environment win over it" },
   { name: "imds-v1", value: null, initial: null, help: "ask the instance's metadata without a session token, where IMDSv2 can't be had" },
   { name: "lock-file", value: "FILE", initial: "/run/swarm-join.lock", help: "one run at a time holds a lock on this file" },
 ] as const satisfies readonly Flag[];
@@ -98,7 +95,7 @@ export const VARIABLE_NAMES: readonly VariableName[] = [
   ...LOWER_CASE,
 ];
 
-export const CREDENTIALS = [
+export const CREDENTIAL_NAMES = [
   "AWS_ACCESS_KEY_ID",
   "AWS_SECRET_ACCESS_KEY",
   "AWS_SESSION_TOKEN",

@@ -3,7 +3,7 @@
  */
 import { rangesOverlap } from "../addresses.ts";
 import { parseEnvFile } from "./env_file.ts";
-import { CREDENTIALS, FILE_DEFAULT, type Flag, FLAGS, OBSERVATION_FLAG, VERSION } from "./flags.ts";
+import { CREDENTIAL_NAMES, type Flag, FLAGS, OBSERVATION_FLAG, VERSION } from "./flags.ts";
 import { helpText, usageOf } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import { refusal } from "./refused.ts";
@@ -150,7 +150,7 @@ function runOf(
 function fileOf(read: Reader, readFile: Outside["readFile"]): SettingsFile | null {
   const path = read.sure("config", values.fileName);
   const found = readFile(path);
-  if (found.kind === "missing" && path === FILE_DEFAULT) return null;
+  if (found.kind === "missing" && !read.isSet("config")) return null;
   if (found.kind !== "text") {
     const why = found.kind === "missing" ? "there is no such file" : found.why;
     throw new Usage(`the settings in ${path} can't be read: ${why}`);
@@ -331,11 +331,11 @@ function caCertsOf(read: Reader, readFile: Outside["readFile"]): string | null {
 }
 
 function credentialsOf(read: Reader): Surroundings["credentials"] {
-  const [id, secret] = CREDENTIALS;
+  const [id, secret] = CREDENTIAL_NAMES;
   const lacks = [id, secret].filter((name) => read.text(name) === null);
   const [lacking] = lacks;
   if (lacks.length === 1) {
     throw new Usage(`${lacking} is not set, though the other half of the pair is`);
   }
-  return Object.fromEntries(CREDENTIALS.map((name) => [name, read.text(name)?.text]));
+  return Object.fromEntries(CREDENTIAL_NAMES.map((name) => [name, read.text(name)?.text]));
 }

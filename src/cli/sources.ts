@@ -3,7 +3,7 @@
  * variable counts as unset.
  */
 import {
-  CREDENTIALS,
+  CREDENTIAL_NAMES,
   type FlagName,
   FLAGS,
   VARIABLE_NAMES,
@@ -78,6 +78,11 @@ export class Reader {
     return texts.flatMap((text) => text.split(",")).map((it) => checked(label, it.trim(), parser));
   }
 
+  /** Whether somebody has set it, and it is not only its default. */
+  isSet(name: FlagName): boolean {
+    return this.#ofFlag(name).from !== "default";
+  }
+
   isOn(name: FlagName): boolean {
     return this.one(name, truth) ?? false;
   }
@@ -98,11 +103,11 @@ export class Reader {
   /** Any variable by its name, as it is written, and from where. */
   text(name: string): { text: string; from: Source["from"]; place: string } | null {
     // Credentials belong together: the first place that has any of them has all of them.
-    const isCredential = CREDENTIALS.some((one) => one === name);
+    const isCredential = CREDENTIAL_NAMES.some((one) => one === name);
     for (const { from, place, get } of this.#sources) {
       const text = get(name);
       if (text !== null) return { text, from, place };
-      if (isCredential && CREDENTIALS.some((one) => get(one) !== null)) return null;
+      if (isCredential && CREDENTIAL_NAMES.some((one) => get(one) !== null)) return null;
     }
     return null;
   }

@@ -64,7 +64,7 @@ export function regionElsewhere({ config, memory }: Observation): Decision | nul
  * The Engine is a node at an address that neither this instance, nor a machine's interface, nor the
  * person knows. Whose it is, the record can tell (`addressElsewhere`).
  */
-export function isAtStrangeAddress(o: Observation): boolean {
+function isAtStrangeAddress(o: Observation): boolean {
   const engine = engineOf(o);
   const me = o.memory.identity;
   if (engine === null || me === null || !isNode(engine) || engine.address === "") return false;

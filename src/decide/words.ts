@@ -1,5 +1,5 @@
 /** What decisions name, as a person reads it. */
-import type { Contents, FoundingRecord, Instance, Member, Shown } from "../state.ts";
+import type { Contents, FoundingRecord, Instance, Member } from "../state.ts";
 
 /** Members: `i-0a (10.0.0.5, stopped)`. */
 export function membersText(members: Member[], known: Instance[]): string {
@@ -22,9 +22,4 @@ export function inventoryOf(contents: Contents): string {
 /** A swarm by the beginning of its fingerprint. */
 export function brief({ fingerprint }: Pick<FoundingRecord, "fingerprint">): string {
   return `${fingerprint.slice(0, 8)}…`;
-}
-
-/** Who shows tokens. */
-export function names(shown: Shown[]): string {
-  return shown.map(({ by }) => by).join(", ");
 }

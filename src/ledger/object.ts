@@ -76,21 +76,21 @@ function doneAt(etag: string): Answer<WriteResult> {
   return { ok: true, value: { kind: "done", at: { kind: "object", etag } } };
 }
 
-/** There is an object of that key now; writes on other conditions must be refused, or be in each other's way. */
+/** Once there is an object of that key, writes on other conditions must be refused. */
 async function proven(api: S3Api, key: string): Promise<Answer<null>> {
   const text = "swarm-join writes this to find out whether conditions count here";
-  const create = { kind: "absent" as const };
-  const first = await api.put(key, text, create);
-  if (!first.ok && first.fault.kind !== "busy") return first;
+  const absent = { kind: "absent" as const };
+  const first = await api.put(key, text, absent);
+  if (!first.ok) return first;
   const conditions = [
-    // The first was refused if the object was there.
-    ...(first.ok && first.value !== null ? [["If-None-Match: *", create] as const] : []),
+    // It was there from before, if the first one was refused.
+    ...(first.value === null ? [] : [["If-None-Match: *", absent] as const]),
     ["If-Match", { kind: "unchanged" as const, etag: `"${"0".repeat(32)}"` }] as const,
   ];
   for (const [name, condition] of conditions) {
     const put = await api.put(key, text, condition);
-    if (!put.ok && put.fault.kind !== "busy") return put;
-    if (put.ok && put.value !== null) return ignored(api, key, name);
+    if (!put.ok) return put;
+    if (put.value !== null) return ignored(api, key, name);
   }
   return { ok: true, value: null };
 }

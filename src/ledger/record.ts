@@ -15,8 +15,11 @@ export const RECORD_BYTES_MAX = 16 * 1024;
 const count = v.custom<number>((n) => Number.isInteger(n) && n as number >= 0, "a count");
 const FINGERPRINT = "a fingerprint (50 characters, 0-9 and a-z)";
 const fingerprint = v.pipe(v.string(FINGERPRINT), v.regex(/^[0-9a-z]{50}$/, FINGERPRINT));
-const address = v.pipe(text, v.nonEmpty("an address"));
-const member = v.object({ instance: v.nullable(text), address, sinceMs: count }, anObject);
+const someAddress = v.pipe(text, v.nonEmpty("an address"));
+const member = v.object(
+  { instance: v.nullable(text), address: someAddress, sinceMs: count },
+  anObject,
+);
 const RECORD = v.object({
   follows: count,
   cluster: text,

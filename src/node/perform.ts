@@ -13,7 +13,8 @@ import {
   type Values,
 } from "../calls.ts";
 import type { Marks } from "../ledger/marks.ts";
-import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
+import { createImds, type Imds } from "../imds.ts";
+import { IMDS_ENDPOINTS } from "../imds/session.ts";
 import { readInterfaces } from "./interfaces.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
@@ -54,7 +55,7 @@ export class Node {
     const { surroundings, nowMs } = options;
     this.#options = options;
     this.#imds = createImds({
-      endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
+      endpoints: surroundings.imdsEndpoint === null ? IMDS_ENDPOINTS : [surroundings.imdsEndpoint],
       allowV1: surroundings.imdsV1,
     });
     this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });

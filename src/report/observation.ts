@@ -75,6 +75,7 @@ const engine = object({
   nodeId: text,
   address: text,
   peers: list(text),
+  api: count,
   error: text,
   trouble: v.nullable(choice(ENGINE_TROUBLES)),
   fingerprint: v.nullable(text),

@@ -129,11 +129,20 @@ function decisionText(decision: Plan["decision"], inSwarm: boolean): string {
   return decision.exit === 0 ? "done" : `fail with exit ${decision.exit}`;
 }
 
+const VERDICT_TEXTS: { readonly [V in Permission["verdict"]]: string } = {
+  allowed: "allowed",
+  denied: "denied",
+  unknown: "unknown",
+  unasked: "not asked (there is no template yet)",
+};
+
 function permissionsText(permissions: Answer<Permission[]> | undefined): string {
   if (permissions === undefined) return "not asked for";
   return factText(
     permissions,
-    (list) => list.map(({ action, verdict }) => `${action} ${verdict}`).join(", ") || "none needed",
+    (list) =>
+      list.map(({ action, verdict }) => `${action} ${VERDICT_TEXTS[verdict]}`).join(", ") ||
+      "none needed",
   );
 }
 

@@ -13,7 +13,7 @@ import { contentsOf } from "./contents.ts";
 import { engineFault, isNoSwarm, notUnderstood, objectOf, troubleOf } from "./faults.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
-import { hostOf, withPort } from "../addresses.ts";
+import { hostOf, isIpv6, withPort } from "../addresses.ts";
 import type { LeaveResult } from "../calls.ts";
 import { ENGINE_STATES } from "../state.ts";
 import type { Answer, Config, Contents, Engine, Manager, SwarmView, TokenMark } from "../state.ts";
@@ -83,14 +83,18 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
   if (!answer.ok) return answer;
   const info = objectOf(intent, answer.value);
   if (!info.ok) return info;
+  const offered = await api.offered(signal);
+  if (!offered.ok) return offered;
   const { DockerRootDir: dataRoot, Swarm: swarm } = info.value;
   if (!isObject(swarm) || typeof dataRoot !== "string" || !isState(swarm["LocalNodeState"])) {
     return { ok: false, fault: notUnderstood(intent, answer.value) };
   }
   const state = swarm["LocalNodeState"];
-  if (state === "inactive") return { ok: true, value: inactive(textOf(swarm["Error"])) };
+  if (state === "inactive") {
+    return { ok: true, value: inactive(offered.value, textOf(swarm["Error"])) };
+  }
   const controls = swarm["ControlAvailable"] === true;
-  const words = quote(textOf(swarm["Error"]));
+  const words = textOf(swarm["Error"]);
   // A manager that can't ask its swarm says so here; asking it again would only take as long again.
   const [certificates, view] = await Promise.all([
     readCertificates(dataRoot),
@@ -108,7 +112,8 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
       nodeId: textOf(swarm["NodeID"]) || (node?.nodeId ?? ""),
       address: hostOf(textOf(swarm["NodeAddr"])),
       peers: peersOf(swarm["RemoteManagers"]),
-      error: isRead ? words : view.fault.message,
+      api: offered.value,
+      error: isRead ? quote(words) : view.fault.message,
       trouble: isRead ? troubleOf(words) : troubleOf(view.fault.message) ?? view.fault.kind,
       // During a rotation of the CA the tokens are right before the file is.
       fingerprint: view?.ok ? view.value.managerToken.fingerprint : fingerprint,
@@ -119,14 +124,14 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
   };
 }
 
-function inactive(error: string): Engine {
-  const words = quote(error);
+function inactive(api: number, words: string): Engine {
   return {
     state: "inactive",
     nodeId: "",
     address: "",
     peers: [],
-    error: words,
+    api,
+    error: quote(words),
     trouble: troubleOf(words),
     fingerprint: null,
     clusterId: null,
@@ -171,7 +176,7 @@ async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer
   const managers = list.value.flatMap((node): Manager[] => {
     const status = node["ManagerStatus"];
     if (!isObject(status)) return [];
-    const seen = isObject(node["Status"]) ? textOf(node["Status"]["Addr"]) : "";
+    const seen = isObject(node["Status"]) ? hostOf(textOf(node["Status"]["Addr"])) : "";
     const address = hostOf(textOf(status["Addr"]));
     return [{
       nodeId: textOf(node["ID"]),
@@ -221,8 +226,9 @@ function initRequest(
 /** What init and join have in common. */
 function placeOf(config: Config, advertiseAddr: string): Record<string, unknown> {
   const { dataPathAddr, availability } = config;
+  const everywhere = isIpv6(hostOf(advertiseAddr)) ? "::" : "0.0.0.0";
   return {
-    ListenAddr: withPort(config.listenAddr ?? "0.0.0.0"),
+    ListenAddr: withPort(config.listenAddr ?? everywhere),
     AdvertiseAddr: withPort(advertiseAddr),
     ...(dataPathAddr === null ? {} : { DataPathAddr: dataPathAddr }),
     ...(availability === null ? {} : { Availability: availability }),

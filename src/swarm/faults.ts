@@ -62,7 +62,10 @@ export function notUnderstood(intent: string, body: string): Fault {
   return { kind: "malformed", message };
 }
 
-/** The first that fits counts. */
+/**
+ * The first that fits counts. What is of this machine comes before what is of the other side, whose words
+ * are wrapped in those of the transport.
+ */
 const MEANINGS: [RegExp, FaultKind, string][] = [
   [/valid join token is necessary|invalid join token/i, "rejected", ""],
   [/remote CA does not match fingerprint/i, "foreign", "another swarm's manager answers there"],
@@ -71,23 +74,49 @@ const MEANINGS: [RegExp, FaultKind, string][] = [
   [/needs to be unlocked|encrypted and locked/i, "refused", "unlock it with docker swarm unlock"],
   [/leave the swarm on a node that is participating as a manager/i, "refused", ""],
   [/subnet size is|port number is not in valid range/i, "unusable", ""],
-  [/live-restore/i, "unusable", 'set "live-restore": false in /etc/docker/daemon.json'],
+  [/live-restore/i, "unusable", daemonSetting('"live-restore": false')],
+  [
+    /firewall-backend=nftables|nftables.* incompatible with swarm/i,
+    "unusable",
+    daemonSetting('"firewall-backend": "iptables"'),
+  ],
+  [
+    /cluster requires FIPS/i,
+    "unusable",
+    "the swarm's Engines run in FIPS mode, and this one does not: install the same, in the same mode",
+  ],
+  [/plugin .* failed with error/i, "denied", "its authorization plugin does not work"],
   [
     /client version .* is too (?:old|new)/i,
     "unusable",
     "this tool and the Engine are too far apart",
   ],
   [
-    /prospective new cluster member/i,
-    "unreachable",
-    "the other managers must reach this node on TCP 2377: look at its security group",
+    /not valid (?:before|after) .* and it is currently|certificate has expired or is not yet valid|tls: (?:expired certificate|certificate expired)/i,
+    "clock",
+    "compare the clock of this machine with the managers' (timedatectl), and let both be synchronized",
   ],
   [
-    /does not have a leader|connection refused|no route to host|i\/o timeout|DeadlineExceeded|deadline exceeded|code = Unavailable/i,
+    /prospective new cluster member/i,
+    "one-way",
+    "the other managers must reach this node at the address that it advertises, on TCP 2377: look at its " +
+    "security group",
+  ],
+  [
+    /address already in use/i,
+    "refused",
+    "something else listens on that port of this machine (ss -ltnp)",
+  ],
+  [
+    /does not have a leader|connection refused|no route to host|network is unreachable|i\/o timeout|DeadlineExceeded|deadline exceeded|code = Unavailable/i,
     "unreachable",
     "",
   ],
 ];
+
+function daemonSetting(line: string): string {
+  return `set ${line} in /etc/docker/daemon.json, and restart Docker`;
+}
 
 const KIND_BY_STATUS = new Map<number, FaultKind>([
   [400, "unusable"],

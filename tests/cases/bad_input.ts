@@ -45,6 +45,8 @@ export interface Bed {
   /** The bucket is not there; it is in another region. */
   loseBucket(): Done;
   moveBucket(): Done;
+  /** The bucket's policy denies a write that does not say how to encrypt. In the lab only. */
+  wantEncryption(): Done;
 }
 
 export interface BadInput {
@@ -120,7 +122,10 @@ const SURROUNDINGS: BadInput[] = [
       for (const each of imds.interfaces) each.addresses = [imds.address];
     },
   }),
-  ...([[null, "no such tag"], ["", '""'], ["queen", '"queen"']] as const).map(([Role, has]) =>
+  ...([[null, "no such tag"], ["", '""'], ["queen", '"queen"'], [
+    "Manager",
+    '"Manager"',
+  ]] as const).map(([Role, has]) =>
     bad(`a role tag of ${has}`, 2, new RegExp(`must have the tag "Role".*has ${has}`), {
       given: (bed) => bed.tag("m1", { Role }),
     })
@@ -229,7 +234,17 @@ const TOKENS: BadInput[] = [
 
 const PLACES: BadInput[] = [
   bad("a worker alone", 3, /no swarm is founded yet/, { stores: BOTH, who: "w1" }),
-  bad("no such bucket", 2, /bucket/, { stores: S3, given: (bed) => bed.loseBucket() }),
+  // It may still come.
+  bad("no such bucket", 3, /NoSuchBucket.*create it in eu-/, {
+    stores: S3,
+    given: (bed) => bed.loseBucket(),
+  }),
+  bad("s3:PutObject denied where no header says how to encrypt", 4, /--s3-sse AES256/, {
+    stores: S3,
+    given: (bed) => bed.wantEncryption(),
+    asks: true,
+    labOnly: "moto takes no condition of a bucket's policy",
+  }),
   bad("a bucket in another region", 2, /region|not in eu-/, {
     stores: S3,
     given: (bed) => bed.moveBucket(),

@@ -83,8 +83,7 @@ def ec2_resources(request, action=None):
     if action == "ec2:CreateLaunchTemplate":
         return [home + "launch-template/lt-new"]
     if action == "ec2:CreateLaunchTemplateVersion":
-        name = params.get("LaunchTemplateId") or "lt-by-name"
-        return [home + "launch-template/" + name]
+        return [home + "launch-template/" + params["LaunchTemplateId"]]
     return ["*"]
 
 

@@ -12,8 +12,8 @@ import {
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { Aws } from "./aws.ts";
 import type { Ec2Instance } from "./ec2_state.ts";
-import { EngineServer } from "./engine.ts";
-import { EngineState, fingerprintOf, TEXTS } from "./engine_state.ts";
+import { ENGINE_29, EngineServer } from "./engine.ts";
+import { certificateEnded, EngineState, fingerprintOf, TEXTS } from "./engine_state.ts";
 import { serveHttp } from "./http.ts";
 import { claimNetwork } from "./loopback.ts";
 import { imdsHandler, type ImdsInstance } from "./imds.ts";
@@ -428,7 +428,11 @@ async function withEngines(
   );
   for (const engine of engines) engine.start();
   const clients = engines.map((_, i) =>
-    Deno.createHttpClient({ proxy: { transport: "unix", path: `${root}/${i}.sock` } })
+    Deno.createHttpClient({
+      proxy: { transport: "unix", path: `${root}/${i}.sock` },
+      // A connection that was kept is stale once the daemon has been started again.
+      poolMaxIdlePerHost: 0,
+    })
   );
   try {
     await test(engines, async (n, method, path, body) => {
@@ -554,4 +558,71 @@ Deno.test("a draw depends on the seed and its name, and spreads evenly", () => {
   assert.notEqual(draw(7, "a", 1), draw(8, "a", 1));
   const low = Array.from({ length: 2_000 }, (_, i) => draw(1, "x", i)).filter((n) => n < 0.25);
   assert.ok(low.length > 400 && low.length < 600, `${low.length} of 2000`);
+});
+
+Deno.test("engine: each state that a member can get into shows as a real one does", async () => {
+  await withEngines(2, async (engines, ask) => {
+    const [one, two] = engines as [EngineServer, EngineServer];
+    await ask(0, "POST", "/swarm/init", addressed(one));
+    const { swarm } = one.state.membership!;
+    const request = {
+      JoinToken: swarm.token("worker"),
+      RemoteAddrs: [`${one.state.address}:2377`],
+    };
+    const join = () => ask(1, "POST", "/swarm/join", addressed(two, request));
+    const said = async (): Promise<unknown[]> => {
+      const { Swarm: it } = JSON.parse((await ask(1, "GET", "/info"))[1]);
+      return [it.LocalNodeState, it.NodeID, it.NodeAddr, it.Error, it.RemoteManagers?.length ?? 0];
+    };
+    const restart = async (): Promise<void> => {
+      await two.stop();
+      two.start();
+    };
+    await join();
+    const { nodeId, address } = two.state.membership!;
+
+    two.state.isWordless = true;
+    assert.deepEqual(await said(), ["error", nodeId, address, "", 1]);
+    await restart();
+    assert.deepEqual(await said(), ["active", nodeId, address, "", 1]);
+
+    swarm.remove(nodeId);
+    assert.equal(JSON.parse((await ask(0, "GET", "/nodes"))[1]).length, 1);
+    assert.deepEqual(await said(), ["active", nodeId, address, "", 1]);
+    await restart();
+    assert.deepEqual(await said(), ["pending", nodeId, address, "", 1]);
+    assert.equal((await ask(1, "POST", "/swarm/leave?force=0"))[0], 200);
+    assert.deepEqual(await said(), ["inactive", "", "", "", 0]);
+
+    await join();
+    const again = two.state.membership!.nodeId;
+    two.state.isCertificateEnded = true;
+    assert.deepEqual(await said(), ["active", again, address, "", 1]);
+    await restart();
+    assert.deepEqual(await said(), ["error", "", address, certificateEnded(again), 0]);
+    assert.equal((await ask(1, "POST", "/swarm/leave?force=0"))[0], 200);
+    await join();
+    assert.equal((await said())[0], "active");
+  });
+});
+
+Deno.test("engine: a newer one says so, and lists the volumes of its swarm", async () => {
+  await withEngines(1, async (engines, ask) => {
+    const [engine] = engines as [EngineServer];
+    engine.release = { ...ENGINE_29, apiMin: "1.41" };
+    await ask(0, "POST", "/swarm/init", addressed(engine));
+    engine.state.membership?.swarm.volumes.push("shared");
+    const { Volumes } = JSON.parse((await ask(0, "GET", "/volumes"))[1]);
+    assert.deepEqual(
+      Volumes.map((it: { ClusterVolume?: object }) => it.ClusterVolume !== undefined),
+      [
+        false,
+        true,
+      ],
+    );
+    engine.release = ENGINE_29;
+    const [status, body] = await ask(0, "GET", "/info");
+    assert.equal(status, 400);
+    assert.match(body, /1\.41 is too old\. Minimum supported API version is 1\.44/);
+  });
 });

@@ -63,6 +63,7 @@ export function bedOf(lab: Lab): Bed {
     },
     loseBucket: () => void lab.aws.s3.buckets.delete(BUCKET),
     moveBucket: () => void (lab.aws.s3.buckets.get(BUCKET)!.region = "us-east-1"),
+    wantEncryption: () => void (lab.aws.s3.buckets.get(BUCKET)!.wantsEncryption = true),
   };
 }
 

@@ -108,6 +108,7 @@ export function managerOf(
     nodeId: "node-1",
     address: "10.0.0.1",
     peers: ["10.0.0.1"],
+    api: 41,
     error: "",
     trouble: null,
     fingerprint: fp(letter),

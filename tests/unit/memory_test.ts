@@ -17,6 +17,7 @@ import {
   fp,
   identity,
   instance,
+  managerOf,
   mark,
   member,
   memory,
@@ -124,9 +125,28 @@ Deno.test("memory: a write whose answer is lost is nothing done, confirms nothin
 Deno.test("memory: a join that failed is held against its address and token, and not against the run", () => {
   const { failures, fault: kept } = failed(memory, JOIN, REFUSED, 7);
   assert.deepEqual(failures, [
-    { address: "10.0.0.2", digest: "a-m", kind: "refused", atMs: 7 },
+    { address: "10.0.0.2", digest: "a-m", kind: "refused", message: REFUSED.message, atMs: 7 },
   ]);
   assert.equal(kept, null);
+});
+
+Deno.test("memory: a join that this machine can't make is no failure of whom it asked", () => {
+  for (const kind of ["unusable", "clock", "denied"] as const) {
+    const ours = { kind, message: "live-restore" };
+    const after = failed(memory, JOIN, ours, 7);
+    assert.deepEqual([after.failures, after.fault], [[], ours]);
+  }
+});
+
+Deno.test("memory: an Engine in error without a word, and with a node id, is well", () => {
+  const said = { ...managerOf("a"), state: "error" as const };
+  const call = { kind: "engine" as const };
+  const seen = remembered(memory, { kind: "engine", call, answer: ok(said) }, 0);
+  assert.deepEqual(seen.answer, ok({ ...said, state: "active" }));
+  for (const change of [{ error: "its words" }, { nodeId: "" }]) {
+    const answer = ok({ ...said, ...change });
+    assert.deepEqual(remembered(memory, { kind: "engine", call, answer }, 0).answer, answer);
+  }
 });
 
 Deno.test("memory: it holds the last fifty joins that failed, and no more", () => {

@@ -60,6 +60,7 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
     nodeId: `node-${machine.index}`,
     address: machine.address,
     peers: swarm.managers.map((index) => world.machines[index]!.address),
+    api: outside.api,
     error: "",
     trouble: null,
     fingerprint: swarm.fingerprint,

@@ -65,14 +65,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "init after a failed join",
     file: "decide/join/candidate.ts",
-    find: `    return wait(
-      o,
-      "joins-failed",
-      \``,
-    put: `    return act(
-      { kind: "init", advertiseAddr: s.me.address, pools: [] },
-      "joins-failed",
-      \``,
+    find: `return wait(o, "joins-failed",`,
+    put: `return act({ kind: "init", advertiseAddr: s.me.address, pools: [] }, "joins-failed",`,
     first: "s3",
   },
   {
@@ -119,7 +113,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "terminated managers are candidates",
-    file: "decide/join/manager.ts",
+    file: "decide/join/outside.ts",
     find: "const living = peers.filter((member) => !gone(s, member, known));",
     put: "const living = peers;",
     first: "s3-dead",
@@ -142,12 +136,13 @@ export const MUTANTS: Mutant[] = [
     name: "takes over by the clock alone",
     file: "decide/members.ts",
     find: "if (known !== undefined) return known",
-    put: "if (known !== undefined && serverMs - member.sinceMs <= FORGOTTEN_MS) return known",
+    put:
+      "if (known !== undefined && evidence.serverMs - member.sinceMs <= FORGOTTEN_MS) return known",
     first: "s3-dead",
   },
   {
     name: "joins before it registers",
-    file: "decide/join/manager.ts",
+    file: "decide/join/outside.ts",
     find: `  if (!isConfirmed(s, record)) {
     const because = \`\${me.instance} is about`,
     put: `  if (record === null) {
@@ -156,10 +151,10 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "joins on an unconfirmed read",
-    file: "decide/join/manager.ts",
+    file: "decide/join/outside.ts",
     find: `  if (!isConfirmed(s, record)) {
     const because = \`\${me.instance} is about`,
-    put: `  if (!isListed(record, me, s.address)) {
+    put: `  if (!record.members.some((one) => isMe(one, me))) {
     const because = \`\${me.instance} is about`,
     first: "tags-2-faults",
   },
@@ -219,8 +214,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a registration drops the other members",
     file: "decide/members.ts",
-    find: "return others(record, w.me).filter((member) => !isGone(member, w));",
-    put: "return [];",
+    find: "const members = others(record, w.me).filter((member) => !isGone(member, w));",
+    put: "const members: Member[] = [];",
     first: "s3",
   },
   {
@@ -232,9 +227,11 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "a node that is listed starts another swarm without withdrawing",
-    file: "decide/join/manager.ts",
-    find: "return isMember ? withdraw(s, record, because) : init",
-    put: "return init",
+    file: "decide/join/outside.ts",
+    find: `    return isMember
+      ? lookAgain(s) ?? withdraw(s, record, because)
+      : init(`,
+    put: "    return init(",
     first: "s3-3",
   },
 ];

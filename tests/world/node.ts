@@ -60,6 +60,7 @@ export const outside: Engine = {
   nodeId: "",
   address: "",
   peers: [],
+  api: 41,
   error: "",
   trouble: null,
   fingerprint: null,

@@ -3,7 +3,7 @@
  * swarm, join it, or start it.
  */
 import { conflict } from "./conflict.ts";
-import { clusterElsewhere, marksOf, runThere, signsOf, signsText } from "./signs.ts";
+import { clusterElsewhere, foundings, runThere, signsOf, signsText } from "./signs.ts";
 import {
   founding,
   isListed,
@@ -107,7 +107,7 @@ function attest(s: Scene, record: FoundingRecord): Decision | null {
   const { o, traits } = s;
   const { fingerprint, replaced, rotated } = record;
   if (!traits.marksFoundings || o.memory.attested === fingerprint) return null;
-  const marks = marksOf(s).filter(({ cluster }) => cluster === o.config.cluster);
+  const marks = foundings(s).filter(({ cluster }) => cluster === o.config.cluster);
   const own = marks.find((mark) => mark.fingerprint === fingerprint);
   const over = marks.filter((mark) =>
     !mark.over && [...replaced, ...rotated].includes(mark.fingerprint)

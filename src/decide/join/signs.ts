@@ -14,7 +14,7 @@ export interface Sign {
 export function signsOf(s: Scene): Sign[] {
   const { o, me, traits } = s;
   if (traits.marksFoundings) {
-    return marksOf(s)
+    return foundings(s)
       .filter(({ cluster, over }) => cluster === o.config.cluster && !over)
       .map(({ fingerprint }) => ({ by: null, fingerprint }));
   }
@@ -30,7 +30,7 @@ export function signsOf(s: Scene): Sign[] {
 export function clusterElsewhere(s: Scene, fingerprint: string): string | null {
   const { cluster } = s.o.config;
   const clusters = s.traits.marksFoundings
-    ? marksOf(s).filter((mark) => mark.fingerprint === fingerprint && !mark.over)
+    ? foundings(s).filter((mark) => mark.fingerprint === fingerprint && !mark.over)
       .map((mark) => mark.cluster)
     : tokens(s, "", ["manager", "worker"]).flatMap((shown) =>
       [shown.manager, shown.worker].some((mark) => mark?.fingerprint === fingerprint)
@@ -40,7 +40,7 @@ export function clusterElsewhere(s: Scene, fingerprint: string): string | null {
   return clusters.includes(cluster) ? null : clusters[0] ?? null;
 }
 
-export function marksOf({ o }: Scene): Mark[] {
+export function foundings({ o }: Scene): Mark[] {
   return need(o, { kind: "marks" });
 }
 

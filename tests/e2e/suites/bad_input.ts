@@ -138,7 +138,12 @@ function bedOf(vpc: Vpc): Bed {
       const effect = { kind: "error", status: 301, code: "PermanentRedirect" } as const;
       await vpc.aws.rule({ action: S3_CALLS, effect });
     },
+    wantEncryption: inLab,
   };
+}
+
+function inLab(): never {
+  throw new Error("the lab alone can do this");
 }
 
 async function spoilRecord(vpc: Vpc, edit: (text: string) => string): Promise<void> {

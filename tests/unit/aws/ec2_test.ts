@@ -111,6 +111,11 @@ const CODES: [string, number, Fault["kind"], RegExp][] = [
   ["InvalidParameterValue", 400, "declined", /InvalidParameterValue: it is wrong/],
   ["InvalidInstanceID.NotFound", 400, "not-found", /./],
   ["OptInRequired", 401, "denied", /./],
+  ["InvalidLaunchTemplateId.NotFound", 400, "not-found", /./],
+  ["TagLimitExceeded", 400, "declined", /50 tags.*--store s3:/],
+  ["TagPolicyViolation", 400, "declined", /tag policy of the organization/],
+  ["LaunchTemplateVersionLimitExceeded", 400, "declined", /Service Quotas/],
+  ["IdempotentParameterMismatch", 400, "declined", /run it again/],
 ];
 
 for (const [code, status, kind, says] of CODES) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type FileRead, type Outside, parse, type Parsed } from "../../../src/cli/parse.ts";
 import type { Environment } from "../../../src/cli/sources.ts";
-import { FILE_DEFAULT, FLAGS, variableOf, VARIABLES, VERSION } from "../../../src/cli/flags.ts";
+import { FLAGS, variableOf, VARIABLES, VERSION } from "../../../src/cli/flags.ts";
 import { VERBS, verbUsage } from "../../../src/cli/verbs.ts";
 import type { Config, S3Store } from "../../../src/state.ts";
 
@@ -45,6 +45,9 @@ Deno.test("without flags it joins the default cluster by tags, for ten minutes",
   });
   assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
 });
+
+/** A file that is there. */
+const SETTINGS = "/settings.env";
 
 /** How requests get out, and who is asked for, when nobody has said so. */
 const PLAIN = {
@@ -118,7 +121,7 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
     also: ["--store", "s3://abc"],
     want: { store: { ...s3, bucketOwner: "210987654321" } },
   },
-  "config": { text: FILE_DEFAULT, want: {} },
+  "config": { text: SETTINGS, want: { timeoutMs: 7_000 } },
   "imds-v1": { text: "true", want: { imdsV1: true } },
   "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
 };
@@ -444,14 +447,12 @@ function tagsOf(count: number): string {
   return Array.from({ length: count }, (_, i) => `k${i}=v`).join(",");
 }
 
-/** An environment, and files by their paths. */
-function outside(env: Environment = {}, files: Record<string, string> = {}): Outside {
+/** An environment, and one file. */
+function outside(env: Environment = {}): Outside {
   return {
     env,
-    readFile: (path): FileRead => {
-      const text = files[path];
-      return text === undefined ? { kind: "missing" } : { kind: "text", text };
-    },
+    readFile: (path): FileRead =>
+      path === SETTINGS ? { kind: "text", text: "SWARM_JOIN_TIMEOUT=7s" } : { kind: "missing" },
   };
 }
 

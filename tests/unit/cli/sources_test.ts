@@ -165,6 +165,7 @@ const REFUSED: (Given & { says: RegExp })[] = [
     says: /^the settings in \/etc\/swarm-join\.env can't be read: permission denied$/,
   },
   { argv: ["--config", "/x"], says: /^the settings in \/x can't be read: there is no such file$/ },
+  { argv: ["--config", FILE], says: /^the settings in .* there is no such file$/ },
   { env: { SWARM_JOIN_CONFIG: "/x" }, says: /^the settings in \/x can't be read/ },
   { argv: ["--config", "-"], says: /^--config is "-": not a file's name$/ },
   {

@@ -93,6 +93,7 @@ const engine: fc.Arbitrary<Engine> = fc.record({
   state: fc.constantFrom(...ENGINE_STATES),
   nodeId: fc.constantFrom("", "node-1"),
   address: fc.constantFrom("", "10.0.0.1", "10.0.0.2"),
+  api: fc.constantFrom(41, 44, 56),
   peers: fc.subarray(["10.0.0.1", "10.0.0.2"]),
   error: fc.constantFrom("", "no route"),
   trouble: fc.constantFrom(null, "no-quorum", "expired", "unreachable"),

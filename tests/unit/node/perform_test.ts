@@ -21,6 +21,8 @@ interface Bench {
   node: Node;
   lab: AwsLab;
   ask(call: Call): Promise<unknown>;
+  /** How often its Engine was asked to init a swarm. */
+  inited: () => number;
 }
 
 /** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
@@ -64,8 +66,10 @@ async function withNode(
     assert.ok(result.ok, result.ok ? "" : `${call.kind}: ${result.fault.message}`);
     return result.value;
   };
+  const inited = (): number =>
+    engine.requests.filter(({ path }) => path.endsWith("/swarm/init")).length;
   try {
-    await test({ node, lab, ask });
+    await test({ node, lab, ask, inited });
   } finally {
     await imds.close();
     await engine.close();
@@ -183,13 +187,39 @@ for (const { name, change } of STORES) {
       await ask({ kind: "contents", manager: true });
       await ask({ kind: "contents", manager: false });
       await ask({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
-      await ask({ kind: "join", address: "10.0.0.2", token: worker, advertiseAddr: "10.0.0.1" });
+      await ask({
+        kind: "join",
+        address: "10.0.0.2",
+        token: worker,
+        advertiseAddr: "10.0.0.1",
+        pools: [],
+      });
       const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
       assert.deepEqual(left, { kind: "left" });
       assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);
     });
   });
 }
+
+labTest("no swarm is inited where the store ignores conditions", async (lab) => {
+  lab.aws.s3.ignores = "If-None-Match";
+  await withNode(lab, { change: { store: S3 } }, async ({ node, ask, inited }) => {
+    await ask({ kind: "identity" });
+    const result = await node.perform({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
+    assert.ok(!result.ok);
+    assert.equal(result.fault.kind, "unusable");
+    assert.match(result.fault.message, /ignores the condition/);
+    assert.equal(inited(), 0);
+    lab.aws.s3.ignores = "nothing";
+    // It is not asked twice in a run: the next one is another.
+    assert.ok(!(await node.perform({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] })).ok);
+  });
+  await withNode(lab, { change: { store: S3 } }, async ({ ask, inited }) => {
+    await ask({ kind: "identity" });
+    await ask({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
+    assert.equal(inited(), 1);
+  });
+});
 
 labTest("a swarm that holds something is not left by who leaves only an empty one", async (lab) => {
   await withNode(lab, { services: [{}] }, async ({ ask }) => {

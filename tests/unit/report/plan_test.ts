@@ -30,7 +30,8 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       probe: ok(["10.0.0.2"]),
       permissions: ok<Permission[]>([
         { action: "ec2:CreateTags", verdict: "denied" },
-        { action: "ec2:CreateLaunchTemplateVersion", verdict: "allowed" },
+        { action: "ec2:CreateLaunchTemplate", verdict: "allowed" },
+        { action: "ec2:CreateLaunchTemplateVersion", verdict: "unasked" },
       ]),
     },
   });
@@ -50,6 +51,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   const text = pageOf(report);
   for (
     const line of [
+      "Cluster     default, in the store tags",
       "I am        i-1 at 10.0.0.1, manager, in vpc-1, eu-west-1, account 123456789012",
       "Engine      inactive, in no swarm",
       `Record      swarm ${fp("a")} is founded, with i-1 (10.0.0.1) (the launch template)`,
@@ -59,7 +61,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       `Decision    join the swarm ${fp("a")} by 10.0.0.2`,
       "Rule        join-swarm",
       "Because     the manager at 10.0.0.2 answers",
-      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplateVersion allowed",
+      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplate allowed, ec2:CreateLaunchTemplateVersion not asked (there is no template yet)",
       "Denied      ec2:CreateTags: a run that needs it ends with exit 4",
       "Took        2.3s, 5 calls of AWS; nothing was changed",
     ]
@@ -73,6 +75,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   assert.deepEqual(json.permissions.map(({ verdict }: Permission) => verdict), [
     "denied",
     "allowed",
+    "unasked",
   ]);
   assert.deepEqual(json.observation, JSON.parse(JSON.stringify(seen)));
 });
@@ -122,7 +125,11 @@ Deno.test("what is done next is said in words, with what follows if nothing else
 Deno.test("a dry run of a done node warns of what is no obstacle, and plans nothing", () => {
   const seen = observation({
     config: { dryRun: true, role: "worker" },
-    facts: { engine: ok(workerOf("a")), permissions: ok([]) },
+    facts: {
+      engine: ok({ ...workerOf("a"), peers: ["10.0.0.2"] }),
+      probe: ok(["10.0.0.2"]),
+      permissions: ok([]),
+    },
   });
   const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
   assert.match(text, /^Decision {4}done$/m);

@@ -1,4 +1,4 @@
-/** `src/swarm.ts` against a Unix socket on which an Engine answers well, badly, or something else does. */
+/** `src/swarm/` against a Unix socket on which an Engine answers well, badly, or something else does. */
 import assert from "node:assert/strict";
 import {
   fingerprintOf,
@@ -231,6 +231,7 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
         nodeId: NODE_ID,
         address: "10.0.0.7",
         peers: ["10.0.0.7", "10.0.0.8"],
+        api: 41,
         error: "",
         trouble: null,
         fingerprint: FINGERPRINT,
@@ -307,7 +308,7 @@ Deno.test("a member whose swarm component is down is known by its certificate", 
   await withEngine(info(swarm), async ({ engine }) => {
     const value = valueOf(await engine.look(never));
     assert.deepEqual([value.state, value.nodeId, value.manager], ["error", NODE_ID, true]);
-    assert.equal(value.error, "Swarm certificates have expired.");
+    assert.deepEqual([value.error, value.trouble], ["Swarm certificates have expired.", "expired"]);
   }, { node: MANAGER_PEM });
 });
 
@@ -375,6 +376,146 @@ Deno.test("a root CA's file that holds something else is malformed", async () =>
       assert.match(fault.message, /swarm-root-ca\.crt/);
     }, { root });
   }
+});
+
+const EXPIRED =
+  "error while loading TLS certificate in /var/lib/docker/swarm/certificates/swarm-node.crt: " +
+  "certificate (1 - r9uz9oaevldhgu73ut810x2fw) not valid after Tue, 01 Apr 2025 00:00:00 UTC, and it is " +
+  "currently Thu, 26 Nov 2026 17:57:01 UTC: x509: certificate has expired or is not yet valid: ";
+
+/** What `/info` says in each state, from running Engines (20.10.24 and one of API 1.56 say the same). */
+const TROUBLES: { state: string; swarm: Record<string, unknown>; trouble: string | null }[] = [
+  {
+    state: "that its swarm component was restarted, which is none",
+    swarm: { LocalNodeState: "error", NodeID: NODE_ID, Error: "" },
+    trouble: null,
+  },
+  {
+    state: "that it was removed, of which it says nothing",
+    swarm: { LocalNodeState: "pending", NodeID: NODE_ID, Error: "" },
+    trouble: null,
+  },
+  {
+    state: "that its certificate ended while it was off",
+    swarm: { LocalNodeState: "error", Error: EXPIRED },
+    trouble: "expired",
+  },
+  {
+    state: "the same, below a data root with a long path",
+    swarm: { LocalNodeState: "error", Error: EXPIRED.replace("/var/lib", `/${"x".repeat(300)}`) },
+    trouble: "expired",
+  },
+  {
+    state: "the same, in the words of older Engines",
+    swarm: {
+      LocalNodeState: "error",
+      Error: "Swarm certificates have expired. To replace them, leave the swarm and join again.",
+    },
+    trouble: "expired",
+  },
+  {
+    state: "that its certificate is not valid yet, so that its clock is behind",
+    swarm: { LocalNodeState: "error", Error: EXPIRED.replace("valid after", "valid before") },
+    trouble: "clock",
+  },
+  {
+    state: "that the others can't reach it back",
+    swarm: {
+      LocalNodeState: "error",
+      Error: "could not connect to prospective new cluster member using its advertised address",
+    },
+    trouble: "one-way",
+  },
+  {
+    state: "that its swarm has no leader",
+    swarm: {
+      LocalNodeState: "active",
+      ControlAvailable: true,
+      Error: "The swarm does not have a leader.",
+    },
+    trouble: "no-quorum",
+  },
+  {
+    state: "that its swarm did not answer in time, which is not the same",
+    swarm: {
+      LocalNodeState: "active",
+      ControlAvailable: true,
+      Error: "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+    },
+    trouble: "unreachable",
+  },
+  {
+    state: "something that nobody has seen",
+    swarm: { LocalNodeState: "error", Error: "manager stopped: sphere not found" },
+    trouble: null,
+  },
+];
+
+for (const { state, swarm, trouble } of TROUBLES) {
+  Deno.test(`an Engine says ${state}`, async () => {
+    await withEngine(info(swarm), async ({ engine }) => {
+      const value = valueOf(await engine.look(never));
+      assert.equal(value.trouble, trouble);
+      assert.ok(value.error.startsWith(String(swarm["Error"] ?? "").slice(0, 100)));
+      assert.equal(value.swarm, null);
+    });
+  });
+}
+
+for (
+  const [path, words, trouble] of [
+    ["/nodes", "rpc error: code = Unknown desc = The swarm does not have a leader.", "no-quorum"],
+    ["/swarm", "raft: no elected cluster leader", "no-quorum"],
+    [
+      "/nodes",
+      "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+      "unreachable",
+    ],
+    ["/swarm", "This node is not a swarm manager.", "refused"],
+    ["/swarm", "authorization denied by plugin opa", "denied"],
+  ] as const
+) {
+  Deno.test(`a swarm that can't be read for "${words.slice(0, 50)}" is ${trouble}`, async () => {
+    const change = (routes: Routes): Routes => ({
+      ...routes,
+      [`GET /v1.41${path}`]: json(trouble === "denied" ? 403 : 503, { message: words }),
+    });
+    await withEngine(change, async ({ engine }) => {
+      const value = valueOf(await engine.look(never));
+      assert.deepEqual([value.swarm, value.trouble], [null, trouble]);
+      assert.ok(value.error.includes(words));
+    });
+  });
+}
+
+Deno.test("an Engine that does not count its swarm's nodes has not said how many there are", async () => {
+  const { Nodes: _, ...swarm } = MANAGER_SWARM;
+  await withEngine(info(swarm), async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(never)).swarm?.nodes, null);
+  });
+});
+
+Deno.test("addresses of IPv6 are read in one spelling, without brackets and port", async () => {
+  const swarm = {
+    ...MANAGER_SWARM,
+    NodeAddr: "FD00:0::7",
+    RemoteManagers: [{ Addr: "[fd00::7]:2377" }, { Addr: "[FD00::0:8]:2377" }, { Addr: "" }, null],
+  };
+  const nodes = [{
+    ID: NODE_ID,
+    Spec: { Role: "manager" },
+    Status: { State: "ready", Addr: "fd00::0007" },
+    ManagerStatus: { Leader: true, Reachability: "reachable", Addr: "[::]:2377" },
+  }];
+  const change = (routes: Routes, directory: string): Routes => ({
+    ...info(swarm)(routes, directory),
+    "GET /v1.41/nodes": json(200, nodes),
+  });
+  await withEngine(change, async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.address, value.peers], ["fd00::7", ["fd00::7", "fd00::8"]]);
+    assert.deepEqual(value.swarm?.managers.map(({ address }) => address), ["fd00::7"]);
+  });
 });
 
 const STARVED: Record<string, Reply> = {
@@ -619,16 +760,129 @@ Deno.test("a worker counts the containers of tasks that have not ended", async (
 });
 
 Deno.test("a count that fails is never taken for nothing", async () => {
-  for (const what of ["services", "secrets", "configs", "networks", "tasks"]) {
+  for (
+    const [what, named] of [
+      ...["services", "secrets", "configs", "networks", "tasks"].map((it) => [it, it] as const),
+      ["nodes", "node labels"],
+      ["swarm", "settings"],
+    ] as const
+  ) {
     for (
       const reply of [json(503, { message: "no leader" }), answer(200, "null"), answer(200, HTML)]
     ) {
       const change = (routes: Routes): Routes => ({ ...routes, [`GET /v1.41/${what}`]: reply });
       await withEngine(change, async ({ engine }) => {
-        assert.match(faultOf(await engine.contents(true, never)).message, new RegExp(what));
+        assert.match(faultOf(await engine.contents(true, never)).message, new RegExp(named));
       });
     }
   }
+});
+
+/** Of an Engine that speaks at most this API: the same answers, at that version. */
+function speaking(minor: number, over: Routes = {}): (routes: Routes) => Routes {
+  const version = Math.min(minor, 56);
+  return (routes) =>
+    Object.fromEntries(
+      Object.entries({
+        ...routes,
+        "GET /_ping": answer(200, "OK", { "Api-Version": `1.${minor}` }),
+        "GET /v1.41/volumes": json(200, { Volumes: [{ Name: "own" }], Warnings: null }),
+        ...over,
+      }).map(([route, reply]) => [route.replace("/v1.41/", `/v1.${version}/`), reply]),
+    );
+}
+
+function volumesOf(answered: unknown): Routes {
+  return { "GET /v1.41/volumes": json(200, answered) };
+}
+
+Deno.test("volumes in the swarm's store are counted, and the Engine's own are not", async () => {
+  const shared = volumesOf({ Volumes: [{ Name: "own" }, { ClusterVolume: { ID: "a" } }] });
+  const own = volumesOf({ Volumes: null, Warnings: ["list nfs: dial unix: connection refused"] });
+  for (const minor of [42, 51, 56]) {
+    await withEngine(speaking(minor, shared), async ({ engine }) => {
+      assert.deepEqual(valueOf(await engine.contents(true, never)), { "cluster volumes": 1 });
+    });
+    await withEngine(speaking(minor, own), async ({ engine }) => {
+      assert.deepEqual(valueOf(await engine.contents(true, never)), {});
+    });
+  }
+});
+
+Deno.test("volumes that could not be listed are not none, though the Engine answers 200", async () => {
+  const words = "rpc error: code = Unknown desc = The swarm does not have a leader.";
+  for (
+    const [answered, says] of [
+      [{ Volumes: [], Warnings: [words] }, words],
+      [{ Volumes: {} }, "not what a Docker Engine answers"],
+      [[], "not what a Docker Engine answers"],
+    ] as const
+  ) {
+    await withEngine(speaking(45, volumesOf(answered)), async ({ engine }) => {
+      const { message } = faultOf(await engine.contents(true, never));
+      assert.match(message, /cluster volumes/);
+      assert.ok(message.includes(says), message);
+    });
+  }
+});
+
+Deno.test("what an Engine that is newer than this tool may hold counts as something", async () => {
+  await withEngine(speaking(57), async ({ engine }) => {
+    const held = valueOf(await engine.contents(true, never));
+    assert.deepEqual(held, { "kinds of objects of Docker API 1.57": 1 });
+    assert.equal(valueOf(await engine.leave(true, true, never)).kind, "holds");
+  });
+  await withEngine(speaking(57), async ({ engine }) => {
+    assert.deepEqual(valueOf(await engine.contents(false, never)), {});
+  });
+});
+
+/** What somebody may have changed in a swarm's settings, and how much that is. */
+const SETTINGS: [what: string, change: Record<string, unknown>, count: number][] = [
+  ["nothing", {}, 0],
+  ["a label", { Labels: { team: "a", stage: "b" } }, 2],
+  ["autolock", { EncryptionConfig: { AutoLockManagers: true } }, 1],
+  ["task history", { Orchestration: { TaskHistoryRetentionLimit: 0 } }, 0],
+  ["task history of 10", { Orchestration: { TaskHistoryRetentionLimit: 10 } }, 1],
+  ["the dispatcher", { Dispatcher: { HeartbeatPeriod: 10_000_000_000 } }, 1],
+  ["an external CA", { CAConfig: { ExternalCAs: [{ Protocol: "cfssl", URL: "https://ca" }] } }, 1],
+  ["the certificates' time", { CAConfig: { NodeCertExpiry: 3_600_000_000_000 } }, 1],
+  ["a rotation of the CA", { CAConfig: { ForceRotate: 1 } }, 1],
+  ["the log driver", { TaskDefaults: { LogDriver: { Name: "awslogs" } } }, 1],
+  ["raft's snapshots", { Raft: { KeepOldSnapshots: 3, SnapshotInterval: 10_000 } }, 1],
+  ["the daemon's own ticks", { Raft: { ElectionTick: 30, HeartbeatTick: 3 } }, 0],
+  ["something of a later Engine, empty", { Later: { A: false, B: 0, C: "", D: [], E: null } }, 0],
+  ["something of a later Engine", { Later: { A: { B: true } } }, 1],
+];
+
+for (const [what, change, count] of SETTINGS) {
+  Deno.test(`a swarm with ${what} changed has ${count} changed settings`, async () => {
+    const swarm = { ID: "c", Spec: { ...FRESH_SPEC, ...change } };
+    const routes = (all: Routes): Routes => ({ ...all, "GET /v1.41/swarm": json(200, swarm) });
+    await withEngine(routes, async ({ engine }) => {
+      const { "changed settings": found = 0 } = valueOf(await engine.contents(true, never));
+      assert.equal(found, count);
+    });
+  });
+}
+
+Deno.test("a swarm that shows no settings has not said that they are those of a fresh one", async () => {
+  const swarm = { ID: "c", JoinTokens: { Manager: MANAGER_TOKEN, Worker: WORKER_TOKEN } };
+  const routes = (all: Routes): Routes => ({ ...all, "GET /v1.41/swarm": json(200, swarm) });
+  await withEngine(routes, async ({ engine }) => {
+    const { kind, message } = faultOf(await engine.contents(true, never));
+    assert.equal(kind, "malformed");
+    assert.match(message, /settings/);
+    assert.doesNotMatch(message, /SWMTKN|mmmmm|wwwww/);
+  });
+});
+
+Deno.test("labels that somebody gave to a node are counted", async () => {
+  const nodes = [{ ID: NODE_ID, Spec: { Labels: { disk: "ssd" } } }, { ID: "x", Spec: {} }, {}];
+  const routes = (all: Routes): Routes => ({ ...all, "GET /v1.41/nodes": json(200, nodes) });
+  await withEngine(routes, async ({ engine }) => {
+    assert.deepEqual(valueOf(await engine.contents(true, never)), { "node labels": 1 });
+  });
 });
 
 // Writes --------------------------------------------------------------------------------------------
@@ -680,6 +934,23 @@ Deno.test("a join names one manager and carries the token out of the vault", asy
   });
 });
 
+Deno.test("a node with an IPv6 address listens on all of IPv6, and joins through brackets", async () => {
+  await withEngine(same, async ({ engine, vault, server }) => {
+    const mark = vault.keep(WORKER_TOKEN) as TokenMark;
+    valueOf(await engine.join(configOf({}), "fd00::8", mark, "[FD00::7]", never));
+    const joined = {
+      ListenAddr: "[::]:2377",
+      AdvertiseAddr: "[fd00::7]:2377",
+      RemoteAddrs: ["[fd00::8]:2377"],
+      JoinToken: WORKER_TOKEN,
+    };
+    assert.deepEqual(bodyOf(server), joined);
+    valueOf(await engine.init(configOf({}), "fd00::7", [], never));
+    const { ListenAddr, AdvertiseAddr } = joined;
+    assert.deepEqual(bodyOf(server), { ListenAddr, AdvertiseAddr });
+  });
+});
+
 Deno.test("a token that this run never read can't be joined with", async () => {
   await withEngine(same, async ({ engine, server }) => {
     const mark = { fingerprint: FINGERPRINT, digest: "0000000000000000" };
@@ -690,7 +961,7 @@ Deno.test("a token that this run never read can't be joined with", async () => {
 });
 
 const RPC = "rpc error: code = ";
-const REFUSALS: { status: number; words: string; kind: string }[] = [
+const REFUSALS: { status: number; words: string; kind: string; advice?: RegExp }[] = [
   {
     status: 400,
     words: `${RPC}InvalidArgument desc = A valid join token is necessary to join this cluster`,
@@ -735,7 +1006,8 @@ const REFUSALS: { status: number; words: string; kind: string }[] = [
     status: 500,
     words:
       `${RPC}Unknown desc = could not connect to prospective new cluster member using its advertised address: ${RPC}DeadlineExceeded`,
-    kind: "unreachable",
+    kind: "one-way",
+    advice: /TCP 2377.*security group/,
   },
   {
     status: 400,
@@ -747,6 +1019,55 @@ const REFUSALS: { status: number; words: string; kind: string }[] = [
     status: 500,
     words: "--live-restore daemon configuration is incompatible with swarm mode",
     kind: "unusable",
+    advice: /"live-restore": false.*restart Docker/,
+  },
+  {
+    status: 500,
+    words: "--firewall-backend=nftables is incompatible with swarm mode",
+    kind: "unusable",
+    advice: /"firewall-backend": "iptables".*restart Docker/,
+  },
+  { status: 500, words: "node is not FIPS-enabled but cluster requires FIPS", kind: "unusable" },
+  {
+    status: 500,
+    words:
+      "certificate (1 - x35suc2naclx) not valid before Sat, 01 Jan 2039 00:00:00 UTC, and it is " +
+      "currently Thu, 26 Nov 2026 17:57:14 UTC: x509: certificate has expired or is not yet valid: ",
+    kind: "clock",
+    advice: /timedatectl/,
+  },
+  {
+    status: 500,
+    words:
+      `${RPC}Unavailable desc = connection error: desc = "transport: authentication handshake ` +
+      "failed: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: " +
+      'current time 2026-11-26T17:57:14Z is before 2027-01-01T00:00:00Z"',
+    kind: "clock",
+  },
+  {
+    status: 500,
+    words:
+      `${RPC}Unavailable desc = connection error: desc = "remote error: tls: expired certificate"`,
+    kind: "clock",
+  },
+  {
+    status: 500,
+    words:
+      "failed to listen on remote API address: listen tcp 0.0.0.0:2377: bind: address already in use",
+    kind: "refused",
+    advice: /ss -ltnp/,
+  },
+  {
+    status: 500,
+    words:
+      "could not find local IP address: dial udp 10.0.0.8:2377: connect: network is unreachable",
+    kind: "unreachable",
+  },
+  {
+    status: 500,
+    words: "plugin opa failed with error: Post http://opa/AuthZPlugin.AuthZReq: EOF",
+    kind: "denied",
+    advice: /authorization plugin does not work/,
   },
   { status: 500, words: "subnet size is out of range: 30", kind: "unusable" },
   {
@@ -759,7 +1080,7 @@ const REFUSALS: { status: number; words: string; kind: string }[] = [
   { status: 500, words: "something else", kind: "refused" },
 ];
 
-for (const { status, words, kind } of REFUSALS) {
+for (const { status, words, kind, advice = /./ } of REFUSALS) {
   Deno.test(`"${words.slice(0, 60)}" is ${kind}`, async () => {
     const change = (routes: Routes): Routes => ({
       ...routes,
@@ -770,7 +1091,8 @@ for (const { status, words, kind } of REFUSALS) {
       const fault = faultOf(await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never));
       assert.equal(fault.kind, kind);
       assert.match(fault.message, /^Cannot join the swarm at 10\.0\.0\.8: /);
-      assert.ok(fault.message.includes(words.slice(0, 30)), "the Engine's own words are kept");
+      assert.ok(fault.message.includes(`"${words.trim()}"`), "the Engine's own words are kept");
+      assert.match(fault.message, advice);
     });
   });
 }

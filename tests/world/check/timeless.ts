@@ -49,7 +49,9 @@ function heldOf({ steady }: Memory): Memory["steady"] {
 
 function failuresOf({ failures }: Memory): Memory["failures"] {
   const unique = new Map(
-    failures.map((one) => [`${one.address} ${one.digest} ${one.kind}`, { ...one, message: "", atMs: 0 }]),
+    failures.map((
+      one,
+    ) => [`${one.address} ${one.digest} ${one.kind}`, { ...one, message: "", atMs: 0 }]),
   );
   return [...unique].sort(([a], [b]) => a < b ? -1 : 1).map(([, one]) => one);
 }

@@ -6,8 +6,8 @@ import type { Local } from "../states.ts";
 import type { Machine, Place, Swarm, World } from "../../world.ts";
 import type { Engine, Observation } from "../../../../src/state.ts";
 
-/** How machines are named: `i-1`, `10.0.0.1`, `node-1`, `swarm-1.0`, `cluster-1.0`, run `r1`. */
-const NAMES = /(i-|10\.0\.0\.|node-|swarm-|cluster-|\br)(\d)/g;
+/** How machines are named: `i-1`, `10.0.0.1` (no network), `node-1`, `swarm-1.0`, `cluster-1.0`, run `r1`. */
+const NAMES = /(i-|10\.0\.0\.|node-|swarm-|cluster-|\br)(\d)(?!\/)/g;
 
 /** `to[i]`: which machine machine `i` becomes. */
 export function renamedMachine(machine: Machine, to: number[]): Machine {
