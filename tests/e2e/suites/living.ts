@@ -73,6 +73,34 @@ export async function removeNode(by: Node, node: Node): Promise<void> {
   await by.engine.call("DELETE", `/nodes/${id}?force=1`);
 }
 
+/**
+ * Makes the worker a manager while nobody reaches its port, which is opened then: its swarm component
+ * fails, and is started again by the Engine itself.
+ */
+export async function promoteRoughly(node: Node, by: Node): Promise<void> {
+  const swarm = async () => (await node.engine.info()).Swarm;
+  await node.open(false);
+  await changeNode(by, (await swarm()).NodeID, { Role: "manager" });
+  await until("the Engine's words", 120_000, async () => (await swarm()).Error !== "", 250);
+  await node.open(true);
+  await until(`${node.name} a manager`, 120_000, async () => {
+    const { ControlAvailable, Error } = await swarm();
+    return ControlAvailable && Error === "";
+  }, 250);
+}
+
+/** Makes a cluster volume, whose driver nobody has; gives whether the Engine knows such. */
+export async function makeVolume({ engine }: Node): Promise<boolean> {
+  const { ApiVersion } = await engine.call<{ ApiVersion: string }>("GET", "/version");
+  if (Number(ApiVersion.split(".")[1]) < 42) return false;
+  await engine.call("POST", "/volumes/create", {
+    Name: "held",
+    Driver: "csi.example",
+    ClusterVolumeSpec: { AccessMode: { Scope: "single", Sharing: "none", MountVolume: {} } },
+  });
+  return true;
+}
+
 /** Makes the manager a worker, by hand on another one, and waits until it is no voter. */
 export async function demote(by: Node, node: Node): Promise<void> {
   const id = (await node.engine.info()).Swarm.NodeID;

@@ -14,7 +14,7 @@ import {
   together,
 } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
-import { byHand } from "./living.ts";
+import { byHand, makeVolume } from "./living.ts";
 
 /** Longer than a boot was ever given before: a minute. */
 const LATE_MS = 75_000;
@@ -80,11 +80,7 @@ export const machines: Case[] = [
       assert.ok(m1 && m2);
       await form(vpc, [m1]);
       await byHand(m2);
-      await m2.engine.call("POST", "/volumes/create", {
-        Name: "held",
-        Driver: "csi.example",
-        ClusterVolumeSpec: { AccessMode: { Scope: "single", Sharing: "none", MountVolume: {} } },
-      });
+      assert.ok(await makeVolume(m2));
       await endsWith(vpc, m2, { code: 5, says: /volume/, seconds: 60 });
       const { Volumes } = await m2.engine.call<{ Volumes: { Name: string }[] }>("GET", "/volumes");
       assert.ok(Volumes.some(({ Name }) => Name === "held"));

@@ -12,7 +12,7 @@ import {
   recordIn,
   together,
 } from "../suite.ts";
-import { changeNode, containers, removeNode, serve } from "./living.ts";
+import { containers, promoteRoughly, removeNode, serve } from "./living.ts";
 
 export const removed: Case[] = [
   {
@@ -62,16 +62,8 @@ export const removed: Case[] = [
       const [m1, w1] = vpc.all;
       assert.ok(m1 && w1);
       await form(vpc);
-      await w1.open(false);
-      await changeNode(m1, (await w1.engine.info()).Swarm.NodeID, { Role: "manager" });
-      const swarm = async () => (await w1.engine.info()).Swarm;
-      await until("the Engine's words", 120_000, async () => (await swarm()).Error !== "", 250);
-      await w1.open(true);
-      await until("a manager", 120_000, async () => {
-        const { ControlAvailable, Error } = await swarm();
-        return ControlAvailable && Error === "";
-      }, 250);
-      assert.equal((await swarm()).LocalNodeState, "error");
+      await promoteRoughly(w1, m1);
+      assert.equal((await w1.engine.info()).Swarm.LocalNodeState, "error");
       const run = await w1.run(["--json", ...AMPLE]);
       ended(run, 0);
       assert.equal(run.json?.role, "manager");
