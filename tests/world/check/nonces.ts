@@ -2,7 +2,7 @@
  * Under which names the model checker lets runs write. `decide` names a write by a hash of what it says
  * and where, which a change of the machines' names would change; here that is written out.
  */
-import type { World } from "../world.ts";
+import type { Version, World } from "../world.ts";
 import type { Act } from "../../../src/calls.ts";
 import type { FoundingRecord, Memory, Position } from "../../../src/state.ts";
 
@@ -53,7 +53,8 @@ export function forgetLate(world: World): void {
 }
 
 function forgetWrites(world: World, isOf: (record: FoundingRecord) => boolean): void {
-  world.versions = world.versions.map((version) =>
-    isOf(version.record) ? { ...version, record: { ...version.record, nonce: PAST } } : version
-  );
+  const forgotten = (version: Version): Version =>
+    isOf(version.record) ? { ...version, record: { ...version.record, nonce: PAST } } : version;
+  world.versions = world.versions.map(forgotten);
+  world.former = world.former.map(forgotten);
 }

@@ -12,7 +12,7 @@ import {
   renamedRest,
 } from "./reduce/names.ts";
 import type { Horizon } from "./view.ts";
-import type { History, Machine, Version, World } from "../world.ts";
+import { EPOCH_MS, type History, type Machine, type Version, type World } from "../world.ts";
 import type { InstanceState, Observation, TokenMark } from "../../../src/state.ts";
 
 /**
@@ -149,6 +149,8 @@ export class States {
   seeing(id: number, index: number, before: number, after: number): number {
     const was = this.#engineId(before, index);
     if (before === after || was === this.#engineId(after, index)) return id;
+    // A worker that has waited for its managers for a minute looks again before it does anything.
+    if (this.world(before).machines[index]!.ailment === "unheard") return id;
     const key = `${id} ${was}`;
     let seeing = this.#seeing.get(key);
     if (seeing === undefined) {
@@ -233,6 +235,10 @@ function normalRest(rest: Rest): Rest {
     swarms: swarms.sort((a, b) => a.fingerprint < b.fingerprint ? -1 : 1),
     tagged: rest.tagged.toSorted((a, b) => a - b),
     objects: rest.objects.toSorted((a, b) => a.fingerprint < b.fingerprint ? -1 : 1),
+    marks: rest.marks.toSorted((a, b) => a.fingerprint < b.fingerprint ? -1 : 1)
+      .map((mark) => ({ ...mark, atMs: longAgoOrNow(mark.atMs) })),
+    former: normalVersions(rest.former),
+    lostMs: 0,
     broken: [],
   };
 }
@@ -243,10 +249,15 @@ function normalMachine(machine: Machine): Machine {
     ...machine,
     isCut: machine.isCut && machine.power !== "terminated",
     readyMs: 0,
+    launchedMs: longAgoOrNow(machine.launchedMs),
     ec2: asSet(machine.ec2),
     managerTag: asSet(machine.managerTag),
     workerTag: asSet(machine.workerTag),
   };
+}
+
+function longAgoOrNow(atMs: number): number {
+  return atMs === 0 ? 0 : EPOCH_MS;
 }
 
 /** Any older value may be seen: which came when is nothing, but which is the newest. */
