@@ -1,6 +1,7 @@
 /** Engines that are in no swarm though they say so, and Engines that are in one though they say not. */
 import assert from "node:assert/strict";
 import type { Node } from "../node.ts";
+import { policiesOf } from "../policies.ts";
 import {
   allDone,
   AMPLE,
@@ -58,6 +59,8 @@ export const removed: Case[] = [
       assert.ok(m1 && w1);
       await form(vpc);
       await promoteRoughly(w1, m1);
+      // What its tag says is what it may: a person who promotes for good changes both.
+      await w1.permit(await policiesOf(vpc.store, "manager"));
       assert.equal((await w1.engine.info()).Swarm.LocalNodeState, "error");
       const run = await w1.run(["--json", ...AMPLE]);
       ended(run, 0);
