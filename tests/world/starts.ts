@@ -42,8 +42,9 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
     swarm.managers = [founder.index, outside.index];
   }
   // Others can see it: by its tokens, or as it answers.
-  swarm.isFounded = true;
+  swarm.isShown = true;
   if (isMixed || start === "founded" || start === "dead") {
+    swarm.isFounded = true;
     found(world, swarm, start === "mixed");
   } else {
     swarm.services = 1;

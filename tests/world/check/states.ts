@@ -249,6 +249,7 @@ function normalMachine(machine: Machine): Machine {
     ...machine,
     isCut: machine.isCut && machine.power !== "terminated",
     readyMs: 0,
+    knocksMs: null,
     launchedMs: longAgoOrNow(machine.launchedMs),
     ec2: asSet(machine.ec2),
     managerTag: asSet(machine.managerTag),
