@@ -66,6 +66,8 @@ interface Acts {
   /** `pools`: networks for overlays, in CIDR notation; none: the Engine's own. */
   init: [takes: { advertiseAddr: string; pools: string[] }, gives: null];
   join: [takes: { address: string; token: TokenMark; advertiseAddr: string }, gives: null];
+  /** Takes a node out of the swarm's list that is down and no voter. */
+  remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
 }
@@ -157,6 +159,9 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
   return { waitedFor, graceMs, keeps: "all", again: "safe" };
 }
 
+// deno-fmt-ignore: all but "engine" and "contents"
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
+
 /** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
 export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   write: {
@@ -177,12 +182,21 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: () => "take old tokens out of its tags; then init a swarm",
   },
   init: {
-    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
+    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, [
+      "ledger",
+      "tokens",
+      "neighbours",
+      "probe",
+    ], "look"),
     plan: () => "init a swarm; then found it and publish its tokens",
   },
   join: {
     ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
+  },
+  remove: {
+    ...actRow("a dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
+    plan: ({ nodeId }) => `remove the dead node ${nodeId}`,
   },
   leave: {
     // The tokens of the manager that this node gives way to may be shown only now. It may look first.

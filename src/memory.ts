@@ -28,6 +28,7 @@ export function newMemory(runId: string): Memory {
     confirmed: null,
     unknown: null,
     published: null,
+    kept: [],
     pools: null,
     attested: null,
     terminated: [],
@@ -57,11 +58,12 @@ export function remembered(
     case "self":
       return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
     case "engine": {
-      const { state, nodeId, error } = told.answer.value;
+      const { state, nodeId, error, trouble } = told.answer.value;
       const isAttempt = state === "pending" && nodeId === "";
       const attemptMs = isAttempt ? memory.attemptMs ?? nowMs : null;
       // moby says so of a well node after any restart of its swarm component, until it restarts itself.
-      const isWell = state === "error" && error === "" && nodeId !== "";
+      const isMute = error === "" || trouble === "no-quorum";
+      const isWell = state === "error" && isMute && nodeId !== "";
       const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
       return { memory: { ...memory, attemptMs }, answer: { ok: true, value } };
     }
@@ -103,6 +105,8 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
   if (act.kind === "write") {
     return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
   }
+  // It costs nobody anything that it stays.
+  if (act.kind === "remove") return { ...memory, kept: [...memory.kept, act.nodeId] };
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
   if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.

@@ -169,6 +169,10 @@ export const RULES = {
     cases: [["inSwarm", "another swarm is founded, and its own is this node alone, empty", "registers there, then leaves its own"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
+  "remove-dead-node": {
+    cases: [["inSwarm", "a node at its own address that is down and no voter: what a failed join of its own left behind", "removes it from the swarm's list"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
   "in-order": {
     cases: [
       ["inSwarm", "all of that is as it should be", "done"],

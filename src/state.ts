@@ -149,6 +149,8 @@ export interface SwarmView {
   managerToken: TokenMark;
   workerToken: TokenMark;
   managers: Manager[];
+  /** Nodes that were let in as managers and are none: each join that the others can't reach back leaves one. */
+  strays: { nodeId: string; address: string; isDown: boolean }[];
   /** Null: the Engine did not say. */
   nodes: number | null;
 }
@@ -352,6 +354,8 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
+  /** Nodes that the swarm would not remove. */
+  kept: string[];
   /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: string[] | null;
   /** The fingerprint of the swarm whose founding this run has marked. */

@@ -119,7 +119,9 @@ export function ec2Complaint(
       : `HTTP ${statusCode} with an answer that is not EC2's; ${ASK_WHO}`;
   }
   const action = /\bAction=(\w+)/.exec(String(request.body))?.[1] ?? "";
-  return text.endsWith(`</${action}Response>`)
+  // Of tags it says nothing else.
+  const isDone = !/^(Create|Delete)Tags$/.test(action) || text.includes("<return>true</return>");
+  return isDone && text.endsWith(`</${action}Response>`)
     ? null
     : `the answer is not EC2's, or cut short; ${ASK_WHO}`;
 }

@@ -37,12 +37,12 @@ export function codeOf(error: unknown): string | null {
 
 /** Whether the credentials are the cause, so that others may help. */
 export function isCredentialsCode(code: string | null): boolean {
-  return code !== null && CREDENTIALS.has(code);
+  return code !== null && OF_CREDENTIALS.has(code);
 }
 
 /** Whether a wrong clock may be the cause: its own codes, and all that a wrong signature can be told. */
 export function isClockCode(code: string | null): boolean {
-  return code !== null && (CLOCK.has(code) || CREDENTIALS.has(code));
+  return code !== null && (CLOCK.has(code) || OF_CREDENTIALS.has(code));
 }
 
 /** Rethrows what is not an operating fault but a defect. */
@@ -85,7 +85,7 @@ const DENIED = codes(`
   OptInRequired Blocked PendingVerification
 `);
 const CLOCK = codes("RequestTimeTooSkewed RequestExpired RequestInTheFuture");
-const CREDENTIALS = codes(`
+const OF_CREDENTIALS = codes(`
   AuthFailure ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId
   InvalidSecurity InvalidSignatureException InvalidToken MissingAuthenticationToken
   SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException
@@ -159,7 +159,7 @@ function serviceFault(error: ServiceError, attempt: Attempt): Fault {
       "this machine's clock is wrong: set it (chrony, systemd-timesyncd)",
     );
   }
-  if (CREDENTIALS.has(code)) {
+  if (OF_CREDENTIALS.has(code)) {
     return denied(
       "credentials that AWS takes",
       "AWS does not take these credentials: check the instance's role (or AWS_ACCESS_KEY_ID " +

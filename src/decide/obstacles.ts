@@ -136,7 +136,8 @@ export function engineInError(o: Observation): Decision | null {
 export function engineStarting(o: Observation): Decision | null {
   const engine = engineOf(o);
   if (engine === null || !isComingUp(engine) || isAtStrangeAddress(o)) return null;
-  if (o.config.dryRun || heldMs(o, "engine-starting") >= STARTING_MS) return null;
+  const isAsked = o.memory.steady?.rule === "node-removed";
+  if (o.config.dryRun || isAsked || heldMs(o, "engine-starting") >= STARTING_MS) return null;
   return wait(o, "engine-starting", startingText(engine));
 }
 

@@ -96,6 +96,7 @@ export class Node {
     },
     join: ({ address, token, advertiseAddr }, signal) =>
       this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
+    remove: ({ nodeId }, signal) => this.#engine.remove(nodeId, signal),
     leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
     self: async () => {
       const { me, aws } = this.#knownTo("self");

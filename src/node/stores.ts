@@ -51,15 +51,14 @@ export interface Aws {
 export const AWS_DEADLINE_MS = 10_000;
 
 export function createAws(options: AwsOptions): Aws {
-  const { config, identity, vault, credentials, endpoints, variant, onCall, deadlineMs, wayTo } =
-    options;
+  const { config, identity, vault, credentials, endpoints, variant, wayTo } = options;
   const { store, cluster, tags } = config;
   const { region, vpc, account, instance } = identity;
   const caller: Caller = {
     region,
     credentials,
-    onCall,
-    deadlineMs,
+    onCall: options.onCall,
+    deadlineMs: options.deadlineMs,
     ...(wayTo === undefined ? {} : { wayTo }),
   };
   const ec2 = once(async (): Promise<Ec2Api> => {

@@ -86,6 +86,7 @@ const engine = object({
     managerToken: mark,
     workerToken: mark,
     managers: list(object({ nodeId: text, address: text, reachable: flag })),
+    strays: list(object({ nodeId: text, address: text, isDown: flag })),
     nodes: v.nullable(count),
   })),
 });
@@ -186,6 +187,7 @@ const memory: Schema<Memory> = object({
   confirmed: v.nullable(text),
   unknown: v.nullable(text),
   published: v.nullable(text),
+  kept: list(text),
   pools: v.nullable(list(text)),
   attested: v.nullable(text),
   terminated: list(text),

@@ -18,7 +18,7 @@ export class EngineApi {
   /** The whole answer to a call of the negotiated version, whatever its status. */
   async call(
     intent: string,
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "DELETE",
     path: string,
     signal: AbortSignal,
     options: { body?: unknown; deadlineMs?: number; bytesMax?: number } = {},
@@ -106,7 +106,7 @@ export class EngineApi {
 
   async #exchange(
     intent: string,
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "DELETE",
     path: string,
     signal: AbortSignal,
     options: { body?: unknown; deadlineMs?: number; bytesMax?: number },

@@ -119,6 +119,7 @@ export function managerOf(
       managerToken: mark(letter, "m"),
       workerToken: mark(letter, "w"),
       managers: [{ nodeId: "node-1", address: "10.0.0.1", reachable: true }],
+      strays: [],
       nodes: 1,
       ...change,
     },

@@ -60,6 +60,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     retract: { kind: "retract" },
     init: { kind: "init", advertiseAddr: me!.address, pools: [] },
     join: { kind: "join", address: me!.address, token: manager, advertiseAddr: other!.address },
+    remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
   };
 }

@@ -138,6 +138,11 @@ Deno.test("memory: a join that this machine can't make is no failure of whom it 
   }
 });
 
+Deno.test("memory: a dead node that is not removed is left alone, and is no fault of the run", () => {
+  const after = failed(memory, { kind: "remove", nodeId: "node-9" }, REFUSED, 7);
+  assert.deepEqual([after.kept, after.fault], [["node-9"], null]);
+});
+
 Deno.test("memory: an Engine in error without a word, and with a node id, is well", () => {
   const said = { ...managerOf("a"), state: "error" as const };
   const call = { kind: "engine" as const };

@@ -58,6 +58,7 @@ function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call
     marks: ok([]),
     interfaces: ok([]),
     attest: ok(null),
+    remove: ok(null),
     retract: ok(null),
     init: ok(null),
     join: ok(null),
@@ -352,7 +353,7 @@ Deno.test("run: after an init only the Engine is looked at anew: founding is a w
   const retracted = afterDecision(start({ memory: MOUNTED }), { tokens: ok([shown(1, "z")]) });
   const inited = afterDecision(retracted, {});
   assert.deepEqual(inited.memory.did, ["retract", "init"]);
-  assert.deepEqual(Object.keys(inited.facts).sort(), ["ledger", "tokens"]);
+  assert.deepEqual(Object.keys(inited.facts).sort(), ["ledger", "neighbours", "tokens"]);
   const { decision, made } = toDecision(inited, { engine: ok(managerOf("a")) });
   assert.deepEqual(made.map(({ kind }) => kind), ["engine"]);
   assert.equal(decision.rule, "found-swarm");

@@ -133,6 +133,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return init(world, machine);
     case "join":
       return join(world, machine, call.address, call.token, choice.course());
+    case "remove":
+      return ok(null);
     case "leave":
       return left(world, machine, call);
     default:

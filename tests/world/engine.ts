@@ -110,6 +110,7 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
       clusterId: swarm.clusterId,
       managerToken: markOf(swarm, "manager"),
       workerToken: markOf(swarm, "worker"),
+      strays: [],
       managers: swarm.managers.toSorted((a, b) => a - b).map((i) => ({
         nodeId: `node-${i}`,
         address: world.machines[i]!.address,

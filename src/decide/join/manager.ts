@@ -3,7 +3,15 @@
  * swarm, join it, or start it.
  */
 import { conflict } from "./conflict.ts";
-import { clusterElsewhere, foundings, runThere, signsOf, signsText } from "./signs.ts";
+import {
+  clusterElsewhere,
+  foundings,
+  neighboursInSwarms,
+  neighboursText,
+  runThere,
+  signsOf,
+  signsText,
+} from "./signs.ts";
 import {
   founding,
   isListed,
@@ -66,6 +74,12 @@ function unfounded(s: Scene, swarm: SwarmView): Decision {
     const because = `no swarm is founded, and ${signsText(foreign)}`;
     return lossOf(s, swarm, because) ?? wait(s.o, "swarm-unfounded", runThere(because, foreign));
   }
+  // One that nobody else is in gives way; of one that holds something a person has known.
+  const { old } = neighboursInSwarms(s);
+  if (old.length > 0) {
+    const because = neighboursText(s, old);
+    if (lossOf(s, swarm, because) === null) return wait(s.o, "swarm-unfounded", because);
+  }
   const because = "no swarm is founded yet: this one becomes it";
   return foundWith(s, swarm, "found", "found-swarm", because);
 }
@@ -89,7 +103,25 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     const write = { as: "refresh", rule: "refresh-record", because } as const;
     return writeRecord(s, write, missing, (w) => refreshed(record, swarm, missing, w));
   }
-  return attest(s, record) ?? done("in-order", `a manager of the founded swarm ${brief(record)}`);
+  return attest(s, record) ?? removeOwn(s, swarm) ??
+    done("in-order", `a manager of the founded swarm ${brief(record)}`);
+}
+
+/**
+ * Takes out what joins of this very machine have left that the others could not reach back. The address is
+ * its own now: a node there that is down, no voter and not this one is dead for certain.
+ */
+function removeOwn({ o, engine, address }: Scene, { strays }: SwarmView): Decision | null {
+  const dead = strays.find((one) =>
+    one.isDown && one.address === address && one.nodeId !== engine.nodeId &&
+    !o.memory.kept.includes(one.nodeId)
+  );
+  if (dead === undefined) return null;
+  return act(
+    { kind: "remove", nodeId: dead.nodeId },
+    "remove-dead-node",
+    `the node ${dead.nodeId} is what an earlier join of this machine left behind`,
+  );
 }
 
 /** What is known by now of members that were listed by their address only; null: nothing new. */

@@ -1,9 +1,16 @@
 /** What a manager in no swarm does: join the founded one, or start it where nothing shows that there is one. */
 import { advertised, candidateOf, joinBy } from "./candidate.ts";
 import { poolsFor } from "./pools.ts";
-import { runThere, type Sign, signsOf, signsText } from "./signs.ts";
+import {
+  neighboursInSwarms,
+  neighboursText,
+  runThere,
+  type Sign,
+  signsOf,
+  signsText,
+} from "./signs.ts";
 import { isMe, others, questionOf, withdrawn } from "../members.ts";
-import { answering, instances, need, probeOf, shownAlive, together } from "../needs.ts";
+import { instances, need, probeOf, shownAlive, together } from "../needs.ts";
 import { CONFLICT_MS, heldMs } from "../patience.ts";
 import { type Scene } from "../scene.ts";
 import { act, fail, wait } from "../verdict.ts";
@@ -79,27 +86,14 @@ function firstManager(s: Scene): Decision {
   );
   const signs = signsOf(s);
   if (signs.length > 0) return ofAnother(s, signs);
-  const answered = answering(s);
-  const neighbours = need(o, { kind: "neighbours" }).filter(({ address }) =>
-    answered.includes(address)
-  );
-  const isOld = neighbours.some(({ runningMs }) => runningMs > YOUNG_MS);
-  if (isOld || (neighbours.length > 0 && heldMs(o, "swarm-unfounded") < FOUNDING_MS)) {
-    const who = neighbours.map(({ instance, address }) => `${instance} (${address})`).join(", ");
-    return wait(
-      o,
-      "swarm-unfounded",
-      `no swarm is founded for cluster "${o.config.cluster}", and of the other managers ${who} ${
-        neighbours.length > 1 ? "answer" : "answers"
-      }: run swarm-join there, which founds that swarm; if it is another cluster's, give each its own --cluster-tag`,
-    );
+  const { old, young } = neighboursInSwarms(s);
+  if (old.length > 0 || (young.length > 0 && heldMs(o, "swarm-unfounded") < FOUNDING_MS)) {
+    return wait(o, "swarm-unfounded", neighboursText(s, [...old, ...young]));
   }
   const because = "no swarm is founded, and no other instance shows one";
   return (showsOwn(s) ? lookAgain(s) : null) ?? init(s, "first-manager", because);
 }
 
-/** A manager that has run for longer than a boot takes, and is in a swarm, is in one that was there before. */
-const YOUNG_MS = 15 * 60_000;
 /** How long a young one may take to found its swarm. */
 const FOUNDING_MS = 60_000;
 const TOKENS_OF_ALL: CallOf<"tokens"> = {
@@ -116,7 +110,7 @@ function ofAnother(s: Scene, signs: Sign[]): Decision {
     return fail(
       5,
       "swarm-conflict",
-      `${because}, of ${swarms.size} swarms: remove those of all but one`,
+      `${because}: remove those of all but one`,
       CONFLICT_MS,
     );
   }

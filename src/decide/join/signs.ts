@@ -1,8 +1,8 @@
 /** What shows a swarm where no record does: tokens on others' instances, or the store's marks of foundings. */
-import { need, tokens } from "../needs.ts";
+import { answering, need, tokens } from "../needs.ts";
 import type { Scene } from "../scene.ts";
 import { brief } from "../words.ts";
-import type { Mark } from "../../state.ts";
+import type { Mark, Neighbour } from "../../state.ts";
 
 /** `by`: the instance that shows tokens of it; null: the store marks its founding. */
 export interface Sign {
@@ -46,8 +46,36 @@ export function foundings({ o }: Scene): Mark[] {
 
 export function signsText(signs: Sign[]): string {
   const by = [...new Set(signs.flatMap(({ by }) => by ?? []))];
-  if (by.length > 0) return `${by.join(", ")} ${by.length > 1 ? "show" : "shows"} tokens of one`;
-  return `the store marks that ${signs.map(brief).join(", ")} was founded`;
+  const swarms = new Set(signs.map(({ fingerprint }) => fingerprint)).size;
+  if (by.length > 0) {
+    const of = swarms > 1 ? `${swarms} swarms` : "one";
+    return `${by.join(", ")} ${by.length > 1 ? "show" : "shows"} tokens of ${of}`;
+  }
+  const names = signs.map(brief).join(", ");
+  return `the store marks that ${names} ${swarms > 1 ? "were" : "was"} founded`;
+}
+
+/** A manager that has run for longer than a boot takes, and is in a swarm, is in one that was there before. */
+const YOUNG_MS = 15 * 60_000;
+
+/** The other managers that answer on the swarm's port, and are in none that this node's Engine knows. */
+export function neighboursInSwarms(s: Scene): { old: Neighbour[]; young: Neighbour[] } {
+  const { o, engine } = s;
+  const neighbours = need(o, { kind: "neighbours" });
+  const answered = answering(s);
+  const own = engine.swarm?.managers.map(({ address }) => address) ?? [];
+  const there = neighbours.filter(({ address }) =>
+    answered.includes(address) && !own.includes(address)
+  );
+  const isOld = ({ runningMs }: Neighbour): boolean => runningMs > YOUNG_MS;
+  return { old: there.filter(isOld), young: there.filter((one) => !isOld(one)) };
+}
+
+export function neighboursText({ o }: Scene, neighbours: Neighbour[]): string {
+  const who = neighbours.map(({ instance, address }) => `${instance} (${address})`).join(", ");
+  return `no swarm is founded for cluster "${o.config.cluster}", and of the other managers ${who} ${
+    neighbours.length > 1 ? "answer" : "answers"
+  }: run swarm-join there, which founds that swarm; if it is another cluster's, give each its own --cluster-tag`;
 }
 
 /** What a person does about a swarm that nobody has founded. */

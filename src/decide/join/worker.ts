@@ -102,19 +102,21 @@ export function starting(s: Scene): Decision {
   const because = startingText(engine);
   if (!manager && record !== null && fingerprint !== null) {
     if (record.replaced.includes(fingerprint)) return afterReplacement(s, record, fingerprint);
-    const hasHeld = heldMs(o, "engine-starting") >= STARTING_MS;
-    if (hasHeld && isSameSwarm(record, engine) && answering(s).length > 0) {
-      return removed(s, because);
-    }
+    // A minority that answers may be without a leader, and so let nobody in.
+    const isWell = isSameSwarm(record, engine) && answering(s).length * 2 > record.members.length;
+    if (isWell) return removed(s, because);
   }
   return wait(o, "engine-starting", because);
 }
 
+/** Managers that have just come back answer before they let anybody in: so they must have answered for a while. */
 function removed(s: Scene, because: string): Decision {
-  const { abandonTasks } = s.o.config;
-  const tasks = tasksHere(s);
+  const { o } = s;
+  const { abandonTasks } = o.config;
   const why =
     `${because}, while its swarm's managers answer: it was removed from it, or its certificate ran out`;
+  if (heldMs(o, "node-removed") < STARTING_MS) return wait(o, "node-removed", why);
+  const tasks = tasksHere(s);
   if (tasks !== "" && !abandonTasks) {
     return fail(
       5,

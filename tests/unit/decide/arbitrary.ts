@@ -244,6 +244,7 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   published: fc.constantFrom(null, "", "a-m a-w"),
   pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
   attested: fc.option(swarm.map(fp)),
+  kept: fc.subarray(["node-9"]),
   terminated: fc.subarray(["i-1", "i-2", "i-3"]),
   failures: fc.array(
     fc.record({

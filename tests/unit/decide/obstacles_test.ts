@@ -25,7 +25,7 @@ const LATE = { nowMs: 600_000 };
 function comingUp(forMs: number, change: Parameters<typeof observation>[0] = {}): Observation {
   return observation({
     config: { ...worker, ...change.config },
-    memory: held("engine-starting", forMs),
+    memory: { ...held("engine-starting", forMs), ...change.memory },
     facts: {
       engine: ok({ ...workerOf("a"), state: "pending" }),
       ledger: founded(others2),
@@ -346,13 +346,26 @@ table("an obstacle", [
     want: ["leave", "swarm-replaced"],
   },
   {
-    name: "a worker that can't start up while its swarm answers was removed from it: leaves",
+    name: "a worker that can't start up while its swarm answers: they may have just come back",
     state: comingUp(STARTING_MS),
+    want: ["wait", "node-removed"],
+  },
+  {
+    name: "it has answered for a minute: the worker was removed from it: leaves",
+    state: comingUp(STARTING_MS, { memory: held("node-removed", STARTING_MS) }),
     want: ["leave", "node-removed"],
   },
   {
     name: "a worker that may still start up: waits",
     state: comingUp(STARTING_MS - 1),
+    want: ["wait", "engine-starting"],
+  },
+  {
+    name: "a minority that answers may be without a leader: waits",
+    state: comingUp(STARTING_MS, {
+      memory: held("node-removed", STARTING_MS),
+      facts: { ledger: founded({ members: [member(2), member(3)] }) },
+    }),
     want: ["wait", "engine-starting"],
   },
   {
@@ -367,7 +380,10 @@ table("an obstacle", [
   },
   {
     name: "a removed worker with tasks: a person stops them",
-    state: comingUp(STARTING_MS, { facts: { contents: ok({ tasks: 2 }) } }),
+    state: comingUp(STARTING_MS, {
+      memory: held("node-removed", STARTING_MS),
+      facts: { contents: ok({ tasks: 2 }) },
+    }),
     want: ["fail", "node-removed"],
     because: "2 tasks",
     exit: 5,
@@ -375,6 +391,7 @@ table("an obstacle", [
   {
     name: "a removed worker with tasks that may be given up: leaves",
     state: comingUp(STARTING_MS, {
+      memory: held("node-removed", STARTING_MS),
       config: { abandonTasks: true },
       facts: { contents: ok({ tasks: 2 }) },
     }),
@@ -391,6 +408,7 @@ table("an obstacle", [
   {
     name: "a worker whose certificate ran out while it was off: leaves",
     state: comingUp(STARTING_MS, {
+      memory: held("node-removed", STARTING_MS),
       facts: {
         engine: ok({ ...workerOf("a"), state: "error", error: "expired", trouble: "expired" }),
       },

@@ -192,7 +192,6 @@ for (const { name, change } of STORES) {
         address: "10.0.0.2",
         token: worker,
         advertiseAddr: "10.0.0.1",
-        pools: [],
       });
       const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
       assert.deepEqual(left, { kind: "left" });

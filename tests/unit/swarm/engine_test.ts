@@ -488,6 +488,14 @@ for (
   });
 }
 
+Deno.test("a manager that says error without a word tells its whole swarm like any other", async () => {
+  await withEngine(info({ ...MANAGER_SWARM, LocalNodeState: "error" }), async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.state, value.error, value.trouble], ["error", "", null]);
+    assert.deepEqual([value.manager, value.swarm?.nodes], [true, 3]);
+  });
+});
+
 Deno.test("an Engine that does not count its swarm's nodes has not said how many there are", async () => {
   const { Nodes: _, ...swarm } = MANAGER_SWARM;
   await withEngine(info(swarm), async ({ engine }) => {

@@ -90,6 +90,64 @@ table("a manager in a swarm", [
     because: "run swarm-join once on one of its managers",
   },
   {
+    name:
+      "an old manager answers that is in another swarm, and this one is empty: waits for that one",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        neighbours: ok([{ instance: "i-2", address: "10.0.0.2", runningMs: HOUR_MS }]),
+        probe: ok(["10.0.0.2"]),
+      },
+    }),
+    want: ["wait", "swarm-unfounded"],
+    because: "i-2 (10.0.0.2) answers",
+  },
+  {
+    name: "an old manager answers that is in this very swarm: founds it",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a", { managers: managersAt(1, 2), nodes: 2 })),
+        neighbours: ok([{ instance: "i-2", address: "10.0.0.2", runningMs: HOUR_MS }]),
+        probe: ok(["10.0.0.2"]),
+      },
+    }),
+    want: ["found", "found-swarm"],
+  },
+  {
+    name:
+      "an old manager answers that is in another swarm, and this one holds something: founds it",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        neighbours: ok([{ instance: "i-2", address: "10.0.0.2", runningMs: HOUR_MS }]),
+        probe: ok(["10.0.0.2"]),
+        contents: ok({ services: 1 }),
+      },
+    }),
+    want: ["found", "found-swarm"],
+  },
+  ...([
+    ["a dead node at its own address: what a failed join left is removed", {}, {}, "remove"],
+    ["a node at its own address that is not down: stays", { isDown: false }, {}, "done"],
+    ["another's dead node: stays, for this is no reaping", { address: "10.0.0.2" }, {}, "done"],
+    ["itself, before it is a voter: stays", { nodeId: "node-1" }, {}, "done"],
+    ["what the swarm would not remove is not tried again", {}, { kept: ["node-9"] }, "done"],
+  ] as const).map(([name, change, memory, want]): Row => {
+    const stray = { nodeId: "node-9", address: "10.0.0.1", isDown: true, ...change };
+    return {
+      name,
+      state: observation({
+        memory: { ...memory, kept: [...("kept" in memory ? memory.kept : [])] },
+        facts: {
+          engine: ok(managerOf("a", { strays: [stray] })),
+          ledger: founded(),
+          tokens: ok([shown(1, "a")]),
+        },
+      }),
+      want: want === "remove" ? ["remove", "remove-dead-node"] : ["done", "in-order"],
+    };
+  }),
+  {
     name: "with S3, its founding is not marked yet",
     state: inFoundedS3({ marks: ok([foundingMark("a", { cluster: "blue" })]) }),
     want: ["attest", "attest-founding"],

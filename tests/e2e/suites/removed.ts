@@ -1,0 +1,80 @@
+/** Engines that are in no swarm though they say so, and Engines that are in one though they say not. */
+import assert from "node:assert/strict";
+import { until } from "../machine.ts";
+import type { Node } from "../node.ts";
+import {
+  allDone,
+  AMPLE,
+  type Case,
+  changesNothing,
+  ended,
+  form,
+  recordIn,
+  together,
+} from "../suite.ts";
+import { containers, promoteRoughly, removeNode, serve } from "./living.ts";
+
+export const removed: Case[] = [
+  {
+    name: "a worker that its swarm has removed starts again: it leaves by itself, and joins anew",
+    managers: 1,
+    workers: 2,
+    async run(vpc): Promise<void> {
+      const [m1, w1] = vpc.all;
+      assert.ok(m1 && w1);
+      await form(vpc);
+      const before = (await w1.engine.info()).Swarm.NodeID;
+      await removeNode(m1, w1);
+      await restart(w1);
+      assert.deepEqual(allDone(await together([w1])), ["joined"]);
+      await vpc.oneSwarm();
+      assert.notEqual((await w1.engine.info()).Swarm.NodeID, before);
+    },
+  },
+  {
+    name:
+      "a worker that its swarm has removed, with a task of it: a person is needed, nothing is touched",
+    managers: 1,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      const [m1, w1] = vpc.all;
+      assert.ok(m1 && w1);
+      await form(vpc);
+      await serve(m1, [w1], `node.hostname==${w1.hostname}`);
+      await removeNode(m1, w1);
+      await restart(w1);
+      await until(
+        "the task's container",
+        60_000,
+        async () => (await containers(w1)).length > 0,
+        250,
+      );
+      const run = await changesNothing(vpc, () => w1.run(["--json", "--timeout", "300s"]));
+      ended(run, 5, /1 task/);
+      assert.equal((await containers(w1)).length, 1);
+    },
+  },
+  {
+    name: "an Engine in error without a word is well: its swarm component has only restarted",
+    managers: 1,
+    workers: 1,
+    async run(vpc): Promise<void> {
+      const [m1, w1] = vpc.all;
+      assert.ok(m1 && w1);
+      await form(vpc);
+      await promoteRoughly(w1, m1);
+      assert.equal((await w1.engine.info()).Swarm.LocalNodeState, "error");
+      const run = await w1.run(["--json", ...AMPLE]);
+      ended(run, 0);
+      assert.equal(run.json?.role, "manager");
+      const { members } = recordIn(await vpc.aws.dump());
+      const ids = members.map(({ instance }: { instance: string }) => instance).sort();
+      assert.deepEqual(ids, [m1.instance, w1.instance].sort());
+    },
+  },
+];
+
+async function restart({ engine }: Node): Promise<void> {
+  await engine.kill();
+  await engine.start();
+}
