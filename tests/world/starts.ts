@@ -7,6 +7,7 @@ import type { FoundingRecord, Role } from "../../src/state.ts";
 
 export const STARTS = [
   "nothing",
+  "late",
   "founded",
   "foreign",
   "dead",
@@ -17,6 +18,7 @@ export const STARTS = [
 export type Start = typeof STARTS[number];
 
 /**
+ * - `late`: nothing but machines that have run for long: the tool comes to them later
  * - `founded`: machine 0 is a manager of the founded swarm
  * - `dead`: a swarm was founded whose only manager, a machine of its own behind the others, is terminated
  * - `old-swarm`: machine 0 is a manager of a swarm with services that nobody has founded
@@ -30,6 +32,12 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   const hasAnother = isMixed || start === "dead";
   const world = createWorld(store, hasAnother ? [...roles, "manager"] : roles);
   if (start === "nothing") return world;
+  if (start === "late") {
+    for (const machine of world.machines) {
+      Object.assign(machine, { power: "up", ec2: [{ value: "running", atMs: 0 }] });
+    }
+    return world;
+  }
   const founder = start === "dead" ? world.machines.at(-1)! : world.machines[0]!;
   founder.power = start === "dead" ? "terminated" : "up";
   shows(world, founder, "running");

@@ -97,7 +97,7 @@ export function conditionsOf(
       "nothing",
       "nothing",
       "nothing",
-      "nothing",
+      "late",
       "founded",
       "dead",
       "old-swarm",

@@ -434,7 +434,11 @@ class Simulation {
       if (machine.power === "terminated" || machine.isOutside) continue;
       if (ending?.exit === 0) {
         if (isInFounded(this.#world, machine)) continue;
-        if (machine.role === "worker" && node.run < RUNS_MAX) this.#start(node);
+        if (isExcused(this.#world, machine, ending)) continue;
+        if (machine.role === "worker" && node.run < RUNS_MAX) {
+          node.ending = null;
+          this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
+        }
       } else if (ending !== null && isExcused(this.#world, machine, ending)) continue;
       isOver = false;
     }
