@@ -74,7 +74,10 @@ export function isLosable(world: World): boolean {
 export function lose(world: World, alsoMarks: boolean): void {
   const { record } = recordNow(world) ?? {};
   world.strays = world.machines.flatMap((machine) =>
-    record !== undefined && isListedIn(record, machine) ? machine.index : []
+    world.strays.includes(machine.index) ||
+      (record !== undefined && isListedIn(record, machine))
+      ? machine.index
+      : []
   );
   world.former = world.store === "tags" ? world.versions : [];
   world.versions = [];

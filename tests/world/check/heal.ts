@@ -187,7 +187,8 @@ export class Healer {
       if (this.#states.local(local).kind === "done" && isInFounded(world, machine)) {
         // A second run on a node that is done changes nothing.
         const { decision } = this.#decided(world, i, this.#steps.begun(world, i).o, 0);
-        if (decision.kind !== "act") continue;
+        // Whom a record listed that was lost is listed again once it is found.
+        if (decision.kind !== "act" || world.strays.length > 0) continue;
         const what = `${machine.instance} is done, and a second run would ${decision.call.kind}`;
         return { property: "done-writes-nothing", what, told };
       }
