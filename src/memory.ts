@@ -30,6 +30,7 @@ export function newMemory(runId: string): Memory {
     fault: null,
     steady: null,
     waits: 0,
+    refusals: 0,
   };
 }
 
@@ -74,7 +75,13 @@ export function remembered(
 
 /** An act went well. */
 export function acted(memory: Memory, act: Act): Memory {
-  const after: Memory = { ...memory, steady: null, waits: 0, did: [...memory.did, actOf(act)] };
+  const after: Memory = {
+    ...memory,
+    steady: null,
+    waits: 0,
+    refusals: 0,
+    did: [...memory.did, actOf(act)],
+  };
   switch (act.kind) {
     case "publish":
       return { ...after, published: `${act.manager.digest} ${act.worker.digest}` };

@@ -234,15 +234,27 @@ export interface Instance {
  * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
  * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
  */
-export type Mark = { cluster: string; fingerprint: string; over: boolean; ageMs: number };
+export interface Mark {
+  cluster: string;
+  fingerprint: string;
+  clusterId: string;
+  over: boolean;
+  ageMs: number;
+}
 
 /** Another instance of the manager role that runs. `runningMs`: since its launch, by EC2's clock. */
-export type Neighbour = { instance: string; address: string; runningMs: number };
+export interface Neighbour {
+  instance: string;
+  address: string;
+  runningMs: number;
+}
 
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
+  /** Where that instance is; null: it has no address, or is a place in S3. */
+  address: string | null;
   state: InstanceState;
   /** The cluster whose swarm they are of, where that is said beside them. */
   cluster: string | null;
@@ -303,6 +315,8 @@ export interface Memory {
   steady: { rule: Rule; because: string; exit: FailExit; sinceMs: number } | null;
   /** Waits in a row, for the backoff. */
   waits: number;
+  /** How many of the last of these were for AWS, which asked to slow down. */
+  refusals: number;
 }
 
 /** All that `decide` sees, and all that a run is. `dice`: a number in [0, 1), drawn anew for each decision. */

@@ -123,11 +123,12 @@ export function addressElsewhere(o: Observation): Decision | null {
 /** How a copy of a node gets out; never by force where others, or what runs there, would lose by it. */
 function leaveAdvice({ manager, swarm }: Engine): string {
   if (!manager) return "if it is a copy, `docker swarm leave` here, and run swarm-join again";
-  if (swarm !== null && swarm.nodes !== 1) {
-    return "its swarm has other nodes, so that nobody should leave it by force: stop this machine, and if it is a copy, empty Docker's data root before it starts again";
-  }
-  return "a manager's copy or backup comes to life by `docker swarm init --force-new-cluster --advertise-addr` with its new address, if nothing else of that swarm lives; if it is not needed, stop Docker and empty its data root";
+  return swarm?.nodes === 1
+    ? `if it is a copy, ${EMPTIED}; if that swarm lives nowhere else, it is kept by \`docker swarm init --force-new-cluster --advertise-addr\` with its new address`
+    : `its swarm has other nodes, so that nobody should leave it by force: if it is a copy, ${EMPTIED}`;
 }
+
+const EMPTIED = "stop Docker here, empty its data root, and run swarm-join again";
 
 export function engineInError(o: Observation): Decision | null {
   const engine = engineOf(o);
@@ -244,7 +245,7 @@ export function recordElsewhere(o: Observation): Decision | null {
     cluster === o.config.cluster;
   if (isHere) return null;
   if (roleOf(o) === "manager") {
-    const known = need(o, { kind: "instances", ...questionOf(members, me, []) });
+    const known = need(o, { kind: "instances", ...questionOf(members, me, [], view.serverMs) });
     const isTerminated = members.every(({ instance }) =>
       known.some((i) => i.instance === instance && i.state === "terminated")
     );

@@ -54,10 +54,10 @@ export function backoffMs(o: Observation, rule: Rule): number {
 function boundMs(o: Observation, rule: Rule): number {
   const doublings = Math.min(o.memory.waits, 10);
   if (rule === "throttled") {
-    const refusals = Math.min(o.memory.waits, WORKER_THROTTLED_MS.length - 1);
+    const { refusals } = o.memory;
     return roleAsked(o) === "manager"
-      ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** doublings)
-      : WORKER_THROTTLED_MS[refusals]!;
+      ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(refusals, 10))
+      : WORKER_THROTTLED_MS[Math.min(refusals, WORKER_THROTTLED_MS.length - 1)]!;
   }
   // An Engine that takes long to come up is not the only one that is asked any more.
   const isLocal = LOCAL_RULES.includes(rule) && startedMs(o) < STARTING_MS;

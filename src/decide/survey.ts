@@ -67,7 +67,7 @@ function memberLooks(o: Observation): (Look | false)[] {
   const needsToken = isManager || engine?.state === "inactive";
   return [
     probeOf({ o, me, engine, record }) ?? false,
-    { kind: "instances", ...questionOf(record.members, me, []) },
+    { kind: "instances", ...questionOf(record.members, me, [], settledOf(o)?.serverMs ?? 0) },
     // Only a manager may read the managers'.
     needsToken &&
     { kind: "tokens", fingerprint, want: isManager ? ["manager", "worker"] : ["worker"] },

@@ -131,6 +131,7 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
+    address: `10.0.0.${n}`,
     state: "running",
     cluster: config.cluster,
     manager: mark(letter, "m"),
@@ -142,7 +143,14 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
 
 /** The store's mark that swarm `letter` was founded for this cluster. */
 export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
-  return { cluster: config.cluster, fingerprint: fp(letter), over: false, ageMs: 0, ...change };
+  return {
+    cluster: config.cluster,
+    fingerprint: fp(letter),
+    clusterId: `cluster-${letter}`,
+    over: false,
+    ageMs: 0,
+    ...change,
+  };
 }
 
 export const memory: Memory = {

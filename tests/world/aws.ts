@@ -12,6 +12,7 @@ import {
   type Machine,
   machineNamed,
   recordNow,
+  swarmNamed,
   type Version,
   type World,
 } from "./world.ts";
@@ -224,6 +225,7 @@ export function readTokens(
     const object = world.objects.find((one) => one.fingerprint === fingerprint);
     return [{
       by: "s3",
+      address: null,
       state: "running",
       cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
@@ -238,7 +240,8 @@ export function readTokens(
       return [];
     }
     const { cluster } = config;
-    return [{ by: machine.instance, state, cluster, manager, worker, malformed: [] }];
+    const { instance: by, address } = machine;
+    return [{ by, address, state, cluster, manager, worker, malformed: [] }];
   });
 }
 
@@ -252,10 +255,11 @@ export function readNeighbours(world: World, me: Machine, choice: Choice): Neigh
   });
 }
 
-export function readMarks({ marks }: World, choice: Choice): Mark[] {
-  return marks.map(({ fingerprint, over, atMs }) => ({
+export function readMarks(world: World, choice: Choice): Mark[] {
+  return world.marks.map(({ fingerprint, over, atMs }) => ({
     cluster: config.cluster,
     fingerprint,
+    clusterId: swarmNamed(world, fingerprint).clusterId,
     over,
     ageMs: choice.ageMs(atMs),
   }));

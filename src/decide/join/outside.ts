@@ -63,7 +63,7 @@ function lookAtMembers(s: Scene, record: FoundingRecord): void {
     o,
     probeOf(s) ?? false,
     !mayBeShown && shownAlive(s, record.members) === null &&
-      { kind: "instances", ...questionOf(record.members, me, []) },
+      { kind: "instances", ...questionOf(record.members, me, [], s.ledger.serverMs) },
     // Both, because after its join it sees to it that both are shown.
     { kind: "tokens", fingerprint: record.fingerprint, want: ["manager", "worker"] },
   );

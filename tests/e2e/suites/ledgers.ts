@@ -36,7 +36,10 @@ ledgers.push(
         assert.deepEqual(await ledger.tryConditions(), { ok: true, value: null });
       }
       assert.deepEqual(await two.marks.read(), { ok: true, value: [] });
-      await one.marks.write(fp("a"), [fp("b")]);
+      await one.marks.write({ fingerprint: fp("a"), clusterId: "ida" }, [{
+        fingerprint: fp("b"),
+        clusterId: "idb",
+      }]);
       const read = await two.marks.read();
       assert.ok(read.ok, JSON.stringify(read));
       const marks = read.value.map((

@@ -139,6 +139,7 @@ const neighbour: fc.Arbitrary<Neighbour> = fc.tuple(node, age).map(([n, runningM
 const foundingMark: fc.Arbitrary<Mark> = fc.record({
   cluster: fc.constantFrom("default", "blue"),
   fingerprint: swarm.map(fp),
+  clusterId: swarm.map((letter) => `cluster-${letter}`),
   over: fc.boolean(),
   ageMs: fc.constantFrom(0, 86_400_000),
 });
