@@ -1,5 +1,6 @@
 /** Engines that are in no swarm though they say so, and Engines that are in one though they say not. */
 import assert from "node:assert/strict";
+import { until } from "../machine.ts";
 import type { Node } from "../node.ts";
 import { policiesOf } from "../policies.ts";
 import {
@@ -48,6 +49,26 @@ export const removed: Case[] = [
       const run = await changesNothing(vpc, () => w1.run(["--json", "--timeout", "300s"]));
       ended(run, 5, /1 task/);
       assert.equal((await containers(w1)).length, 1);
+    },
+  },
+  {
+    name: "a manager that nobody reaches back says which port; let in, it clears away what it left",
+    managers: 2,
+    workers: 0,
+    async run(vpc): Promise<void> {
+      const [m1, m2] = vpc.all;
+      assert.ok(m1 && m2);
+      await form(vpc, [m1]);
+      await m2.open(false);
+      ended(await m2.run(["--json", "--timeout", "15s"]), 3, /TCP 2377/);
+      await until("its dead nodes", 120_000, async () => {
+        const left = (await m1.engine.nodes()).filter(({ ManagerStatus }) => !ManagerStatus);
+        return left.length > 0 && left.every(({ Status }) => Status.State === "down");
+      }, 250);
+      await m2.open(true);
+      assert.deepEqual(allDone(await together([m2])), ["joined"]);
+      await vpc.oneSwarm();
+      assert.equal((await m1.engine.nodes()).length, 2);
     },
   },
   {
