@@ -9,22 +9,18 @@ import type {
   Answer,
   Contents,
   Engine,
-  FoundingRecord,
   Identity,
   Instance,
   Interface,
-  LedgerRead,
-  LedgerView,
   Lifecycle,
   Mark,
   Neighbour,
   Permission,
-  Position,
   Role,
   Shown,
   TokenMark,
-  WriteResult,
 } from "./state.ts";
+import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
 interface Looks {
@@ -195,7 +191,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
   },
   remove: {
-    ...actRow("a dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
+    ...actRow("the dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
     plan: ({ nodeId }) => `remove the dead node ${nodeId}`,
   },
   leave: {

@@ -5,16 +5,8 @@
 import { actOf } from "./actions.ts";
 import type { Act, AnyAnswer, LookKind, Told } from "./calls.ts";
 import { counts } from "./ledger/versions.ts";
-import type {
-  Engine,
-  Fault,
-  FaultKind,
-  FoundingRecord,
-  Instance,
-  LedgerRead,
-  Memory,
-  Waiting,
-} from "./state.ts";
+import type { Engine, Fault, FaultKind, Instance, Memory, Waiting } from "./state.ts";
+import type { FoundingRecord, LedgerRead } from "./founding.ts";
 
 export function newMemory(runId: string): Memory {
   return {
@@ -34,6 +26,7 @@ export function newMemory(runId: string): Memory {
     terminated: [],
     failures: [],
     attemptMs: null,
+    startingMs: null,
     fault: null,
     steady: null,
     waits: 0,
@@ -48,7 +41,8 @@ export function remembered(
 ): { memory: Memory; answer: AnyAnswer } {
   const { answer } = told;
   if (!told.answer.ok) {
-    return { memory: told.kind === "engine" ? { ...memory, attemptMs: null } : memory, answer };
+    const unknown = { attemptMs: null, startingMs: null };
+    return { memory: told.kind === "engine" ? { ...memory, ...unknown } : memory, answer };
   }
   switch (told.kind) {
     case "identity":
@@ -65,7 +59,9 @@ export function remembered(
       const isMute = error === "" || trouble === "no-quorum";
       const isWell = state === "error" && isMute && nodeId !== "";
       const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
-      return { memory: { ...memory, attemptMs }, answer: { ok: true, value } };
+      const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");
+      const startingMs = isDown ? memory.startingMs ?? nowMs : null;
+      return { memory: { ...memory, attemptMs, startingMs }, answer: { ok: true, value } };
     }
     case "instances": {
       const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);

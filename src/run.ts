@@ -35,13 +35,11 @@ import type {
   Decision,
   Facts,
   Fault,
-  LedgerRead,
-  LedgerView,
   Memory,
   Observation,
   Waiting,
-  WriteResult,
 } from "./state.ts";
+import type { LedgerRead, LedgerView, WriteResult } from "./founding.ts";
 
 export { decide };
 

@@ -115,7 +115,7 @@ async function findParts(): Promise<Part[]> {
       counts: PLAIN_COUNTS,
       streams: true,
       lacks,
-      ...ALL ? {} : { leaves: "the other of the two stores, case by case, and repetitions" },
+      ...ALL ? {} : { leaves: "the other store and Engine, case by case, and repetitions" },
     },
     {
       name: "ipv6",

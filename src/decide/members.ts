@@ -2,15 +2,8 @@
  * The founding record's members: who is listed, who is gone, and the record that each write makes of
  * the one that was read.
  */
-import type {
-  Engine,
-  FoundingRecord,
-  Identity,
-  Instance,
-  Member,
-  Position,
-  SwarmView,
-} from "../state.ts";
+import type { Engine, Identity, Instance, SwarmView } from "../state.ts";
+import type { FoundingRecord, Member, Position } from "../founding.ts";
 
 /** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
 const FORGOTTEN_MS = 60 * 60 * 1000;

@@ -7,16 +7,8 @@ import { others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type {
-  Answer,
-  Decision,
-  Engine,
-  Instance,
-  Member,
-  Observation,
-  Role,
-  Shown,
-} from "../state.ts";
+import type { Answer, Decision, Engine, Instance, Observation, Role, Shown } from "../state.ts";
+import type { Member } from "../founding.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
 class Stop {

@@ -5,7 +5,14 @@
 import { engineFaulted, faulted, metadataFaulted } from "./faults.ts";
 import { questionOf } from "./members.ts";
 import { need } from "./needs.ts";
-import { ATTEMPT_MS, CONFLICT_MS, heldMs, LATE_MS, STARTING_MS, STRANGE_MS } from "./patience.ts";
+import {
+  ATTEMPT_MS,
+  CONFLICT_MS,
+  LATE_MS,
+  startedMs,
+  STARTING_MS,
+  STRANGE_MS,
+} from "./patience.ts";
 import { needsTags, roleAsked, roleOf, roleText } from "./role.ts";
 import { act, fail, wait } from "./verdict.ts";
 import { hostOf, isIp } from "../addresses.ts";
@@ -84,7 +91,7 @@ export function addressElsewhere(o: Observation): Decision | null {
   const owner = record?.members.find(({ instance, address }) =>
     address === engine.address && instance !== null && instance !== me.instance
   );
-  const state = owner?.instance == null
+  const state = owner === undefined || owner.instance === null
     ? null
     : need(o, { kind: "instances", ids: [me.instance, owner.instance], addresses: [] })
       .find(({ instance }) => instance === owner.instance)?.state ?? "not shown";
@@ -136,8 +143,7 @@ export function engineInError(o: Observation): Decision | null {
 export function engineStarting(o: Observation): Decision | null {
   const engine = engineOf(o);
   if (engine === null || !isComingUp(engine) || isAtStrangeAddress(o)) return null;
-  const isAsked = o.memory.steady?.rule === "node-removed";
-  if (o.config.dryRun || isAsked || heldMs(o, "engine-starting") >= STARTING_MS) return null;
+  if (o.config.dryRun || startedMs(o) >= STARTING_MS) return null;
   return wait(o, "engine-starting", startingText(engine));
 }
 

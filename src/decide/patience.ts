@@ -59,7 +59,9 @@ function boundMs(o: Observation, rule: Rule): number {
       ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** doublings)
       : WORKER_THROTTLED_MS[refusals]!;
   }
-  const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
+  // An Engine that takes long to come up is not the only one that is asked any more.
+  const isLocal = LOCAL_RULES.includes(rule) && startedMs(o) < STARTING_MS;
+  const max = isLocal ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
   return Math.min(max, (BASES_MS[rule] ?? BACKOFF_BASE_MS) * 2 ** doublings);
 }
 
@@ -71,6 +73,11 @@ export function retryMs({ failures }: Memory, { kind }: Memory["failures"][numbe
   if (kind !== "one-way") return RETRY_MS;
   const tries = failures.filter((one) => one.kind === "one-way").length;
   return Math.min(RETRY_ONE_WAY_MAX_MS, RETRY_MS * 2 ** tries);
+}
+
+/** Since how long this node's Engine, a member, has been coming up, in ms. */
+export function startedMs({ memory: { startingMs }, nowMs }: Observation): number {
+  return startingMs === null ? 0 : nowMs - startingMs;
 }
 
 /** Since how long this rule has kept the run waiting, in ms. */

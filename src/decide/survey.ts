@@ -13,7 +13,8 @@ import { farLooks, nearLooks } from "./scene.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
-import type { Decision, Finding, FoundingRecord, LedgerView, Observation } from "../state.ts";
+import type { Decision, Finding, Observation } from "../state.ts";
+import type { FoundingRecord, LedgerView } from "../founding.ts";
 
 export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));

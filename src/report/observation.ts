@@ -199,6 +199,7 @@ const memory: Schema<Memory> = object({
     atMs: count,
   })),
   attemptMs: v.nullable(count),
+  startingMs: v.nullable(count),
   fault: v.nullable(fault),
   steady: v.nullable(object({
     rule: choice(Object.keys(RULES) as (keyof typeof RULES)[]),

@@ -238,7 +238,7 @@ export class Node {
   async addElastic(): Promise<string> {
     const address = otherAddressOf(this.slot);
     await this.inside("ip", "route", "add", "local", address, "dev", "lo");
-    this.metadata.interfaces.forEach((one) => Object.assign(one, { publicAddresses: [address] }));
+    for (const one of this.metadata.interfaces) one.publicAddresses = [address];
     return address;
   }
 

@@ -6,18 +6,16 @@ import type {
   Engine,
   Facts,
   Fault,
-  FoundingRecord,
   Identity,
   Instance,
-  LedgerView,
   Mark,
-  Member,
   Memory,
   Observation,
   Shown,
   SwarmView,
   TokenMark,
 } from "../../src/state.ts";
+import type { FoundingRecord, LedgerView, Member } from "../../src/founding.ts";
 import { ACCOUNT, config, identityOf, outside, REGION, s3, VPC } from "../world/node.ts";
 
 export const NOW_MS = 1_800_000_000_000;

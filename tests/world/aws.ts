@@ -17,18 +17,15 @@ import {
 } from "./world.ts";
 import type {
   Answer,
-  FoundingRecord,
   Instance,
   InstanceState,
-  LedgerRead,
   Mark,
   Neighbour,
-  Position,
   Role,
   Shown,
   TokenMark,
-  WriteResult,
 } from "../../src/state.ts";
+import type { FoundingRecord, LedgerRead, Position, WriteResult } from "../../src/founding.ts";
 
 /** What S3 takes for a write without a condition; only a mutant does that. */
 const ANY = "*";

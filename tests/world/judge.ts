@@ -10,7 +10,7 @@ import {
   type Version,
   type World,
 } from "./world.ts";
-import type { FoundingRecord } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 /** Somebody entered a swarm. */
 export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager: boolean): void {

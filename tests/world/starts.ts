@@ -3,7 +3,8 @@ import { shows } from "./aws.ts";
 import { ACCOUNT, REGION, VPC } from "./node.ts";
 import { PAST } from "./check/nonces.ts";
 import { addSwarm, createWorld, latest, markOf, type Swarm, type World } from "./world.ts";
-import type { FoundingRecord, Role } from "../../src/state.ts";
+import type { Role } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 export const STARTS = [
   "nothing",

@@ -6,7 +6,8 @@
  * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
  */
 import type { Call } from "../../src/calls.ts";
-import type { FoundingRecord, InstanceState, Role, TokenMark } from "../../src/state.ts";
+import type { InstanceState, Role, TokenMark } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 /** A value and when it became so (ms, by AWS's clock). */
 export interface Stamped<T> {

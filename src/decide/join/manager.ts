@@ -29,7 +29,9 @@ import { act, done, fail, look, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
 import { allGone, isConfirmed, register, writeRecord } from "../writes.ts";
 import type { Rule } from "../../rules.ts";
-import type { Decision, FoundingRecord, SwarmView } from "../../state.ts";
+import { ENGINE_API_MAX } from "../../state.ts";
+import type { Decision, SwarmView } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
 
 export function managerInSwarm(s: Scene): Decision {
   const { engine, record } = s;
@@ -192,7 +194,14 @@ function lossOf(s: Scene, swarm: SwarmView, because: string): Decision | null {
   const nodes = swarm.nodes === null ? "an unknown number of" : swarm.nodes;
   if (nodes !== 1) return conflict(s, `${because} with ${nodes} nodes`);
   const inventory = inventoryOf(need(s.o, { kind: "contents", manager: true }));
-  return inventory === "" ? null : conflict(s, `${because}, which has ${inventory}`);
+  if (inventory !== "") return conflict(s, `${because}, which has ${inventory}`);
+  // Nobody has put anything into a swarm that this very run has started.
+  const { api } = s.engine;
+  const isKnown = api <= ENGINE_API_MAX || s.o.memory.did.includes("init");
+  return isKnown ? null : conflict(
+    s,
+    `${because}, which may have what Docker API 1.${api} has and this version of swarm-join can't count`,
+  );
 }
 
 /**

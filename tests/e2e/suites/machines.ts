@@ -1,7 +1,7 @@
 /** What machines are like: addresses of their own, volumes, settings of the Engine, and what comes late. */
 import assert from "node:assert/strict";
 import { pause } from "../machine.ts";
-import type { Node } from "../node.ts";
+import { type Node, TUNNEL } from "../node.ts";
 import { policiesOf } from "../policies.ts";
 import {
   allDone,
@@ -29,7 +29,7 @@ export const machines: Case[] = [
       const addresses = await Promise.all(vpc.all.map((node) => node.addTunnel()));
       for (const node of vpc.all) {
         await node.routeTo(vpc.all);
-        node.args = [...node.args, "--advertise-addr", "wg0"];
+        node.args = [...node.args, "--advertise-addr", TUNNEL];
       }
       await formAt(vpc, addresses.slice(0, 2));
     },

@@ -2,14 +2,8 @@
 import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import { CONFLICT_MS } from "../../../../src/decide/patience.ts";
-import type {
-  Facts,
-  FoundingRecord,
-  Instance,
-  Member,
-  Memory,
-  Observation,
-} from "../../../../src/state.ts";
+import type { Facts, Instance, Memory, Observation } from "../../../../src/state.ts";
+import type { FoundingRecord, Member } from "../../../../src/founding.ts";
 import {
   decided,
   empty,
@@ -147,6 +141,29 @@ table("a manager in a swarm", [
       want: want === "remove" ? ["remove", "remove-dead-node"] : ["done", "in-order"],
     };
   }),
+  ...([
+    ["a later Engine's swarm may have what can't be counted: a conflict", [], [
+      "fail",
+      "swarm-conflict",
+    ]],
+    ["this very run has started it: nobody has put anything into it", ["init"], [
+      "register",
+      "yield-to-founded",
+    ]],
+  ] as const).map(([name, did, [action, rule]]): Row => ({
+    name,
+    state: observation({
+      config: { store: s3 },
+      memory: { did: [...did] },
+      facts: {
+        engine: ok({ ...managerOf("b"), api: 57 }),
+        ledger: founded(others2),
+        instances: known,
+      },
+    }),
+    want: [action, rule],
+    ...(action === "fail" ? { exit: 5, because: "Docker API 1.57" } : {}),
+  })),
   {
     name: "with S3, its founding is not marked yet",
     state: inFoundedS3({ marks: ok([foundingMark("a", { cluster: "blue" })]) }),
