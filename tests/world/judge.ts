@@ -141,6 +141,15 @@ export function judgeLeave(
 
 /** A run has ended as done. Workers may go by an older record, and say so when there is none. */
 export function judgeDone(world: World, { instance, place }: Machine): void {
+  const record = world.versions.findLast(({ counts }) => counts)?.record;
+  if (
+    world.store === "s3" && place.kind === "member" && place.manager &&
+    place.swarm === record?.fingerprint &&
+    !world.marks.some(({ fingerprint }) => fingerprint === place.swarm)
+  ) {
+    const what = `${instance} is done, and nothing would outlive the record of ${place.swarm}`;
+    broken(world, "done-is-in-the-founded-swarm", what);
+  }
   // A worker that was removed can't know it before its Engine restarts.
   const swarm = place.kind === "member" || (place.kind === "removed" && place.says === "active")
     ? world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)

@@ -193,7 +193,7 @@ export class Healer {
         return { property: "done-writes-nothing", what, told };
       }
       const decision = last[i]!;
-      if (isExcused(world, machine, late(decision))) continue;
+      if (isExcused(world, machine, decision.kind === "end" ? decision : late(decision))) continue;
       return unwell(`${machine.instance} never ends well (${tell(decision)})`, told);
     }
     return null;
