@@ -144,8 +144,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "leaves a swarm that has services",
     file: "decide/join/manager.ts",
-    find: `return inventory === "" ? null`,
-    put: "return inventory !== null ? null",
+    find: `if (inventory !== "") return`,
+    put: "if (inventory === null) return",
     first: "sim",
   },
   {
@@ -253,8 +253,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a member that EC2 has forgotten is gone though it answers",
     file: "decide/members.ts",
-    find: "return isForgotten(member, evidence) && !evidence.answering.includes(member.address);",
-    put: "return isForgotten(member, evidence);",
+    find: "return !evidence.answering.includes(member.address) ||",
+    put: "return evidence.answering.length >= 0 ||",
     first: "s3-hidden",
   },
   {
@@ -307,8 +307,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a removed worker stays",
     file: "decide/join/worker.ts",
-    find: "if (isWell) return removed(s, because);",
-    put: "if (isWell && o.nowMs < 0) return removed(s, because);",
+    find: "return isWell ? removed(s, because)",
+    put: "return isWell && o.nowMs < 0 ? removed(s, because)",
     first: "s3-removed",
   },
   {
