@@ -109,6 +109,7 @@ export function managerOf(
     api: 41,
     error: "",
     trouble: null,
+    refuses: "",
     fingerprint: fp(letter),
     clusterId: change.clusterId ?? `cluster-${letter}`,
     manager: true,

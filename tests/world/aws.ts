@@ -245,10 +245,10 @@ export function readTokens(
   });
 }
 
-/** The other managers that EC2 shows as running, each with the time since it was launched. */
-export function readNeighbours(world: World, me: Machine, choice: Choice): Neighbour[] {
+/** The managers that EC2 shows as running, each with the time since it was launched. */
+export function readNeighbours(world: World, choice: Choice): Neighbour[] {
   return world.machines.flatMap((machine) => {
-    if (machine === me || machine.role !== "manager") return [];
+    if (machine.role !== "manager") return [];
     if (choice.state(machine.ec2) !== "running") return [];
     const { instance, address, launchedMs } = machine;
     return [{ instance, address, runningMs: choice.ageMs(launchedMs) }];
