@@ -9,22 +9,18 @@ import type {
   Answer,
   Contents,
   Engine,
-  FoundingRecord,
   Identity,
   Instance,
   Interface,
-  LedgerRead,
-  LedgerView,
   Lifecycle,
   Mark,
   Neighbour,
   Permission,
-  Position,
   Role,
   Shown,
   TokenMark,
-  WriteResult,
 } from "./state.ts";
+import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
 interface Looks {
@@ -60,7 +56,7 @@ interface Acts {
   write: [takes: { as: WriteKind; record: FoundingRecord; at: Position }, gives: WriteResult];
   publish: [takes: { manager: TokenMark; worker: TokenMark }, gives: null];
   /** Marks that this swarm is founded, and that those are no more. */
-  attest: [takes: { fingerprint: string; over: string[] }, gives: null];
+  attest: [takes: SwarmName & { over: SwarmName[] }, gives: null];
   /** Takes this instance's own tokens out of its tags. */
   retract: [takes: Nothing, gives: null];
   /** `pools`: networks for overlays, in CIDR notation; none: the Engine's own. */
@@ -73,6 +69,9 @@ interface Acts {
 }
 
 type Nothing = Record<never, never>;
+
+/** What a swarm is known by: a rotation of its CA leaves the id, a `--force-new-cluster` the fingerprint. */
+export type SwarmName = Pick<FoundingRecord, "fingerprint" | "clusterId">;
 
 /** What a write of the record is for. */
 export const WRITE_KINDS = ["found", "register", "refresh", "replace", "withdraw"] as const;
@@ -195,7 +194,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
   },
   remove: {
-    ...actRow("a dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
+    ...actRow("the dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
     plan: ({ nodeId }) => `remove the dead node ${nodeId}`,
   },
   leave: {

@@ -5,16 +5,8 @@
 import { actOf } from "./actions.ts";
 import type { Act, AnyAnswer, LookKind, Told } from "./calls.ts";
 import { counts } from "./ledger/versions.ts";
-import type {
-  Engine,
-  Fault,
-  FaultKind,
-  FoundingRecord,
-  Instance,
-  LedgerRead,
-  Memory,
-  Waiting,
-} from "./state.ts";
+import type { Engine, Fault, FaultKind, Instance, Memory, Waiting } from "./state.ts";
+import type { FoundingRecord, LedgerRead } from "./founding.ts";
 
 export function newMemory(runId: string): Memory {
   return {
@@ -34,9 +26,11 @@ export function newMemory(runId: string): Memory {
     terminated: [],
     failures: [],
     attemptMs: null,
+    startingMs: null,
     fault: null,
     steady: null,
     waits: 0,
+    refusals: 0,
   };
 }
 
@@ -48,7 +42,8 @@ export function remembered(
 ): { memory: Memory; answer: AnyAnswer } {
   const { answer } = told;
   if (!told.answer.ok) {
-    return { memory: told.kind === "engine" ? { ...memory, attemptMs: null } : memory, answer };
+    const unknown = { attemptMs: null, startingMs: null };
+    return { memory: told.kind === "engine" ? { ...memory, ...unknown } : memory, answer };
   }
   switch (told.kind) {
     case "identity":
@@ -65,7 +60,9 @@ export function remembered(
       const isMute = error === "" || trouble === "no-quorum";
       const isWell = state === "error" && isMute && nodeId !== "";
       const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
-      return { memory: { ...memory, attemptMs }, answer: { ok: true, value } };
+      const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");
+      const startingMs = isDown ? memory.startingMs ?? nowMs : null;
+      return { memory: { ...memory, attemptMs, startingMs }, answer: { ok: true, value } };
     }
     case "instances": {
       const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);
@@ -78,7 +75,13 @@ export function remembered(
 
 /** An act went well. */
 export function acted(memory: Memory, act: Act): Memory {
-  const after: Memory = { ...memory, steady: null, waits: 0, did: [...memory.did, actOf(act)] };
+  const after: Memory = {
+    ...memory,
+    steady: null,
+    waits: 0,
+    refusals: 0,
+    did: [...memory.did, actOf(act)],
+  };
   switch (act.kind) {
     case "publish":
       return { ...after, published: `${act.manager.digest} ${act.worker.digest}` };

@@ -115,7 +115,7 @@ export class Node {
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
-    attest: ({ fingerprint, over }) => this.#marks("attest").write(fingerprint, over),
+    attest: ({ over, ...founded }) => this.#marks("attest").write(founded, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
   };
 

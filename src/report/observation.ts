@@ -130,6 +130,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,
+    address: v.nullable(text),
     state: choice(INSTANCE_STATES),
     cluster: v.nullable(text),
     manager: v.nullable(mark),
@@ -139,7 +140,13 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   instances: answer(list(instance)),
   probe: answer(list(text)),
   neighbours: answer(list(object({ instance: text, address: text, runningMs: count }))),
-  marks: answer(list(object({ cluster: text, fingerprint: text, over: flag, ageMs: count }))),
+  marks: answer(list(object({
+    cluster: text,
+    fingerprint: text,
+    clusterId: text,
+    over: flag,
+    ageMs: count,
+  }))),
   permissions: answer(list(object({ action: text, verdict: choice(VERDICTS) }))),
 };
 
@@ -199,6 +206,7 @@ const memory: Schema<Memory> = object({
     atMs: count,
   })),
   attemptMs: v.nullable(count),
+  startingMs: v.nullable(count),
   fault: v.nullable(fault),
   steady: v.nullable(object({
     rule: choice(Object.keys(RULES) as (keyof typeof RULES)[]),
@@ -207,6 +215,7 @@ const memory: Schema<Memory> = object({
     sinceMs: count,
   })),
   waits: count,
+  refusals: count,
 });
 
 const OBSERVATION: Schema<Observation> = object({

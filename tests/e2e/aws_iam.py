@@ -27,6 +27,22 @@ def enforce_iam():
     ActionAuthenticatorMixin.request_count = 0
 
 
+def sign_queries_as_sent():
+    """What moto verifies has been decoded on its way, and a slash in a query is signed as it is escaped."""
+    plain = IAMRequestBase._create_aws_request
+
+    def escaped(part):
+        return urllib.parse.quote(urllib.parse.unquote(part), safe="-_.~")
+
+    def create(self):
+        path, mark, query = self._path.partition("?")
+        pairs = [pair.split("=", 1) for pair in query.split("&")]
+        self._path = path + mark + "&".join("=".join(map(escaped, pair)) for pair in pairs)
+        return plain(self)
+
+    IAMRequestBase._create_aws_request = create
+
+
 def check_ec2_resources():
     """Has moto compare EC2 policies with the resources that a call names, and with its conditions."""
     plain = IAMRequest.check_action_permitted

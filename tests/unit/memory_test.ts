@@ -11,7 +11,8 @@ import {
   remembered,
   steadyOf,
 } from "../../src/memory.ts";
-import { FAULT_KINDS, type LedgerRead, type Memory, type Waiting } from "../../src/state.ts";
+import { FAULT_KINDS, type Memory, type Waiting } from "../../src/state.ts";
+import type { LedgerRead } from "../../src/founding.ts";
 import {
   fault,
   fp,

@@ -12,23 +12,21 @@ import {
   type Machine,
   machineNamed,
   recordNow,
+  swarmNamed,
   type Version,
   type World,
 } from "./world.ts";
 import type {
   Answer,
-  FoundingRecord,
   Instance,
   InstanceState,
-  LedgerRead,
   Mark,
   Neighbour,
-  Position,
   Role,
   Shown,
   TokenMark,
-  WriteResult,
 } from "../../src/state.ts";
+import type { FoundingRecord, LedgerRead, Position, WriteResult } from "../../src/founding.ts";
 
 /** What S3 takes for a write without a condition; only a mutant does that. */
 const ANY = "*";
@@ -77,7 +75,10 @@ export function isLosable(world: World): boolean {
 export function lose(world: World, alsoMarks: boolean): void {
   const { record } = recordNow(world) ?? {};
   world.strays = world.machines.flatMap((machine) =>
-    record !== undefined && isListedIn(record, machine) ? machine.index : []
+    world.strays.includes(machine.index) ||
+      (record !== undefined && isListedIn(record, machine))
+      ? machine.index
+      : []
   );
   world.former = world.store === "tags" ? world.versions : [];
   world.versions = [];
@@ -224,6 +225,7 @@ export function readTokens(
     const object = world.objects.find((one) => one.fingerprint === fingerprint);
     return [{
       by: "s3",
+      address: null,
       state: "running",
       cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
@@ -238,7 +240,8 @@ export function readTokens(
       return [];
     }
     const { cluster } = config;
-    return [{ by: machine.instance, state, cluster, manager, worker, malformed: [] }];
+    const { instance: by, address } = machine;
+    return [{ by, address, state, cluster, manager, worker, malformed: [] }];
   });
 }
 
@@ -252,10 +255,11 @@ export function readNeighbours(world: World, me: Machine, choice: Choice): Neigh
   });
 }
 
-export function readMarks({ marks }: World, choice: Choice): Mark[] {
-  return marks.map(({ fingerprint, over, atMs }) => ({
+export function readMarks(world: World, choice: Choice): Mark[] {
+  return world.marks.map(({ fingerprint, over, atMs }) => ({
     cluster: config.cluster,
     fingerprint,
+    clusterId: swarmNamed(world, fingerprint).clusterId,
     over,
     ageMs: choice.ageMs(atMs),
   }));

@@ -124,7 +124,7 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       publish(world, machine, call.manager, call.worker);
       return ok(null);
     case "attest":
-      attest(world, call.fingerprint, call.over);
+      attest(world, call.fingerprint, call.over.map((one) => one.fingerprint));
       return ok(null);
     case "retract":
       retract(world, machine);

@@ -40,14 +40,22 @@ export function hear(world: World, machine: Machine): Machine {
   const { place, ailment, heard, isCut } = machine;
   if (place.kind !== "member" || place.manager || isCut || !isUp(world, machine)) return machine;
   const swarm = swarmNamed(world, place.swarm);
-  if (!hasQuorum(world, swarm)) return machine;
+  if (!hasQuorum(world, swarm)) return ailment === "unheard" ? knocking(world, machine) : machine;
   const isNews = heard.length !== swarm.managers.length || ailment === "unheard";
   if (!isNews && heard.every((i) => swarm.managers.includes(i))) return machine;
   return {
     ...machine,
     ailment: ailment === "unheard" ? null : ailment,
+    knocksMs: null,
     heard: swarm.managers.toSorted((a, b) => a - b),
   };
+}
+
+/** Managers may answer before they have a leader. */
+function knocking(world: World, machine: Machine): Machine {
+  const isAnswered = addressesOf(world, machine.heard).some((one) => answers(world, machine, one));
+  const knocksMs = isAnswered ? machine.knocksMs ?? world.nowMs : null;
+  return knocksMs === machine.knocksMs ? machine : { ...machine, knocksMs };
 }
 
 /** What `GET /info`, `GET /swarm` and `GET /nodes` say. */
@@ -154,7 +162,10 @@ export function contentsOf(world: World, { place }: Machine, manager: boolean): 
 }
 
 export function init(world: World, machine: Machine): Answer<null> {
-  if (machine.ailment === "bare") judgeBare(world, machine, "inits a swarm");
+  if (machine.ailment === "bare") {
+    judgeBare(world, machine, "inits a swarm");
+    wipe(world, machine);
+  }
   if (machine.place.kind !== "outside") return fault("busy", "already part of a swarm");
   const swarm = addSwarm(world, machine.index);
   machine.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };

@@ -88,11 +88,12 @@ function hasManager(world: World, machine: Machine): boolean {
   );
 }
 
-function isInAnother(world: World, { place }: Machine, founded: Swarm | null): boolean {
-  if (place.kind !== "member" || recordNow(world) === null) return false;
-  const swarm = swarmNamed(world, place.swarm);
-  return swarm !== founded &&
-    (swarm.services > 0 || !place.manager || swarm.managers.length + swarm.workers > 1);
+function isInAnother(world: World, machine: Machine, founded: Swarm | null): boolean {
+  const { place } = machine;
+  const swarm = swarmOf(world, machine);
+  if (swarm === null || recordNow(world) === null || swarm === founded) return false;
+  const isManager = place.kind === "member" && place.manager;
+  return !isManager || swarm.services > 0 || swarm.managers.length + swarm.workers > 1;
 }
 
 /** Whether a machine is where all should be; a worker that was removed can't know it before its Engine restarts. */

@@ -10,7 +10,7 @@ import {
   type Version,
   type World,
 } from "./world.ts";
-import type { FoundingRecord } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 /** Somebody entered a swarm. */
 export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager: boolean): void {
@@ -27,14 +27,11 @@ export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager:
 /** A record was written that counts. */
 export function judgeRecord(world: World, { record }: Version): void {
   const founded = world.swarms.find((swarm) => swarm.fingerprint === record.fingerprint);
-  if (founded !== undefined) founded.isFounded = true;
-  const live = world.swarms.filter((swarm) => swarm.isFounded && isLive(world, swarm));
+  if (founded !== undefined) founded.isFounded = founded.isShown = true;
+  const live = world.swarms.filter((swarm) => swarm.isShown && isLive(world, swarm));
   if (live.length > 1) {
-    broken(
-      world,
-      "one-founded-swarm",
-      `${live.map(nameOf).join(" and ")} are both founded and live`,
-    );
+    const what = `${live.map(nameOf).join(" and ")} are both live, and founded or there before`;
+    broken(world, "one-founded-swarm", what);
   }
   world.strays = world.strays.filter((i) => !isListedIn(record, world.machines[i]!));
   judgeMembers(world);
@@ -67,10 +64,9 @@ export function judgeLoss(world: World, wasMissed = false): void {
   if (world.versions.length > 0) return;
   const isDeaf = wasMissed || world.machines.some(({ isCut, power }) => isCut && power === "up");
   for (const swarm of world.swarms) {
-    if (!swarm.isFounded || isMarked(world, swarm)) continue;
+    if (!swarm.isShown || isMarked(world, swarm)) continue;
     if (!isDeaf && swarm.managers.some((i) => isToBeFound(world, world.machines[i]!))) continue;
-    swarm.isFounded = false;
-    swarm.isOld = true;
+    swarm.isShown = false;
   }
 }
 
@@ -109,6 +105,9 @@ export function judgeBare(world: World, machine: Machine, does: string): void {
   broken(world, "nothing-lost-by-leaving", `${instance} ${does} before its data root is mounted`);
 }
 
+/** How long managers have to answer whom they do not let in. */
+const SHUT_OUT_MS = 60_000;
+
 /** A member is about to leave. */
 export function judgeLeave(
   world: World,
@@ -123,7 +122,8 @@ export function judgeLeave(
   // A worker gives up an attempt to join, which succeeds at this moment: it was given nothing to do yet.
   if (!manager && machine.place.kind === "member" && machine.place.cameLate) return;
   // A worker that has restarted is let in by nobody before there is a leader, as if it had been removed.
-  if (machine.ailment === "unheard" && !hasQuorum) return;
+  const isShutOut = !hasQuorum || world.nowMs - (machine.knocksMs ?? world.nowMs) > SHUT_OUT_MS;
+  if (machine.ailment === "unheard" && isShutOut) return;
   if (swarm === founded) lose("it is the founded swarm");
   if (swarm.services > 0) lose("it has services");
   if (manager && swarm.managers.length + swarm.workers > 1) {
@@ -141,6 +141,15 @@ export function judgeLeave(
 
 /** A run has ended as done. Workers may go by an older record, and say so when there is none. */
 export function judgeDone(world: World, { instance, place }: Machine): void {
+  const record = world.versions.findLast(({ counts }) => counts)?.record;
+  if (
+    world.store === "s3" && place.kind === "member" && place.manager &&
+    place.swarm === record?.fingerprint &&
+    !world.marks.some(({ fingerprint }) => fingerprint === place.swarm)
+  ) {
+    const what = `${instance} is done, and nothing would outlive the record of ${place.swarm}`;
+    broken(world, "done-is-in-the-founded-swarm", what);
+  }
   // A worker that was removed can't know it before its Engine restarts.
   const swarm = place.kind === "member" || (place.kind === "removed" && place.says === "active")
     ? world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)

@@ -3,10 +3,12 @@ import { shows } from "./aws.ts";
 import { ACCOUNT, REGION, VPC } from "./node.ts";
 import { PAST } from "./check/nonces.ts";
 import { addSwarm, createWorld, latest, markOf, type Swarm, type World } from "./world.ts";
-import type { FoundingRecord, Role } from "../../src/state.ts";
+import type { Role } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 export const STARTS = [
   "nothing",
+  "late",
   "founded",
   "foreign",
   "dead",
@@ -17,6 +19,7 @@ export const STARTS = [
 export type Start = typeof STARTS[number];
 
 /**
+ * - `late`: nothing but machines that have run for long: the tool comes to them later
  * - `founded`: machine 0 is a manager of the founded swarm
  * - `dead`: a swarm was founded whose only manager, a machine of its own behind the others, is terminated
  * - `old-swarm`: machine 0 is a manager of a swarm with services that nobody has founded
@@ -30,6 +33,12 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   const hasAnother = isMixed || start === "dead";
   const world = createWorld(store, hasAnother ? [...roles, "manager"] : roles);
   if (start === "nothing") return world;
+  if (start === "late") {
+    for (const machine of world.machines) {
+      Object.assign(machine, { power: "up", ec2: [{ value: "running", atMs: 0 }] });
+    }
+    return world;
+  }
   const founder = start === "dead" ? world.machines.at(-1)! : world.machines[0]!;
   founder.power = start === "dead" ? "terminated" : "up";
   shows(world, founder, "running");
@@ -42,8 +51,9 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
     swarm.managers = [founder.index, outside.index];
   }
   // Others can see it: by its tokens, or as it answers.
-  swarm.isFounded = true;
+  swarm.isShown = true;
   if (isMixed || start === "founded" || start === "dead") {
+    swarm.isFounded = true;
     found(world, swarm, start === "mixed");
   } else {
     swarm.services = 1;

@@ -6,7 +6,8 @@
  * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
  */
 import type { Call } from "../../src/calls.ts";
-import type { FoundingRecord, InstanceState, Role, TokenMark } from "../../src/state.ts";
+import type { InstanceState, Role, TokenMark } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 /** A value and when it became so (ms, by AWS's clock). */
 export interface Stamped<T> {
@@ -59,6 +60,8 @@ export interface Machine {
   ailment: Ailment | null;
   /** The managers that a worker's Engine has heard of: all, while it reaches them. */
   heard: number[];
+  /** Since when a manager's port answers a worker that is `unheard` (ms); null: none does. */
+  knocksMs: number | null;
   /** A manager outside the VPC, founded by hand: EC2 never shows it, and no tool runs there. */
   isOutside: boolean;
   /** When it was last started (ms, by AWS's clock); 0: long ago. */
@@ -83,8 +86,10 @@ export interface Swarm {
   /** How often its tokens were rotated. */
   secret: number;
   services: number;
-  /** Whether a record that counts has ever named it, or others see that it is there, and nothing was lost since that would show it. */
+  /** Whether a record that counts has ever named it. */
   isFounded: boolean;
+  /** Whether others can know of it: by a record, or by what shows it where there is none. */
+  isShown: boolean;
   /** Whether it came from before the tool, with members that no tool registered. */
   isOld: boolean;
 }
@@ -180,6 +185,7 @@ function machine(role: Role, index: number): Machine {
     place: { kind: "outside" },
     ailment: null,
     heard: [],
+    knocksMs: null,
     isOutside: false,
     launchedMs: 0,
     ec2: [{ value: null, atMs: 0 }],
@@ -223,6 +229,7 @@ export function addSwarm(world: World, founder: number): Swarm {
     secret: 0,
     services: 0,
     isFounded: false,
+    isShown: false,
     isOld: false,
   };
   world.swarms.push(swarm);

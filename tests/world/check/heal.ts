@@ -187,12 +187,13 @@ export class Healer {
       if (this.#states.local(local).kind === "done" && isInFounded(world, machine)) {
         // A second run on a node that is done changes nothing.
         const { decision } = this.#decided(world, i, this.#steps.begun(world, i).o, 0);
-        if (decision.kind !== "act") continue;
+        // Whom a record listed that was lost is listed again once it is found.
+        if (decision.kind !== "act" || world.strays.length > 0) continue;
         const what = `${machine.instance} is done, and a second run would ${decision.call.kind}`;
         return { property: "done-writes-nothing", what, told };
       }
       const decision = last[i]!;
-      if (isExcused(world, machine, late(decision))) continue;
+      if (isExcused(world, machine, decision.kind === "end" ? decision : late(decision))) continue;
       return unwell(`${machine.instance} never ends well (${tell(decision)})`, told);
     }
     return null;

@@ -4,7 +4,8 @@
  */
 import type { Version, World } from "../world.ts";
 import type { Act } from "../../../src/calls.ts";
-import type { FoundingRecord, Memory, Position } from "../../../src/state.ts";
+import type { Memory } from "../../../src/state.ts";
+import type { FoundingRecord, Position } from "../../../src/founding.ts";
 
 /** Of a write that no run asks about any more. */
 export const PAST = "past";

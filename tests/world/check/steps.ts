@@ -11,7 +11,8 @@ import { seeings, sightOf, troubled, TRUTH, truthBut } from "./view.ts";
 import type { Code } from "../program.ts";
 import { latest, type Machine, type World } from "../world.ts";
 import type { Act, AnyAnswer } from "../../../src/calls.ts";
-import type { FoundingRecord, Observation } from "../../../src/state.ts";
+import type { Observation } from "../../../src/state.ts";
+import type { FoundingRecord } from "../../../src/founding.ts";
 
 /** What follows on a step. `cost`: the faults in it; `told`: what happened, in words. */
 export interface Next {

@@ -68,8 +68,21 @@ export function troubled(trouble: Trouble): Choice {
 export interface Horizon {
   /** Reads of the S3 object show at least so many versions. */
   floor: number;
-  /** What its Engine has said since then, but what it says now. */
-  seen: Engine[];
+  /** What there was to see since then, but what there is now. */
+  seen: Glimpse[];
+}
+
+/** What its Engine said; and who answered, while there was no record: then it counts that nobody does. */
+export interface Glimpse {
+  engine: Engine;
+  answering: string[] | null;
+}
+
+export function glimpseOf(world: World, machine: Machine): Glimpse {
+  const isBare = world.versions.length === 0;
+  const addresses = isBare ? world.machines.map(({ address }) => address) : [];
+  const answering = addresses.filter((one) => answersTruly(world, machine, one));
+  return { engine: lookAt(world, machine), answering: isBare ? answering : null };
 }
 
 /**
@@ -129,9 +142,19 @@ function answersOf(world: World, machine: Machine, call: Look, horizon: Horizon)
     then,
   });
   if (call.kind === "engine") {
-    return [...seen, lookAt(world, machine)].map((value, k) =>
-      sure({ ok: true, value }, { floor, seen: seen.slice(k) })
+    return unlike(
+      [...seen, { engine: lookAt(world, machine) }].map(({ engine: value }, k) =>
+        sure({ ok: true, value }, { floor, seen: seen.slice(k) })
+      ),
     );
+  }
+  if (call.kind === "probe") {
+    const before = seen.flatMap(({ answering }, k) => {
+      if (answering === null) return [];
+      const value = call.addresses.filter((one) => answering.includes(one));
+      return sure({ ok: true, value }, { floor, seen: seen.slice(k) });
+    });
+    return unlike([...before, sure(enact(world, machine, call, TRUTH), { floor, seen: [] })]);
   }
   if (call.kind === "ledger" && world.store === "s3") {
     // Of an object that was lost since, its versions are nothing to go by.
@@ -149,6 +172,16 @@ function answersOf(world: World, machine: Machine, call: Look, horizon: Horizon)
     found.set(JSON.stringify(answer), answer);
   } while (paths.advance());
   return [...found.values()].map((answer) => sure(answer));
+}
+
+/** Each answer once, as early as it may come: later ones are still to be had then. */
+function unlike(seeings: Seeing[]): Seeing[] {
+  const first = new Map<string, Seeing>();
+  for (const one of seeings) {
+    const name = JSON.stringify(one.answer);
+    if (!first.has(name)) first.set(name, one);
+  }
+  return [...first.values()];
 }
 
 /**

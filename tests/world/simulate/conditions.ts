@@ -97,7 +97,7 @@ export function conditionsOf(
       "nothing",
       "nothing",
       "nothing",
-      "nothing",
+      "late",
       "founded",
       "dead",
       "old-swarm",
@@ -122,6 +122,6 @@ function mishap(dice: Dice, nodes: number, managers: number, healMs: number): Mi
     atMs: dice.between(0, early),
     // One more: in a mixed swarm that is who is outside the VPC.
     node: dice.below(dice.chance(0.7) ? managers : nodes + 1),
-    forMs: dice.pick([1_000, 10_000, 60_000]),
+    forMs: dice.pick([1_000, 10_000, 60_000, 150_000]),
   };
 }

@@ -47,6 +47,8 @@ class Simulation {
   readonly #tell: Tell | null;
   readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
   readonly #isUnjudged: boolean;
+  /** Nobody stands still, where what it saw last would be another Engine's. */
+  readonly #isSteady: boolean;
   readonly #dice: Dice;
   readonly #world: World;
   readonly #nodes: Node[];
@@ -64,6 +66,7 @@ class Simulation {
 
   constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
     this.#isUnjudged = isUnjudged === true;
+    this.#isSteady = conditions.mishaps.some(({ kind }) => kind === "bare");
     this.#c = conditions;
     this.#tell = tell ?? null;
     this.#spawn = spawn ??
@@ -179,8 +182,8 @@ class Simulation {
   #hear(node: Node): void {
     const { machine } = node;
     const so = hear(this.#world, machine);
-    if (machine.ailment !== "unheard") Object.assign(machine, so);
-    else if (so !== machine) {
+    if (machine.ailment !== "unheard" || so.ailment === "unheard") Object.assign(machine, so);
+    else {
       this.#agenda.add(this.#now + this.#dice.between(0, HEAR_MS), { kind: "heard", node });
     }
   }
@@ -217,7 +220,7 @@ class Simulation {
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
       this.#tell?.(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
     }
-    if (!this.#isHealed && this.#dice.chance(this.#c.pauseRate)) {
+    if (!this.#isHealed && !this.#isSteady && this.#dice.chance(this.#c.pauseRate)) {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
     this.#notePlace(node);
@@ -431,7 +434,11 @@ class Simulation {
       if (machine.power === "terminated" || machine.isOutside) continue;
       if (ending?.exit === 0) {
         if (isInFounded(this.#world, machine)) continue;
-        if (machine.role === "worker" && node.run < RUNS_MAX) this.#start(node);
+        if (isExcused(this.#world, machine, ending)) continue;
+        if (machine.role === "worker" && node.run < RUNS_MAX) {
+          node.ending = null;
+          this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
+        }
       } else if (ending !== null && isExcused(this.#world, machine, ending)) continue;
       isOver = false;
     }
@@ -440,7 +447,8 @@ class Simulation {
 
   #judgeSecond(): void {
     const done = this.#nodes.filter(({ ending }) => ending?.exit === 0);
-    if (done.length === 0) return;
+    // Whom a record listed that was lost is listed again once it is found.
+    if (done.length === 0 || this.#world.strays.length > 0) return;
     const { machine } = this.#dice.pick(done);
     this.#world.nowMs += 10_000;
     judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);

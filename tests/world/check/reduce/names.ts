@@ -45,7 +45,10 @@ export function renamedLocal(local: Local, to: number[]): Local {
   o.memory.terminated.sort();
   const { engine } = o.facts;
   if (engine?.ok) o.facts.engine = { ok: true, value: inOrder(engine.value) };
-  const seen = renamed(horizon.seen, to).map(inOrder);
+  const seen = renamed(horizon.seen, to).map(({ engine, answering }) => ({
+    engine: inOrder(engine),
+    answering: answering?.toSorted() ?? null,
+  }));
   return { kind: "run", o, horizon: { ...horizon, seen } };
 }
 
