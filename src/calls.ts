@@ -9,22 +9,18 @@ import type {
   Answer,
   Contents,
   Engine,
-  FoundingRecord,
   Identity,
   Instance,
   Interface,
-  LedgerRead,
-  LedgerView,
   Lifecycle,
   Mark,
   Neighbour,
   Permission,
-  Position,
   Role,
   Shown,
   TokenMark,
-  WriteResult,
 } from "./state.ts";
+import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
 interface Looks {
@@ -60,17 +56,22 @@ interface Acts {
   write: [takes: { as: WriteKind; record: FoundingRecord; at: Position }, gives: WriteResult];
   publish: [takes: { manager: TokenMark; worker: TokenMark }, gives: null];
   /** Marks that this swarm is founded, and that those are no more. */
-  attest: [takes: { fingerprint: string; over: string[] }, gives: null];
+  attest: [takes: SwarmName & { over: SwarmName[] }, gives: null];
   /** Takes this instance's own tokens out of its tags. */
   retract: [takes: Nothing, gives: null];
   /** `pools`: networks for overlays, in CIDR notation; none: the Engine's own. */
   init: [takes: { advertiseAddr: string; pools: string[] }, gives: null];
   join: [takes: { address: string; token: TokenMark; advertiseAddr: string }, gives: null];
+  /** Takes a node out of the swarm's list that is down and no voter. */
+  remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
 }
 
 type Nothing = Record<never, never>;
+
+/** What a swarm is known by: a rotation of its CA leaves the id, a `--force-new-cluster` the fingerprint. */
+export type SwarmName = Pick<FoundingRecord, "fingerprint" | "clusterId">;
 
 /** What a write of the record is for. */
 export const WRITE_KINDS = ["found", "register", "refresh", "replace", "withdraw"] as const;
@@ -157,6 +158,9 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
   return { waitedFor, graceMs, keeps: "all", again: "safe" };
 }
 
+// deno-fmt-ignore: all but "engine" and "contents"
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
+
 /** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
 export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   write: {
@@ -188,6 +192,10 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   join: {
     ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
+  },
+  remove: {
+    ...actRow("the dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
+    plan: ({ nodeId }) => `remove the dead node ${nodeId}`,
   },
   leave: {
     // The tokens of the manager that this node gives way to may be shown only now. It may look first.

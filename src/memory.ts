@@ -5,16 +5,8 @@
 import { actOf } from "./actions.ts";
 import type { Act, AnyAnswer, LookKind, Told } from "./calls.ts";
 import { counts } from "./ledger/versions.ts";
-import type {
-  Engine,
-  Fault,
-  FaultKind,
-  FoundingRecord,
-  Instance,
-  LedgerRead,
-  Memory,
-  Waiting,
-} from "./state.ts";
+import type { Engine, Fault, FaultKind, Instance, Memory, Waiting } from "./state.ts";
+import type { FoundingRecord, LedgerRead } from "./founding.ts";
 
 export function newMemory(runId: string): Memory {
   return {
@@ -28,14 +20,17 @@ export function newMemory(runId: string): Memory {
     confirmed: null,
     unknown: null,
     published: null,
+    kept: [],
     pools: null,
     attested: null,
     terminated: [],
     failures: [],
     attemptMs: null,
+    startingMs: null,
     fault: null,
     steady: null,
     waits: 0,
+    refusals: 0,
   };
 }
 
@@ -47,7 +42,8 @@ export function remembered(
 ): { memory: Memory; answer: AnyAnswer } {
   const { answer } = told;
   if (!told.answer.ok) {
-    return { memory: told.kind === "engine" ? { ...memory, attemptMs: null } : memory, answer };
+    const unknown = { attemptMs: null, startingMs: null };
+    return { memory: told.kind === "engine" ? { ...memory, ...unknown } : memory, answer };
   }
   switch (told.kind) {
     case "identity":
@@ -64,7 +60,9 @@ export function remembered(
       const isMute = error === "" || trouble === "no-quorum";
       const isWell = state === "error" && isMute && nodeId !== "";
       const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
-      return { memory: { ...memory, attemptMs }, answer: { ok: true, value } };
+      const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");
+      const startingMs = isDown ? memory.startingMs ?? nowMs : null;
+      return { memory: { ...memory, attemptMs, startingMs }, answer: { ok: true, value } };
     }
     case "instances": {
       const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);
@@ -77,7 +75,13 @@ export function remembered(
 
 /** An act went well. */
 export function acted(memory: Memory, act: Act): Memory {
-  const after: Memory = { ...memory, steady: null, waits: 0, did: [...memory.did, actOf(act)] };
+  const after: Memory = {
+    ...memory,
+    steady: null,
+    waits: 0,
+    refusals: 0,
+    did: [...memory.did, actOf(act)],
+  };
   switch (act.kind) {
     case "publish":
       return { ...after, published: `${act.manager.digest} ${act.worker.digest}` };
@@ -104,6 +108,8 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
   if (act.kind === "write") {
     return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
   }
+  // It costs nobody anything that it stays.
+  if (act.kind === "remove") return { ...memory, kept: [...memory.kept, act.nodeId] };
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
   if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.

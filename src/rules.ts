@@ -74,6 +74,10 @@ export const RULES = {
     cases: [["obstacle", "a member that is not up yet", "waits, and asks AWS nothing for a minute"]],
     exits: [3], waitsFor: "the Engine", mend: "look at `journalctl -u docker`; \"was removed from swarm\" there: a manager leaves by hand (`docker swarm leave`), a worker by itself",
   },
+  "engine-unfit": {
+    cases: [["obstacle", "the Engine can't do what this machine needs (overlays over IPv6)", "exit 6 before anything is written"]],
+    exits: [6], mend: "install Docker Engine 25 or later, or give the machine an IPv4 address",
+  },
   "clock-wrong": {
     cases: [["obstacle", "a join fails on a certificate that is not valid by a clock", "waits for the clock, exit 6 with the Engine's words"]],
     exits: [6], mend: "set the clock of this machine and of the manager (`timedatectl`, chrony), or wait until it is",
@@ -167,6 +171,10 @@ export const RULES = {
   },
   "yield-to-founded": {
     cases: [["inSwarm", "another swarm is founded, and its own is this node alone, empty", "registers there, then leaves its own"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "remove-dead-node": {
+    cases: [["inSwarm", "a node at its own address that is down and no voter: what a failed join of its own left behind", "removes it from the swarm's list"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "in-order": {

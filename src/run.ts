@@ -35,13 +35,11 @@ import type {
   Decision,
   Facts,
   Fault,
-  LedgerRead,
-  LedgerView,
   Memory,
   Observation,
   Waiting,
-  WriteResult,
 } from "./state.ts";
+import type { LedgerRead, LedgerView, WriteResult } from "./founding.ts";
 
 export { decide };
 
@@ -183,7 +181,8 @@ function written(o: Observation, call: Act & { kind: "write" }, result: WriteRes
 function waited(o: Observation, wait: Waiting): Observation {
   const { memory, facts, nowMs } = o;
   const steady = steadyOf(memory, wait, nowMs);
-  const after = { ...memory, steady, fault: null, waits: memory.waits + 1 };
+  const refusals = wait.rule === "throttled" ? memory.refusals + 1 : 0;
+  const after = { ...memory, steady, fault: null, waits: memory.waits + 1, refusals };
   return wait.keeps === "answers"
     ? { ...o, memory: after, facts: answered(facts) }
     : anew(o, after);

@@ -7,6 +7,7 @@
  */
 import type { ActionKind } from "./actions.ts";
 import type { Act, Look, LookKind, Seen } from "./calls.ts";
+import type { FoundingRecord } from "./founding.ts";
 import type { Rule } from "./rules.ts";
 import type { StoreKind } from "./stores.ts";
 
@@ -137,7 +138,7 @@ export interface Identity {
 /** `autoscaling/target-lifecycle-state` as IMDS says it; null: not in an Auto Scaling group. */
 export type Lifecycle = string | null;
 
-export interface Manager {
+interface Manager {
   nodeId: string;
   address: string;
   reachable: boolean;
@@ -149,6 +150,8 @@ export interface SwarmView {
   managerToken: TokenMark;
   workerToken: TokenMark;
   managers: Manager[];
+  /** Nodes that were let in as managers and are none: each join that the others can't reach back leaves one. */
+  strays: { nodeId: string; address: string; isDown: boolean }[];
   /** Null: the Engine did not say. */
   nodes: number | null;
 }
@@ -165,6 +168,12 @@ type EngineState = typeof ENGINE_STATES[number];
  */
 export const ENGINE_TROUBLES = [...FAULT_KINDS, "no-quorum", "expired"] as const;
 type EngineTrouble = typeof ENGINE_TROUBLES[number];
+
+/**
+ * N of the newest Docker API 1.N whose reference was read and that was tried: moby of August 2026. A swarm
+ * may hold what a later one adds.
+ */
+export const ENGINE_API_MAX = 56;
 
 /** The local Engine (`GET /info`, the root CA's file, and on a manager `GET /swarm`, `GET /nodes`). */
 export interface Engine {
@@ -202,84 +211,6 @@ export interface Interface {
  */
 export type Contents = Record<string, number>;
 
-/** A manager that is, or is about to become, a member of the founded swarm. */
-export interface Member {
-  /** Null: known by its address only. */
-  instance: string | null;
-  address: string;
-  /** When it was listed, by the ledger's server's clock: ms since 1970. */
-  sinceMs: number;
-}
-
-/** The founding record R. It holds no secret. */
-export interface FoundingRecord {
-  cluster: string;
-  account: string;
-  region: string;
-  vpc: string;
-  fingerprint: string;
-  clusterId: string;
-  members: Member[];
-  /** Fingerprints that this same swarm had before a rotation of its CA. */
-  rotated: string[];
-  /** Fingerprints of dead swarms that this one replaced, newest last. */
-  replaced: string[];
-  /** The instance that wrote this. */
-  writer: string;
-  /** Names this very write: the same intent at the same place by the same run has the same nonce. */
-  nonce: string;
-}
-
-/**
- * Where a record was read, which is what a compare-and-set compares with.
- *
- * - `none`: there was no record
- * - `log`: the launch template, the number of the last version that counts and of the last one seen
- * - `object`: the S3 object's ETag
- */
-export type Position =
-  | { kind: "none" }
-  | { kind: "log"; template: string; head: number; last: number }
-  | { kind: "object"; etag: string };
-
-/** A launch template's version as read. `record` null: not one of ours, or damaged, `why` says how; `newer`: of a later tool. */
-export interface LogEntry {
-  number: number;
-  follows: number;
-  record: FoundingRecord | null;
-  newer: boolean;
-  why?: string;
-}
-
-/** What a ledger shows. `serverMs`: its server's clock (ms since 1970). `unreadable`: what is wrong with an object that is there. */
-export type LedgerRead =
-  | { kind: "log"; template: string | null; entries: LogEntry[]; serverMs: number }
-  | {
-    kind: "object";
-    record: FoundingRecord | null;
-    etag: string | null;
-    unreadable?: string;
-    serverMs: number;
-  };
-
-/**
- * The ledger as `log.ts` understood it. `unsettled`: the read has gaps; it says nothing yet.
- * `unreadable`: only damaged records, or one of a later version of this tool.
- */
-export type LedgerView =
-  | { kind: "settled"; record: FoundingRecord | null; at: Position; serverMs: number }
-  | { kind: "unsettled"; missing: number[] }
-  | { kind: "unreadable"; why: string };
-
-/**
- * The answer to a compare-and-set. `done`: it counts, and is at this place now. `lost`: somebody else's write came first.
- * `appended`: it is in the log, behind versions that were not read yet: read them, then judge.
- */
-export type WriteResult =
-  | { kind: "done"; at: Position & { kind: "log" | "object" } }
-  | { kind: "lost" }
-  | { kind: "appended"; template: string; number: number };
-
 export const INSTANCE_STATES = [
   "pending",
   "running",
@@ -303,15 +234,27 @@ export interface Instance {
  * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
  * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
  */
-export type Mark = { cluster: string; fingerprint: string; over: boolean; ageMs: number };
+export interface Mark {
+  cluster: string;
+  fingerprint: string;
+  clusterId: string;
+  over: boolean;
+  ageMs: number;
+}
 
 /** Another instance of the manager role that runs. `runningMs`: since its launch, by EC2's clock. */
-export type Neighbour = { instance: string; address: string; runningMs: number };
+export interface Neighbour {
+  instance: string;
+  address: string;
+  runningMs: number;
+}
 
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
+  /** Where that instance is; null: it has no address, or is a place in S3. */
+  address: string | null;
   state: InstanceState;
   /** The cluster whose swarm they are of, where that is said beside them. */
   cluster: string | null;
@@ -352,6 +295,8 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
+  /** Nodes that the swarm would not remove. */
+  kept: string[];
   /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: string[] | null;
   /** The fingerprint of the swarm whose founding this run has marked. */
@@ -362,12 +307,16 @@ export interface Memory {
   failures: { address: string; digest: string; kind: FaultKind; message: string; atMs: number }[];
   /** Since when the Engine's attempt to join has been under way (ms of the run). */
   attemptMs: number | null;
+  /** Since when its Engine, a member, has not been up (ms of the run). */
+  startingMs: number | null;
   /** The fault of the last act, until it was waited for. */
   fault: Fault | null;
   /** Since when the same rule has kept this run waiting, with no successful act in between. */
   steady: { rule: Rule; because: string; exit: FailExit; sinceMs: number } | null;
   /** Waits in a row, for the backoff. */
   waits: number;
+  /** How many of the last of these were for AWS, which asked to slow down. */
+  refusals: number;
 }
 
 /** All that `decide` sees, and all that a run is. `dice`: a number in [0, 1), drawn anew for each decision. */

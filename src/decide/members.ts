@@ -2,15 +2,8 @@
  * The founding record's members: who is listed, who is gone, and the record that each write makes of
  * the one that was read.
  */
-import type {
-  Engine,
-  FoundingRecord,
-  Identity,
-  Instance,
-  Member,
-  Position,
-  SwarmView,
-} from "../state.ts";
+import type { Engine, Identity, Instance, SwarmView } from "../state.ts";
+import type { FoundingRecord, Member, Position } from "../founding.ts";
 
 /** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
 const FORGOTTEN_MS = 60 * 60 * 1000;
@@ -25,11 +18,9 @@ interface Evidence {
   serverMs: number;
 }
 
-/** Whether this entry is this node: by its id, or by its address where only that is known. */
+/** Whether this entry is this node: by its id, or by its own first address where only that is known; others may have been another node's. */
 export function isMe({ instance, address }: Member, me: Identity): boolean {
-  return instance === null
-    ? [me.address, ...me.addresses, ...me.publicAddresses].includes(address)
-    : instance === me.instance;
+  return instance === null ? address === me.address : instance === me.instance;
 }
 
 /** The members other than this node. */
@@ -52,7 +43,10 @@ export function isListed(record: FoundingRecord, me: Identity, address: string):
 export function isGone(member: Member, evidence: Evidence): boolean {
   const known = evidence.instances.find(({ instance }) => instance === member.instance);
   if (known !== undefined) return known.state === "terminated";
-  return isForgotten(member, evidence) && !evidence.answering.includes(member.address);
+  if (!isForgotten(member, evidence)) return false;
+  // Whoever has its address now, as EC2 gives it to others again, answers for itself.
+  return !evidence.answering.includes(member.address) ||
+    holderOf(member.address, evidence.instances) !== null;
 }
 
 /** Whether EC2 knows this instance and no longer knows that one, an hour after it was listed. */
@@ -169,12 +163,16 @@ export function questionOf(
   members: Member[],
   me: Identity,
   addresses: string[],
+  serverMs: number,
 ): { ids: string[]; addresses: string[] } {
   const ids = members.flatMap(({ instance }) => instance === null ? [] : [instance]);
-  const unnamed = members.flatMap(({ instance, address }) => instance === null ? [address] : []);
+  // Of one that EC2 may have forgotten it has to be known who has its address now.
+  const unnamed = members.filter(({ instance, sinceMs }) =>
+    instance === null || (instance !== me.instance && serverMs - sinceMs > FORGOTTEN_MS)
+  );
   return {
     ids: [...new Set([me.instance, ...ids])],
-    addresses: [...new Set([...unnamed, ...addresses])],
+    addresses: [...new Set([...unnamed.map(({ address }) => address), ...addresses])],
   };
 }
 
@@ -188,9 +186,9 @@ function remaining(record: FoundingRecord, w: Author): Member[] {
   return members.flatMap((member) => {
     if (member.instance !== null) return member;
     const instance = holderOf(member.address, w.instances);
-    return members.some((one) => one.instance !== null && one.address === member.address)
-      ? []
-      : { ...member, instance };
+    const isNamed = member.address === w.address ||
+      members.some((one) => one.instance !== null && one.address === member.address);
+    return isNamed ? [] : { ...member, instance };
   });
 }
 

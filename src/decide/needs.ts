@@ -7,16 +7,8 @@ import { others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type {
-  Answer,
-  Decision,
-  Engine,
-  Instance,
-  Member,
-  Observation,
-  Role,
-  Shown,
-} from "../state.ts";
+import type { Answer, Decision, Engine, Instance, Observation, Role, Shown } from "../state.ts";
+import type { Member } from "../founding.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
 class Stop {
@@ -55,7 +47,8 @@ export function together({ facts }: Observation, ...calls: (Look | false)[]): vo
 export function instances(s: Scene, members: Member[], addresses: string[]): Instance[] {
   const isAsked = s.o.facts.instances !== undefined;
   const living = isAsked || addresses.length > 0 ? null : shownAlive(s, members);
-  return living ?? need(s.o, { kind: "instances", ...questionOf(members, s.me, addresses) });
+  return living ??
+    need(s.o, { kind: "instances", ...questionOf(members, s.me, addresses, s.ledger.serverMs) });
 }
 
 /** The members besides this node, when the read of their tags has shown that none of them is terminated. */

@@ -5,7 +5,14 @@
 import { engineFaulted, faulted, metadataFaulted } from "./faults.ts";
 import { questionOf } from "./members.ts";
 import { need } from "./needs.ts";
-import { ATTEMPT_MS, CONFLICT_MS, heldMs, LATE_MS, STARTING_MS, STRANGE_MS } from "./patience.ts";
+import {
+  ATTEMPT_MS,
+  CONFLICT_MS,
+  LATE_MS,
+  startedMs,
+  STARTING_MS,
+  STRANGE_MS,
+} from "./patience.ts";
 import { needsTags, roleAsked, roleOf, roleText } from "./role.ts";
 import { act, fail, wait } from "./verdict.ts";
 import { hostOf, isIp } from "../addresses.ts";
@@ -84,7 +91,7 @@ export function addressElsewhere(o: Observation): Decision | null {
   const owner = record?.members.find(({ instance, address }) =>
     address === engine.address && instance !== null && instance !== me.instance
   );
-  const state = owner?.instance == null
+  const state = owner === undefined || owner.instance === null
     ? null
     : need(o, { kind: "instances", ids: [me.instance, owner.instance], addresses: [] })
       .find(({ instance }) => instance === owner.instance)?.state ?? "not shown";
@@ -116,11 +123,12 @@ export function addressElsewhere(o: Observation): Decision | null {
 /** How a copy of a node gets out; never by force where others, or what runs there, would lose by it. */
 function leaveAdvice({ manager, swarm }: Engine): string {
   if (!manager) return "if it is a copy, `docker swarm leave` here, and run swarm-join again";
-  if (swarm !== null && swarm.nodes !== 1) {
-    return "its swarm has other nodes, so that nobody should leave it by force: stop this machine, and if it is a copy, empty Docker's data root before it starts again";
-  }
-  return "a manager's copy or backup comes to life by `docker swarm init --force-new-cluster --advertise-addr` with its new address, if nothing else of that swarm lives; if it is not needed, stop Docker and empty its data root";
+  return swarm?.nodes === 1
+    ? `if it is a copy, ${EMPTIED}; if that swarm lives nowhere else, it is kept by \`docker swarm init --force-new-cluster --advertise-addr\` with its new address`
+    : `its swarm has other nodes, so that nobody should leave it by force: if it is a copy, ${EMPTIED}`;
 }
+
+const EMPTIED = "stop Docker here, empty its data root, and run swarm-join again";
 
 export function engineInError(o: Observation): Decision | null {
   const engine = engineOf(o);
@@ -136,8 +144,7 @@ export function engineInError(o: Observation): Decision | null {
 export function engineStarting(o: Observation): Decision | null {
   const engine = engineOf(o);
   if (engine === null || !isComingUp(engine) || isAtStrangeAddress(o)) return null;
-  const isAsked = o.memory.steady?.rule === "node-removed";
-  if (o.config.dryRun || isAsked || heldMs(o, "engine-starting") >= STARTING_MS) return null;
+  if (o.config.dryRun || startedMs(o) >= STARTING_MS) return null;
   return wait(o, "engine-starting", startingText(engine));
 }
 
@@ -238,7 +245,7 @@ export function recordElsewhere(o: Observation): Decision | null {
     cluster === o.config.cluster;
   if (isHere) return null;
   if (roleOf(o) === "manager") {
-    const known = need(o, { kind: "instances", ...questionOf(members, me, []) });
+    const known = need(o, { kind: "instances", ...questionOf(members, me, [], view.serverMs) });
     const isTerminated = members.every(({ instance }) =>
       known.some((i) => i.instance === instance && i.state === "terminated")
     );

@@ -54,12 +54,14 @@ export function backoffMs(o: Observation, rule: Rule): number {
 function boundMs(o: Observation, rule: Rule): number {
   const doublings = Math.min(o.memory.waits, 10);
   if (rule === "throttled") {
-    const refusals = Math.min(o.memory.waits, WORKER_THROTTLED_MS.length - 1);
+    const { refusals } = o.memory;
     return roleAsked(o) === "manager"
-      ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** doublings)
-      : WORKER_THROTTLED_MS[refusals]!;
+      ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(refusals, 10))
+      : WORKER_THROTTLED_MS[Math.min(refusals, WORKER_THROTTLED_MS.length - 1)]!;
   }
-  const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
+  // An Engine that takes long to come up is not the only one that is asked any more.
+  const isLocal = LOCAL_RULES.includes(rule) && startedMs(o) < STARTING_MS;
+  const max = isLocal ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
   return Math.min(max, (BASES_MS[rule] ?? BACKOFF_BASE_MS) * 2 ** doublings);
 }
 
@@ -71,6 +73,11 @@ export function retryMs({ failures }: Memory, { kind }: Memory["failures"][numbe
   if (kind !== "one-way") return RETRY_MS;
   const tries = failures.filter((one) => one.kind === "one-way").length;
   return Math.min(RETRY_ONE_WAY_MAX_MS, RETRY_MS * 2 ** tries);
+}
+
+/** Since how long this node's Engine, a member, has been coming up, in ms. */
+export function startedMs({ memory: { startingMs }, nowMs }: Observation): number {
+  return startingMs === null ? 0 : nowMs - startingMs;
 }
 
 /** Since how long this rule has kept the run waiting, in ms. */

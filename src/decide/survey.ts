@@ -13,7 +13,8 @@ import { farLooks, nearLooks } from "./scene.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
-import type { Decision, Finding, FoundingRecord, LedgerView, Observation } from "../state.ts";
+import type { Decision, Finding, Observation } from "../state.ts";
+import type { FoundingRecord, LedgerView } from "../founding.ts";
 
 export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
@@ -66,7 +67,7 @@ function memberLooks(o: Observation): (Look | false)[] {
   const needsToken = isManager || engine?.state === "inactive";
   return [
     probeOf({ o, me, engine, record }) ?? false,
-    { kind: "instances", ...questionOf(record.members, me, []) },
+    { kind: "instances", ...questionOf(record.members, me, [], settledOf(o)?.serverMs ?? 0) },
     // Only a manager may read the managers'.
     needsToken &&
     { kind: "tokens", fingerprint, want: isManager ? ["manager", "worker"] : ["worker"] },

@@ -1,5 +1,6 @@
 /** What decisions name, as a person reads it. */
-import type { Contents, FoundingRecord, Instance, Member } from "../state.ts";
+import type { Contents, Instance } from "../state.ts";
+import type { FoundingRecord, Member } from "../founding.ts";
 
 /** Members: `i-0a (10.0.0.5, stopped)`. */
 export function membersText(members: Member[], known: Instance[]): string {

@@ -6,7 +6,8 @@ import type { Scene } from "./scene.ts";
 import { act, fail } from "./verdict.ts";
 import type { WriteKind } from "../calls.ts";
 import type { Rule } from "../rules.ts";
-import type { Decision, FoundingRecord, Instance, Member } from "../state.ts";
+import type { Decision, Instance } from "../state.ts";
+import type { FoundingRecord, Member } from "../founding.ts";
 
 /** A compare-and-set of the record: needs to know who is gone, and who is at `addresses`. */
 export function writeRecord(

@@ -1,15 +1,8 @@
 /**
  * Where the founding record is: read and written by compare-and-set, in whichever place.
  */
-import type {
-  Answer,
-  FoundingRecord,
-  LedgerRead,
-  Permission,
-  Position,
-  Role,
-  WriteResult,
-} from "../state.ts";
+import type { Answer, Permission, Role } from "../state.ts";
+import type { FoundingRecord, LedgerRead, Position, WriteResult } from "../founding.ts";
 
 export interface Ledger {
   /** `missing`: versions of the log that an earlier read lacked, to be read by name too. */

@@ -2,8 +2,8 @@
  * Marks of foundings in S3: small objects that outlive the record, so that a record that is lost is not
  * taken for a swarm that never was.
  *
- *     <prefix>/founded/<cluster>/<fingerprint>
- *     <prefix>/founded/<cluster>/<fingerprint>.over
+ *     <prefix>/founded/<cluster>/<fingerprint>.<cluster's id>
+ *     <prefix>/founded/<cluster>/<fingerprint>.<cluster's id>.over
  *
  * All clusters' below a prefix are listed together: a name mistyped is then seen too. The second says that
  * the swarm was replaced, or its CA rotated, since the first was written; so nothing is ever deleted. What
@@ -11,13 +11,14 @@
  */
 import { keyPart, nameIn } from "../aws/keys.ts";
 import type { ListedObject, S3Api } from "../aws/s3.ts";
+import type { SwarmName } from "../calls.ts";
 import type { Answer, Mark } from "../state.ts";
 
 export interface Marks {
   /** Those of all clusters below this prefix. */
   read(): Promise<Answer<Mark[]>>;
   /** Marks the swarm of this cluster, and what it replaced or was before. */
-  write(fingerprint: string, over: string[]): Promise<Answer<null>>;
+  write(founded: SwarmName, over: SwarmName[]): Promise<Answer<null>>;
 }
 
 interface MarksOptions {
@@ -27,7 +28,7 @@ interface MarksOptions {
 }
 
 const FOLDER = "founded/";
-const KEY = /^([^/]+)\/([0-9a-z]{50})(\.over)?$/;
+const KEY = /^([^/]+)\/([0-9a-z]{50})\.([0-9a-z]+)(\.over)?$/;
 
 export function createMarks({ cluster, instance, s3 }: MarksOptions): Marks {
   return {
@@ -36,16 +37,19 @@ export function createMarks({ cluster, instance, s3 }: MarksOptions): Marks {
       return listed.ok ? { ok: true, value: marksOf(listed.value) } : listed;
     },
 
-    async write(fingerprint, over): ReturnType<Marks["write"]> {
+    async write(founded, over): ReturnType<Marks["write"]> {
       const api = await s3();
-      const put = (one: string, isOver: boolean): Promise<Answer<string | null>> => {
-        const key = `${FOLDER}${keyPart(cluster)}/${one}${isOver ? ".over" : ""}`;
-        const mark = { tool: "swarm-join", cluster, fingerprint: one, over: isOver, instance };
+      const put = (one: SwarmName, isOver: boolean): Promise<Answer<string | null>> => {
+        const { fingerprint, clusterId } = one;
+        const name = `${fingerprint}.${clusterId}${isOver ? ".over" : ""}`;
+        const key = `${FOLDER}${keyPart(cluster)}/${name}`;
+        const mark = { tool: "swarm-join", cluster, ...one, over: isOver, instance };
         return api.put(key, JSON.stringify(mark), { kind: "always" });
       };
       const written = await Promise.all([
-        put(fingerprint, false),
-        ...over.filter((one) => one !== fingerprint).map((one) => put(one, true)),
+        put(founded, false),
+        ...over.filter(({ fingerprint }) => fingerprint !== founded.fingerprint)
+          .map((one) => put(one, true)),
       ]);
       return written.find((answer) => !answer.ok) ?? { ok: true, value: null };
     },
@@ -53,9 +57,8 @@ export function createMarks({ cluster, instance, s3 }: MarksOptions): Marks {
 }
 
 /** What lies there of one swarm: how long ago each was written; null: it is not there. */
-interface Found {
+interface Found extends SwarmName {
   cluster: string;
-  fingerprint: string;
   madeMs: number | null;
   overMs: number | null;
 }
@@ -63,19 +66,19 @@ interface Found {
 function marksOf(listed: ListedObject[]): Mark[] {
   const found = new Map<string, Found>();
   for (const { key, ageMs } of listed) {
-    const [, part, fingerprint, over] = KEY.exec(key) ?? [];
+    const [, part, fingerprint, clusterId, over] = KEY.exec(key) ?? [];
     // Something else may lie there, such as what belongs to a cluster of that name.
-    if (part === undefined || fingerprint === undefined) continue;
-    const name = `${part}/${fingerprint}`;
+    if (part === undefined || fingerprint === undefined || clusterId === undefined) continue;
+    const name = `${part}/${fingerprint}.${clusterId}`;
     const known = found.get(name) ??
-      { cluster: nameIn(part), fingerprint, madeMs: null, overMs: null };
+      { cluster: nameIn(part), fingerprint, clusterId, madeMs: null, overMs: null };
     found.set(name, { ...known, [over === undefined ? "madeMs" : "overMs"]: ageMs });
   }
   return [...found.values()].map(markOf);
 }
 
 /** A swarm is over if what says so is not older than its mark: a fingerprint may come back. */
-function markOf({ cluster, fingerprint, madeMs, overMs }: Found): Mark {
+function markOf({ madeMs, overMs, ...of }: Found): Mark {
   const over = overMs !== null && (madeMs === null || overMs <= madeMs);
-  return { cluster, fingerprint, over, ageMs: madeMs ?? overMs ?? 0 };
+  return { ...of, over, ageMs: madeMs ?? overMs ?? 0 };
 }

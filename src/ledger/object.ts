@@ -8,7 +8,8 @@ import { decodeRecord, encodeRecord, RECORD_BYTES_MAX } from "./record.ts";
 import { keyPart } from "../aws/keys.ts";
 import type { ObjectRead, S3Api } from "../aws/s3.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Answer, LedgerRead, WriteResult } from "../state.ts";
+import type { Answer } from "../state.ts";
+import type { LedgerRead, WriteResult } from "../founding.ts";
 
 interface ObjectLedgerOptions {
   cluster: string;

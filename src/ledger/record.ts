@@ -6,7 +6,7 @@
  */
 import * as v from "valibot";
 import { anObject, list, parseJson, read, text } from "../json.ts";
-import type { FoundingRecord } from "../state.ts";
+import type { FoundingRecord } from "../founding.ts";
 
 const FORMAT = 1;
 /** A launch template's user data holds 16 KB; S3 would hold more, but one contract serves both. */

@@ -7,7 +7,8 @@
  * writes on a view with a gap, so an entry that another one follows has counted, whatever is missing
  * before it (versions may be trimmed). What is missing behind it could count, and decides nothing.
  */
-import type { LedgerRead, LedgerView, LogEntry, Memory } from "../state.ts";
+import type { Memory } from "../state.ts";
+import type { LedgerRead, LedgerView, LogEntry } from "../founding.ts";
 
 /** The numbers that must be read by name before the log says anything, in order. */
 export function missingNumbers(entries: LogEntry[]): number[] {

@@ -96,6 +96,7 @@ export class Node {
     },
     join: ({ address, token, advertiseAddr }, signal) =>
       this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
+    remove: ({ nodeId }, signal) => this.#engine.remove(nodeId, signal),
     leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
     self: async () => {
       const { me, aws } = this.#knownTo("self");
@@ -114,7 +115,7 @@ export class Node {
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
-    attest: ({ fingerprint, over }) => this.#marks("attest").write(fingerprint, over),
+    attest: ({ over, ...founded }) => this.#marks("attest").write(founded, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
   };
 

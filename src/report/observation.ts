@@ -86,6 +86,7 @@ const engine = object({
     managerToken: mark,
     workerToken: mark,
     managers: list(object({ nodeId: text, address: text, reachable: flag })),
+    strays: list(object({ nodeId: text, address: text, isDown: flag })),
     nodes: v.nullable(count),
   })),
 });
@@ -129,6 +130,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,
+    address: v.nullable(text),
     state: choice(INSTANCE_STATES),
     cluster: v.nullable(text),
     manager: v.nullable(mark),
@@ -138,7 +140,13 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   instances: answer(list(instance)),
   probe: answer(list(text)),
   neighbours: answer(list(object({ instance: text, address: text, runningMs: count }))),
-  marks: answer(list(object({ cluster: text, fingerprint: text, over: flag, ageMs: count }))),
+  marks: answer(list(object({
+    cluster: text,
+    fingerprint: text,
+    clusterId: text,
+    over: flag,
+    ageMs: count,
+  }))),
   permissions: answer(list(object({ action: text, verdict: choice(VERDICTS) }))),
 };
 
@@ -186,6 +194,7 @@ const memory: Schema<Memory> = object({
   confirmed: v.nullable(text),
   unknown: v.nullable(text),
   published: v.nullable(text),
+  kept: list(text),
   pools: v.nullable(list(text)),
   attested: v.nullable(text),
   terminated: list(text),
@@ -197,6 +206,7 @@ const memory: Schema<Memory> = object({
     atMs: count,
   })),
   attemptMs: v.nullable(count),
+  startingMs: v.nullable(count),
   fault: v.nullable(fault),
   steady: v.nullable(object({
     rule: choice(Object.keys(RULES) as (keyof typeof RULES)[]),
@@ -205,6 +215,7 @@ const memory: Schema<Memory> = object({
     sinceMs: count,
   })),
   waits: count,
+  refusals: count,
 });
 
 const OBSERVATION: Schema<Observation> = object({

@@ -5,7 +5,7 @@
 import { engineFault, notUnderstood, objectOf, socketFault } from "./faults.ts";
 import { exchange, type Reply } from "../http.ts";
 import { isObject, parseJson } from "../json.ts";
-import type { Answer } from "../state.ts";
+import { type Answer, ENGINE_API_MAX } from "../state.ts";
 
 export class EngineApi {
   readonly #path: string;
@@ -18,14 +18,14 @@ export class EngineApi {
   /** The whole answer to a call of the negotiated version, whatever its status. */
   async call(
     intent: string,
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "DELETE",
     path: string,
     signal: AbortSignal,
     options: { body?: unknown; deadlineMs?: number; bytesMax?: number } = {},
   ): Promise<Answer<Reply>> {
     const offered = await this.offered(signal);
     if (!offered.ok) return offered;
-    const version = `v1.${Math.min(offered.value, VERSION_MAX)}`;
+    const version = `v1.${Math.min(offered.value, ENGINE_API_MAX)}`;
     return await this.#exchange(intent, method, `/${version}${path}`, signal, options);
   }
 
@@ -106,7 +106,7 @@ export class EngineApi {
 
   async #exchange(
     intent: string,
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "DELETE",
     path: string,
     signal: AbortSignal,
     options: { body?: unknown; deadlineMs?: number; bytesMax?: number },
@@ -130,8 +130,6 @@ const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 /** Of lists that grow with the swarm. */
 const LIST_BYTES_MAX = 64 * 1024 * 1024;
 const VERSION_MIN = 41;
-/** The newest version whose reference these calls were read against, and that was tried: moby of August 2026. */
-export const VERSION_MAX = 56;
 
 /** The query parameter that narrows a list. */
 export function filters(by: Record<string, string[]>): string {

@@ -5,7 +5,7 @@
  * Source: Docker Engine API reference; swarmkit `manager/manager.go` (the settings of a fresh swarm), moby
  * `daemon/server/router/volume` (cluster volumes).
  */
-import { type EngineApi, filters, VERSION_MAX } from "./api.ts";
+import { type EngineApi, filters } from "./api.ts";
 import { notUnderstood } from "./faults.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
@@ -61,8 +61,7 @@ async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Ans
     version.value < CLUSTER_VOLUMES_VERSION ? NOTHING : clusterVolumes(api, signal),
     changedSettings(api, signal),
   ]);
-  const unknown = `kinds of objects of Docker API 1.${version.value}`;
-  const value: Contents = { [unknown]: version.value > VERSION_MAX ? 1 : 0 };
+  const value: Contents = {};
   for (const count of counts) {
     if (!count.ok) return count;
     Object.assign(value, count.value);

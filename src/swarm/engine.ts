@@ -16,7 +16,7 @@ import { isObject } from "../json.ts";
 import { hostOf, isIpv6, withPort } from "../addresses.ts";
 import type { LeaveResult } from "../calls.ts";
 import { ENGINE_STATES } from "../state.ts";
-import type { Answer, Config, Contents, Engine, Manager, SwarmView, TokenMark } from "../state.ts";
+import type { Answer, Config, Contents, Engine, SwarmView, TokenMark } from "../state.ts";
 import type { Vault } from "../tokens/vault.ts";
 
 /** Each call ends at its own deadline, or as a `timeout` when the signal aborts. */
@@ -38,6 +38,8 @@ export interface EngineClient {
     advertiseAddr: string,
     signal: AbortSignal,
   ): Promise<Answer<null>>;
+  /** Takes a node out of the swarm's list, without force: one that lives is refused. */
+  remove(nodeId: string, signal: AbortSignal): Promise<Answer<null>>;
   /** Also well when the node is in no swarm. `onlyEmpty`: looks just before, and leaves if nothing would be lost. */
   leave(force: boolean, onlyEmpty: boolean, signal: AbortSignal): Promise<Answer<LeaveResult>>;
 }
@@ -66,6 +68,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       };
       return api.write(intent, "/swarm/join", request, JOIN_MS, signal);
     },
+    remove: (nodeId, signal) => remove(api, nodeId, signal),
     leave: (force, onlyEmpty, signal) => leave(api, force, onlyEmpty, signal),
   };
 }
@@ -163,29 +166,55 @@ async function swarmView(
   }
   return {
     ok: true,
-    value: { clusterId, managerToken, workerToken, managers: managers.value, nodes },
+    value: { clusterId, managerToken, workerToken, ...managers.value, nodes },
   };
 }
 
-/** The members of the swarm's raft. A node that is only about to become one has no `ManagerStatus`. */
-async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer<Manager[]>> {
+/** The nodes that the swarm let in as managers: those of its raft, which alone have a `ManagerStatus`, and the others. */
+async function readManagers(
+  api: EngineApi,
+  signal: AbortSignal,
+): Promise<Answer<Pick<SwarmView, "managers" | "strays">>> {
   const intent = "list the swarm's managers";
   const path = `/nodes?filters=${filters({ role: ["manager"] })}`;
   const list = await api.list(intent, path, signal);
   if (!list.ok) return list;
-  const managers = list.value.flatMap((node): Manager[] => {
-    const status = node["ManagerStatus"];
-    if (!isObject(status)) return [];
-    const seen = isObject(node["Status"]) ? hostOf(textOf(node["Status"]["Addr"])) : "";
-    const address = hostOf(textOf(status["Addr"]));
-    return [{
-      nodeId: textOf(node["ID"]),
+  const value: Pick<SwarmView, "managers" | "strays"> = { managers: [], strays: [] };
+  for (const node of list.value) {
+    const nodeId = textOf(node["ID"]);
+    const status = isObject(node["Status"]) ? node["Status"] : {};
+    const seen = hostOf(textOf(status["Addr"]));
+    const raft = node["ManagerStatus"];
+    if (!isObject(raft)) {
+      value.strays.push({ nodeId, address: seen, isDown: status["State"] === "down" });
+      continue;
+    }
+    const address = hostOf(textOf(raft["Addr"]));
+    value.managers.push({
+      nodeId,
       // A leader that was never told its address shows the one that it listens on.
       address: address === "" || address === "0.0.0.0" || address === "::" ? seen : address,
-      reachable: status["Reachability"] === "reachable",
-    }];
-  });
-  return { ok: true, value: managers };
+      reachable: raft["Reachability"] === "reachable",
+    });
+  }
+  return { ok: true, value };
+}
+
+/** A node that is not there any more, or came back to life, needs no removal. */
+async function remove(
+  api: EngineApi,
+  nodeId: string,
+  signal: AbortSignal,
+): Promise<Answer<null>> {
+  const intent = `remove the node ${nodeId}`;
+  const path = `/nodes/${encodeURIComponent(nodeId)}`;
+  const answer = await api.call(intent, "DELETE", path, signal, {});
+  if (!answer.ok) return answer;
+  const { status, body } = answer.value;
+  const isOver = (status >= 200 && status < 300) || status === 404;
+  return isOver
+    ? { ok: true, value: null }
+    : { ok: false, fault: engineFault(intent, status, body) };
 }
 
 async function leave(

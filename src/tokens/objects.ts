@@ -37,7 +37,10 @@ export function createObjectShelf({ cluster, vault, s3 }: ObjectShelfOptions): S
         return { ok: true, value: [] };
       }
       const by = api.place(folderOf(fingerprint));
-      return { ok: true, value: [{ by, state: "running", cluster: null, ...marks, malformed }] };
+      return {
+        ok: true,
+        value: [{ by, state: "running", cluster: null, address: null, ...marks, malformed }],
+      };
     },
 
     async publish(manager, worker): ReturnType<Shelf["publish"]> {

@@ -54,7 +54,11 @@ export function createTagShelf({ config, identity, vault, ec2 }: TagShelfOptions
   };
 }
 
-function shownBy({ instance, state, tags }: Ec2Instance, config: Config, vault: Vault): Shown {
+function shownBy(
+  { instance, addresses, state, tags }: Ec2Instance,
+  config: Config,
+  vault: Vault,
+): Shown {
   const malformed: string[] = [];
   const markOf = (key: string): TokenMark | null => {
     const text = tags.get(key);
@@ -66,5 +70,14 @@ function shownBy({ instance, state, tags }: Ec2Instance, config: Config, vault: 
   const manager = markOf(config.managerTokenTag);
   const worker = markOf(config.workerTokenTag);
   const cluster = tags.get(CLUSTER_TAG) ?? null;
-  return { by: instance, state: instanceStateOf(state), cluster, manager, worker, malformed };
+  const address = addresses[0] ?? null;
+  return {
+    by: instance,
+    address,
+    state: instanceStateOf(state),
+    cluster,
+    manager,
+    worker,
+    malformed,
+  };
 }

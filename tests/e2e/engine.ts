@@ -64,6 +64,8 @@ export async function startContainerd(): Promise<void> {
 export class Engine {
   /** The daemon's program. Another one can be started on what this one leaves: an upgrade. */
   program = "dockerd";
+  /** What is in its `daemon.json` when it starts. */
+  settings: Record<string, unknown> = {};
   readonly dir: string;
   readonly socket: string;
   #daemon: Deno.ChildProcess | null = null;
@@ -78,6 +80,10 @@ export class Engine {
     return `${this.dir}/data`;
   }
 
+  get altered(): boolean {
+    return Object.keys(this.settings).length > 0;
+  }
+
   get running(): boolean {
     return this.#daemon !== null;
   }
@@ -85,7 +91,7 @@ export class Engine {
   async start(): Promise<void> {
     if (this.#daemon) return;
     await Deno.mkdir(this.dir, { recursive: true });
-    await Deno.writeTextFile(`${this.dir}/daemon.json`, "{}");
+    await Deno.writeTextFile(`${this.dir}/daemon.json`, JSON.stringify(this.settings));
     this.#daemon = spawnLogged("nsenter", [
       ...[`--net=/proc/${this.holder}/ns/net`, `--uts=/proc/${this.holder}/ns/uts`, this.program],
       ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],

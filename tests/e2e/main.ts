@@ -14,10 +14,13 @@ import { forming } from "./suites/forming.ts";
 import { ledgers } from "./suites/ledgers.ts";
 import { living } from "./suites/living.ts";
 import { type Fleet, fleetOf, FLEETS, isChoice, programs } from "./programs.ts";
+import { machines } from "./suites/machines.ts";
 import { permissions } from "./suites/permissions.ts";
+import { removed } from "./suites/removed.ts";
 import { replacing } from "./suites/replacing.ts";
 import { shelves } from "./suites/shelves.ts";
 import { stale } from "./suites/stale.ts";
+import { unseen } from "./suites/unseen.ts";
 import { upgrading } from "./suites/upgrading.ts";
 import { type Store, Vpc } from "./vpc.ts";
 
@@ -26,7 +29,17 @@ const MACHINES = 8;
 async function main(args: string[]): Promise<number> {
   const cases: Case[] = [
     ...[...forming, ...crashing, ...living, ...replacing, ...stale],
-    ...[...permissions, ...badInput, ...ledgers, ...shelves, ...engines, ...upgrading],
+    ...[
+      ...permissions,
+      ...badInput,
+      ...ledgers,
+      ...shelves,
+      ...engines,
+      ...upgrading,
+      ...unseen,
+      ...removed,
+      ...machines,
+    ],
   ];
   if (args.includes("--list")) {
     say(cases.map(({ name }) => name).join("\n"));

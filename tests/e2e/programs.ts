@@ -36,6 +36,11 @@ export function isChoice(all: Program[]): boolean {
   return new Set(all.map(({ version }) => version)).size > 1;
 }
 
+/** Those whose overlay networks go over IPv6, as of Engine 25 (moby 33564a0c03) they do. */
+export async function ipv6Programs(): Promise<Program[]> {
+  return (await programs()).filter(({ version }) => (numbers(version)[0] ?? 0) >= 25);
+}
+
 async function fetched(): Promise<string[]> {
   const home = new URL("../../.toolchain/engines", import.meta.url).pathname;
   const paths: string[] = [];

@@ -76,21 +76,35 @@ export class Vpc {
   }
 
   async #clear(node: Node, empty: boolean): Promise<void> {
-    await node.blackhole(false);
-    await node.plug();
+    await node.restoreNetwork();
     const program = this.#programOf(node);
-    if (!empty || node.engine.program !== program) await node.engine.wipe();
-    node.engine.program = program;
+    const { engine } = node;
+    if (!empty || engine.program !== program || engine.altered) await engine.wipe();
+    Object.assign(engine, { program, settings: {} });
     await node.engine.start();
   }
 
   /** Launches an instance of that name on a machine that has none. */
   async launch(name: string, role: "manager" | "worker", tags = {}): Promise<Node> {
-    const node = this.pool.find((free) => ![...this.nodes.values()].includes(free));
-    if (!node) throw new Error("the pool has no machine left");
+    const node = this.#free();
     this.nodes.set(name, node);
     node.args = this.store === "tags" ? [] : ["--store", "s3://swarms/prod"];
     await node.launch(name, { role, policies: await policiesOf(this.store, role), tags });
+    return node;
+  }
+
+  /** A machine of that name on which no instance of EC2's is: on premises, or of another account. */
+  outsider(name: string): Node {
+    const node = this.#free();
+    this.nodes.set(name, node);
+    node.name = name;
+    node.instance = "";
+    return node;
+  }
+
+  #free(): Node {
+    const node = this.pool.find((free) => ![...this.nodes.values()].includes(free));
+    if (!node) throw new Error("the pool has no machine left");
     return node;
   }
 

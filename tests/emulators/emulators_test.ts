@@ -9,7 +9,12 @@ import {
   DescribeLaunchTemplateVersionsCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
-import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { Aws } from "./aws.ts";
 import type { Ec2Instance } from "./ec2_state.ts";
 import { ENGINE_29, EngineServer } from "./engine.ts";
@@ -328,6 +333,49 @@ cloudTest(
 );
 
 cloudTest(
+  "S3 lists what is below a prefix, in order and in pages, to whom it may",
+  async (cloud) => {
+    const { s3, aws } = cloud;
+    const options = { name: "b", region: REGION, owner: ACCOUNT };
+    const bucket = aws.s3.addBucket({ ...options, listAllowed: true });
+    for (const key of ["a/3", "a/1", "b/1", "a/2"]) {
+      aws.s3.put(bucket, key, new Uint8Array(), { ifAbsent: false, ifMatch: null });
+    }
+    aws.s3.pageSize = 2;
+    const list = { Bucket: "b", Prefix: "a/" };
+    const first = await s3.send(new ListObjectsV2Command(list));
+    assert.deepEqual(first.Contents?.map(({ Key }) => Key), ["a/1", "a/2"]);
+    assert.ok(first.IsTruncated && first.Contents?.[0]?.LastModified instanceof Date);
+    const next = { ...list, ContinuationToken: first.NextContinuationToken };
+    const second = await s3.send(new ListObjectsV2Command(next));
+    assert.deepEqual(second.Contents?.map(({ Key }) => Key), ["a/3"]);
+    assert.equal(second.IsTruncated, false);
+    bucket.listAllowed = false;
+    assert.equal((await refusal(s3.send(new ListObjectsV2Command(list)))).name, "AccessDenied");
+  },
+);
+
+cloudTest(
+  "S3's bucket policy and its imitations: no header, no write; no condition counts",
+  async (cloud) => {
+    const { s3, aws } = cloud;
+    const options = { name: "b", region: REGION, owner: ACCOUNT, listAllowed: true };
+    aws.s3.addBucket({ ...options, wantsEncryption: true });
+    const put = (over: object): PutObjectCommand =>
+      new PutObjectCommand({ Bucket: "b", Key: "k", Body: "1", ...over });
+    const sse = { ServerSideEncryption: "AES256" };
+    assert.deepEqual(await refusal(s3.send(put({}))), { name: "AccessDenied", status: 403 });
+    await s3.send(put(sse));
+    aws.s3.ignores = "If-None-Match";
+    await s3.send(put({ ...sse, IfNoneMatch: "*" }));
+    assert.equal((await refusal(s3.send(put({ ...sse, IfMatch: '"x"' })))).status, 412);
+    aws.s3.ignores = "If-Match";
+    await s3.send(put({ ...sse, IfMatch: '"x"' }));
+    assert.equal((await refusal(s3.send(put({ ...sse, IfNoneMatch: "*" })))).status, 412);
+  },
+);
+
+cloudTest(
   "S3 tells a missing key, a missing bucket, another region and a denial apart",
   async (cloud) => {
     const { s3, aws } = cloud;
@@ -388,6 +436,21 @@ Deno.test("IMDSv2 wants a token, and a token wants a lifetime", async () => {
     assert.deepEqual(await get(`${macs}0a:00:00:00:00:01/local-ipv4s`), [
       200,
       "10.0.0.1\n10.0.0.9",
+    ]);
+    assert.equal((await get("meta-data/ipv6"))[0], 404);
+    assert.equal((await get(`${macs}0a:00:00:00:00:01/ipv6s`))[0], 404);
+    asker.address = "fd00::1";
+    Object.assign(asker.interfaces[0]!, {
+      addresses: [],
+      ipv6: ["fd00::1"],
+      vpcRanges: ["fd00::/56"],
+    });
+    assert.deepEqual(await get("meta-data/ipv6"), [200, "fd00::1"]);
+    assert.equal((await get("meta-data/local-ipv4"))[0], 404);
+    assert.equal((await get(`${macs}0a:00:00:00:00:01/local-ipv4s`))[0], 404);
+    assert.deepEqual(await get(`${macs}0a:00:00:00:00:01/vpc-ipv6-cidr-blocks`), [
+      200,
+      "fd00::/56",
     ]);
     assert.equal((await get("meta-data/iam/security-credentials/"))[0], 404);
     assert.equal((await get("meta-data/tags/instance/Role"))[0], 404);

@@ -33,6 +33,10 @@ export const TEXTS = {
   rejected:
     "rpc error: code = InvalidArgument desc = A valid join token is necessary to join this cluster",
   malformedToken: "invalid join token",
+  oneWay:
+    "manager stopped: can't initialize raft node: rpc error: code = Unknown desc = could not connect to " +
+    "prospective new cluster member using its advertised address: rpc error: code = DeadlineExceeded " +
+    "desc = context deadline exceeded",
 } as const;
 
 /** What an Engine says that finds its node's certificate ended when it starts, as 20.10 and 29 do. */
@@ -189,6 +193,8 @@ export class EngineState {
   isWordless = false;
   /** Whether its certificate ends while the daemon is off. */
   isCertificateEnded = false;
+  /** Whether the others can't connect to its swarm port, though it can to theirs. */
+  isShut = false;
   /** Whether it has been removed from its swarm, and found that out: a daemon that runs on does not. */
   isShutOut = false;
   /** Names of running containers that are tasks of services. */
@@ -271,6 +277,13 @@ export class EngineState {
     );
     if (role === undefined) return failed(new EngineError(400, TEXTS.rejected));
     this.attempt = null;
+    if (role === "manager" && this.isShut) {
+      swarm.nodes.push({
+        ...this.#nodeOf(role, request.advertise, request.availability),
+        inRaft: false,
+      });
+      return failed(new EngineError(500, TEXTS.oneWay), true);
+    }
     this.#enter(swarm, role, request.advertise, request.availability);
     return { kind: "joined" };
   }
@@ -325,13 +338,12 @@ export class EngineState {
     };
   }
 
-  #enter(
-    swarm: SwarmState,
+  #nodeOf(
     role: SwarmRole,
     advertise: string,
     availability: SwarmNode["availability"],
-  ): void {
-    const node: SwarmNode = {
+  ): SwarmNode {
+    return {
       id: randomText(25, BASE36),
       engine: this,
       address: hostOf(advertise) || this.address,
@@ -339,6 +351,15 @@ export class EngineState {
       availability,
       inRaft: role === "manager",
     };
+  }
+
+  #enter(
+    swarm: SwarmState,
+    role: SwarmRole,
+    advertise: string,
+    availability: SwarmNode["availability"],
+  ): void {
+    const node = this.#nodeOf(role, advertise, availability);
     swarm.nodes.push(node);
     const subject = { organization: swarm.id, unit: `swarm-${role}`, name: node.id };
     this.membership = {

@@ -6,18 +6,16 @@ import type {
   Engine,
   Facts,
   Fault,
-  FoundingRecord,
   Identity,
   Instance,
-  LedgerView,
   Mark,
-  Member,
   Memory,
   Observation,
   Shown,
   SwarmView,
   TokenMark,
 } from "../../src/state.ts";
+import type { FoundingRecord, LedgerView, Member } from "../../src/founding.ts";
 import { ACCOUNT, config, identityOf, outside, REGION, s3, VPC } from "../world/node.ts";
 
 export const NOW_MS = 1_800_000_000_000;
@@ -119,6 +117,7 @@ export function managerOf(
       managerToken: mark(letter, "m"),
       workerToken: mark(letter, "w"),
       managers: [{ nodeId: "node-1", address: "10.0.0.1", reachable: true }],
+      strays: [],
       nodes: 1,
       ...change,
     },
@@ -132,6 +131,7 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
+    address: `10.0.0.${n}`,
     state: "running",
     cluster: config.cluster,
     manager: mark(letter, "m"),
@@ -143,7 +143,14 @@ export function shown(n: number, letter: string, change: Partial<Shown> = {}): S
 
 /** The store's mark that swarm `letter` was founded for this cluster. */
 export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
-  return { cluster: config.cluster, fingerprint: fp(letter), over: false, ageMs: 0, ...change };
+  return {
+    cluster: config.cluster,
+    fingerprint: fp(letter),
+    clusterId: `cluster-${letter}`,
+    over: false,
+    ageMs: 0,
+    ...change,
+  };
 }
 
 export const memory: Memory = {

@@ -56,10 +56,11 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     permissions: { kind: "permissions", role: "manager" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },
     publish: { kind: "publish", manager, worker },
-    attest: { kind: "attest", fingerprint, over: [] },
+    attest: { kind: "attest", fingerprint, clusterId: "c", over: [] },
     retract: { kind: "retract" },
     init: { kind: "init", advertiseAddr: me!.address, pools: [] },
     join: { kind: "join", address: me!.address, token: manager, advertiseAddr: other!.address },
+    remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
   };
 }

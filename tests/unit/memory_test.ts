@@ -11,7 +11,8 @@ import {
   remembered,
   steadyOf,
 } from "../../src/memory.ts";
-import { FAULT_KINDS, type LedgerRead, type Memory, type Waiting } from "../../src/state.ts";
+import { FAULT_KINDS, type Memory, type Waiting } from "../../src/state.ts";
+import type { LedgerRead } from "../../src/founding.ts";
 import {
   fault,
   fp,
@@ -136,6 +137,11 @@ Deno.test("memory: a join that this machine can't make is no failure of whom it 
     const after = failed(memory, JOIN, ours, 7);
     assert.deepEqual([after.failures, after.fault], [[], ours]);
   }
+});
+
+Deno.test("memory: a dead node that is not removed is left alone, and is no fault of the run", () => {
+  const after = failed(memory, { kind: "remove", nodeId: "node-9" }, REFUSED, 7);
+  assert.deepEqual([after.kept, after.fault], [["node-9"], null]);
 });
 
 Deno.test("memory: an Engine in error without a word, and with a node id, is well", () => {

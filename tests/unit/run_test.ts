@@ -58,6 +58,7 @@ function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call
     marks: ok([]),
     interfaces: ok([]),
     attest: ok(null),
+    remove: ok(null),
     retract: ok(null),
     init: ok(null),
     join: ok(null),

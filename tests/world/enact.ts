@@ -21,6 +21,7 @@ import {
   leave,
   lookAt,
 } from "./engine.ts";
+import { judgeBare } from "./judge.ts";
 import { config, identityOf, s3 } from "./node.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
@@ -45,6 +46,10 @@ export interface Choice {
   course(): JoinCourse;
   /** Whether EC2 still knows a client token that it has seen. */
   isRepeated(): boolean;
+  /** Whether EC2 still shows the launch template that was deleted. */
+  isFormer(): boolean;
+  /** How long ago that was (ms, by AWS's clock). */
+  ageMs(atMs: number): number;
 }
 
 export function configOf(world: World, machine: Machine, change: Partial<Config> = {}): Config {
@@ -107,16 +112,19 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "neighbours":
       return ok(readNeighbours(world, machine, choice));
     case "marks":
-      return ok(readMarks(world));
+      return ok(readMarks(world, choice));
     case "permissions":
       return ok([]);
     case "write":
-      return ok(write(world, call.record, call.at, choice));
+      if (call.as === "withdraw" && machine.ailment === "bare") {
+        judgeBare(world, machine, "withdraws");
+      }
+      return write(world, call.record, call.at, choice);
     case "publish":
       publish(world, machine, call.manager, call.worker);
       return ok(null);
     case "attest":
-      attest(world, call.fingerprint, call.over);
+      attest(world, call.fingerprint, call.over.map((one) => one.fingerprint));
       return ok(null);
     case "retract":
       retract(world, machine);
@@ -125,6 +133,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return init(world, machine);
     case "join":
       return join(world, machine, call.address, call.token, choice.course());
+    case "remove":
+      return ok(null);
     case "leave":
       return left(world, machine, call);
     default:

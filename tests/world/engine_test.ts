@@ -37,4 +37,4 @@ engineContract("in the world", (): EngineWorld => {
     },
     close: () => Promise.resolve(),
   };
-});
+}, { hands: false });

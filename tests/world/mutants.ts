@@ -29,7 +29,15 @@ type PlanName =
   | "tags-3"
   | "s3-3"
   | "tags-2-faults"
-  | "s3-2-faults";
+  | "s3-2-faults"
+  | "tags-late"
+  | "s3-old"
+  | "s3-mixed"
+  | "s3-hidden"
+  | "s3-lost"
+  | "s3-lost-worker"
+  | "s3-removed"
+  | "s3-mute";
 
 export interface Caught {
   by: "checker" | "simulator";
@@ -49,6 +57,14 @@ const PLANS: Record<PlanName, Plan> = {
   "s3-3": plan("s3", 3, 0, "nothing", 1),
   "tags-2-faults": plan("tags", 2, 0, "nothing", 2),
   "s3-2-faults": plan("s3", 2, 0, "nothing", 2),
+  "tags-late": plan("tags", 2, 0, "late", 0),
+  "s3-old": plan("s3", 2, 0, "old-swarm", 0),
+  "s3-mixed": plan("s3", 2, 0, "mixed", 1, 1),
+  "s3-hidden": plan("s3", 2, 0, "hidden", 0, 1),
+  "s3-lost": plan("s3", 2, 0, "founded", 2, 0, ["lost"]),
+  "s3-lost-worker": plan("s3", 1, 1, "founded", 2, 0, ["lost"]),
+  "s3-removed": plan("s3", 1, 1, "founded", 2, 0, ["removed"]),
+  "s3-mute": plan("s3", 2, 0, "founded", 1, 0, ["mute"]),
 };
 const STATES_MAX = 60_000;
 const FIRST_STATES_MAX = 250_000;
@@ -233,6 +249,102 @@ export const MUTANTS: Mutant[] = [
       : init(`,
     put: "    return init(",
     first: "s3-3",
+  },
+  {
+    name: "a member that EC2 has forgotten is gone though it answers",
+    file: "decide/members.ts",
+    find: "return isForgotten(member, evidence) && !evidence.answering.includes(member.address);",
+    put: "return isForgotten(member, evidence);",
+    first: "s3-hidden",
+  },
+  {
+    name: "a member known by its address only is gone after an hour",
+    file: "decide/members.ts",
+    find: `  if (known !== undefined) return known.state === "terminated";`,
+    put: `  if (member.instance === null) return evidence.serverMs - member.sinceMs > FORGOTTEN_MS;
+  if (known !== undefined) return known.state === "terminated";`,
+    first: "s3-mixed",
+  },
+  {
+    name: "a refresh drops a member known by its address only that the swarm lists",
+    file: "decide/members.ts",
+    find: "(serverMs - sinceMs > FORGOTTEN_MS && !managers.some((one) => one.address === address))",
+    put: "serverMs - sinceMs > FORGOTTEN_MS + 0 * managers.length",
+    first: "s3-mixed",
+  },
+  {
+    name: "init without a look at who answers",
+    file: "decide/join/outside.ts",
+    find: "if (old.length > 0 || (young.length > 0 &&",
+    put: "if (o.nowMs < 0 && (old.length > 0 || young.length > 0 &&",
+    first: "s3-old",
+  },
+  {
+    name: "init without a look at the marks",
+    file: "decide/join/signs.ts",
+    find: ".filter(({ cluster, over }) => cluster === o.config.cluster && !over)",
+    put: ".filter(({ cluster }) => cluster !== o.config.cluster)",
+    first: "s3-lost",
+  },
+  {
+    name: "a founding is not marked",
+    file: "decide/join/manager.ts",
+    find: "if (!traits.marksFoundings || o.memory.attested === fingerprint) return null;",
+    put: "if (!traits.marksFoundings || o.memory.attested !== undefined) return null;",
+    first: "s3",
+  },
+  {
+    name: "whoever has a swarm of its own waits for others to found theirs",
+    file: "decide/join/manager.ts",
+    find: `  const because = "no swarm is founded yet: this one becomes it";`,
+    put:
+      `  if (need(s.o, { kind: "neighbours" }).some(({ address }) => answering(s).includes(address))) {
+    return wait(s.o, "swarm-unfounded", "");
+  }
+  const because = "no swarm is founded yet: this one becomes it";`,
+    first: "tags-late",
+  },
+  {
+    name: "a removed worker stays",
+    file: "decide/join/worker.ts",
+    find: "if (isWell) return removed(s, because);",
+    put: "if (isWell && o.nowMs < 0) return removed(s, because);",
+    first: "s3-removed",
+  },
+  {
+    name: "a worker that does not come up leaves though no manager answers",
+    file: "decide/join/worker.ts",
+    find: "answering(s).length * 2 > record.members.length",
+    put: "answering(s).length >= 0",
+    first: "s3-removed",
+  },
+  {
+    name: "a worker that does not come up leaves as soon as managers answer",
+    file: "decide/join/worker.ts",
+    find: `if (heldMs(o, "node-removed") < STARTING_MS) return`,
+    put: `if (o.nowMs < 0) return`,
+    first: "sim",
+  },
+  {
+    name: "a worker is done in a swarm of which nothing is left",
+    file: "decide/join/worker.ts",
+    find: `if (answering(s).length > 0) return done("in-order", \`\${because}, and`,
+    put: `if (answering(s).length >= 0) return done("in-order", \`\${because}, and`,
+    first: "s3-lost-worker",
+  },
+  {
+    name: "an Engine that errs without words is in error",
+    file: "memory.ts",
+    find: `const isWell = state === "error" && isMute`,
+    put: `const isWell = isMute && nowMs < 0`,
+    first: "s3-mute",
+  },
+  {
+    name: "a data root that is not mounted yet is taken for an empty one",
+    file: "decide/join/outside.ts",
+    find: `if (hasChanged || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;`,
+    put: `if (hasChanged || o.nowMs >= 0) return null;`,
+    first: "sim",
   },
 ];
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, at, callsOf, decide } from "../../src/run.ts";
 import type { AnyAnswer, Call } from "../../src/calls.ts";
-import type { Acting, LogEntry, Observation, Waiting } from "../../src/state.ts";
+import type { Acting, Observation, Waiting } from "../../src/state.ts";
+import type { LogEntry } from "../../src/founding.ts";
 import {
   config,
   fault,

@@ -3,15 +3,7 @@
  * swarm, join it, or start it.
  */
 import { conflict } from "./conflict.ts";
-import {
-  clusterElsewhere,
-  foundings,
-  neighboursInSwarms,
-  neighboursText,
-  runThere,
-  signsOf,
-  signsText,
-} from "./signs.ts";
+import { clusterElsewhere, foundings, runThere, signsOf, signsText } from "./signs.ts";
 import {
   founding,
   isListed,
@@ -29,7 +21,9 @@ import { act, done, fail, look, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
 import { allGone, isConfirmed, register, writeRecord } from "../writes.ts";
 import type { Rule } from "../../rules.ts";
-import type { Decision, FoundingRecord, SwarmView } from "../../state.ts";
+import { ENGINE_API_MAX } from "../../state.ts";
+import type { Decision, SwarmView } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
 
 export function managerInSwarm(s: Scene): Decision {
   const { engine, record } = s;
@@ -60,28 +54,32 @@ function withoutQuorum(s: Scene): Decision {
 
 function unfounded(s: Scene, swarm: SwarmView): Decision {
   const { fingerprint } = swarm.managerToken;
-  const elsewhere = clusterElsewhere(s, fingerprint);
-  if (elsewhere !== null) {
-    return fail(
-      5,
-      "swarm-conflict",
-      `no swarm is founded for cluster "${s.o.config.cluster}", and this node's was for cluster "${elsewhere}": run it with --cluster ${elsewhere}`,
-      s.traits.readsMayBeOld ? CONFLICT_MS : 0,
-    );
-  }
-  const foreign = signsOf(s).filter((sign) => sign.fingerprint !== fingerprint);
+  const elsewhere = ofElsewhere(s, fingerprint);
+  if (elsewhere !== null) return elsewhere;
+  // Its own of before a rotation of the CA may still be shown: by its managers, or under its id.
+  const managers = swarm.managers.map(({ address }) => address);
+  const foreign = signsOf(s).filter((sign) =>
+    sign.fingerprint !== fingerprint && sign.clusterId !== swarm.clusterId &&
+    !managers.includes(sign.address)
+  );
   if (foreign.length > 0) {
     const because = `no swarm is founded, and ${signsText(foreign)}`;
     return lossOf(s, swarm, because) ?? wait(s.o, "swarm-unfounded", runThere(because, foreign));
   }
-  // One that nobody else is in gives way; of one that holds something a person has known.
-  const { old } = neighboursInSwarms(s);
-  if (old.length > 0) {
-    const because = neighboursText(s, old);
-    if (lossOf(s, swarm, because) === null) return wait(s.o, "swarm-unfounded", because);
-  }
   const because = "no swarm is founded yet: this one becomes it";
   return foundWith(s, swarm, "found", "found-swarm", because);
+}
+
+/** A swarm that was founded for another cluster is neither founded for this one nor left for it. */
+function ofElsewhere(s: Scene, fingerprint: string): Decision | null {
+  const elsewhere = clusterElsewhere(s, fingerprint);
+  if (elsewhere === null) return null;
+  return fail(
+    5,
+    "swarm-conflict",
+    `this node's swarm was founded for cluster "${elsewhere}", and this run is for cluster "${s.o.config.cluster}": run it with --cluster ${elsewhere}`,
+    s.traits.readsMayBeOld ? CONFLICT_MS : 0,
+  );
 }
 
 /** In the founded swarm: list itself, show its tokens, keep the record true. */
@@ -103,7 +101,25 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     const write = { as: "refresh", rule: "refresh-record", because } as const;
     return writeRecord(s, write, missing, (w) => refreshed(record, swarm, missing, w));
   }
-  return attest(s, record) ?? done("in-order", `a manager of the founded swarm ${brief(record)}`);
+  return attest(s, record) ?? removeOwn(s, swarm) ??
+    done("in-order", `a manager of the founded swarm ${brief(record)}`);
+}
+
+/**
+ * Takes out what joins of this very machine have left that the others could not reach back. The address is
+ * its own now: a node there that is down, no voter and not this one is dead for certain.
+ */
+function removeOwn({ o, engine, address }: Scene, { strays }: SwarmView): Decision | null {
+  const dead = strays.find((one) =>
+    one.isDown && one.address === address && one.nodeId !== engine.nodeId &&
+    !o.memory.kept.includes(one.nodeId)
+  );
+  if (dead === undefined) return null;
+  return act(
+    { kind: "remove", nodeId: dead.nodeId },
+    "remove-dead-node",
+    `the node ${dead.nodeId} is what an earlier join of this machine left behind`,
+  );
 }
 
 /** What is known by now of members that were listed by their address only; null: nothing new. */
@@ -119,18 +135,17 @@ function unnamed(s: Scene, record: FoundingRecord, swarm: SwarmView): string | n
 /** Marks a founding where nothing else would outlive the record, and again before a store's rule by age could take the mark. */
 function attest(s: Scene, record: FoundingRecord): Decision | null {
   const { o, traits } = s;
-  const { fingerprint, replaced, rotated } = record;
+  const { fingerprint, clusterId, replaced, rotated } = record;
   if (!traits.marksFoundings || o.memory.attested === fingerprint) return null;
   const marks = foundings(s).filter(({ cluster }) => cluster === o.config.cluster);
   const own = marks.find((mark) => mark.fingerprint === fingerprint);
-  const over = marks.filter((mark) =>
-    !mark.over && [...replaced, ...rotated].includes(mark.fingerprint)
-  )
-    .map((mark) => mark.fingerprint);
+  const over = marks
+    .filter((mark) => !mark.over && [...replaced, ...rotated].includes(mark.fingerprint))
+    .map((mark) => ({ fingerprint: mark.fingerprint, clusterId: mark.clusterId }));
   if (own !== undefined && own.ageMs < MARK_MS && over.length === 0) return null;
   const state = own === undefined ? "not marked yet" : "to be marked anew";
   const because = `the founding of ${brief(record)} is ${state}`;
-  return act({ kind: "attest", fingerprint, over }, "attest-founding", because);
+  return act({ kind: "attest", fingerprint, clusterId, over }, "attest-founding", because);
 }
 
 /** A store's rule by age counts whole days. */
@@ -158,8 +173,8 @@ function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
   const because = `the founded swarm is ${brief(record)}, and this manager is in ${
     brief(swarm.managerToken)
   }`;
-  const loss = lossOf(s, swarm, because);
-  if (loss !== null) return loss;
+  const stays = ofElsewhere(s, swarm.managerToken.fingerprint) ?? lossOf(s, swarm, because);
+  if (stays !== null) return stays;
   if (!isConfirmed(s, record)) return register(s, record, "yield-to-founded", because);
   return act(
     { kind: "leave", force: true, onlyEmpty: true },
@@ -174,7 +189,14 @@ function lossOf(s: Scene, swarm: SwarmView, because: string): Decision | null {
   const nodes = swarm.nodes === null ? "an unknown number of" : swarm.nodes;
   if (nodes !== 1) return conflict(s, `${because} with ${nodes} nodes`);
   const inventory = inventoryOf(need(s.o, { kind: "contents", manager: true }));
-  return inventory === "" ? null : conflict(s, `${because}, which has ${inventory}`);
+  if (inventory !== "") return conflict(s, `${because}, which has ${inventory}`);
+  // Nobody has put anything into a swarm that this very run has started.
+  const { api } = s.engine;
+  const isKnown = api <= ENGINE_API_MAX || s.o.memory.did.includes("init");
+  return isKnown ? null : conflict(
+    s,
+    `${because}, which may have what Docker API 1.${api} has and this version of swarm-join can't count`,
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What a manager in no swarm does: join the founded one, or start it where nothing shows that there is one. */
-import { advertised, candidateOf, joinBy } from "./candidate.ts";
+import { advertised, candidateOf, joinBy, unfit } from "./candidate.ts";
 import { poolsFor } from "./pools.ts";
 import {
   neighboursInSwarms,
@@ -18,7 +18,8 @@ import { brief, membersText } from "../words.ts";
 import { gone, isConfirmed, provenEc2, register, writeRecord } from "../writes.ts";
 import type { CallOf } from "../../calls.ts";
 import type { Rule } from "../../rules.ts";
-import type { Decision, FoundingRecord } from "../../state.ts";
+import type { Decision } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
 
 export function managerOutside(s: Scene): Decision {
   const { o, me, record } = s;
@@ -44,6 +45,8 @@ export function managerOutside(s: Scene): Decision {
       : wait(o, "members-silent", because);
   }
   if (candidate.kind !== "candidate") return candidate;
+  const unable = unfit(s);
+  if (unable !== null) return unable;
   if (!isConfirmed(s, record)) {
     const because = `${me.instance} is about to join the founded swarm ${brief(record)}`;
     return register(s, record, "register-member", because);
@@ -60,7 +63,7 @@ function lookAtMembers(s: Scene, record: FoundingRecord): void {
     o,
     probeOf(s) ?? false,
     !mayBeShown && shownAlive(s, record.members) === null &&
-      { kind: "instances", ...questionOf(record.members, me, []) },
+      { kind: "instances", ...questionOf(record.members, me, [], s.ledger.serverMs) },
     // Both, because after its join it sees to it that both are shown.
     { kind: "tokens", fingerprint: record.fingerprint, want: ["manager", "worker"] },
   );
@@ -147,6 +150,8 @@ function init(s: Scene, rule: Rule, because: string): Decision {
   if (showsOwn(s)) {
     return act({ kind: "retract" }, rule, `${because}; it shows tokens from before`);
   }
+  const unable = unfit(s);
+  if (unable !== null) return unable;
   const pools = poolsFor(o.config, me);
   if (pools.kind === "none") return fail(2, "setting-unusable", pools.why);
   const call = { kind: "init", advertiseAddr: advertised(s), pools: pools.pools } as const;

@@ -2,12 +2,15 @@
 import { answering, need, tokens } from "../needs.ts";
 import type { Scene } from "../scene.ts";
 import { brief } from "../words.ts";
-import type { Mark, Neighbour } from "../../state.ts";
+import type { Config, Mark, Neighbour, Shown } from "../../state.ts";
 
 /** `by`: the instance that shows tokens of it; null: the store marks its founding. */
 export interface Sign {
   by: string | null;
   fingerprint: string;
+  /** Of a mark the swarm's id, of tokens where they are shown; "": not known. */
+  clusterId: string;
+  address: string;
 }
 
 /** All that another than this node shows, for this cluster or for whichever. */
@@ -16,14 +19,20 @@ export function signsOf(s: Scene): Sign[] {
   if (traits.marksFoundings) {
     return foundings(s)
       .filter(({ cluster, over }) => cluster === o.config.cluster && !over)
-      .map(({ fingerprint }) => ({ by: null, fingerprint }));
+      .map(({ fingerprint, clusterId }) => ({ by: null, fingerprint, clusterId, address: "" }));
   }
-  return tokens(s, "", ["manager", "worker"]).flatMap(({ by, state, cluster, manager, worker }) => {
-    const isOthers = cluster !== null && cluster !== o.config.cluster;
-    if (by === me.instance || state === "terminated" || isOthers) return [];
+  return tokens(s, "", ["manager", "worker"]).flatMap((shown) => {
+    const { by, state, manager, worker } = shown;
+    if (by === me.instance || state === "terminated" || isOfOthers(shown, o.config)) return [];
     const fingerprints = new Set([manager, worker].flatMap((mark) => mark?.fingerprint ?? []));
-    return [...fingerprints].map((fingerprint) => ({ by, fingerprint }));
+    const address = shown.address ?? "";
+    return [...fingerprints].map((fingerprint) => ({ by, fingerprint, clusterId: "", address }));
   });
+}
+
+/** Whether these tokens are said to be another cluster's. */
+function isOfOthers({ cluster }: Shown, config: Config): boolean {
+  return cluster !== null && cluster !== config.cluster;
 }
 
 /** The cluster that this swarm is shown for, where it is another one than this node's. */
@@ -58,14 +67,16 @@ export function signsText(signs: Sign[]): string {
 /** A manager that has run for longer than a boot takes, and is in a swarm, is in one that was there before. */
 const YOUNG_MS = 15 * 60_000;
 
-/** The other managers that answer on the swarm's port, and are in none that this node's Engine knows. */
+/** The other managers that answer on the swarm's port, and show no other cluster's tokens. */
 export function neighboursInSwarms(s: Scene): { old: Neighbour[]; young: Neighbour[] } {
-  const { o, engine } = s;
+  const { o, traits } = s;
   const neighbours = need(o, { kind: "neighbours" });
   const answered = answering(s);
-  const own = engine.swarm?.managers.map(({ address }) => address) ?? [];
-  const there = neighbours.filter(({ address }) =>
-    answered.includes(address) && !own.includes(address)
+  const others = traits.tokensBy === "swarm"
+    ? []
+    : tokens(s, "", ["manager", "worker"]).filter((shown) => isOfOthers(shown, o.config));
+  const there = neighbours.filter(({ instance, address }) =>
+    answered.includes(address) && !others.some(({ by }) => by === instance)
   );
   const isOld = ({ runningMs }: Neighbour): boolean => runningMs > YOUNG_MS;
   return { old: there.filter(isOld), young: there.filter((one) => !isOld(one)) };

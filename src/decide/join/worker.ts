@@ -4,11 +4,12 @@ import { candidateOf, joinBy } from "./candidate.ts";
 import { isSameSwarm } from "../members.ts";
 import { answering, need, probeOf, together } from "../needs.ts";
 import { startingText } from "../obstacles.ts";
-import { heldMs, LATE_MS, STARTING_MS } from "../patience.ts";
+import { heldMs, LATE_MS, startedMs, STARTING_MS } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, done, fail, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
-import type { Decision, FoundingRecord } from "../../state.ts";
+import type { Decision } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
 
 export function workerInSwarm(s: Scene): Decision {
   const { o, engine, record } = s;
@@ -100,13 +101,14 @@ export function starting(s: Scene): Decision {
   const { o, engine, record } = s;
   const { fingerprint, manager } = engine;
   const because = startingText(engine);
-  if (!manager && record !== null && fingerprint !== null) {
-    if (record.replaced.includes(fingerprint)) return afterReplacement(s, record, fingerprint);
-    // A minority that answers may be without a leader, and so let nobody in.
-    const isWell = isSameSwarm(record, engine) && answering(s).length * 2 > record.members.length;
-    if (isWell) return removed(s, because);
+  const hasHeld = startedMs(o) >= STARTING_MS;
+  if (manager || record === null || fingerprint === null || !hasHeld) {
+    return wait(o, "engine-starting", because);
   }
-  return wait(o, "engine-starting", because);
+  if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
+  // A minority that answers may be without a leader, and so let nobody in.
+  const isWell = answering(s).length * 2 > record.members.length;
+  return isWell ? removed(s, because) : wait(o, "engine-starting", because);
 }
 
 /** Managers that have just come back answer before they let anybody in: so they must have answered for a while. */

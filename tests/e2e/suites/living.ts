@@ -36,23 +36,69 @@ export async function updateSwarm(
   });
 }
 
-/** Makes these managers a swarm by hand, as before the tool. */
-export async function byHand(first: Node, rest: Node[] = []): Promise<void> {
+/** Makes these managers a swarm by hand, as before the tool; `at`: where each is, if not at its own address. */
+export async function byHand(
+  first: Node,
+  rest: Node[] = [],
+  at: (node: Node) => string = ({ address }) => address,
+): Promise<void> {
   const listen = { ListenAddr: "0.0.0.0:2377" };
-  await first.engine.call("POST", "/swarm/init", { ...listen, AdvertiseAddr: first.address });
-  const { JoinTokens } = await swarmOf(first);
-  for (const node of rest) {
-    const { status, text } = await node.engine.request("POST", "/swarm/join", {
-      ...listen,
-      AdvertiseAddr: node.address,
-      RemoteAddrs: [`${first.address}:2377`],
-      JoinToken: JoinTokens.Manager,
-    });
-    assert.ok(status === 200 || text.includes("continue in the background"), text);
-    await until(`${node.name} in the swarm`, 300_000, async () => {
-      return (await node.engine.info()).Swarm.LocalNodeState === "active";
-    });
-  }
+  await first.engine.call("POST", "/swarm/init", { ...listen, AdvertiseAddr: at(first) });
+  for (const node of rest) await joinByHand(node, first, "Manager", at);
+}
+
+/** Joins by hand. */
+export async function joinByHand(
+  node: Node,
+  through: Node,
+  role: "Manager" | "Worker",
+  at: (node: Node) => string = ({ address }) => address,
+): Promise<void> {
+  const { JoinTokens } = await swarmOf(through);
+  const { status, text } = await node.engine.request("POST", "/swarm/join", {
+    ListenAddr: "0.0.0.0:2377",
+    AdvertiseAddr: at(node),
+    RemoteAddrs: [`${at(through)}:2377`],
+    JoinToken: JoinTokens[role],
+  });
+  assert.ok(status === 200 || text.includes("continue in the background"), text);
+  await until(`${node.name} in the swarm`, 300_000, async () => {
+    return (await node.engine.info()).Swarm.LocalNodeState === "active";
+  });
+}
+
+/** Takes a node out of the list, by hand on another one, as a person does who thinks that it is dead. */
+export async function removeNode(by: Node, node: Node): Promise<void> {
+  const id = (await node.engine.info()).Swarm.NodeID;
+  await by.engine.call("DELETE", `/nodes/${id}?force=1`);
+}
+
+/**
+ * Makes the worker a manager while nobody reaches its port, which is opened then: its swarm component
+ * fails, and is started again by the Engine itself.
+ */
+export async function promoteRoughly(node: Node, by: Node): Promise<void> {
+  const swarm = async () => (await node.engine.info()).Swarm;
+  await node.open(false);
+  await changeNode(by, (await swarm()).NodeID, { Role: "manager" });
+  await until("the Engine's words", 120_000, async () => (await swarm()).Error !== "", 250);
+  await node.open(true);
+  await until(`${node.name} a manager`, 120_000, async () => {
+    const { ControlAvailable, Error } = await swarm();
+    return ControlAvailable && Error === "";
+  }, 250);
+}
+
+/** Makes a cluster volume, whose driver nobody has; gives whether the Engine knows such. */
+export async function makeVolume({ engine }: Node): Promise<boolean> {
+  const { ApiVersion } = await engine.call<{ ApiVersion: string }>("GET", "/version");
+  if (Number(ApiVersion.split(".")[1]) < 42) return false;
+  await engine.call("POST", "/volumes/create", {
+    Name: "held",
+    Driver: "csi.example",
+    ClusterVolumeSpec: { AccessMode: { Scope: "single", Sharing: "none", MountVolume: {} } },
+  });
+  return true;
 }
 
 /** Makes the manager a worker, by hand on another one, and waits until it is no voter. */

@@ -210,16 +210,14 @@ for (const [what, body, says] of LACKING) {
   });
 }
 
-labTest("EC2: tags that it does not say it has written or deleted are not", async (lab) => {
-  for (const said of ["", "<return>false</return>"]) {
-    for (const action of ["CreateTags", "DeleteTags"]) {
-      const reply = dated(`<${action}Response>${said}</${action}Response>`);
-      await against(lab, {}, () => reply, async ({ shelf, vault }) => {
-        const mark = vault.keep(token("a"))!;
-        const ask = action === "CreateTags" ? shelf.publish(mark, mark) : shelf.retract();
-        assert.equal((await faultOf(ask)).kind, "malformed");
-      });
-    }
+labTest("EC2: tags that it says it has not written or deleted are not", async (lab) => {
+  for (const action of ["CreateTags", "DeleteTags"]) {
+    const reply = dated(`<${action}Response><return>false</return></${action}Response>`);
+    await against(lab, {}, () => reply, async ({ shelf, vault }) => {
+      const mark = vault.keep(token("a"))!;
+      const ask = action === "CreateTags" ? shelf.publish(mark, mark) : shelf.retract();
+      assert.equal((await faultOf(ask)).kind, "malformed");
+    });
   }
 });
 

@@ -47,7 +47,11 @@ labTest(
         () => ledger.tryConditions(),
         () => ledger.write(record(), { kind: "none" }),
         () => shelf.publish(mark, mark),
-        () => marks!.write(fp("a"), [fp("b")]),
+        () =>
+          marks!.write({ fingerprint: fp("a"), clusterId: "ida" }, [{
+            fingerprint: fp("b"),
+            clusterId: "idb",
+          }]),
       ];
       const faults: (Fault | null)[] = [];
       for (const write of all) {

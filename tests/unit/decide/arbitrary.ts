@@ -15,16 +15,12 @@ import {
   type Facts,
   type Fault,
   FAULT_KINDS,
-  type FoundingRecord,
   type Identity,
   type Instance,
   INSTANCE_STATES,
   type Interface,
-  type LedgerRead,
-  type LedgerView,
   type Lifecycle,
   type Mark,
-  type Member,
   type Memory,
   type Neighbour,
   type Observation,
@@ -33,6 +29,7 @@ import {
   type TokenMark,
   VERDICTS,
 } from "../../../src/state.ts";
+import type { FoundingRecord, LedgerRead, LedgerView, Member } from "../../../src/founding.ts";
 import {
   config,
   fp,
@@ -142,6 +139,7 @@ const neighbour: fc.Arbitrary<Neighbour> = fc.tuple(node, age).map(([n, runningM
 const foundingMark: fc.Arbitrary<Mark> = fc.record({
   cluster: fc.constantFrom("default", "blue"),
   fingerprint: swarm.map(fp),
+  clusterId: swarm.map((letter) => `cluster-${letter}`),
   over: fc.boolean(),
   ageMs: fc.constantFrom(0, 86_400_000),
 });
@@ -244,6 +242,7 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   published: fc.constantFrom(null, "", "a-m a-w"),
   pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
   attested: fc.option(swarm.map(fp)),
+  kept: fc.subarray(["node-9"]),
   terminated: fc.subarray(["i-1", "i-2", "i-3"]),
   failures: fc.array(
     fc.record({
@@ -256,6 +255,7 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
     { maxLength: 2 },
   ),
   attemptMs: fc.constantFrom(null, 0, 9_000),
+  startingMs: fc.constantFrom(null, 0, 9_000),
   fault: fc.option(fault, { freq: 4 }),
   steady: fc.option(
     fc.record({

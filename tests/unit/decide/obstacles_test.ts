@@ -14,6 +14,7 @@ import {
   observation,
   ok,
   outside,
+  s3,
   without,
   workerOf,
 } from "../../support/observations.ts";
@@ -25,7 +26,7 @@ const LATE = { nowMs: 600_000 };
 function comingUp(forMs: number, change: Parameters<typeof observation>[0] = {}): Observation {
   return observation({
     config: { ...worker, ...change.config },
-    memory: { ...held("engine-starting", forMs), ...change.memory },
+    memory: { startingMs: 10_000 - forMs, ...change.memory },
     facts: {
       engine: ok({ ...workerOf("a"), state: "pending" }),
       ledger: founded(others2),
@@ -352,7 +353,9 @@ table("an obstacle", [
   },
   {
     name: "it has answered for a minute: the worker was removed from it: leaves",
-    state: comingUp(STARTING_MS, { memory: held("node-removed", STARTING_MS) }),
+    state: comingUp(STARTING_MS, {
+      memory: { startingMs: -100_000, ...held("node-removed", STARTING_MS) },
+    }),
     want: ["leave", "node-removed"],
   },
   {
@@ -363,7 +366,7 @@ table("an obstacle", [
   {
     name: "a minority that answers may be without a leader: waits",
     state: comingUp(STARTING_MS, {
-      memory: held("node-removed", STARTING_MS),
+      memory: { startingMs: -100_000, ...held("node-removed", STARTING_MS) },
       facts: { ledger: founded({ members: [member(2), member(3)] }) },
     }),
     want: ["wait", "engine-starting"],
@@ -374,14 +377,19 @@ table("an obstacle", [
     want: ["wait", "engine-starting"],
   },
   {
-    name: "a worker of another swarm than the founded one that can't start up: waits",
-    state: comingUp(STARTING_MS, { facts: { engine: ok({ ...workerOf("z"), state: "pending" }) } }),
-    want: ["wait", "engine-starting"],
+    name:
+      "a worker of another swarm than the founded one that can't start up: a conflict, as if it could",
+    state: comingUp(STARTING_MS, {
+      config: { store: s3 },
+      facts: { engine: ok({ ...workerOf("z"), state: "pending" }) },
+    }),
+    want: ["fail", "swarm-conflict"],
+    exit: 5,
   },
   {
     name: "a removed worker with tasks: a person stops them",
     state: comingUp(STARTING_MS, {
-      memory: held("node-removed", STARTING_MS),
+      memory: { startingMs: -100_000, ...held("node-removed", STARTING_MS) },
       facts: { contents: ok({ tasks: 2 }) },
     }),
     want: ["fail", "node-removed"],
@@ -391,7 +399,7 @@ table("an obstacle", [
   {
     name: "a removed worker with tasks that may be given up: leaves",
     state: comingUp(STARTING_MS, {
-      memory: held("node-removed", STARTING_MS),
+      memory: { startingMs: -100_000, ...held("node-removed", STARTING_MS) },
       config: { abandonTasks: true },
       facts: { contents: ok({ tasks: 2 }) },
     }),
@@ -408,7 +416,7 @@ table("an obstacle", [
   {
     name: "a worker whose certificate ran out while it was off: leaves",
     state: comingUp(STARTING_MS, {
-      memory: held("node-removed", STARTING_MS),
+      memory: { startingMs: -100_000, ...held("node-removed", STARTING_MS) },
       facts: {
         engine: ok({ ...workerOf("a"), state: "error", error: "expired", trouble: "expired" }),
       },

@@ -120,7 +120,14 @@ Deno.test("decide: patience: no wait is longer than what is left of the run", ()
 
 Deno.test("decide: patience: waits grow up to a bound, shorter for the local Engine, longer for a herd", () => {
   const longest = (rule: Rule, role: "manager" | "worker", waits: number): number =>
-    backoffMs(observation({ config: { role }, memory: { waits }, dice: 0.999999 }), rule);
+    backoffMs(
+      observation({
+        config: { role },
+        memory: rule === "throttled" ? { waits: 50, refusals: waits } : { waits },
+        dice: 0.999999,
+      }),
+      rule,
+    );
   const growth = [0, 1, 2, 3, 4, 5, 50].map((waits) => longest("members-silent", "manager", waits));
   assert.deepEqual(growth, [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
   assert.equal(longest("engine-starting", "manager", 50), 2_000);

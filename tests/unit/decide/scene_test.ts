@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { decide } from "../../../src/decide/decide.ts";
 import type { Facts, Memory, Observation } from "../../../src/state.ts";
-import { held, looks, others2, twoMembers, worker } from "./table.ts";
+import { looks, others2, twoMembers, worker } from "./table.ts";
 import {
   fault,
   founded,
@@ -50,7 +50,7 @@ const CASES: { what: string; change: Parameters<typeof observation>[0]; want: st
   {
     what: "an Engine that has been starting up for a minute",
     change: {
-      memory: held("engine-starting", 60_000),
+      memory: { startingMs: -60_000 },
       facts: { engine: ok({ ...managerOf("a"), state: "pending" }) },
     },
     want: ["ledger"],

@@ -3,14 +3,8 @@ import assert from "node:assert/strict";
 import { type ActionKind, actionOf } from "../../../src/actions.ts";
 import { decide } from "../../../src/decide/decide.ts";
 import type { Rule } from "../../../src/rules.ts";
-import type {
-  Contents,
-  Decision,
-  FailExit,
-  FoundingRecord,
-  Memory,
-  Observation,
-} from "../../../src/state.ts";
+import type { Contents, Decision, FailExit, Memory, Observation } from "../../../src/state.ts";
+import type { FoundingRecord } from "../../../src/founding.ts";
 import { founded, instance, member, ok } from "../../support/observations.ts";
 
 export interface Row {

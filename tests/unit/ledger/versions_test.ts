@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { counts, headOf, missingNumbers, viewOf } from "../../../src/ledger/versions.ts";
-import type { LedgerView, LogEntry } from "../../../src/state.ts";
+import type { LedgerView, LogEntry } from "../../../src/founding.ts";
 import { record } from "../../support/observations.ts";
 
 /** An entry whose record is named by its number. */

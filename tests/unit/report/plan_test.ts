@@ -4,7 +4,7 @@ import type { Act } from "../../../src/calls.ts";
 import { decide } from "../../../src/decide/decide.ts";
 import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { reportOf } from "../../../src/report/report.ts";
-import type { Decision, Observation, Permission } from "../../../src/state.ts";
+import type { Contents, Decision, Observation, Permission } from "../../../src/state.ts";
 import {
   fault,
   founded,
@@ -152,6 +152,20 @@ Deno.test("what could not be seen says why, and what was not looked at says noth
   assert.match(text, /^Permissions timeout: no answer$/m);
   assert.match(text, /^Decision {4}wait$/m);
   assert.doesNotMatch(text, /^Contents/m);
+});
+
+Deno.test("what a swarm holds is named, and what an Engine does not count is said to be unknown", () => {
+  const page = (contents: Contents): string => {
+    const engine = ok(managerOf("a", { nodes: null }));
+    const o = observation({ config: { dryRun: true }, facts: { engine, contents: ok(contents) } });
+    return pageOf(reportOf({ decision: decide(o), observation: o, meters: METERS }));
+  };
+  assert.match(
+    page({ services: 1, "cluster volumes": 2 }),
+    /^Contents +1 services, 2 cluster volumes$/m,
+  );
+  assert.match(page({}), /^Contents +nothing$/m);
+  assert.match(page({}), /managers 1 of an unknown number of nodes/);
 });
 
 Deno.test("an instance in an Auto Scaling group is said to be where that wants it", () => {

@@ -127,6 +127,9 @@ const NODES = [
     ManagerStatus: { Reachability: "unreachable", Addr: "10.0.0.8:2377" },
   },
   { ID: "third", Spec: { Role: "manager" }, Status: { State: "ready", Addr: "10.0.0.9" } },
+  // What a join leaves that the others could not reach back: after the dispatcher's time, and at once.
+  { ID: "fourth", Spec: { Role: "manager" }, Status: { State: "down", Addr: "10.0.0.7" } },
+  { ID: "fifth", Spec: { Role: "manager" }, Status: { State: "unknown" } },
 ];
 
 type Routes = Record<string, Reply | ((request: Exchange) => Reply)>;
@@ -245,6 +248,11 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
             { nodeId: NODE_ID, address: "10.0.0.7", reachable: true },
             { nodeId: "second", address: "10.0.0.8", reachable: false },
           ],
+          strays: [
+            { nodeId: "third", address: "10.0.0.9", isDown: false },
+            { nodeId: "fourth", address: "10.0.0.7", isDown: true },
+            { nodeId: "fifth", address: "", isDown: false },
+          ],
           nodes: 3,
         },
       } satisfies Engine,
@@ -267,6 +275,23 @@ Deno.test("the same is read when the Engine answers in chunks", async () => {
   });
   await withEngine(change, async ({ engine }) => {
     assert.equal(valueOf(await engine.look(never)).swarm?.managers.length, 2);
+  });
+});
+
+Deno.test("a dead node is removed without force; one that is there no more is, and one that lives is not", async () => {
+  const alive = { message: "node second is not down and can't be removed" };
+  const routes = (all: Routes): Routes => ({
+    ...all,
+    "DELETE /v1.41/nodes/fourth": answer(200, ""),
+    "DELETE /v1.41/nodes/gone": json(404, { message: "node gone not found" }),
+    "DELETE /v1.41/nodes/second": json(400, alive),
+  });
+  await withEngine(routes, async ({ engine, server }) => {
+    assert.equal(valueOf(await engine.remove("fourth", never)), null);
+    assert.equal(valueOf(await engine.remove("gone", never)), null);
+    assert.match(faultOf(await engine.remove("second", never)).message, /not down/);
+    const targets = server.requests.filter(({ method }) => method === "DELETE");
+    assert.ok(targets.every(({ target }) => !target.includes("force")));
   });
 });
 
@@ -487,6 +512,14 @@ for (
     });
   });
 }
+
+Deno.test("a manager that says error without a word tells its whole swarm like any other", async () => {
+  await withEngine(info({ ...MANAGER_SWARM, LocalNodeState: "error" }), async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.state, value.error, value.trouble], ["error", "", null]);
+    assert.deepEqual([value.manager, value.swarm?.nodes], [true, 3]);
+  });
+});
 
 Deno.test("an Engine that does not count its swarm's nodes has not said how many there are", async () => {
   const { Nodes: _, ...swarm } = MANAGER_SWARM;
@@ -824,17 +857,6 @@ Deno.test("volumes that could not be listed are not none, though the Engine answ
       assert.ok(message.includes(says), message);
     });
   }
-});
-
-Deno.test("what an Engine that is newer than this tool may hold counts as something", async () => {
-  await withEngine(speaking(57), async ({ engine }) => {
-    const held = valueOf(await engine.contents(true, never));
-    assert.deepEqual(held, { "kinds of objects of Docker API 1.57": 1 });
-    assert.equal(valueOf(await engine.leave(true, true, never)).kind, "holds");
-  });
-  await withEngine(speaking(57), async ({ engine }) => {
-    assert.deepEqual(valueOf(await engine.contents(false, never)), {});
-  });
 });
 
 /** What somebody may have changed in a swarm's settings, and how much that is. */

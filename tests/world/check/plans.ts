@@ -43,10 +43,15 @@ export function plan(
   start: Plan["start"],
   faults: number,
   hours = 0,
+  besides: Plan["besides"] = [],
 ): Plan {
   const size = workers === 0 ? `${managers}` : `${managers}+${workers}`;
   return {
-    name: `${store} ${size} ${start}, ${faults} faults${hours > 0 ? ", an hour" : ""}`,
+    name: [
+      `${store} ${size} ${start}, ${faults} faults`,
+      ...(hours > 0 ? ["an hour"] : []),
+      ...besides,
+    ].join(", "),
     store,
     roles: [
       ...Array.from({ length: managers }, () => "manager" as const),
@@ -55,5 +60,6 @@ export function plan(
     start,
     faults,
     hours,
+    besides,
   };
 }

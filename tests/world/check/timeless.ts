@@ -33,13 +33,19 @@ export function timeless(o: Observation): Observation {
       attemptMs: memory.attemptMs === null ? null : 0,
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
       steady: heldOf(memory),
+      pools: null,
       waits: 0,
     },
   };
 }
 
 /** What a run does something about once it has held. */
-const ACTED_ON: readonly Rule[] = ["engine-starting", "swarm-missing", "swarm-unfounded"];
+const ACTED_ON: readonly Rule[] = [
+  "engine-starting",
+  "node-removed",
+  "swarm-missing",
+  "swarm-unfounded",
+];
 
 /** That such a rule has kept the run waiting, for a time that the clock says. */
 function heldOf({ steady }: Memory): Memory["steady"] {

@@ -38,7 +38,9 @@ export type Event =
   | { kind: "wake"; node: Node; run: number }
   | { kind: "start"; node: Node }
   | { kind: "mishap"; mishap: Mishap }
-  | { kind: "up"; node: Node }
+  | { kind: "up"; node: Node; isBare: boolean }
+  | { kind: "mounted"; node: Node }
+  | { kind: "heard"; node: Node }
   | { kind: "join"; node: Node }
   | { kind: "uncut"; node: Node }
   | { kind: "land" }

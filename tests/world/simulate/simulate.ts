@@ -2,14 +2,14 @@
  * One random history of a large world under virtual time. Everything is drawn from the seed; the
  * production loop runs on each machine.
  */
-import { forget, shows } from "../aws.ts";
+import { forget, isLosable, lose, shows } from "../aws.ts";
 import { Agenda } from "./agenda.ts";
 import { Buckets, requestsOf } from "./buckets.ts";
 import type { Conditions, Mishap } from "./conditions.ts";
 import { createDice, type Dice } from "./dice.ts";
 import { brief, durationOf } from "./durations.ts";
 import { configOf, enact, land } from "../enact.ts";
-import { canFinish, daemonRestarts, finish } from "../engine.ts";
+import { canFinish, daemonRestarts, finish, hear, isRemovable, remove } from "../engine.ts";
 import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
 import { createSight } from "./sight.ts";
@@ -17,7 +17,7 @@ import { worldOf } from "../starts.ts";
 import { addMachine, EPOCH_MS, latest, type Machine, swarmNamed, type World } from "../world.ts";
 import type { Event, History, Node, Setting, Tell } from "./history.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
-import { judgeDone } from "../judge.ts";
+import { judgeDone, judgeLoss } from "../judge.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
 import { actionOf } from "../../../src/actions.ts";
 import { callsOf } from "../../../src/run.ts";
@@ -27,9 +27,16 @@ import type { Acting, End, Role, Waiting } from "../../../src/state.ts";
 const BOUND_MS = 900_000;
 const RESTART_MS = 30_000;
 const BOOT_MS = 20_000;
+/** A worker's agent tries its managers again after at most that long. */
+const HEAR_MS = 10_000;
+/** A data root that is mounted late is so by then. */
+const MOUNT_MS = 20_000;
 const RUNS_MAX = 50;
 /** Long enough for EC2 to forget who was terminated. */
 const HOUR_MS = 65 * 60_000;
+
+/** What changes who is reached, and is seldom. */
+const CHANGING: readonly Event["kind"][] = ["mishap", "up", "uncut", "mounted", "heal"];
 
 export function simulate(code: Code, conditions: Conditions, setting: Setting = {}): History {
   return new Simulation(code, conditions, setting).play();
@@ -40,6 +47,8 @@ class Simulation {
   readonly #tell: Tell | null;
   readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
   readonly #isUnjudged: boolean;
+  /** Nobody stands still, where what it saw last would be another Engine's. */
+  readonly #isSteady: boolean;
   readonly #dice: Dice;
   readonly #world: World;
   readonly #nodes: Node[];
@@ -57,6 +66,7 @@ class Simulation {
 
   constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
     this.#isUnjudged = isUnjudged === true;
+    this.#isSteady = conditions.mishaps.some(({ kind }) => kind === "bare");
     this.#c = conditions;
     this.#tell = tell ?? null;
     this.#spawn = spawn ??
@@ -89,7 +99,7 @@ class Simulation {
   play(): History {
     const { launchMs, mishaps, healMs } = this.#c;
     for (const node of this.#nodes) {
-      if (node.machine.power === "terminated") continue;
+      if (node.machine.power === "terminated" || node.machine.isOutside) continue;
       const bootedMs = this.#dice.between(0, launchMs);
       if (node.machine.power === "unborn") launch(node.machine, EPOCH_MS + bootedMs - BOOT_MS);
       this.#agenda.add(bootedMs, { kind: "start", node });
@@ -109,7 +119,10 @@ class Simulation {
       if (entry.atMs > endMs) break;
       this.#now = entry.atMs;
       this.#world.nowMs = EPOCH_MS + this.#skippedMs + Math.floor(entry.atMs);
+      const changes = CHANGING.includes(entry.what.kind);
+      if (changes) this.#spread();
       this.#happen(entry.what);
+      if (changes) this.#spread();
       if (this.#world.broken.length > 0 && !this.#isUnjudged) break;
       // Asking everyone at each event would take longer than all else in a herd.
       const mayEnd = this.#isHealed || healMs === null;
@@ -138,7 +151,13 @@ class Simulation {
       case "mishap":
         return this.#mishap(event.mishap);
       case "up":
-        return this.#up(event.node);
+        return this.#up(event.node, event.isBare);
+      case "heard":
+        Object.assign(event.node.machine, hear(this.#world, event.node.machine));
+        return;
+      case "mounted":
+        if (event.node.machine.ailment === "bare") event.node.machine.ailment = null;
+        return;
       case "join":
         return this.#background(event.node);
       case "uncut":
@@ -153,8 +172,25 @@ class Simulation {
     }
   }
 
+  /** Workers hear of their managers; and of what nobody shows any more nobody can know. */
+  #spread(): void {
+    for (const node of this.#nodes) this.#hear(node);
+    judgeLoss(this.#world);
+  }
+
+  /** Who was not up yet tries again within seconds. */
+  #hear(node: Node): void {
+    const { machine } = node;
+    const so = hear(this.#world, machine);
+    if (machine.ailment !== "unheard" || so.ailment === "unheard") Object.assign(machine, so);
+    else {
+      this.#agenda.add(this.#now + this.#dice.between(0, HEAR_MS), { kind: "heard", node });
+    }
+  }
+
   #start(node: Node): void {
     const { machine } = node;
+    if (machine.isOutside) return;
     if (machine.power === "unborn") machine.power = "up";
     if (machine.power !== "up" || node.program !== null) return;
     node.run++;
@@ -170,6 +206,7 @@ class Simulation {
   #wake(node: Node): void {
     const { machine, program } = node;
     if (program === null || machine.power !== "up") return;
+    this.#hear(node);
     const runMs = Math.floor(this.#now - node.startedMs);
     if (node.answers !== null) program.absorb(node.answers, runMs);
     const decision = program.decide(runMs, this.#dice.next());
@@ -183,7 +220,7 @@ class Simulation {
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
       this.#tell?.(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
     }
-    if (!this.#isHealed && this.#dice.chance(this.#c.pauseRate)) {
+    if (!this.#isHealed && !this.#isSteady && this.#dice.chance(this.#c.pauseRate)) {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
     this.#notePlace(node);
@@ -239,7 +276,8 @@ class Simulation {
     if (node === undefined) return;
     const { machine } = node;
     const isUp = machine.power === "up";
-    if (kind !== "launch" && kind !== "hour" && !isUp) return;
+    const isOfAll = kind === "launch" || kind === "hour" || kind === "lose" || kind === "lose-all";
+    if (!isOfAll && !isUp) return;
     this.#tell?.(this.#now, machine.instance, `*** ${kind}`);
     switch (kind) {
       case "crash":
@@ -247,11 +285,22 @@ class Simulation {
         this.#agenda.add(this.#now + forMs, { kind: "start", node });
         return;
       case "reboot":
+      case "bare":
       case "stop":
+      case "remove-off":
+      case "expire":
         machine.power = "down";
         node.program = null;
         if (kind === "stop") shows(this.#world, machine, "stopped");
-        this.#agenda.add(this.#now + forMs, { kind: "up", node });
+        if (kind === "remove-off") this.#remove(machine, "pending");
+        if (kind === "expire") this.#remove(machine, "expired");
+        this.#agenda.add(this.#now + forMs, { kind: "up", node, isBare: kind === "bare" });
+        return;
+      case "remove":
+        return this.#remove(machine, "active");
+      case "mute":
+      case "loud":
+        if (machine.place.kind === "member" && machine.ailment === null) machine.ailment = kind;
         return;
       case "terminate":
         machine.power = "terminated";
@@ -280,12 +329,35 @@ class Simulation {
       case "launch":
         return this.#launch(machine.role);
       case "hour":
-        this.#skippedMs += HOUR_MS;
-        for (const each of this.#world.machines) forget(each);
+        return this.#skipHour();
+      case "lose":
+      case "lose-all":
+        if (isLosable(this.#world)) this.#lose(kind === "lose-all");
         return;
       default:
         return kind satisfies never;
     }
+  }
+
+  /** Every run has ended by then; those that did not end well begin again. */
+  #lose(alsoMarks: boolean): void {
+    this.#skipHour();
+    lose(this.#world, alsoMarks);
+    for (const node of this.#nodes) {
+      if (node.program === null) continue;
+      node.program = null;
+      this.#agenda.add(this.#now + this.#dice.between(0, RESTART_MS), { kind: "start", node });
+    }
+  }
+
+  #skipHour(): void {
+    this.#skippedMs += HOUR_MS;
+    this.#world.nowMs += HOUR_MS;
+    for (const each of this.#world.machines) forget(each);
+  }
+
+  #remove(machine: Machine, says: "active" | "pending" | "expired"): void {
+    if (isRemovable(this.#world, machine)) remove(this.#world, machine, says);
   }
 
   /** A manager whose run saw tokens from before a rotation runs once more. */
@@ -310,13 +382,20 @@ class Simulation {
     this.#agenda.add(this.#now + BOOT_MS, { kind: "start", node });
   }
 
-  #up(node: Node): void {
+  #up(node: Node, isBare: boolean): void {
     const { machine } = node;
     if (machine.power !== "down") return;
     machine.power = "up";
     machine.readyMs = this.#world.nowMs + Math.floor(this.#dice.between(0, 5_000));
     daemonRestarts(machine);
-    if (latest(machine.ec2) !== "running") shows(this.#world, machine, "running");
+    if (latest(machine.ec2) !== "running") {
+      shows(this.#world, machine, "running");
+      machine.launchedMs = this.#world.nowMs;
+    }
+    if (isBare && machine.place.kind === "member" && machine.place.manager) {
+      machine.ailment = "bare";
+      this.#agenda.add(this.#now + this.#dice.between(0, MOUNT_MS), { kind: "mounted", node });
+    }
     this.#agenda.add(this.#now + this.#dice.between(0, 3_000), { kind: "start", node });
   }
 
@@ -341,7 +420,8 @@ class Simulation {
       const { machine } = node;
       machine.isCut = false;
       node.ending = null;
-      if (machine.power === "down") this.#up(node);
+      if (machine.ailment === "loud") daemonRestarts(machine);
+      if (machine.power === "down") this.#up(node, false);
       else if (node.program === null) this.#start(node);
     }
   }
@@ -351,10 +431,14 @@ class Simulation {
     let isOver = true;
     for (const node of this.#nodes) {
       const { machine, ending } = node;
-      if (machine.power === "terminated") continue;
+      if (machine.power === "terminated" || machine.isOutside) continue;
       if (ending?.exit === 0) {
         if (isInFounded(this.#world, machine)) continue;
-        if (machine.role === "worker" && node.run < RUNS_MAX) this.#start(node);
+        if (isExcused(this.#world, machine, ending)) continue;
+        if (machine.role === "worker" && node.run < RUNS_MAX) {
+          node.ending = null;
+          this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
+        }
       } else if (ending !== null && isExcused(this.#world, machine, ending)) continue;
       isOver = false;
     }
@@ -363,7 +447,8 @@ class Simulation {
 
   #judgeSecond(): void {
     const done = this.#nodes.filter(({ ending }) => ending?.exit === 0);
-    if (done.length === 0) return;
+    // Whom a record listed that was lost is listed again once it is found.
+    if (done.length === 0 || this.#world.strays.length > 0) return;
     const { machine } = this.#dice.pick(done);
     this.#world.nowMs += 10_000;
     judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);
@@ -372,7 +457,7 @@ class Simulation {
   #judgeEnds(): void {
     for (const node of this.#nodes) {
       const { machine, ending } = node;
-      if (machine.power === "terminated") continue;
+      if (machine.power === "terminated" || machine.isOutside) continue;
       if (ending?.exit === 0 && isInFounded(this.#world, machine)) continue;
       if (ending !== null && isExcused(this.#world, machine, ending)) continue;
       const state = ending === null
@@ -393,4 +478,5 @@ function told(decision: Acting | Waiting | End): string {
 /** EC2 shows an instance while it boots. */
 function launch(machine: Machine, atMs: number): void {
   machine.ec2 = [...machine.ec2, { value: "running", atMs: Math.floor(atMs) }];
+  machine.launchedMs = Math.floor(atMs);
 }

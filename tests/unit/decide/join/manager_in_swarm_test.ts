@@ -2,14 +2,8 @@
 import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import { CONFLICT_MS } from "../../../../src/decide/patience.ts";
-import type {
-  Facts,
-  FoundingRecord,
-  Instance,
-  Member,
-  Memory,
-  Observation,
-} from "../../../../src/state.ts";
+import type { Facts, Instance, Memory, Observation } from "../../../../src/state.ts";
+import type { FoundingRecord, Member } from "../../../../src/founding.ts";
 import {
   decided,
   empty,
@@ -90,42 +84,87 @@ table("a manager in a swarm", [
     because: "run swarm-join once on one of its managers",
   },
   {
-    name:
-      "an old manager answers that is in another swarm, and this one is empty: waits for that one",
-    state: observation({
-      facts: {
-        engine: ok(managerOf("a")),
-        neighbours: ok([{ instance: "i-2", address: "10.0.0.2", runningMs: HOUR_MS }]),
-        probe: ok(["10.0.0.2"]),
-      },
-    }),
-    want: ["wait", "swarm-unfounded"],
-    because: "i-2 (10.0.0.2) answers",
-  },
-  {
-    name: "an old manager answers that is in this very swarm: founds it",
+    name: "others show tokens of before this swarm's CA was rotated: it is the same swarm",
     state: observation({
       facts: {
         engine: ok(managerOf("a", { managers: managersAt(1, 2), nodes: 2 })),
-        neighbours: ok([{ instance: "i-2", address: "10.0.0.2", runningMs: HOUR_MS }]),
-        probe: ok(["10.0.0.2"]),
+        tokens: ok([shown(2, "old")]),
       },
     }),
     want: ["found", "found-swarm"],
   },
   {
-    name:
-      "an old manager answers that is in another swarm, and this one holds something: founds it",
+    name: "with S3, the mark is of before this swarm's CA was rotated: it is the same swarm",
     state: observation({
+      config: { store: s3 },
       facts: {
         engine: ok(managerOf("a")),
-        neighbours: ok([{ instance: "i-2", address: "10.0.0.2", runningMs: HOUR_MS }]),
-        probe: ok(["10.0.0.2"]),
-        contents: ok({ services: 1 }),
+        tokens: ok([shown(1, "a")]),
+        marks: ok([foundingMark("z", { clusterId: "cluster-a" })]),
       },
     }),
     want: ["found", "found-swarm"],
   },
+  {
+    name: "its own swarm was founded for another cluster: it is not left for this one's",
+    state: observation({
+      config: { store: s3 },
+      memory: { confirmed: fp("a") },
+      facts: {
+        engine: ok(managerOf("b")),
+        ledger: twoMembers,
+        instances: known,
+        marks: ok([foundingMark("b", { cluster: "blue" })]),
+      },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: "run it with --cluster blue",
+    exit: 5,
+  },
+  ...([
+    ["a dead node at its own address: what a failed join left is removed", {}, {}, "remove"],
+    ["a node at its own address that is not down: stays", { isDown: false }, {}, "done"],
+    ["another's dead node: stays, for this is no reaping", { address: "10.0.0.2" }, {}, "done"],
+    ["itself, before it is a voter: stays", { nodeId: "node-1" }, {}, "done"],
+    ["what the swarm would not remove is not tried again", {}, { kept: ["node-9"] }, "done"],
+  ] as const).map(([name, change, memory, want]): Row => {
+    const stray = { nodeId: "node-9", address: "10.0.0.1", isDown: true, ...change };
+    return {
+      name,
+      state: observation({
+        memory: { ...memory, kept: [...("kept" in memory ? memory.kept : [])] },
+        facts: {
+          engine: ok(managerOf("a", { strays: [stray] })),
+          ledger: founded(),
+          tokens: ok([shown(1, "a")]),
+        },
+      }),
+      want: want === "remove" ? ["remove", "remove-dead-node"] : ["done", "in-order"],
+    };
+  }),
+  ...([
+    ["a later Engine's swarm may have what can't be counted: a conflict", [], [
+      "fail",
+      "swarm-conflict",
+    ]],
+    ["this very run has started it: nobody has put anything into it", ["init"], [
+      "register",
+      "yield-to-founded",
+    ]],
+  ] as const).map(([name, did, [action, rule]]): Row => ({
+    name,
+    state: observation({
+      config: { store: s3 },
+      memory: { did: [...did] },
+      facts: {
+        engine: ok({ ...managerOf("b"), api: 57 }),
+        ledger: founded(others2),
+        instances: known,
+      },
+    }),
+    want: [action, rule],
+    ...(action === "fail" ? { exit: 5, because: "Docker API 1.57" } : {}),
+  })),
   {
     name: "with S3, its founding is not marked yet",
     state: inFoundedS3({ marks: ok([foundingMark("a", { cluster: "blue" })]) }),
@@ -512,7 +551,11 @@ Deno.test("decide: marks of a swarm that was replaced, or whose CA was rotated, 
   assert.deepEqual(decision.call, {
     kind: "attest",
     fingerprint: fp("a"),
-    over: [fp("z"), fp("y")],
+    clusterId: "cluster-a",
+    over: [
+      { fingerprint: fp("z"), clusterId: "cluster-z" },
+      { fingerprint: fp("y"), clusterId: "cluster-y" },
+    ],
   });
 });
 

@@ -28,6 +28,7 @@ import {
   NOW_MS,
   observation,
   ok,
+  outside,
   s3,
   shown,
   without,
@@ -550,6 +551,36 @@ table("a manager in no swarm", [
     because: "allow TCP 2377",
   },
   {
+    name: "an interface that is not there (yet): waits for it, and then it is a wrong setting",
+    state: observation({ config: { advertiseAddr: "wg0", role: "manager" }, nowMs: 600_000 }),
+    want: ["fail", "setting-unusable"],
+    because: "the interface wg0",
+    exit: 2,
+  },
+  ...(["init", "register"] as const).map((before): Row => ({
+    name: `an Engine whose overlays can't go over IPv6: exit 6 before it would ${before}`,
+    state: observation({
+      memory: { identity: { ...identity(), address: "fd00::1", addresses: ["fd00::1"] } },
+      facts: before === "init" ? {} : {
+        ledger: founded(others2),
+        probe: ok(["10.0.0.2"]),
+        tokens: ok([shown(2, "a")]),
+        instances: known,
+      },
+    }),
+    want: ["fail", "engine-unfit"],
+    because: "Engine 25 or later",
+    exit: 6,
+  })),
+  {
+    name: "an Engine whose overlays can go over IPv6",
+    state: observation({
+      memory: { identity: { ...identity(), address: "fd00::1", addresses: ["fd00::1"] } },
+      facts: { engine: ok({ ...outside, api: 44 }) },
+    }),
+    want: ["init", "first-manager"],
+  },
+  {
     name: "the VPC's ranges leave no pool: a person names one",
     state: observation({
       memory: {
@@ -600,20 +631,34 @@ Deno.test("decide: who answers is asked of the neighbours too, and of nobody twi
 });
 
 Deno.test("decide: it advertises what it was told to, to those whom it inits for or joins", () => {
-  const config = { advertiseAddr: "eth1" };
-  const inits = decided(observation({ config }));
-  assert.ok(inits.kind === "act" && inits.call.kind === "init");
-  assert.equal(inits.call.advertiseAddr, "eth1");
+  const interfaces = ok([{ name: "wg0", address: "10.8.0.1" }]);
+  for (
+    const [advertiseAddr, want] of [
+      ["wg0", "10.8.0.1"],
+      ["wg0:2399", "10.8.0.1:2399"],
+      ["10.9.0.1:2377", "10.9.0.1:2377"],
+      [null, "10.0.0.1"],
+    ] as const
+  ) {
+    const inits = decided(observation({ config: { advertiseAddr }, facts: { interfaces } }));
+    assert.ok(inits.kind === "act" && inits.call.kind === "init");
+    assert.equal(inits.call.advertiseAddr, want);
+  }
   const joins = decided(observation({
-    config,
+    config: { advertiseAddr: "wg0" },
     memory: { confirmed: fp("a") },
-    facts: { ledger: twoMembers, probe: ok(["10.0.0.2"]), tokens: ok([shown(2, "a")]) },
+    facts: {
+      ledger: founded({ members: [member(1, { address: "10.8.0.1" }), member(2)] }),
+      probe: ok(["10.0.0.2"]),
+      tokens: ok([shown(2, "a")]),
+      interfaces,
+    },
   }));
   assert.ok(joins.kind === "act");
   assert.deepEqual(joins.call, {
     kind: "join",
     address: "10.0.0.2",
     token: mark("a", "m"),
-    advertiseAddr: "eth1",
+    advertiseAddr: "10.8.0.1",
   });
 });
