@@ -257,8 +257,8 @@ export interface Neighbour {
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
-  /** Where that instance is; null: it has no address, or is a place in S3. */
-  address: string | null;
+  /** Where that instance is; of a place in S3 nowhere. */
+  addresses: string[];
   state: InstanceState;
   /** The cluster whose swarm they are of, where that is said beside them. */
   cluster: string | null;

@@ -131,7 +131,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,
-    address: v.nullable(text),
+    addresses: list(text),
     state: choice(INSTANCE_STATES),
     cluster: v.nullable(text),
     manager: v.nullable(mark),

@@ -69,10 +69,9 @@ function shownBy(
   const manager = markOf(config.managerTokenTag);
   const worker = markOf(config.workerTokenTag);
   const cluster = tags.get(CLUSTER_TAG) ?? null;
-  const address = addresses[0] ?? null;
   return {
     by: instance,
-    address,
+    addresses,
     state: instanceStateOf(state),
     cluster,
     manager,

@@ -225,7 +225,7 @@ export function readTokens(
     const object = world.objects.find((one) => one.fingerprint === fingerprint);
     return [{
       by: "s3",
-      address: null,
+      addresses: [],
       state: "running",
       cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
@@ -241,7 +241,7 @@ export function readTokens(
     }
     const { cluster } = config;
     const { instance: by, address } = machine;
-    return [{ by, address, state, cluster, manager, worker, malformed: [] }];
+    return [{ by, addresses: [address], state, cluster, manager, worker, malformed: [] }];
   });
 }
 

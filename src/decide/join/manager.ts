@@ -67,7 +67,7 @@ function unfounded(s: Scene, swarm: SwarmView): Decision {
   const managers = swarm.managers.map(({ address }) => address);
   const foreign = signsOf(s).filter((sign) =>
     sign.fingerprint !== fingerprint && sign.clusterId !== swarm.clusterId &&
-    !managers.includes(sign.address)
+    !sign.addresses.some((address) => managers.includes(address))
   );
   if (foreign.length > 0) {
     const because = `no swarm is founded, and ${signsText(foreign)}`;
@@ -180,6 +180,8 @@ function present(s: Scene, unlisted: string[]): string[] {
 }
 
 function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision {
+  const elsewhere = ofElsewhere(s, swarm.managerToken.fingerprint);
+  if (elsewhere !== null) return elsewhere;
   const known = instances(s, record.members);
   if (allGone(s, record, known)) {
     const because = `every manager of the founded swarm ${brief(record)} is gone`;
@@ -189,8 +191,8 @@ function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
   const because = `the founded swarm is ${brief(record)}, and this manager is in ${
     brief(swarm.managerToken)
   }`;
-  const stays = ofElsewhere(s, swarm.managerToken.fingerprint) ?? lossOf(s, swarm, because);
-  if (stays !== null) return stays;
+  const loss = lossOf(s, swarm, because);
+  if (loss !== null) return loss;
   if (!isConfirmed(s, record)) return register(s, record, "yield-to-founded", because);
   return act(
     { kind: "leave", force: true, onlyEmpty: true },

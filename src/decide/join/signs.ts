@@ -10,7 +10,7 @@ export interface Sign {
   fingerprint: string;
   /** Of a mark the swarm's id, of tokens where they are shown; "": not known. */
   clusterId: string;
-  address: string;
+  addresses: string[];
 }
 
 /** All that another than this node shows, for this cluster or for whichever. */
@@ -19,14 +19,14 @@ export function signsOf(s: Scene): Sign[] {
   if (traits.marksFoundings) {
     return foundings(s)
       .filter(({ cluster, over }) => cluster === o.config.cluster && !over)
-      .map(({ fingerprint, clusterId }) => ({ by: null, fingerprint, clusterId, address: "" }));
+      .map(({ fingerprint, clusterId }) => ({ by: null, fingerprint, clusterId, addresses: [] }));
   }
   return tokens(s, "", ["manager", "worker"]).flatMap((shown) => {
     const { by, state, manager, worker } = shown;
     if (by === me.instance || state === "terminated" || isOfOthers(shown, o.config)) return [];
     const fingerprints = new Set([manager, worker].flatMap((mark) => mark?.fingerprint ?? []));
-    const address = shown.address ?? "";
-    return [...fingerprints].map((fingerprint) => ({ by, fingerprint, clusterId: "", address }));
+    const { addresses } = shown;
+    return [...fingerprints].map((fingerprint) => ({ by, fingerprint, clusterId: "", addresses }));
   });
 }
 
