@@ -132,7 +132,7 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
-    address: `10.0.0.${n}`,
+    addresses: [`10.0.0.${n}`],
     state: "running",
     cluster: config.cluster,
     manager: mark(letter, "m"),

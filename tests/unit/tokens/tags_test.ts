@@ -22,7 +22,7 @@ labTest(
     const shown = await valueOf(two.shelf.read(fp("a"), ["manager", "worker"]));
     const shownBy1 = {
       by: "i-1",
-      address: "10.0.0.1",
+      addresses: ["10.0.0.1"],
       state: "running",
       cluster: "default",
       manager,
