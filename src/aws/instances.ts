@@ -59,28 +59,28 @@ export function instanceStateOf(state: string): InstanceState {
   return INSTANCE_STATES.find((one) => one === state) ?? "pending";
 }
 
-/** Gives a reader of the other instances of the manager role that run in this VPC, for this cluster. */
+/** Gives a reader of the instances of the manager role that run in this VPC, for this cluster, at each of their addresses. */
 export function createNeighbours(
   { config, identity, ec2 }: InstancesOptions,
 ): ReadNeighbours {
-  const { roleTag, clusterTag, cluster } = config;
+  const { role, roleTag, clusterTag, cluster } = config;
   return async () => {
     const doing = "look for other managers";
     const found = await (await ec2()).instances(`${doing} in ${identity.vpc}`, [
       { name: "vpc-id", values: [identity.vpc] },
-      { name: `tag:${roleTag}`, values: ["manager"] },
       { name: "instance-state-name", values: ["running"] },
+      // Where a flag says which role a node has, no tag need say so.
+      ...(role === "auto" ? [{ name: `tag:${roleTag}`, values: ["manager"] }] : []),
       ...(clusterTag === null ? [] : [{ name: `tag:${clusterTag}`, values: [cluster] }]),
     ]);
     if (!found.ok) return found;
     const neighbours: Neighbour[] = [];
-    for (const { instance, addresses: [address], runningMs } of found.value) {
-      if (instance === identity.instance) continue;
-      if (address === undefined || runningMs === null) {
+    for (const { instance, addresses, runningMs } of found.value) {
+      if (addresses.length === 0 || runningMs === null) {
         const message = `Cannot ${doing}: EC2 does not say where ${instance} is, or since when`;
         return { ok: false, fault: { kind: "malformed", message } };
       }
-      neighbours.push({ instance, address, runningMs });
+      neighbours.push(...addresses.map((address) => ({ instance, address, runningMs })));
     }
     return { ok: true, value: neighbours };
   };

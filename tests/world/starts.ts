@@ -6,17 +6,15 @@ import { addSwarm, createWorld, latest, markOf, type Swarm, type World } from ".
 import type { Role } from "../../src/state.ts";
 import type { FoundingRecord } from "../../src/founding.ts";
 
-export const STARTS = [
-  "nothing",
-  "late",
-  "founded",
-  "foreign",
-  "dead",
-  "old-swarm",
-  "mixed",
-  "hidden",
-] as const;
-export type Start = typeof STARTS[number];
+export type Start =
+  | "nothing"
+  | "late"
+  | "founded"
+  | "foreign"
+  | "dead"
+  | "old-swarm"
+  | "mixed"
+  | "hidden";
 
 /**
  * - `late`: nothing but machines that have run for long: the tool comes to them later

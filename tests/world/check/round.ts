@@ -63,7 +63,7 @@ export function roundsOf(code: Code, start: Place, rules: Rules): Outcome[] {
     const here = keyOf(place);
     if (visited.has(here)) return;
     visited.add(here);
-    for (const decision of decisionsOf(code, o)) {
+    for (const decision of decisionsOf(code, o, cost === 0)) {
       if (decision.kind !== "look") {
         decided(place, decision);
         continue;

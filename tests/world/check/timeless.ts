@@ -62,8 +62,11 @@ function failuresOf({ failures }: Memory): Memory["failures"] {
   return [...unique].sort(([a], [b]) => a < b ? -1 : 1).map(([, one]) => one);
 }
 
-/** All that may be decided, whatever the clock and the dice say, each once. */
-export function decisionsOf(code: Code, o: Observation): Decision[] {
+/**
+ * All that may be decided, whatever the clock and the dice say, each once. `mayHold`: what is seen now may
+ * have been seen for long; not what only one look shows that went wrong.
+ */
+export function decisionsOf(code: Code, o: Observation, mayHold = true): Decision[] {
   const found = new Map<string, Decision>();
   const add = (o: Observation, nowMs: number, dice: number): Decision => {
     const decision = code.decide(at(o, nowMs, dice));
@@ -79,7 +82,7 @@ export function decisionsOf(code: Code, o: Observation): Decision[] {
     const decision = add(o, clockMs, 0);
     if (decision.kind === "act" && decision.call.kind === "join") {
       for (const dice of DICE) add(o, clockMs, dice);
-    } else if (decision.kind === "wait") {
+    } else if (decision.kind === "wait" && mayHold) {
       const { rule, exit } = decision;
       const steady = { rule, because: "", exit, sinceMs: 0 };
       add({ ...o, memory: { ...o.memory, steady } }, LATE_MS, 0);

@@ -55,3 +55,17 @@ export interface Setting {
   /** Plays on when a property is broken, and judges nothing at the end. */
   isUnjudged?: boolean;
 }
+
+export function nodeOf(machine: Machine): Node {
+  return {
+    machine,
+    program: null,
+    startedMs: 0,
+    run: 0,
+    answers: null,
+    ending: null,
+    doneMs: 0,
+    place: machine.place,
+    joinedMs: 0,
+  };
+}

@@ -7,21 +7,22 @@ import { Agenda } from "./agenda.ts";
 import { Buckets, requestsOf } from "./buckets.ts";
 import type { Conditions, Mishap } from "./conditions.ts";
 import { createDice, type Dice } from "./dice.ts";
-import { brief, durationOf } from "./durations.ts";
+import { brief, durationOf, told } from "./durations.ts";
+import { judgeEnds } from "./ends.ts";
 import { configOf, enact, land } from "../enact.ts";
-import { canFinish, daemonRestarts, finish, hear, isRemovable, remove } from "../engine.ts";
+import { canFinish, daemonRestarts, finish, hear } from "../engine.ts";
 import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "../starts.ts";
 import { addMachine, EPOCH_MS, latest, type Machine, swarmNamed, type World } from "../world.ts";
-import type { Event, History, Node, Setting, Tell } from "./history.ts";
+import { type Event, type History, type Node, nodeOf, type Setting, type Tell } from "./history.ts";
+import { befall, isOfAll } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
 import { judgeDone, judgeLoss } from "../judge.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
-import { actionOf } from "../../../src/actions.ts";
 import { callsOf } from "../../../src/run.ts";
-import type { Acting, End, Role, Waiting } from "../../../src/state.ts";
+import type { End, Role } from "../../../src/state.ts";
 
 /** How long after the healing everyone must have ended, besides the run's own deadline. */
 const BOUND_MS = 900_000;
@@ -79,21 +80,7 @@ class Simulation {
     );
     this.#world = worldOf(conditions.store, roles, conditions.start);
     this.#sight = createSight(this.#world, this.#dice, conditions);
-    this.#nodes = this.#world.machines.map((machine) => this.#nodeOf(machine));
-  }
-
-  #nodeOf(machine: Machine): Node {
-    return {
-      machine,
-      program: null,
-      startedMs: 0,
-      run: 0,
-      answers: null,
-      ending: null,
-      doneMs: 0,
-      place: machine.place,
-      joinedMs: 0,
-    };
+    this.#nodes = this.#world.machines.map(nodeOf);
   }
 
   play(): History {
@@ -128,7 +115,7 @@ class Simulation {
       const mayEnd = this.#isHealed || healMs === null;
       if (mayEnd && events++ % pace === 0 && this.#isOver()) break;
     }
-    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeEnds();
+    if (this.#world.broken.length === 0 && !this.#isUnjudged) judgeEnds(this.#world, this.#nodes);
     if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecond();
     return {
       broken: this.#world.broken,
@@ -271,61 +258,16 @@ class Simulation {
     }
   }
 
-  #mishap({ kind, node: index, forMs }: Mishap): void {
-    const node = this.#nodes[index];
+  #mishap(mishap: Mishap): void {
+    const node = this.#nodes[mishap.node];
     if (node === undefined) return;
     const { machine } = node;
-    const isUp = machine.power === "up";
-    const isOfAll = kind === "launch" || kind === "hour" || kind === "lose" || kind === "lose-all";
-    if (!isOfAll && !isUp) return;
+    const { kind } = mishap;
+    if (!isOfAll(kind) && machine.power !== "up") return;
     this.#tell?.(this.#now, machine.instance, `*** ${kind}`);
     switch (kind) {
-      case "crash":
-        node.program = null;
-        this.#agenda.add(this.#now + forMs, { kind: "start", node });
-        return;
-      case "reboot":
-      case "bare":
-      case "stop":
-      case "remove-off":
-      case "expire":
-        machine.power = "down";
-        node.program = null;
-        if (kind === "stop") shows(this.#world, machine, "stopped");
-        if (kind === "remove-off") this.#remove(machine, "pending");
-        if (kind === "expire") this.#remove(machine, "expired");
-        this.#agenda.add(this.#now + forMs, { kind: "up", node, isBare: kind === "bare" });
-        return;
-      case "remove":
-        return this.#remove(machine, "active");
-      case "mute":
-      case "loud":
-        if (machine.place.kind === "member" && machine.ailment === null) machine.ailment = kind;
-        return;
-      case "terminate":
-        machine.power = "terminated";
-        node.program = null;
-        node.ending = null;
-        shows(this.#world, machine, "shutting-down");
-        shows(this.#world, machine, "terminated");
-        this.#tidy(machine);
-        return;
-      case "cut":
-        machine.isCut = true;
-        this.#agenda.add(this.#now + forMs, { kind: "uncut", node });
-        return;
-      case "rotate": {
-        const { place } = machine;
-        if (place.kind === "member" && place.manager) {
-          const swarm = swarmNamed(this.#world, place.swarm);
-          if (swarm.isFounded) {
-            swarm.secret++;
-            this.#rotatedMs = this.#now;
-            for (const i of swarm.managers) this.#again(this.#nodes[i]!);
-          }
-        }
-        return;
-      }
+      case "rotate":
+        return this.#rotate(machine);
       case "launch":
         return this.#launch(machine.role);
       case "hour":
@@ -334,9 +276,21 @@ class Simulation {
       case "lose-all":
         if (isLosable(this.#world)) this.#lose(kind === "lose-all");
         return;
-      default:
-        return kind satisfies never;
+      default: {
+        const then = befall(this.#world, node, kind);
+        if (then !== null) this.#agenda.add(this.#now + mishap.forMs, then);
+      }
     }
+  }
+
+  #rotate({ place }: Machine): void {
+    const swarm = place.kind === "member" && place.manager
+      ? swarmNamed(this.#world, place.swarm)
+      : null;
+    if (swarm?.isFounded !== true) return;
+    swarm.secret++;
+    this.#rotatedMs = this.#now;
+    for (const i of swarm.managers) this.#again(this.#nodes[i]!);
   }
 
   /** Every run has ended by then; those that did not end well begin again. */
@@ -356,10 +310,6 @@ class Simulation {
     for (const each of this.#world.machines) forget(each);
   }
 
-  #remove(machine: Machine, says: "active" | "pending" | "expired"): void {
-    if (isRemovable(this.#world, machine)) remove(this.#world, machine, says);
-  }
-
   /** A manager whose run saw tokens from before a rotation runs once more. */
   #again(node: Node): void {
     if (node.program !== null || node.machine.role !== "manager") return;
@@ -367,16 +317,9 @@ class Simulation {
     this.#agenda.add(this.#now + 20_000, { kind: "start", node });
   }
 
-  /** Swarm managers remove a terminated machine only when told to: its raft member stays. */
-  #tidy(machine: Machine): void {
-    if (machine.place.kind === "member" && !machine.place.manager) {
-      swarmNamed(this.#world, machine.place.swarm).workers--;
-    }
-  }
-
   #launch(role: Role): void {
     const machine = addMachine(this.#world, role);
-    const node = this.#nodeOf(machine);
+    const node = nodeOf(machine);
     this.#nodes.push(node);
     launch(machine, this.#world.nowMs);
     this.#agenda.add(this.#now + BOOT_MS, { kind: "start", node });
@@ -453,26 +396,6 @@ class Simulation {
     this.#world.nowMs += 10_000;
     judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);
   }
-
-  #judgeEnds(): void {
-    for (const node of this.#nodes) {
-      const { machine, ending } = node;
-      if (machine.power === "terminated" || machine.isOutside) continue;
-      if (ending?.exit === 0 && isInFounded(this.#world, machine)) continue;
-      if (ending !== null && isExcused(this.#world, machine, ending)) continue;
-      const state = ending === null
-        ? "has not ended"
-        : `ended with ${ending.rule} (${ending.because})`;
-      this.#world.broken.push({
-        property: "everyone-ends-well",
-        what: `${machine.instance} ${state}`,
-      });
-    }
-  }
-}
-
-function told(decision: Acting | Waiting | End): string {
-  return `${actionOf(decision)} (${decision.rule}): ${decision.because}`;
 }
 
 /** EC2 shows an instance while it boots. */
