@@ -29,7 +29,7 @@ fetch() {
   local suite=$1 work mirror code=0
   work=$(mktemp -d) && mkdir -p "$home" "$work/lists/partial" "$work/archives/partial" || return
   # shellcheck disable=SC1091
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
+  mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
     "Release: $(. /etc/os-release && echo "$VERSION_CODENAME")")
   printf 'deb %s %s main\n' "${mirror%%$'\n'*}" "$suite" >"$work/sources.list"
   cat >"$work/apt.conf" <<CONF
