@@ -42,8 +42,8 @@ interface Looks {
   instances: [takes: { ids: string[]; addresses: string[] }, gives: Instance[]];
   /** Which of these accept a TCP connection on the swarm's port (2377). */
   probe: [takes: { addresses: string[] }, gives: string[]];
-  /** The running instances of this VPC (and cluster) that are tagged manager, this one too; all of them, where roles are not told by tags. */
-  neighbours: [takes: Nothing, gives: Neighbour[]];
+  /** The running instances of this VPC (and cluster) that are tagged with one of these roles, this one too; all of them, where roles are not told by tags. */
+  neighbours: [takes: { roles: Role[] }, gives: Neighbour[]];
   /** Which swarms were founded below the store's prefix, for whichever cluster. */
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */

@@ -3,7 +3,15 @@
  */
 import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2.ts";
 import { INSTANCE_STATES } from "../state.ts";
-import type { Answer, Config, Identity, Instance, InstanceState, Neighbour } from "../state.ts";
+import type {
+  Answer,
+  Config,
+  Identity,
+  Instance,
+  InstanceState,
+  Neighbour,
+  Role,
+} from "../state.ts";
 
 interface InstancesOptions {
   config: Config;
@@ -13,7 +21,7 @@ interface InstancesOptions {
 
 export type ReadInstances = (ids: string[], addresses: string[]) => Promise<Answer<Instance[]>>;
 
-export type ReadNeighbours = () => Promise<Answer<Neighbour[]>>;
+export type ReadNeighbours = (roles: Role[]) => Promise<Answer<Neighbour[]>>;
 
 /** All states but `terminated`. */
 export const LIVE_STATES = INSTANCE_STATES.filter((state) => state !== "terminated");
@@ -64,13 +72,13 @@ export function createNeighbours(
   { config, identity, ec2 }: InstancesOptions,
 ): ReadNeighbours {
   const { role, roleTag, clusterTag, cluster } = config;
-  return async () => {
+  return async (roles) => {
     const doing = "look for other managers";
     const found = await (await ec2()).instances(`${doing} in ${identity.vpc}`, [
       { name: "vpc-id", values: [identity.vpc] },
       { name: "instance-state-name", values: ["running"] },
       // Where a flag says which role a node has, no tag need say so.
-      ...(role === "auto" ? [{ name: `tag:${roleTag}`, values: ["manager"] }] : []),
+      ...(role === "auto" ? [{ name: `tag:${roleTag}`, values: roles }] : []),
       ...(clusterTag === null ? [] : [{ name: `tag:${clusterTag}`, values: [cluster] }]),
     ]);
     if (!found.ok) return found;

@@ -245,10 +245,10 @@ export function readTokens(
   });
 }
 
-/** The managers that EC2 shows as running, each with the time since it was launched. */
-export function readNeighbours(world: World, choice: Choice): Neighbour[] {
+/** The machines of these roles that EC2 shows as running, each with the time since it was launched. */
+export function readNeighbours(world: World, roles: Role[], choice: Choice): Neighbour[] {
   return world.machines.flatMap((machine) => {
-    if (machine.role !== "manager") return [];
+    if (!roles.includes(machine.role)) return [];
     if (choice.state(machine.ec2) !== "running") return [];
     const { instance, address, launchedMs } = machine;
     return [{ instance, address, runningMs: choice.ageMs(launchedMs) }];

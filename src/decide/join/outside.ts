@@ -1,7 +1,15 @@
 /** What a manager in no swarm does: join the founded one, or start it where nothing shows that there is one. */
 import { advertised, candidateOf, joinBy, unfit } from "./candidate.ts";
 import { poolsFor } from "./pools.ts";
-import { runThere, type Sign, signsOf, signsText, strangers, strangersText } from "./signs.ts";
+import {
+  neighboursLook,
+  runThere,
+  type Sign,
+  signsOf,
+  signsText,
+  strangers,
+  strangersText,
+} from "./signs.ts";
 import { isMe, others, withdrawn } from "../members.ts";
 import { instances, instancesLook, need, probeOf, shownAlive, together } from "../needs.ts";
 import { CONFLICT_MS, heldMs } from "../patience.ts";
@@ -76,7 +84,7 @@ function firstManager(s: Scene): Decision {
   const { o, traits } = s;
   together(
     o,
-    { kind: "neighbours" },
+    neighboursLook(s),
     traits.marksFoundings && { kind: "marks" },
     traits.tokensBy === "instance" && TOKENS_OF_ALL,
   );

@@ -1,5 +1,6 @@
 /** What shows a swarm where no record does: tokens on others' instances, or the store's marks of foundings. */
 import { answering, need, tokens } from "../needs.ts";
+import type { CallOf } from "../../calls.ts";
 import type { Scene } from "../scene.ts";
 import { brief } from "../words.ts";
 import type { Config, Mark, Neighbour, Shown } from "../../state.ts";
@@ -64,10 +65,15 @@ export function signsText(signs: Sign[]): string {
   return `the store marks that ${names} ${swarms > 1 ? "were" : "was"} founded`;
 }
 
+/** Who else may be a manager: of a record's swarm also a worker that was promoted by hand. */
+export function neighboursLook({ record }: Scene): CallOf<"neighbours"> {
+  return { kind: "neighbours", roles: record === null ? ["manager"] : ["manager", "worker"] };
+}
+
 /** Managers that answer on the swarm's port, are in no swarm that this node's Engine knows, and show no other cluster's tokens. */
 export function strangers(s: Scene): Neighbour[] {
   const { o, me, engine, traits } = s;
-  const neighbours = need(o, { kind: "neighbours" });
+  const neighbours = need(o, neighboursLook(s));
   const answered = answering(s);
   const own = engine.swarm?.managers.map(({ address }) => address) ?? [];
   const ofOthers = traits.tokensBy === "swarm"
@@ -82,7 +88,7 @@ export function strangers(s: Scene): Neighbour[] {
 /** Those that were launched before this node: of two that wait for each other, one must not. */
 export function olderStrangers(s: Scene): Neighbour[] {
   const { o, me } = s;
-  const mine = need(o, { kind: "neighbours" }).find(({ instance }) => instance === me.instance);
+  const mine = need(o, neighboursLook(s)).find(({ instance }) => instance === me.instance);
   return strangers(s).filter(({ instance, runningMs }) =>
     mine === undefined || runningMs > mine.runningMs ||
     (runningMs === mine.runningMs && instance < me.instance)
@@ -91,7 +97,7 @@ export function olderStrangers(s: Scene): Neighbour[] {
 
 export function strangersText({ o }: Scene, because: string, found: Neighbour[]): string {
   const who = found.map(({ instance, address }) => `${instance} (${address})`).join(", ");
-  return `${because}, and of the other managers ${who} ${
+  return `${because}, and of the other instances ${who} ${
     found.length > 1 ? "answer" : "answers"
   }, in a swarm that the record of cluster "${o.config.cluster}" does not have: if it is this cluster's, run swarm-join there, which puts it into the record; if it is another's, give each cluster its own --cluster-tag`;
 }
