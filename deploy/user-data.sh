@@ -29,7 +29,10 @@ trap 'rm -rf "$work"' EXIT
 fetch swarm-join "$PROGRAM_SHA256" 0755 /usr/local/bin/swarm-join
 fetch swarm-join.service "$UNIT_SHA256" 0644 /etc/systemd/system/swarm-join.service
 
+# Your settings (swarm-join --help). For more than a test name a bucket: whoever may see tags can read the
+# managers' token in them.
 cat > /etc/swarm-join.env <<'EOF'
+# SWARM_JOIN_STORE=s3://my-bucket/swarms
 SWARM_JOIN_TIMEOUT=10m
 EOF
 

@@ -42,8 +42,8 @@ interface Looks {
   instances: [takes: { ids: string[]; addresses: string[] }, gives: Instance[]];
   /** Which of these accept a TCP connection on the swarm's port (2377). */
   probe: [takes: { addresses: string[] }, gives: string[]];
-  /** The other running instances of this VPC (and cluster) that are tagged manager. */
-  neighbours: [takes: Nothing, gives: Neighbour[]];
+  /** The running instances of this VPC (and cluster) that are tagged with one of these roles, this one too; all of them, where roles are not told by tags. */
+  neighbours: [takes: { roles: Role[] }, gives: Neighbour[]];
   /** Which swarms were founded below the store's prefix, for whichever cluster. */
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
@@ -133,7 +133,11 @@ interface ActRow<K extends ActKind> extends CallRow {
 const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
-const LOOKS: { readonly [K in LookKind]: CallRow } = {
+// deno-fmt-ignore: as it says
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "marks", "permissions"];
+
+/** Every look. */
+export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   identity: lookRow("the instance metadata"),
   lifecycle: lookRow("the instance metadata to say where Auto Scaling wants this instance"),
   self: lookRow("EC2 to show this instance"),
@@ -143,13 +147,14 @@ const LOOKS: { readonly [K in LookKind]: CallRow } = {
   // Who answers was asked of the record before.
   ledger: {
     ...lookRow("the founding record"),
-    // deno-fmt-ignore: all but "probe"
-    keeps: ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "tokens", "instances", "neighbours", "marks", "permissions"],
+    // Of whom EC2 was asked, and who answers, was asked of the record before.
+    keeps: ALL_BUT_PROBE.filter((kind) => kind !== "instances"),
   },
   tokens: lookRow("the tokens that are shown"),
   instances: lookRow("EC2 to show the members"),
   probe: lookRow("the managers to answer"),
-  neighbours: lookRow("EC2 to show the other managers"),
+  // Who answers was asked of fewer before.
+  neighbours: { ...lookRow("EC2 to show the other managers"), keeps: ALL_BUT_PROBE },
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
 };

@@ -53,11 +53,11 @@ export function remembered(
     case "self":
       return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
     case "engine": {
-      const { state, nodeId, error, trouble } = told.answer.value;
+      const { state, nodeId, error, trouble, manager } = told.answer.value;
       const isAttempt = state === "pending" && nodeId === "";
       const attemptMs = isAttempt ? memory.attemptMs ?? nowMs : null;
       // moby says so of a well node after any restart of its swarm component, until it restarts itself.
-      const isMute = error === "" || trouble === "no-quorum";
+      const isMute = error === "" || (manager && trouble === "no-quorum");
       const isWell = state === "error" && isMute && nodeId !== "";
       const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
       const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");

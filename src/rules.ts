@@ -26,7 +26,7 @@ interface RuleRow {
 }
 
 const SILENT =
-  'the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes. One that is known by its address only, outside this VPC, counts as alive for ever: if its swarm is dead, docs/operations.md, "Starting over"';
+  'the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes. One that is known by its address only, outside this VPC, counts as alive until its swarm or a person drops it: if that swarm is dead, docs/operations.md, "Starting over"';
 
 /** Any act may be what a run comes to when its time is over. */
 const TIME = "time: it was about to do this, or had done it, when its time was over";
@@ -48,7 +48,7 @@ export const RULES = {
   },
   "engine-locked": {
     cases: [["obstacle", "the swarm is locked (autolock)", "exit 5: unlock it"]],
-    exits: [5], mend: "`docker swarm unlock`, then again",
+    exits: [5], mend: "`docker swarm unlock`; the unit's next try, within a minute, finds all in order",
   },
   "cloned-disk": {
     cases: [["obstacle", "the Engine is a node at an address that another living instance of the record has", "waits a minute, exit 5: says how the copy gets out"]],
@@ -128,7 +128,7 @@ export const RULES = {
   },
   "ledger-unsettled": {
     cases: [["obstacle", "the log has a gap", "waits 3 minutes, exit 5: a version was deleted by hand"]],
-    exits: [5], mend: "versions of the launch template were deleted by hand from its middle. To start over: \"Starting over\" in docs/operations.md",
+    exits: [5], mend: "versions of the launch template were deleted by hand from its middle: docs/operations.md, \"Starting over\", whether its swarm lives or not",
   },
   "role-unknown": {
     cases: [["obstacle", "no role tag, or one that names no role", "waits for it, exit 2"]],
@@ -242,14 +242,14 @@ export const RULES = {
   },
   "no-swarm-yet": {
     cases: [["worker", "in no swarm, no record", "waits"]],
-    exits: [3], waitsFor: "a manager to found a swarm", mend: "start one: an instance tagged `Role=manager`",
+    exits: [3], waitsFor: "a manager to found a swarm", mend: "start one: an instance tagged `Role=manager`. If there are managers, look at what they wait for: the record may be lost",
   },
   "managers-silent": {
     cases: [["worker", "no manager of the founded swarm answers", "waits, in the swarm or outside"]],
     exits: [3], waitsFor: "a manager of the founded swarm to answer on port 2377", mend: SILENT,
   },
   "node-removed": {
-    cases: [["worker", "its Engine has been coming up for a minute, or its certificate ran out, while its swarm's managers answer", "leaves, without force, and joins anew; with tasks here and without `--abandon-tasks` exit 5"]],
+    cases: [["worker", "its Engine has been coming up for a minute, or its certificate ran out, and for a minute more most of its swarm's managers answer", "leaves, without force, and joins anew; with tasks here and without `--abandon-tasks` exit 5"]],
     exits: [3, 5], waitsFor: TIME, mend: "the swarm does not know this node any more (`docker node rm`, or it was off for too long): stop the tasks that the message counts, or give --abandon-tasks, then again",
   },
   "swarm-replaced": {

@@ -14,6 +14,7 @@ import {
   type CallKind,
   CALLS,
   type LookKind,
+  LOOKS,
   type Perform,
   type Told,
 } from "./calls.ts";
@@ -121,7 +122,7 @@ function told<C extends Call>(call: C, answer: AnyAnswer | undefined): Told<C["k
 function looked(o: Observation, told: Told<LookKind>, nowMs: number): Observation {
   if (told.kind === "ledger") return ledgerLooked(o, told.answer);
   const { memory, answer } = remembered(o.memory, told, nowMs);
-  return { ...o, memory, facts: { ...o.facts, [told.kind]: answer } };
+  return { ...o, memory, facts: { ...kept(o.facts, told.kind), [told.kind]: answer } };
 }
 
 function ledgerLooked(o: Observation, answer: Answer<LedgerRead>): Observation {
@@ -199,7 +200,7 @@ function kept(facts: Facts, kind: CallKind): Facts {
   if (keeps === "all") return facts;
   return Object.fromEntries(
     Object.entries(facts).filter(([name, fact]) =>
-      keeps.some((one) => one === name) && (fact.ok || kind === "ledger")
+      keeps.some((one) => one === name) && (fact.ok || kind in LOOKS)
     ),
   );
 }

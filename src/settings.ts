@@ -9,6 +9,9 @@ export type LogFormat = typeof LOG_FORMATS[number];
 export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
+/** The tag beside the tokens that says which cluster they are of. */
+export const CLUSTER_TAG = "SwarmCluster";
+
 /** How a run talks. */
 export interface Output {
   json: boolean;

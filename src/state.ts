@@ -64,6 +64,8 @@ export interface Config {
   abandonTasks: boolean;
   /** The region that was asked for; null: the one that the metadata name. */
   region: string | null;
+  /** Whether keys were given, in place of those of the instance's role. */
+  givenKeys: boolean;
   /** Where EC2 was said to be; null: AWS's own. */
   ec2Endpoint: string | null;
   timeoutMs: number;
@@ -189,6 +191,8 @@ export interface Engine {
   error: string;
   /** What these words come to; null: nothing is wrong, or nobody knows what. */
   trouble: EngineTrouble | null;
+  /** The setting of its own by which it refuses swarm mode, and what to do; "": none is known. */
+  refuses: string;
   /** The fingerprint of the swarm's root CA; null in no swarm. */
   fingerprint: string | null;
   /** The cluster's ID, which a rotation of the CA leaves as it is; null where it can't be read. */
@@ -242,7 +246,7 @@ export interface Mark {
   ageMs: number;
 }
 
-/** Another instance of the manager role that runs. `runningMs`: since its launch, by EC2's clock. */
+/** An instance of the manager role that runs, at one of its addresses; this one too. `runningMs`: since its launch, by EC2's clock. */
 export interface Neighbour {
   instance: string;
   address: string;
@@ -253,8 +257,8 @@ export interface Neighbour {
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
-  /** Where that instance is; null: it has no address, or is a place in S3. */
-  address: string | null;
+  /** Where that instance is; of a place in S3 nowhere. */
+  addresses: string[];
   state: InstanceState;
   /** The cluster whose swarm they are of, where that is said beside them. */
   cluster: string | null;

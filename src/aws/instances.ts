@@ -3,7 +3,15 @@
  */
 import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2.ts";
 import { INSTANCE_STATES } from "../state.ts";
-import type { Answer, Config, Identity, Instance, InstanceState, Neighbour } from "../state.ts";
+import type {
+  Answer,
+  Config,
+  Identity,
+  Instance,
+  InstanceState,
+  Neighbour,
+  Role,
+} from "../state.ts";
 
 interface InstancesOptions {
   config: Config;
@@ -13,7 +21,7 @@ interface InstancesOptions {
 
 export type ReadInstances = (ids: string[], addresses: string[]) => Promise<Answer<Instance[]>>;
 
-export type ReadNeighbours = () => Promise<Answer<Neighbour[]>>;
+export type ReadNeighbours = (roles: Role[]) => Promise<Answer<Neighbour[]>>;
 
 /** All states but `terminated`. */
 export const LIVE_STATES = INSTANCE_STATES.filter((state) => state !== "terminated");
@@ -59,28 +67,28 @@ export function instanceStateOf(state: string): InstanceState {
   return INSTANCE_STATES.find((one) => one === state) ?? "pending";
 }
 
-/** Gives a reader of the other instances of the manager role that run in this VPC, for this cluster. */
+/** Gives a reader of the instances of the manager role that run in this VPC, for this cluster, at each of their addresses. */
 export function createNeighbours(
   { config, identity, ec2 }: InstancesOptions,
 ): ReadNeighbours {
-  const { roleTag, clusterTag, cluster } = config;
-  return async () => {
+  const { role, roleTag, clusterTag, cluster } = config;
+  return async (roles) => {
     const doing = "look for other managers";
     const found = await (await ec2()).instances(`${doing} in ${identity.vpc}`, [
       { name: "vpc-id", values: [identity.vpc] },
-      { name: `tag:${roleTag}`, values: ["manager"] },
       { name: "instance-state-name", values: ["running"] },
+      // Where a flag says which role a node has, no tag need say so.
+      ...(role === "auto" ? [{ name: `tag:${roleTag}`, values: roles }] : []),
       ...(clusterTag === null ? [] : [{ name: `tag:${clusterTag}`, values: [cluster] }]),
     ]);
     if (!found.ok) return found;
     const neighbours: Neighbour[] = [];
-    for (const { instance, addresses: [address], runningMs } of found.value) {
-      if (instance === identity.instance) continue;
-      if (address === undefined || runningMs === null) {
+    for (const { instance, addresses, runningMs } of found.value) {
+      if (addresses.length === 0 || runningMs === null) {
         const message = `Cannot ${doing}: EC2 does not say where ${instance} is, or since when`;
         return { ok: false, fault: { kind: "malformed", message } };
       }
-      neighbours.push({ instance, address, runningMs });
+      neighbours.push(...addresses.map((address) => ({ instance, address, runningMs })));
     }
     return { ok: true, value: neighbours };
   };

@@ -16,7 +16,13 @@ import {
   type SettingsFile,
   Usage,
 } from "./sources.ts";
-import { LOG_FORMATS, LOG_LEVELS, type Output, type Surroundings } from "../settings.ts";
+import {
+  CLUSTER_TAG,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type Output,
+  type Surroundings,
+} from "../settings.ts";
 import type { Config, Goal } from "../state.ts";
 import { DEFAULT_VERB, type Verb, VERBS } from "./verbs.ts";
 import * as stores from "./store.ts";
@@ -202,6 +208,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     availability: read.one("availability", values.oneOf(["active", "pause", "drain"])),
     abandonTasks: read.isOn("abandon-tasks"),
     region: read.variable(["AWS_REGION", "AWS_DEFAULT_REGION"], values.region),
+    givenKeys: read.text(CREDENTIAL_NAMES[0]) !== null,
     ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),
     timeoutMs: read.sure("timeout", values.durationMs),
     dryRun,
@@ -229,13 +236,14 @@ function refuseConflicts(config: Config): void {
         "cluster's name (or use --store s3://bucket/prefix)",
     );
   }
-  const keys = [config.roleTag, config.managerTokenTag, config.workerTokenTag, config.clusterTag]
+  const { roleTag, managerTokenTag, workerTokenTag, clusterTag } = config;
+  const keys = [CLUSTER_TAG, roleTag, managerTokenTag, workerTokenTag, clusterTag]
     .filter((key) => key !== null);
   const twice = keys.find((key, i) => keys.indexOf(key) !== i);
   if (twice !== undefined) {
     throw new Usage(
       `the tag "${twice}" can't hold two things: --role-tag, --manager-token-tag, ` +
-        "--worker-token-tag and --cluster-tag must differ",
+        `--worker-token-tag and --cluster-tag must differ, and ${CLUSTER_TAG} is swarm-join's own`,
     );
   }
   const pools = config.defaultAddrPool;
@@ -249,7 +257,7 @@ function refuseConflicts(config: Config): void {
 
 /** Of all that it writes, S3 takes the fewest tags on one thing. */
 function refuseTags({ tags, store, managerTokenTag, workerTokenTag }: Config): void {
-  const own = ["swarm-join", managerTokenTag, workerTokenTag];
+  const own = ["swarm-join", CLUSTER_TAG, managerTokenTag, workerTokenTag];
   tags.forEach(({ key }, i) => {
     if (own.includes(key)) throw new Usage(`--tags has "${key}", which swarm-join writes itself`);
     if (tags.findIndex((tag) => tag.key === key) !== i) {

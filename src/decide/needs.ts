@@ -43,12 +43,24 @@ export function together({ facts }: Observation, ...calls: (Look | false)[]): vo
   if (unseen.length > 0) stop(look(...unseen));
 }
 
-/** What EC2 shows of these members, this node, and whoever has these addresses. */
-export function instances(s: Scene, members: Member[], addresses: string[]): Instance[] {
-  const isAsked = s.o.facts.instances !== undefined;
-  const living = isAsked || addresses.length > 0 ? null : shownAlive(s, members);
-  return living ??
-    need(s.o, { kind: "instances", ...questionOf(members, s.me, addresses, s.ledger.serverMs) });
+/** What EC2 shows of these members, this node, and whoever is where its Engine knows managers. */
+export function instances(s: Scene, members: Member[]): Instance[] {
+  const isAsked = s.o.facts.instances !== undefined || unknownManagers(s).length > 0;
+  return (isAsked ? null : shownAlive(s, members)) ?? need(s.o, instancesLook(s));
+}
+
+/** The one question to EC2 in a round: a fact answers all that ask for it. */
+export function instancesLook(s: Scene): CallOf<"instances"> {
+  const { me, record, ledger } = s;
+  const question = questionOf(record?.members ?? [], me, unknownManagers(s), ledger.serverMs);
+  return { kind: "instances", ...question };
+}
+
+/** Where this node's Engine reaches managers that the record does not list. */
+export function unknownManagers({ engine, record, address }: Scene): string[] {
+  const listed = record?.members.map((member) => member.address) ?? [];
+  const known = engine.swarm === null ? [] : reached(engine.swarm);
+  return known.filter((one) => one !== address && !listed.includes(one));
 }
 
 /** The members besides this node, when the read of their tags has shown that none of them is terminated. */
@@ -86,10 +98,9 @@ export function probeOf(
 ): CallOf<"probe"> | null {
   const { neighbours } = o.facts;
   const addresses = new Set(
-    record === null
-      ? [...engine?.peers ?? [], ...(neighbours?.ok ? addressesOf(neighbours.value) : [])]
-      : addressesOf(others(record, me)),
+    record === null ? engine?.peers : addressesOf(others(record, me)),
   );
+  for (const { address } of neighbours?.ok ? neighbours.value : []) addresses.add(address);
   const swarm = engine?.swarm ?? null;
   for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
   for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);

@@ -56,6 +56,13 @@ export function engineLocked(o: Observation): Decision | null {
   return fail(5, "engine-locked", because);
 }
 
+/** A swarm's Engine it can't be: known before anything is written for it. */
+export function engineRefuses(o: Observation): Decision | null {
+  const engine = engineOf(o);
+  if (engine === null || engine.refuses === "") return null;
+  return fail(2, "setting-unusable", `this Docker Engine refuses swarm mode: ${engine.refuses}`);
+}
+
 /** Another region's record and tokens are those of another swarm. */
 export function regionElsewhere({ config, memory }: Observation): Decision | null {
   const me = memory.identity;

@@ -9,6 +9,7 @@ import type { Acting, End, Memory, Observation, Waiting } from "../state.ts";
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_MAX_MS = 20_000;
+const BACKOFF_LONG_MS = 60_000;
 const BASES_MS: { readonly [R in Rule]?: number } = {
   // A manager that boots takes about this long from its first look to its founding.
   "no-swarm-yet": 1_500,
@@ -61,8 +62,14 @@ function boundMs(o: Observation, rule: Rule): number {
   }
   // An Engine that takes long to come up is not the only one that is asked any more.
   const isLocal = LOCAL_RULES.includes(rule) && startedMs(o) < STARTING_MS;
-  const max = isLocal ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
-  return Math.min(max, (BASES_MS[rule] ?? BACKOFF_BASE_MS) * 2 ** doublings);
+  // Who waits for long is often one of many that do, and each look costs all of them.
+  const isLong = heldMs(o, rule) > CONFLICT_MS;
+  const max = isLocal ? LOCAL_MAX_MS : isLong ? BACKOFF_LONG_MS : BACKOFF_MAX_MS;
+  const base = BASES_MS[rule];
+  if (base === undefined) return Math.min(max, BACKOFF_BASE_MS * 2 ** doublings);
+  // What is waited for at another pace begins so, however long others were waited for before.
+  const isSame = o.memory.steady?.rule === rule;
+  return Math.min(max, base * (isSame ? 2 ** doublings : 1));
 }
 
 /**

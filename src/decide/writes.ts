@@ -1,6 +1,6 @@
 /** The compare-and-sets of the record, and who in it is gone. */
 import { type Author, isForgotten, isGone, isListed, others, registered } from "./members.ts";
-import { answering, instances, need, stop } from "./needs.ts";
+import { answering, instances, need, stop, unknownManagers } from "./needs.ts";
 import { LATE_MS } from "./patience.ts";
 import type { Scene } from "./scene.ts";
 import { act, fail } from "./verdict.ts";
@@ -9,20 +9,18 @@ import type { Rule } from "../rules.ts";
 import type { Decision, Instance } from "../state.ts";
 import type { FoundingRecord, Member } from "../founding.ts";
 
-/** A compare-and-set of the record: needs to know who is gone, and who is at `addresses`. */
+/** A compare-and-set of the record: needs to know who is gone, and who is where the Engine knows managers. */
 export function writeRecord(
   s: Scene,
   { as, rule, because }: { as: WriteKind; rule: Rule; because: string },
-  addresses: string[],
   recordOf: (w: Author) => FoundingRecord,
 ): Decision {
   const { o, me, address, ledger } = s;
   const members = s.record?.members ?? [];
-  const strangers = addresses.filter((a) => a !== address && !members.some((m) => m.address === a));
-  const needsInstances = strangers.length > 0 ||
+  const needsInstances = unknownManagers(s).length > 0 ||
     members.some(({ instance }) => instance !== me.instance);
   const { serverMs, at } = ledger;
-  const known = needsInstances ? instances(s, members, strangers) : [];
+  const known = needsInstances ? instances(s, members) : [];
   const isDoubtful = members.some((one) => isForgotten(one, { me, instances: known, serverMs }));
   provenEc2(s);
   const record = recordOf({
@@ -44,17 +42,21 @@ export function isConfirmed({ o, me, address }: Scene, record: FoundingRecord): 
 }
 
 export function register(s: Scene, record: FoundingRecord, rule: Rule, because: string): Decision {
-  return writeRecord(s, { as: "register", rule, because }, [], (w) => registered(record, w));
+  return writeRecord(s, { as: "register", rule, because }, (w) => registered(record, w));
 }
 
-/** Nothing is written where somebody has set an endpoint that shows other instances than this one. */
+/** Nothing is written where somebody has set an endpoint, or keys, that show other instances than this one. */
 export function provenEc2({ o, me }: Scene): void {
-  const { ec2Endpoint } = o.config;
-  if (ec2Endpoint === null || o.memory.self !== null || need(o, { kind: "self" }) !== null) return;
+  const { ec2Endpoint, givenKeys } = o.config;
+  const isOwn = ec2Endpoint === null && !givenKeys;
+  if (isOwn || o.memory.self !== null || need(o, { kind: "self" }) !== null) return;
+  const what = givenKeys
+    ? "the account that AWS_ACCESS_KEY_ID belongs to"
+    : `the EC2 at ${ec2Endpoint}, which AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_EC2 names,`;
   stop(fail(
     2,
     "setting-unusable",
-    `the EC2 at ${ec2Endpoint}, which AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_EC2 names, does not show ${me.instance}: it is of another region or account`,
+    `${what} does not show ${me.instance}: it is another one, or of another region`,
     LATE_MS,
   ));
 }

@@ -106,7 +106,7 @@ export class Node {
     ledger: ({ missing }) => this.#knownTo("ledger").aws.ledger.read(missing),
     tokens: ({ fingerprint, want }) => this.#knownTo("tokens").aws.shelf.read(fingerprint, want),
     instances: ({ ids, addresses }) => this.#knownTo("instances").aws.instances(ids, addresses),
-    neighbours: () => this.#knownTo("neighbours").aws.neighbours(),
+    neighbours: ({ roles }) => this.#knownTo("neighbours").aws.neighbours(roles),
     marks: () => this.#marks("marks").read(),
     permissions: async ({ role }) => {
       const { ledger, shelf } = this.#knownTo("permissions").aws;
@@ -115,7 +115,8 @@ export class Node {
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
-    attest: ({ over, ...founded }) => this.#marks("attest").write(founded, over),
+    attest: ({ fingerprint, clusterId, over }) =>
+      this.#marks("attest").write({ fingerprint, clusterId }, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
   };
 

@@ -30,8 +30,8 @@ async function workerContents(api: EngineApi, signal: AbortSignal): Promise<Answ
 
 type Item = Record<string, unknown>;
 
-/** What a manager lists, where, and how many of it an item stands for. */
-const LISTED: { what: string; path: string; count?: (item: Item) => number }[] = [
+/** What a manager lists, where, how many of it an item stands for, and how many an empty swarm has. */
+const LISTED: { what: string; path: string; count?: (item: Item) => number; own?: number }[] = [
   { what: "services", path: "/services" },
   { what: "secrets", path: "/secrets" },
   { what: "configs", path: "/configs" },
@@ -42,6 +42,7 @@ const LISTED: { what: string; path: string; count?: (item: Item) => number }[] =
     count: ({ Ingress, Name }) => Ingress === true && Name === "ingress" ? 0 : 1,
   },
   { what: "tasks", path: `/tasks?filters=${filters({ "desired-state": ["running"] })}` },
+  { what: "other nodes", path: "/nodes", own: 1 },
   {
     what: "node labels",
     path: "/nodes",
@@ -53,10 +54,11 @@ async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Ans
   const version = await api.offered(signal);
   if (!version.ok) return version;
   const counts = await Promise.all([
-    ...LISTED.map(async ({ what, path, count = () => 1 }): Promise<Answer<Contents>> => {
+    ...LISTED.map(async ({ what, path, count = () => 1, own = 0 }): Promise<Answer<Contents>> => {
       const list = await api.list(`count the swarm's ${what}`, path, signal);
       if (!list.ok) return list;
-      return { ok: true, value: { [what]: list.value.reduce((sum, it) => sum + count(it), 0) } };
+      const all = list.value.reduce((sum, it) => sum + count(it), 0);
+      return { ok: true, value: { [what]: all - own } };
     }),
     version.value < CLUSTER_VOLUMES_VERSION ? NOTHING : clusterVolumes(api, signal),
     changedSettings(api, signal),

@@ -10,7 +10,15 @@
 import { readCertificates } from "./certificates.ts";
 import { EngineApi, filters } from "./api.ts";
 import { contentsOf } from "./contents.ts";
-import { engineFault, isNoSwarm, notUnderstood, objectOf, troubleOf } from "./faults.ts";
+import {
+  daemonSetting,
+  engineFault,
+  isNoSwarm,
+  JOINING,
+  notUnderstood,
+  objectOf,
+  troubleOf,
+} from "./faults.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
 import { hostOf, isIpv6, withPort } from "../addresses.ts";
@@ -55,7 +63,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       return api.write(intent, "/swarm/init", request, INIT_MS, signal);
     },
     join: (config, address, mark, advertiseAddr, signal) => {
-      const intent = `join the swarm at ${address}`;
+      const intent = `${JOINING}${address}`;
       const token = vault.take(mark);
       if (token === null) {
         const message = `Cannot ${intent}: its join token was not read in this run`;
@@ -94,7 +102,8 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
   }
   const state = swarm["LocalNodeState"];
   if (state === "inactive") {
-    return { ok: true, value: inactive(offered.value, textOf(swarm["Error"])) };
+    const outside = inactive(offered.value, textOf(swarm["Error"]));
+    return { ok: true, value: { ...outside, refuses: refusalOf(info.value) } };
   }
   const controls = swarm["ControlAvailable"] === true;
   const words = textOf(swarm["Error"]);
@@ -117,6 +126,7 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
       peers: peersOf(swarm["RemoteManagers"]),
       api: offered.value,
       error: isRead ? quote(words) : view.fault.message,
+      refuses: "",
       trouble: isRead ? troubleOf(words) : troubleOf(view.fault.message) ?? view.fault.kind,
       // During a rotation of the CA the tokens are right before the file is.
       fingerprint: view?.ok ? view.value.managerToken.fingerprint : fingerprint,
@@ -125,6 +135,17 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
       swarm: view?.ok ? view.value : null,
     },
   };
+}
+
+/** A setting with which the Engine would refuse to init or to join (moby `daemon/cluster`, `config_linux.go`). */
+function refusalOf({ LiveRestoreEnabled, FirewallBackend }: Record<string, unknown>): string {
+  if (LiveRestoreEnabled === true) {
+    return `live-restore is on: ${daemonSetting('"live-restore": false')}`;
+  }
+  const backend = isObject(FirewallBackend) ? textOf(FirewallBackend["Driver"]) : "";
+  return backend.startsWith("nftables")
+    ? `its firewall is nftables: ${daemonSetting('"firewall-backend": "iptables"')}`
+    : "";
 }
 
 function inactive(api: number, words: string): Engine {
@@ -136,6 +157,7 @@ function inactive(api: number, words: string): Engine {
     api,
     error: quote(words),
     trouble: troubleOf(words),
+    refuses: "",
     fingerprint: null,
     clusterId: null,
     manager: false,

@@ -18,10 +18,15 @@ export function engineFault(intent: string, status: number, body: string): Fault
     const message = `Cannot ${intent}: the Engine says "${words}"${advice && `; ${advice}`}`;
     return withPermission({ kind, message });
   }
-  const kind = KIND_BY_STATUS.get(status) ?? "refused";
+  // At a join 400 is also what the other side answers.
+  const isJoin = intent.startsWith(JOINING) && status === 400;
+  const kind = isJoin ? "refused" : KIND_BY_STATUS.get(status) ?? "refused";
   const message = `Cannot ${intent}: the Engine answers ${status}, "${words}"`;
   return withPermission({ kind, message });
 }
+
+/** How what is tried begins, when it is to join a swarm. */
+export const JOINING = "join the swarm at ";
 
 /** What an Engine's words about itself (`/info`) come to. */
 export function troubleOf(words: string): Engine["trouble"] {
@@ -73,7 +78,11 @@ const MEANINGS: [RegExp, FaultKind, string][] = [
   [/already part of a swarm/i, "busy", ""],
   [/needs to be unlocked|encrypted and locked/i, "refused", "unlock it with docker swarm unlock"],
   [/leave the swarm on a node that is participating as a manager/i, "refused", ""],
-  [/subnet size is|port number is not in valid range/i, "unusable", ""],
+  [
+    /subnet size is|port number is not in valid range|non-zero IP address or network interface|could not (?:choose|parse) an? (?:IP )?address/i,
+    "unusable",
+    "",
+  ],
   [/live-restore/i, "unusable", daemonSetting('"live-restore": false')],
   [
     /firewall-backend=nftables|nftables.* incompatible with swarm/i,
@@ -114,7 +123,7 @@ const MEANINGS: [RegExp, FaultKind, string][] = [
   ],
 ];
 
-function daemonSetting(line: string): string {
+export function daemonSetting(line: string): string {
   return `set ${line} in /etc/docker/daemon.json, and restart Docker`;
 }
 

@@ -39,7 +39,7 @@ export function createObjectShelf({ cluster, vault, s3 }: ObjectShelfOptions): S
       const by = api.place(folderOf(fingerprint));
       return {
         ok: true,
-        value: [{ by, state: "running", cluster: null, address: null, ...marks, malformed }],
+        value: [{ by, state: "running", cluster: null, addresses: [], ...marks, malformed }],
       };
     },
 

@@ -4,6 +4,7 @@
  */
 import type { Ec2Api, Ec2Instance } from "../aws/ec2.ts";
 import { instanceStateOf, LIVE_STATES } from "../aws/instances.ts";
+import { CLUSTER_TAG } from "../settings.ts";
 import type { Config, Identity, Shown, TokenMark } from "../state.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
@@ -14,8 +15,6 @@ interface TagShelfOptions {
   vault: Vault;
   ec2: () => Promise<Ec2Api>;
 }
-
-const CLUSTER_TAG = "SwarmCluster";
 
 export function createTagShelf({ config, identity, vault, ec2 }: TagShelfOptions): Shelf {
   const tokens = [config.managerTokenTag, config.workerTokenTag];
@@ -70,10 +69,9 @@ function shownBy(
   const manager = markOf(config.managerTokenTag);
   const worker = markOf(config.workerTokenTag);
   const cluster = tags.get(CLUSTER_TAG) ?? null;
-  const address = addresses[0] ?? null;
   return {
     by: instance,
-    address,
+    addresses,
     state: instanceStateOf(state),
     cluster,
     manager,

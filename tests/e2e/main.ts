@@ -58,9 +58,12 @@ async function main(args: string[]): Promise<number> {
   if (store === null || fleet === null) {
     throw new TypeError("inside, a store and a fleet are named");
   }
-  const chosen = args.includes("--once") ? cases.map(onceInTurn) : cases;
-  const all = fleetOf(await programs(), fleet);
-  const vpc = await Vpc.start(MACHINES, valueOf(args, "--binary"), all);
+  const all = await programs();
+  const alone = isChoice(all) ? null : fleet;
+  const chosen = args.includes("--once")
+    ? cases.map((one, index) => onceInTurn(one, index, alone))
+    : cases;
+  const vpc = await Vpc.start(MACHINES, valueOf(args, "--binary"), fleetOf(all, fleet));
   const counts = await play(vpc, chosen, {
     store,
     fleet,
@@ -73,14 +76,14 @@ async function main(args: string[]): Promise<number> {
 
 /**
  * The case on one of its stores and Engines, and once. More cases are for S3 alone, so of the others
- * tags get more.
+ * tags get more. `alone`: the one fleet that is played.
  */
-function onceInTurn({ times: _, ...one }: Case, index: number): Case {
-  return {
-    ...one,
-    stores: one.stores?.length === 1 ? one.stores : [index % 5 < 2 ? "s3" : "tags"],
-    fleets: [fleetsOf(one)[index % fleetsOf(one).length] ?? "oldest"],
-  };
+function onceInTurn({ times: _, ...one }: Case, index: number, alone: Fleet | null): Case {
+  const fleets = alone === null
+    ? [fleetsOf(one)[index % fleetsOf(one).length] ?? "oldest"]
+    : fleetsOf(one);
+  const stores: Store[] = [index % 5 < 2 ? "s3" : "tags"];
+  return { ...one, stores: one.stores?.length === 1 ? one.stores : stores, fleets };
 }
 
 /** Where the cases are played: one VPC for each store and fleet. */
@@ -95,8 +98,10 @@ async function everywhere(args: string[]): Promise<number> {
   const all = await programs();
   say(`Engines: ${all.map(({ version }) => version).join(", ")}`);
   const counts = { passed: 0, failed: 0 };
-  const asked = fleetIn(args);
-  if (!isChoice(all) && asked === null && Deno.env.get("ENGINE") === undefined) {
+  // An Engine of one's own is the newest: some cases are for that alone.
+  const isOwn = Deno.env.get("ENGINE") !== undefined;
+  const asked = fleetIn(args) ?? (isOwn ? "newest" : null);
+  if (!isChoice(all) && asked === null) {
     say("  There is no newer Engine beside the installed one: tools/engines.sh fetches some");
     // All of it was asked for.
     if (!args.includes("--once")) counts.failed++;

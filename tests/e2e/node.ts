@@ -234,6 +234,10 @@ export class Node {
     return address;
   }
 
+  async removeTunnel(): Promise<void> {
+    await this.inside("ip", "link", "del", TUNNEL);
+  }
+
   /** Makes it answer at an address that no interface has, as AWS maps an Elastic IP to an instance. */
   async addElastic(): Promise<string> {
     const address = otherAddressOf(this.slot);

@@ -259,6 +259,7 @@ export class Lab {
         addresses: [address],
         vpc: this.vpc,
         subnet: this.#subnet,
+        vpcRanges: ["127.77.0.0/16"],
       }],
       role: { name, credentials: this.aws.credentialsFor(instance, name) },
       // With S3 a worker needs no EC2 at all, when the metadata may show tags.

@@ -109,6 +109,7 @@ export function managerOf(
     api: 41,
     error: "",
     trouble: null,
+    refuses: "",
     fingerprint: fp(letter),
     clusterId: change.clusterId ?? `cluster-${letter}`,
     manager: true,
@@ -131,7 +132,7 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
-    address: `10.0.0.${n}`,
+    addresses: [`10.0.0.${n}`],
     state: "running",
     cluster: config.cluster,
     manager: mark(letter, "m"),

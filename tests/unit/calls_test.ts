@@ -51,7 +51,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     tokens: { kind: "tokens", fingerprint, want: ["manager", "worker"] },
     instances: { kind: "instances", ids: [me!.instance], addresses: [other!.address] },
     probe: { kind: "probe", addresses: [me!.address] },
-    neighbours: { kind: "neighbours" },
+    neighbours: { kind: "neighbours", roles: ["manager"] },
     marks: { kind: "marks" },
     permissions: { kind: "permissions", role: "manager" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },

@@ -225,7 +225,7 @@ export function readTokens(
     const object = world.objects.find((one) => one.fingerprint === fingerprint);
     return [{
       by: "s3",
-      address: null,
+      addresses: [],
       state: "running",
       cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
@@ -241,14 +241,14 @@ export function readTokens(
     }
     const { cluster } = config;
     const { instance: by, address } = machine;
-    return [{ by, address, state, cluster, manager, worker, malformed: [] }];
+    return [{ by, addresses: [address], state, cluster, manager, worker, malformed: [] }];
   });
 }
 
-/** The other managers that EC2 shows as running, each with the time since it was launched. */
-export function readNeighbours(world: World, me: Machine, choice: Choice): Neighbour[] {
+/** The machines of these roles that EC2 shows as running, each with the time since it was launched. */
+export function readNeighbours(world: World, roles: Role[], choice: Choice): Neighbour[] {
   return world.machines.flatMap((machine) => {
-    if (machine === me || machine.role !== "manager") return [];
+    if (!roles.includes(machine.role)) return [];
     if (choice.state(machine.ec2) !== "running") return [];
     const { instance, address, launchedMs } = machine;
     return [{ instance, address, runningMs: choice.ageMs(launchedMs) }];

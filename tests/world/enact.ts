@@ -110,7 +110,7 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "probe":
       return ok(call.addresses.filter((address) => answers(world, machine, address)));
     case "neighbours":
-      return ok(readNeighbours(world, machine, choice));
+      return ok(readNeighbours(world, call.roles, choice));
     case "marks":
       return ok(readMarks(world, choice));
     case "permissions":

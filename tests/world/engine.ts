@@ -94,6 +94,7 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
     api: outside.api,
     error: "",
     trouble: null,
+    refuses: "",
     fingerprint: swarm.fingerprint,
     clusterId: swarm.clusterId,
     manager,

@@ -3,14 +3,21 @@
  * swarm, join it, or start it.
  */
 import { conflict } from "./conflict.ts";
-import { clusterElsewhere, foundings, runThere, signsOf, signsText } from "./signs.ts";
+import {
+  clusterElsewhere,
+  foundings,
+  olderStrangers,
+  runThere,
+  signsOf,
+  signsText,
+  strangersText,
+} from "./signs.ts";
 import {
   founding,
   isListed,
   isSameSwarm,
   others,
   outdated,
-  reached,
   refreshed,
   unlisted,
 } from "../members.ts";
@@ -48,7 +55,7 @@ function withoutQuorum(s: Scene): Decision {
     const other = record === null ? "no swarm is founded" : `the founded swarm is ${brief(record)}`;
     return wait(o, "quorum-lost", `${because}; ${other}`);
   }
-  const who = membersText(others(record, me), instances(s, record.members, []));
+  const who = membersText(others(record, me), instances(s, record.members));
   return wait(o, "quorum-lost", `${because}; of the record's others are left ${who}`);
 }
 
@@ -60,14 +67,22 @@ function unfounded(s: Scene, swarm: SwarmView): Decision {
   const managers = swarm.managers.map(({ address }) => address);
   const foreign = signsOf(s).filter((sign) =>
     sign.fingerprint !== fingerprint && sign.clusterId !== swarm.clusterId &&
-    !managers.includes(sign.address)
+    !sign.addresses.some((address) => managers.includes(address))
   );
   if (foreign.length > 0) {
     const because = `no swarm is founded, and ${signsText(foreign)}`;
     return lossOf(s, swarm, because) ?? wait(s.o, "swarm-unfounded", runThere(because, foreign));
   }
-  const because = "no swarm is founded yet: this one becomes it";
-  return foundWith(s, swarm, "found", "found-swarm", because);
+  const because = "no swarm is founded yet";
+  return givesWay(s, swarm, because) ??
+    foundWith(s, swarm, "found", "found-swarm", `${because}: this one becomes it`);
+}
+
+/** An empty swarm of this node alone waits for an older manager that is in another one, which the record may have lost. */
+function givesWay(s: Scene, swarm: SwarmView, because: string): Decision | null {
+  const older = olderStrangers(s);
+  if (older.length === 0 || lossOf(s, swarm, because) !== null) return null;
+  return wait(s.o, "swarm-unfounded", strangersText(s, because, older));
 }
 
 /** A swarm that was founded for another cluster is neither founded for this one nor left for it. */
@@ -99,7 +114,7 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     : unnamed(s, record, swarm);
   if (because !== null) {
     const write = { as: "refresh", rule: "refresh-record", because } as const;
-    return writeRecord(s, write, missing, (w) => refreshed(record, swarm, missing, w));
+    return writeRecord(s, write, (w) => refreshed(record, swarm, missing, w));
   }
   return attest(s, record) ?? removeOwn(s, swarm) ??
     done("in-order", `a manager of the founded swarm ${brief(record)}`);
@@ -126,7 +141,7 @@ function removeOwn({ o, engine, address }: Scene, { strays }: SwarmView): Decisi
 function unnamed(s: Scene, record: FoundingRecord, swarm: SwarmView): string | null {
   const { me, ledger: { serverMs } } = s;
   if (others(record, me).every(({ instance }) => instance !== null)) return null;
-  const known = instances(s, record.members, []);
+  const known = instances(s, record.members);
   const members = outdated(record, swarm, { me, instances: known, serverMs });
   if (members.length === 0) return null;
   return `EC2 or the swarm now says more of ${addressesOf(members).join(", ")}`;
@@ -165,16 +180,19 @@ function present(s: Scene, unlisted: string[]): string[] {
 }
 
 function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision {
-  const known = instances(s, record.members, []);
+  const elsewhere = ofElsewhere(s, swarm.managerToken.fingerprint);
+  if (elsewhere !== null) return elsewhere;
+  const known = instances(s, record.members);
   if (allGone(s, record, known)) {
     const because = `every manager of the founded swarm ${brief(record)} is gone`;
-    return foundWith(s, swarm, "replace", "replace-dead-swarm", because);
+    return givesWay(s, swarm, because) ??
+      foundWith(s, swarm, "replace", "replace-dead-swarm", because);
   }
   const because = `the founded swarm is ${brief(record)}, and this manager is in ${
     brief(swarm.managerToken)
   }`;
-  const stays = ofElsewhere(s, swarm.managerToken.fingerprint) ?? lossOf(s, swarm, because);
-  if (stays !== null) return stays;
+  const loss = lossOf(s, swarm, because);
+  if (loss !== null) return loss;
   if (!isConfirmed(s, record)) return register(s, record, "yield-to-founded", because);
   return act(
     { kind: "leave", force: true, onlyEmpty: true },
@@ -212,7 +230,7 @@ function foundWith(
 ): Decision {
   const publishing = s.traits.tokensBy === "swarm" ? publish(s, swarm, "knows") : null;
   return publishing ??
-    writeRecord(s, { as, rule, because }, reached(swarm), (w) => founding(s.record, swarm, w));
+    writeRecord(s, { as, rule, because }, (w) => founding(s.record, swarm, w));
 }
 
 /** Null when both tokens are shown as they are now. `knows`: nobody has to look whether they are. */
@@ -223,7 +241,9 @@ function publish(s: Scene, swarm: SwarmView, how: "asks" | "knows"): Decision | 
   const isKnown = how === "knows" && o.facts.tokens === undefined;
   const shown = isKnown ? [] : tokens(s, manager.fingerprint, ["manager", "worker"]);
   const own = traits.tokensBy === "swarm" ? shown[0] : shown.find(({ by }) => by === me.instance);
-  if (own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest) return null;
+  const isOurs = traits.tokensBy === "swarm" || own?.cluster === o.config.cluster;
+  const isShown = own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest;
+  if (isShown && isOurs) return null;
   const state = own === undefined || (own.manager === null && own.worker === null)
     ? "not shown"
     : "not those that are shown";

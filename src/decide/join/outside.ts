@@ -2,15 +2,16 @@
 import { advertised, candidateOf, joinBy, unfit } from "./candidate.ts";
 import { poolsFor } from "./pools.ts";
 import {
-  neighboursInSwarms,
-  neighboursText,
+  neighboursLook,
   runThere,
   type Sign,
   signsOf,
   signsText,
+  strangers,
+  strangersText,
 } from "./signs.ts";
-import { isMe, others, questionOf, withdrawn } from "../members.ts";
-import { instances, need, probeOf, shownAlive, together } from "../needs.ts";
+import { isMe, others, withdrawn } from "../members.ts";
+import { instances, instancesLook, need, probeOf, shownAlive, together } from "../needs.ts";
 import { CONFLICT_MS, heldMs } from "../patience.ts";
 import { type Scene } from "../scene.ts";
 import { act, fail, wait } from "../verdict.ts";
@@ -26,7 +27,7 @@ export function managerOutside(s: Scene): Decision {
   if (record === null) return firstManager(s);
   const peers = others(record, me);
   lookAtMembers(s, record);
-  const known = instances(s, record.members, []);
+  const known = instances(s, record.members);
   const living = peers.filter((member) => !gone(s, member, known));
   const isMember = record.members.some((member) => isMe(member, me));
   if (living.length === 0) {
@@ -34,7 +35,7 @@ export function managerOutside(s: Scene): Decision {
     // Whoever still saw this node listed would take the swarm that it starts for the dead one.
     return isMember
       ? lookAgain(s) ?? withdraw(s, record, because)
-      : init(s, "members-gone", because);
+      : unseen(s, because) ?? init(s, "members-gone", because);
   }
   const candidate = candidateOf(s, record, living, "manager");
   if (candidate === null) {
@@ -56,14 +57,14 @@ export function managerOutside(s: Scene): Decision {
 
 /** Who of the members lives and answers, and which tokens are shown: side by side. */
 function lookAtMembers(s: Scene, record: FoundingRecord): void {
-  const { o, me, traits } = s;
+  const { o, traits } = s;
   // Kept by instance, tokens show who of the members lives, as a rule.
   const mayBeShown = traits.tokensBy === "instance" && o.facts.tokens === undefined;
   together(
     o,
     probeOf(s) ?? false,
     !mayBeShown && shownAlive(s, record.members) === null &&
-      { kind: "instances", ...questionOf(record.members, me, [], s.ledger.serverMs) },
+      instancesLook(s),
     // Both, because after its join it sees to it that both are shown.
     { kind: "tokens", fingerprint: record.fingerprint, want: ["manager", "worker"] },
   );
@@ -72,7 +73,7 @@ function lookAtMembers(s: Scene, record: FoundingRecord): void {
 /** Only from outside, with no attempt under way. */
 function withdraw(s: Scene, record: FoundingRecord, because: string): Decision {
   const write = { as: "withdraw", rule: "withdraw-member", because } as const;
-  return writeRecord(s, write, [], (w) => withdrawn(record, w));
+  return writeRecord(s, write, (w) => withdrawn(record, w));
 }
 
 /**
@@ -83,22 +84,26 @@ function firstManager(s: Scene): Decision {
   const { o, traits } = s;
   together(
     o,
-    { kind: "neighbours" },
+    neighboursLook(s),
     traits.marksFoundings && { kind: "marks" },
     traits.tokensBy === "instance" && TOKENS_OF_ALL,
   );
   const signs = signsOf(s);
   if (signs.length > 0) return ofAnother(s, signs);
-  const { old, young } = neighboursInSwarms(s);
-  if (old.length > 0 || (young.length > 0 && heldMs(o, "swarm-unfounded") < FOUNDING_MS)) {
-    return wait(o, "swarm-unfounded", neighboursText(s, [...old, ...young]));
-  }
   const because = "no swarm is founded, and no other instance shows one";
-  return (showsOwn(s) ? lookAgain(s) : null) ?? init(s, "first-manager", because);
+  return unseen(s, because) ?? (showsOwn(s) ? lookAgain(s) : null) ??
+    init(s, "first-manager", because);
 }
 
-/** How long a young one may take to found its swarm. */
-const FOUNDING_MS = 60_000;
+/**
+ * A manager that answers is in a swarm, which the record may have lost, or never had: whoever is in none
+ * starts none beside it. It founds it, registers with it, or says why it can't.
+ */
+function unseen(s: Scene, because: string): Decision | null {
+  const found = strangers(s);
+  return found.length === 0 ? null : wait(s.o, "swarm-unfounded", strangersText(s, because, found));
+}
+
 const TOKENS_OF_ALL: CallOf<"tokens"> = {
   kind: "tokens",
   fingerprint: "",

@@ -1,5 +1,6 @@
 /** What shows a swarm where no record does: tokens on others' instances, or the store's marks of foundings. */
 import { answering, need, tokens } from "../needs.ts";
+import type { CallOf } from "../../calls.ts";
 import type { Scene } from "../scene.ts";
 import { brief } from "../words.ts";
 import type { Config, Mark, Neighbour, Shown } from "../../state.ts";
@@ -10,7 +11,7 @@ export interface Sign {
   fingerprint: string;
   /** Of a mark the swarm's id, of tokens where they are shown; "": not known. */
   clusterId: string;
-  address: string;
+  addresses: string[];
 }
 
 /** All that another than this node shows, for this cluster or for whichever. */
@@ -19,14 +20,14 @@ export function signsOf(s: Scene): Sign[] {
   if (traits.marksFoundings) {
     return foundings(s)
       .filter(({ cluster, over }) => cluster === o.config.cluster && !over)
-      .map(({ fingerprint, clusterId }) => ({ by: null, fingerprint, clusterId, address: "" }));
+      .map(({ fingerprint, clusterId }) => ({ by: null, fingerprint, clusterId, addresses: [] }));
   }
   return tokens(s, "", ["manager", "worker"]).flatMap((shown) => {
     const { by, state, manager, worker } = shown;
     if (by === me.instance || state === "terminated" || isOfOthers(shown, o.config)) return [];
     const fingerprints = new Set([manager, worker].flatMap((mark) => mark?.fingerprint ?? []));
-    const address = shown.address ?? "";
-    return [...fingerprints].map((fingerprint) => ({ by, fingerprint, clusterId: "", address }));
+    const { addresses } = shown;
+    return [...fingerprints].map((fingerprint) => ({ by, fingerprint, clusterId: "", addresses }));
   });
 }
 
@@ -64,29 +65,41 @@ export function signsText(signs: Sign[]): string {
   return `the store marks that ${names} ${swarms > 1 ? "were" : "was"} founded`;
 }
 
-/** A manager that has run for longer than a boot takes, and is in a swarm, is in one that was there before. */
-const YOUNG_MS = 15 * 60_000;
-
-/** The other managers that answer on the swarm's port, and show no other cluster's tokens. */
-export function neighboursInSwarms(s: Scene): { old: Neighbour[]; young: Neighbour[] } {
-  const { o, traits } = s;
-  const neighbours = need(o, { kind: "neighbours" });
-  const answered = answering(s);
-  const others = traits.tokensBy === "swarm"
-    ? []
-    : tokens(s, "", ["manager", "worker"]).filter((shown) => isOfOthers(shown, o.config));
-  const there = neighbours.filter(({ instance, address }) =>
-    answered.includes(address) && !others.some(({ by }) => by === instance)
-  );
-  const isOld = ({ runningMs }: Neighbour): boolean => runningMs > YOUNG_MS;
-  return { old: there.filter(isOld), young: there.filter((one) => !isOld(one)) };
+/** Who else may be a manager: of a record's swarm also a worker that was promoted by hand. */
+export function neighboursLook({ record }: Scene): CallOf<"neighbours"> {
+  return { kind: "neighbours", roles: record === null ? ["manager"] : ["manager", "worker"] };
 }
 
-export function neighboursText({ o }: Scene, neighbours: Neighbour[]): string {
-  const who = neighbours.map(({ instance, address }) => `${instance} (${address})`).join(", ");
-  return `no swarm is founded for cluster "${o.config.cluster}", and of the other managers ${who} ${
-    neighbours.length > 1 ? "answer" : "answers"
-  }: run swarm-join there, which founds that swarm; if it is another cluster's, give each its own --cluster-tag`;
+/** Managers that answer on the swarm's port, are in no swarm that this node's Engine knows, and show no other cluster's tokens. */
+export function strangers(s: Scene): Neighbour[] {
+  const { o, me, engine, traits } = s;
+  const neighbours = need(o, neighboursLook(s));
+  const answered = answering(s);
+  const own = engine.swarm?.managers.map(({ address }) => address) ?? [];
+  const ofOthers = traits.tokensBy === "swarm"
+    ? []
+    : tokens(s, "", ["manager", "worker"]).filter((shown) => isOfOthers(shown, o.config));
+  return neighbours.filter(({ instance, address }) =>
+    instance !== me.instance && answered.includes(address) && !own.includes(address) &&
+    !ofOthers.some(({ by }) => by === instance)
+  );
+}
+
+/** Those that were launched before this node: of two that wait for each other, one must not. */
+export function olderStrangers(s: Scene): Neighbour[] {
+  const { o, me } = s;
+  const mine = need(o, neighboursLook(s)).find(({ instance }) => instance === me.instance);
+  return strangers(s).filter(({ instance, runningMs }) =>
+    mine === undefined || runningMs > mine.runningMs ||
+    (runningMs === mine.runningMs && instance < me.instance)
+  );
+}
+
+export function strangersText({ o }: Scene, because: string, found: Neighbour[]): string {
+  const who = found.map(({ instance, address }) => `${instance} (${address})`).join(", ");
+  return `${because}, and of the other instances ${who} ${
+    found.length > 1 ? "answer" : "answers"
+  }, in a swarm that the record of cluster "${o.config.cluster}" does not have: if it is this cluster's, run swarm-join there, which puts it into the record; if it is another's, give each cluster its own --cluster-tag`;
 }
 
 /** What a person does about a swarm that nobody has founded. */

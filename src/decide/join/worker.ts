@@ -2,12 +2,13 @@
 import { conflict } from "./conflict.ts";
 import { candidateOf, joinBy } from "./candidate.ts";
 import { isSameSwarm } from "../members.ts";
-import { answering, need, probeOf, together } from "../needs.ts";
+import { answering, instances, need, probeOf, together } from "../needs.ts";
 import { startingText } from "../obstacles.ts";
 import { heldMs, LATE_MS, startedMs, STARTING_MS } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, done, fail, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
+import { gone } from "../writes.ts";
 import type { Decision } from "../../state.ts";
 import type { FoundingRecord } from "../../founding.ts";
 
@@ -107,7 +108,9 @@ export function starting(s: Scene): Decision {
   }
   if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
   // A minority that answers may be without a leader, and so let nobody in.
-  const isWell = answering(s).length * 2 > record.members.length;
+  const known = s.traits.tokensBy === "instance" ? instances(s, record.members) : [];
+  const living = record.members.filter((member) => !gone(s, member, known));
+  const isWell = answering(s).length * 2 > living.length;
   return isWell ? removed(s, because) : wait(o, "engine-starting", because);
 }
 
@@ -115,17 +118,21 @@ export function starting(s: Scene): Decision {
 function removed(s: Scene, because: string): Decision {
   const { o } = s;
   const { abandonTasks } = o.config;
-  const why =
-    `${because}, while its swarm's managers answer: it was removed from it, or its certificate ran out`;
-  if (heldMs(o, "node-removed") < STARTING_MS) return wait(o, "node-removed", why);
+  const why = (was: string): string =>
+    `${because}, while its swarm's managers answer: ${was} removed from it, or its certificate ran out`;
+  if (heldMs(o, "node-removed") < STARTING_MS) {
+    return wait(o, "node-removed", why("it may have been"));
+  }
   const tasks = tasksHere(s);
   if (tasks !== "" && !abandonTasks) {
     return fail(
       5,
       "node-removed",
-      `${why}; here run ${tasks}: stop them, or give --abandon-tasks, and run swarm-join again`,
+      `${
+        why("it was")
+      }; here run ${tasks}: stop them, or give --abandon-tasks, and run swarm-join again`,
     );
   }
   const call = { kind: "leave", force: false, onlyEmpty: !abandonTasks } as const;
-  return act(call, "node-removed", `${why}; it joins anew`);
+  return act(call, "node-removed", `${why("it was")}; it joins anew`);
 }

@@ -108,6 +108,12 @@ function bedOf(vpc: Vpc): Bed {
       }
     },
     initByHand: (name) => byHand(vpc.node(name)),
+    initElsewhere: async (name) => {
+      const node = vpc.node(name);
+      const address = await node.addTunnel();
+      await byHand(node, [], () => address);
+      await node.removeTunnel();
+    },
     lock: (name) => lock(vpc.node(name)),
     spoilCertificate: async (name) => {
       const node = vpc.node(name);

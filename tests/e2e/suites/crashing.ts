@@ -37,7 +37,12 @@ const moments: Moment[] = [
       tags: { action: "CreateLaunchTemplate", phase: "after", effect: HOLD },
       s3: { action: "PutObject", path: RECORD, phase: "after", effect: HOLD },
     },
-    plan: ["publish", "done"],
+    plan: ["publish", "attest", "done"],
+  },
+  {
+    name: "after founding, before marking that it did",
+    rules: { s3: { action: "PutObject", path: "/founded/", effect: HOLD } },
+    plan: ["attest"],
   },
   {
     name: "after founding, before publishing",

@@ -58,7 +58,7 @@ ledgers.push(
       assert.ok(m1 && m2 && m3);
       await m3.stop();
       const { neighbours, instances } = edgesOf(vpc, m1.metadata, "default");
-      const found = await neighbours();
+      const found = await neighbours(["manager"]);
       assert.ok(found.ok, JSON.stringify(found));
       const { instance, address } = m2.metadata;
       assert.deepEqual(found.value.map((one) => [one.instance, one.address]), [[

@@ -60,7 +60,7 @@ labTest(
 );
 
 labTest(
-  "neighbours: the other managers of this VPC and cluster that run, and since when",
+  "neighbours: the managers of this VPC and cluster that run, where, and since when",
   async (lab) => {
     const launchedMs = Date.now() - 600_000;
     const as = (role: string, cluster: string): Map<string, string> =>
@@ -73,14 +73,19 @@ labTest(
     lab.put(134, { tags: as("manager", "blue"), state: "stopped" });
     lab.put(135, { tags: new Map([["Cluster", "blue"]]) });
     const change = { cluster: "blue", clusterTag: "Cluster" };
-    const read = await valueOf(lab.node(1, change).neighbours());
+    const read = await valueOf(lab.node(1, change).neighbours(["manager"]));
     assert.deepEqual(
       read.map(({ instance, address }) => `${instance} ${address}`),
-      [...range(2, 120).map((n) => `i-${n} 10.0.0.${n}`), "i-121 fd00::7"],
+      [...range(1, 120).map((n) => `i-${n} 10.0.0.${n}`), "i-121 fd00::7"],
     );
     for (const { runningMs } of read) assert.ok(Math.abs(runningMs - 600_000) < 60_000);
+    // Where a flag says which role a node has, each may be a manager.
+    const all = await valueOf(lab.node(1, { ...change, role: "manager" }).neighbours(["manager"]));
+    assert.ok(all.some((one) => one.instance === "i-131"));
     // Without a cluster's tag all are of this one.
-    assert.ok((await valueOf(lab.node(1).neighbours())).some((one) => one.instance === "i-132"));
+    assert.ok(
+      (await valueOf(lab.node(1).neighbours(["manager"]))).some((one) => one.instance === "i-132"),
+    );
   },
 );
 
@@ -90,7 +95,7 @@ labTest("neighbours: one whose launch EC2 does not show is no young one", async 
     "<privateIpAddress>10.0.0.2</privateIpAddress></item></instancesSet></item></reservationSet>" +
     "</DescribeInstancesResponse>";
   await against(lab, {}, () => answer(200, xml), async (node) => {
-    const fault = await faultOf(node.neighbours());
+    const fault = await faultOf(node.neighbours(["manager"]));
     assert.equal(fault.kind, "malformed");
     assert.match(fault.message, /does not say where i-2 is, or since when/);
   });

@@ -25,6 +25,7 @@ const DEFAULTS: Config = {
   availability: null,
   abandonTasks: false,
   region: null,
+  givenKeys: false,
   ec2Endpoint: null,
   timeoutMs: 600_000,
   dryRun: false,

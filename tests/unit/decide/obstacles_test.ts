@@ -268,6 +268,18 @@ table("an obstacle", [
     want: ["found", "found-swarm"],
   },
   {
+    name: "an Engine that refuses swarm mode by a setting: nothing is written for it",
+    state: observation({
+      facts: {
+        engine: ok({ ...outside, refuses: "live-restore is on" }),
+        ledger: founded(others2),
+      },
+    }),
+    want: ["fail", "setting-unusable"],
+    because: "live-restore is on",
+    exit: 2,
+  },
+  {
     name: "another region than the instance's",
     state: observation({ config: { region: "us-east-1" } }),
     want: ["fail", "setting-unusable"],

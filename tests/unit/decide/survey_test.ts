@@ -435,7 +435,9 @@ Deno.test("survey: whatever it is answered, it ends, looks at nothing twice, and
     fc.property(answersTo, settings, (answers, change) => {
       const { decision, looked } = courseOf(answers, { goal: "survey", ...change });
       assert.ok(decision.kind === "end" && decision.rule === "surveyed");
-      assert.equal(new Set(looked).size, looked.length, looked.join());
+      // Whoever else may be a manager is asked whether it answers once it is known who that is.
+      const once = looked.filter((kind) => kind !== "probe");
+      assert.equal(new Set(once).size, once.length, looked.join());
       const errors = decision.findings.filter(({ severity }) => severity === "error");
       assert.equal(decision.exit, errors.length > 0 ? 5 : 0);
       const said = decision.findings.map(({ rule, because }) => `${rule} ${because}`);

@@ -144,7 +144,8 @@ function manager(dataRoot: string): Routes {
       Spec: FRESH_SPEC,
       JoinTokens: { Manager: MANAGER_TOKEN, Worker: WORKER_TOKEN },
     }),
-    "GET /v1.41/nodes": json(200, NODES),
+    // In all there is this one; the managers are what tests of the list have.
+    "GET /v1.41/nodes": ({ target }) => json(200, target.includes("filters") ? NODES : [NODES[0]]),
     "GET /v1.41/services": json(200, []),
     "GET /v1.41/secrets": json(200, []),
     "GET /v1.41/configs": json(200, []),
@@ -237,6 +238,7 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
         api: 41,
         error: "",
         trouble: null,
+        refuses: "",
         fingerprint: FINGERPRINT,
         clusterId: "oytpfm48q6up9cqh5xdkcivwo",
         manager: true,
@@ -293,6 +295,28 @@ Deno.test("a dead node is removed without force; one that is there no more is, a
     const targets = server.requests.filter(({ method }) => method === "DELETE");
     assert.ok(targets.every(({ target }) => !target.includes("force")));
   });
+});
+
+Deno.test("a setting with which an Engine refuses swarm mode is known before it is asked for it", async () => {
+  const rows: [Record<string, unknown>, RegExp][] = [
+    [{ LiveRestoreEnabled: true }, /live-restore.*daemon\.json/],
+    [{ FirewallBackend: { Driver: "nftables" } }, /nftables.*daemon\.json/],
+    [{ FirewallBackend: { Driver: "iptables+firewalld" } }, /^$/],
+    [{ LiveRestoreEnabled: false }, /^$/],
+  ];
+  for (const [settings, says] of rows) {
+    const routes = (all: Routes, directory: string): Routes => ({
+      ...all,
+      "GET /v1.41/info": json(200, {
+        DockerRootDir: directory,
+        Swarm: { LocalNodeState: "inactive" },
+        ...settings,
+      }),
+    });
+    await withEngine(routes, async ({ engine }) => {
+      assert.match(valueOf(await engine.look(never)).refuses, says);
+    });
+  }
 });
 
 Deno.test("an Engine in no swarm says so, whatever an old file says", async () => {
@@ -796,7 +820,7 @@ Deno.test("a count that fails is never taken for nothing", async () => {
   for (
     const [what, named] of [
       ...["services", "secrets", "configs", "networks", "tasks"].map((it) => [it, it] as const),
-      ["nodes", "node labels"],
+      ["nodes", "other nodes"],
       ["swarm", "settings"],
     ] as const
   ) {
@@ -903,7 +927,8 @@ Deno.test("labels that somebody gave to a node are counted", async () => {
   const nodes = [{ ID: NODE_ID, Spec: { Labels: { disk: "ssd" } } }, { ID: "x", Spec: {} }, {}];
   const routes = (all: Routes): Routes => ({ ...all, "GET /v1.41/nodes": json(200, nodes) });
   await withEngine(routes, async ({ engine }) => {
-    assert.deepEqual(valueOf(await engine.contents(true, never)), { "node labels": 1 });
+    const held = { "other nodes": 2, "node labels": 1 };
+    assert.deepEqual(valueOf(await engine.contents(true, never)), held);
   });
 });
 

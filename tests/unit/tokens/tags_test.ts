@@ -20,7 +20,14 @@ labTest(
     assert.equal(lab.aws.ec2.get("i-2")?.tags.size, 1);
     const two = lab.node(2);
     const shown = await valueOf(two.shelf.read(fp("a"), ["manager", "worker"]));
-    const shownBy1 = { by: "i-1", state: "running", cluster: "default", manager, worker };
+    const shownBy1 = {
+      by: "i-1",
+      addresses: ["10.0.0.1"],
+      state: "running",
+      cluster: "default",
+      manager,
+      worker,
+    };
     assert.deepEqual(shown, [{ ...shownBy1, malformed: [] }]);
     assert.equal(two.vault.take(manager)?.reveal(), token("a", "1"));
   },

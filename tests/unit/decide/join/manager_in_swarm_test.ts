@@ -165,6 +165,59 @@ table("a manager in a swarm", [
     want: [action, rule],
     ...(action === "fail" ? { exit: 5, because: "Docker API 1.57" } : {}),
   })),
+  ...([
+    ["an older manager answers, and this swarm is empty: waits for that one", "i-0", 7, {}, "wait"],
+    ["of two of one age, the other comes first by its id: waits", "i-0", 5, {}, "wait"],
+    ["of two of one age, this one comes first by its id: founds it", "i-2", 5, {}, "found"],
+    ["a younger manager answers: founds it", "i-0", 3, {}, "found"],
+    [
+      "an older manager answers, and this swarm has something: founds it",
+      "i-0",
+      7,
+      { services: 1 },
+      "found",
+    ],
+  ] as const).map(([name, other, minutes, contents, want]): Row => ({
+    name,
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        contents: ok({ ...contents }),
+        neighbours: ok([
+          { instance: "i-1", address: "10.0.0.1", runningMs: 5 * 60_000 },
+          { instance: other, address: "10.0.0.9", runningMs: minutes * 60_000 },
+        ]),
+        probe: ok(["10.0.0.9"]),
+      },
+    }),
+    want: want === "wait" ? ["wait", "swarm-unfounded"] : ["found", "found-swarm"],
+  })),
+  {
+    name:
+      "the record's members are gone, an older manager that it never had answers: waits for that one",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("b")),
+        ledger: founded(others2),
+        instances: gone2,
+        neighbours: ok([{ instance: "i-9", address: "10.0.0.9", runningMs: HOUR_MS }]),
+        probe: ok(["10.0.0.9"]),
+      },
+    }),
+    want: ["wait", "swarm-unfounded"],
+    because: "i-9 (10.0.0.9)",
+  },
+  {
+    name: "its tokens are shown without the cluster that they are of: publishes them",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        ledger: founded(),
+        tokens: ok([shown(1, "a", { cluster: null })]),
+      },
+    }),
+    want: ["publish", "publish-tokens"],
+  },
   {
     name: "with S3, its founding is not marked yet",
     state: inFoundedS3({ marks: ok([foundingMark("a", { cluster: "blue" })]) }),

@@ -438,7 +438,7 @@ table("a manager in no swarm", [
       facts: { neighbours: ok([neighbour(2, HOUR_MS)]), probe: ok(["10.0.0.2"]) },
     }),
     want: ["wait", "swarm-unfounded"],
-    because: "i-2 (10.0.0.2) answers: run swarm-join there",
+    because: "i-2 (10.0.0.2) answers, in a swarm that the record",
   },
   {
     name: "no record, and an old manager does not answer: inits",
@@ -446,19 +446,79 @@ table("a manager in no swarm", [
     want: ["init", "first-manager"],
   },
   {
-    name: "no record, and a young manager answers: it may be about to found its swarm",
+    name:
+      "no record, and a young manager answers, however long: it has a swarm, which may wait for quorum",
     state: observation({
+      memory: held("swarm-unfounded", HOUR_MS),
       facts: { neighbours: ok([neighbour(2, 60_000)]), probe: ok(["10.0.0.2"]) },
     }),
     want: ["wait", "swarm-unfounded"],
   },
   {
-    name: "no record, and a young manager has answered for a minute and founded nothing: inits",
+    name: "no record, and it answers itself on its second address: that is nobody else",
     state: observation({
-      memory: held("swarm-unfounded", 60_000),
-      facts: { neighbours: ok([neighbour(2, 60_000)]), probe: ok(["10.0.0.2"]) },
+      facts: { neighbours: ok([neighbour(1, 60_000)]), probe: ok(["10.0.0.1"]) },
     }),
     want: ["init", "first-manager"],
+  },
+  {
+    name: "no record, and a manager that shows another cluster's tokens answers: inits",
+    state: observation({
+      facts: {
+        tokens: ok([shown(2, "a", { cluster: "blue" })]),
+        neighbours: ok([neighbour(2, HOUR_MS)]),
+        probe: ok(["10.0.0.2"]),
+      },
+    }),
+    want: ["init", "first-manager"],
+  },
+  {
+    name:
+      "all members are gone, and a manager that the record never had answers: the record may be old",
+    state: observation({
+      facts: {
+        ledger: founded(others2),
+        instances: gone2,
+        neighbours: ok([neighbour(3, HOUR_MS)]),
+        probe: ok(["10.0.0.3"]),
+      },
+    }),
+    want: ["wait", "swarm-unfounded"],
+    because: "i-3 (10.0.0.3)",
+  },
+  {
+    name: "keys of another account show other instances than this one: nothing is written there",
+    state: observation({
+      config: { givenKeys: true, role: "manager" },
+      memory: { self: null },
+      nowMs: 600_000,
+      facts: { self: ok(null) },
+    }),
+    want: ["fail", "setting-unusable"],
+    because: "AWS_ACCESS_KEY_ID",
+    exit: 2,
+  },
+  {
+    name:
+      "EC2 forgot a member, whose address another instance has now: it is gone, whoever answers there",
+    state: observation({
+      facts: {
+        ledger: founded({ members: [member(2, { sinceMs: NOW_MS - HOUR_MS - 1 })] }),
+        probe: ok(["10.0.0.2"]),
+        instances: ok([instance(1), instance(9, { address: "10.0.0.2" })]),
+      },
+    }),
+    want: ["init", "members-gone"],
+  },
+  {
+    name: "a member outside the VPC at an address that has come to this node: it is not this node",
+    state: observation({
+      memory: { identity: { ...identity(), publicAddresses: ["203.0.113.5"] } },
+      facts: {
+        ledger: founded({ members: [{ instance: null, address: "203.0.113.5", sinceMs: 0 }] }),
+      },
+    }),
+    want: ["wait", "members-silent"],
   },
   {
     name: "no record, and nobody says who the other managers are: waits",
