@@ -1,7 +1,4 @@
-/**
- * What a manager does: found its swarm, keep the record and its tokens true, give way to the founded
- * swarm, join it, or start it.
- */
+/** What a manager in a swarm does: found it, keep the record and its tokens true, or give way to the founded one. */
 import { conflict } from "./conflict.ts";
 import {
   clusterElsewhere,

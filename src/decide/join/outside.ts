@@ -63,8 +63,7 @@ function lookAtMembers(s: Scene, record: FoundingRecord): void {
   together(
     o,
     probeOf(s) ?? false,
-    !mayBeShown && shownAlive(s, record.members) === null &&
-      instancesLook(s),
+    !mayBeShown && shownAlive(s, record.members) === null && instancesLook(s),
     // Both, because after its join it sees to it that both are shown.
     { kind: "tokens", fingerprint: record.fingerprint, want: ["manager", "worker"] },
   );

@@ -1,4 +1,7 @@
-/** What shows a swarm where no record does: tokens on others' instances, or the store's marks of foundings. */
+/**
+ * What shows a swarm where no record does: tokens on others' instances, the store's marks of foundings, or
+ * managers that answer.
+ */
 import { answering, need, tokens } from "../needs.ts";
 import type { CallOf } from "../../calls.ts";
 import type { Scene } from "../scene.ts";
