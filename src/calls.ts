@@ -190,6 +190,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
       "ledger",
       "tokens",
       "neighbours",
+      "marks",
       "probe",
     ], "look"),
     plan: () => "init a swarm; then found it and publish its tokens",
