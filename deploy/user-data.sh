@@ -13,7 +13,7 @@ UNIT_SHA256=0000000000000000000000000000000000000000000000000000000000000000
 GLIBC_MIN=2.27
 glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc //p')
 if [ "$(printf '%s\n' "$GLIBC_MIN" "${glibc:-0}" | sort -V | head -n 1)" != "$GLIBC_MIN" ]; then
-  echo "swarm-join needs glibc $GLIBC_MIN or later, and this image has ${glibc:-none}: use a newer one" >&2
+  echo "swarm-join needs glibc $GLIBC_MIN or later, and this image has ${glibc:-none}: use one with the GNU C library, 2.27 or newer" >&2
   exit 1
 fi
 

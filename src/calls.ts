@@ -183,7 +183,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   },
   retract: {
     ...actRow("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
-    plan: () => "take old tokens out of its tags; then init a swarm",
+    plan: () => "take old tokens out of its tags; then look again",
   },
   init: {
     ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, [
@@ -197,7 +197,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   },
   join: {
     ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
-    plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
+    plan: ({ address, token }) => `join the swarm ${token.fingerprint} through ${address}`,
   },
   remove: {
     ...actRow("the dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),

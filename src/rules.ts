@@ -26,7 +26,7 @@ interface RuleRow {
 }
 
 const SILENT =
-  'the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes. One that is known by its address only, outside this VPC, counts as alive until its swarm or a person drops it: if that swarm is dead, docs/operations.md, "Starting over"';
+  'the message names each and its state. If it runs, allow TCP 2377 between the nodes; if it is stopped, start it. Terminate it only if it will never come back: with the last of them the swarm\'s services, secrets and configs are lost, and a new, empty swarm is founded. One that is known by its address only, outside this VPC, counts as alive until its swarm or a person drops it: if that swarm is dead, docs/operations.md, "Starting over"';
 
 /** Any act may be what a run comes to when its time is over. */
 const TIME = "time: it was about to do this, or had done it, when its time was over";
@@ -36,7 +36,7 @@ const AGAIN = "run it again: it goes on from there; or give it more time (`--tim
 export const RULES = {
   "imds-unavailable": {
     cases: [["obstacle", "no identity from IMDS", "waits for it, exit 6"]],
-    exits: [6], mend: "run it on an EC2 instance; switch its metadata on (HttpEndpoint); in a container it takes a hop limit of 2",
+    exits: [6], mend: "run it on an EC2 instance; switch its metadata on (HttpEndpoint); in a container it takes the host's network, or a hop limit of 2",
   },
   "warm-pool": {
     cases: [["obstacle", "the instance is in a warm pool", "waits: it joins when it enters service"]],
@@ -124,11 +124,11 @@ export const RULES = {
   },
   "record-elsewhere": {
     cases: [["obstacle", "the record is of another account, region, VPC or cluster, and its members are not all terminated", "waits a minute, exit 5"]],
-    exits: [5], mend: "two clusters, VPCs or accounts share one store: give each its own `--cluster` or `--store`",
+    exits: [5], mend: "two clusters, VPCs or accounts share one store: give each its own `--cluster` (with `--cluster-tag`) or `--store`",
   },
   "ledger-unsettled": {
     cases: [["obstacle", "the log has a gap", "waits 3 minutes, exit 5: a version was deleted by hand"]],
-    exits: [5], mend: "versions of the launch template were deleted by hand from its middle: docs/operations.md, \"Starting over\", whether its swarm lives or not",
+    exits: [5], mend: "versions of the launch template were deleted by hand from its middle. Terminate nothing if its swarm lives: docs/operations.md, \"Starting over\", at its end",
   },
   "role-unknown": {
     cases: [["obstacle", "no role tag, or one that names no role", "waits for it, exit 2"]],
@@ -140,7 +140,7 @@ export const RULES = {
   },
   "quorum-lost": {
     cases: [["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"]],
-    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. If they are gone for good, that is for a person: `docker swarm init --force-new-cluster`, which swarm-join never does",
+    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. Only if they are terminated for good, and then on ONE manager: `docker swarm init --force-new-cluster`, which swarm-join never does; on two it makes two swarms",
   },
   "found-swarm": {
     cases: [["inSwarm", "no record, and nothing shows another swarm, or this one for another cluster", "founds its swarm: also how a swarm older than this tool is adopted, and a lost record comes back"]],
@@ -189,7 +189,7 @@ export const RULES = {
       ["inSwarm", "no record, something shows another swarm, and its own is empty", "waits: run swarm-join there once"],
       ["outside", "no record, and something shows a swarm: another instance's tokens, with S3 the mark of a founding, or a manager of over 15 minutes that answers on port 2377 (a younger one: for a minute)", "waits: run swarm-join there once; takes its own old tokens back"],
     ],
-    exits: [3], waitsFor: "somebody to found the swarm that is there", mend: "run swarm-join once on the manager that the message names: the record was lost, or never written. If all of that swarm is dead: docs/operations.md, \"A lost record\"",
+    exits: [3], waitsFor: "somebody to found the swarm that is there", mend: "run swarm-join once on the manager that the message names: the record was lost, or never written. If those managers are another cluster's, give each cluster its own `--cluster-tag`, and delete nothing. If all of that swarm is dead: docs/operations.md, \"A lost record\"",
   },
   "swarm-conflict": {
     cases: [
@@ -197,7 +197,7 @@ export const RULES = {
       ["outside", "no record, and two swarms are shown", "exit 5 after 3 minutes"],
       ["worker", "in any other swarm; or in a replaced one with tasks, without `--abandon-tasks`", "exit 5, nothing changed"],
     ],
-    exits: [5], mend: "two swarms, where there may be one; the message says which. In another one than the founded: keep one, move what runs here, `docker swarm leave --force`, run swarm-join again. Tokens of two shown, and none founded: delete the tags of the one that is not wanted, run swarm-join on a manager of the other",
+    exits: [5], mend: "two swarms, where there may be one; the message says which, and how this node gets out: a worker leaves without force, a manager is demoted first, and only the last node of a swarm leaves with `--force`. Tokens or marks of two shown, and none founded: find out which swarm lives, delete what shows the other one (its tags; with S3 its object below `founded/`), run swarm-join on a manager of the one that lives",
   },
   "first-manager": {
     cases: [["outside", "no record, and nothing shows a swarm", "takes its own old tokens back, inits; `found-swarm` comes next"]],

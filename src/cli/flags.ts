@@ -18,7 +18,7 @@ export interface Flag {
 /** Each of these is also `SWARM_JOIN_<NAME>` in the environment. */
 // deno-fmt-ignore: a table, with a flag a line
 export const FLAGS = [
-  { name: "cluster", value: "NAME", initial: "default", help: "which swarm of the VPC, when there is more than one" },
+  { name: "cluster", value: "NAME", initial: "default", help: "which swarm of the VPC, when there is more than one; each then needs --cluster-tag" },
   { name: "store", value: "STORE", initial: "tags", help: "where the founding record and the tokens are: tags, or s3://bucket/prefix" },
   { name: "role", value: "ROLE", initial: "auto", help: "auto (what the instance's role tag says), manager or worker" },
   { name: "role-tag", value: "KEY", initial: "Role", help: "the instance tag that says manager or worker" },

@@ -233,7 +233,7 @@ function refuseConflicts(config: Config): void {
     throw new Usage(
       `--cluster ${config.cluster} needs --cluster-tag KEY: with the tags store, the tokens of two ` +
         "clusters in one VPC can only be told apart by a tag of the instances whose value is the " +
-        "cluster's name (or use --store s3://bucket/prefix)",
+        "cluster's name",
     );
   }
   const { roleTag, managerTokenTag, workerTokenTag, clusterTag } = config;

@@ -135,7 +135,8 @@ function leaveAdvice({ manager, swarm }: Engine): string {
     : `its swarm has other nodes, so that nobody should leave it by force: if it is a copy, ${EMPTIED}`;
 }
 
-const EMPTIED = "stop Docker here, empty its data root, and run swarm-join again";
+const EMPTIED =
+  "stop Docker here, empty its data root (its volumes and images go with it), and run swarm-join again";
 
 export function engineInError(o: Observation): Decision | null {
   const engine = engineOf(o);
@@ -261,7 +262,7 @@ export function recordElsewhere(o: Observation): Decision | null {
   return fail(
     5,
     "record-elsewhere",
-    `the ledger's record is of cluster "${cluster}" in ${vpc} (account ${account}, ${region}), and this instance is of cluster "${o.config.cluster}" in ${me.vpc} (account ${me.account}, ${me.region}): give each its own --store or --cluster`,
+    `the ledger's record is of cluster "${cluster}" in ${vpc} (account ${account}, ${region}), and this instance is of cluster "${o.config.cluster}" in ${me.vpc} (account ${me.account}, ${me.region}): give each its own --store, or --cluster with --cluster-tag`,
     STRANGE_MS,
   );
 }

@@ -160,9 +160,9 @@ function findingOf(decision: Decision): Finding[] {
     case "end": {
       const { rule, because, exit, afterMs, warnings } = decision;
       const held = afterMs === LATE_MS
-        ? "; a run waits for it until its time is over"
+        ? " (a run waits for it until --timeout)"
         : afterMs > 0
-        ? `; a run believes it once it holds for ${afterMs / 1000} s`
+        ? ` (a run believes it once it holds for ${afterMs / 1000} s)`
         : "";
       const said: Finding[] = exit === 0
         ? []

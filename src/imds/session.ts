@@ -197,7 +197,10 @@ export function notMetadata(path: string, text: string): ImdsError {
 
 const REFUSALS = new Map<number, [kind: FaultKind, why: string]>([
   [401, ["no-metadata", "it answers 401, as for a session token that is not valid"]],
-  [403, ["no-metadata", "it answers 403: IMDS is turned off for this instance (HttpEndpoint)"]],
+  [403, [
+    "no-metadata",
+    "it answers 403: IMDS is turned off for this instance (HttpEndpoint), or this is none of EC2",
+  ]],
   [404, ["no-metadata", "it has no such entry; is this an EC2 instance?"]],
   [429, ["throttled", "it answers 429: too many requests"]],
   [503, ["throttled", "it answers 503: too many requests"]],

@@ -3,6 +3,7 @@ import type { Plan, Report } from "./report.ts";
 import { rows, storeText, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
 import { planOf } from "../calls.ts";
+import { RULES } from "../rules.ts";
 import type {
   Answer,
   Contents,
@@ -60,6 +61,7 @@ export function planLines(report: Report, { decision, observation }: Plan): stri
     ["Decision", decisionText(decision, inSwarm)],
     ["Rule", report.rule],
     ["Because", report.because],
+    ["To do", decision.kind === "end" && decision.exit !== 0 ? RULES[report.rule].mend : ""],
     ...report.warnings.map((warning): [string, string] => ["Warning", warning]),
     ["Permissions", permissionsText(facts.permissions)],
     ...deniedRows(facts.permissions),
@@ -158,6 +160,6 @@ function factText<T>(answer: Answer<T> | undefined, text: (value: T) => string):
   return answer.ok ? text(answer.value) : faultText(answer.fault);
 }
 
-function faultText({ kind, message }: Fault): string {
-  return `${kind}: ${message}`;
+function faultText({ message }: Fault): string {
+  return message;
 }

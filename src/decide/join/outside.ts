@@ -117,7 +117,7 @@ function ofAnother(s: Scene, signs: Sign[]): Decision {
     return fail(
       5,
       "swarm-conflict",
-      `${because}: remove those of all but one`,
+      `${because}: find out which swarm lives, and remove what shows the others`,
       CONFLICT_MS,
     );
   }
