@@ -70,7 +70,7 @@ export function isLosable(world: World): boolean {
 
 /**
  * The record is deleted, by hand or by a rule by age, with S3 `alsoMarks`: long after all that was written
- * is shown, and all that runs was launched.
+ * is shown.
  */
 export function lose(world: World, alsoMarks: boolean): void {
   const { record } = recordNow(world) ?? {};
@@ -88,7 +88,6 @@ export function lose(world: World, alsoMarks: boolean): void {
     machine.ec2 = machine.ec2.slice(-1);
     machine.managerTag = machine.managerTag.slice(-1);
     machine.workerTag = machine.workerTag.slice(-1);
-    machine.launchedMs = 0;
   }
   judgeLoss(world);
 }
@@ -251,7 +250,7 @@ export function readNeighbours(world: World, roles: Role[], choice: Choice): Nei
     if (!roles.includes(machine.role)) return [];
     if (choice.state(machine.ec2) !== "running") return [];
     const { instance, address, launchedMs } = machine;
-    return [{ instance, address, runningMs: choice.ageMs(launchedMs) }];
+    return [{ instance, address, runningMs: world.nowMs - launchedMs }];
   });
 }
 

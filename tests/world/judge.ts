@@ -78,13 +78,11 @@ function isMarked({ store, marks, machines }: World, { fingerprint }: Swarm): bo
   );
 }
 
-const YOUNG_MS = 15 * 60_000;
-
-/** Whether every read of EC2 shows this manager, as one that is no younger than a boot, and it answers. */
+/** Whether every read of EC2 shows this manager, and it answers. */
 function isToBeFound({ nowMs }: World, machine: Machine): boolean {
-  const { role, power, isCut, ailment, launchedMs, ec2, readyMs } = machine;
+  const { role, power, isCut, ailment, ec2, readyMs } = machine;
   return role === "manager" && power === "up" && !isCut && readyMs <= nowMs &&
-    (ailment === null || ailment === "mute") && nowMs - launchedMs > YOUNG_MS &&
+    (ailment === null || ailment === "mute") &&
     ec2.length === 1 && latest(ec2) === "running";
 }
 

@@ -275,8 +275,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "init without a look at who answers",
     file: "decide/join/outside.ts",
-    find: "if (old.length > 0 || (young.length > 0 &&",
-    put: "if (o.nowMs < 0 && (old.length > 0 || young.length > 0 &&",
+    find: "return found.length === 0 ? null : wait(",
+    put: "return found.length >= 0 ? null : wait(",
     first: "s3-old",
   },
   {
@@ -294,14 +294,10 @@ export const MUTANTS: Mutant[] = [
     first: "s3",
   },
   {
-    name: "whoever has a swarm of its own waits for others to found theirs",
-    file: "decide/join/manager.ts",
-    find: `  const because = "no swarm is founded yet: this one becomes it";`,
-    put:
-      `  if (need(s.o, { kind: "neighbours" }).some(({ address }) => answering(s).includes(address))) {
-    return wait(s.o, "swarm-unfounded", "");
-  }
-  const because = "no swarm is founded yet: this one becomes it";`,
+    name: "of two that have swarms of their own each waits for the other",
+    file: "decide/join/signs.ts",
+    find: "mine === undefined || runningMs > mine.runningMs ||",
+    put: "mine === undefined || runningMs >= 0 ||",
     first: "tags-late",
   },
   {

@@ -33,7 +33,8 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   if (start === "nothing") return world;
   if (start === "late") {
     for (const machine of world.machines) {
-      Object.assign(machine, { power: "up", ec2: [{ value: "running", atMs: 0 }] });
+      const launchedMs = machine.index;
+      Object.assign(machine, { power: "up", launchedMs, ec2: [{ value: "running", atMs: 0 }] });
     }
     return world;
   }

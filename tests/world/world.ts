@@ -64,7 +64,7 @@ export interface Machine {
   knocksMs: number | null;
   /** A manager outside the VPC, founded by hand: EC2 never shows it, and no tool runs there. */
   isOutside: boolean;
-  /** When it was last started (ms, by AWS's clock); 0: long ago. */
+  /** When it was last started (ms, by AWS's clock; in the checker only which came first). */
   launchedMs: number;
   /** As EC2 shows it; null: not shown, not yet or not any more. */
   ec2: History<InstanceState | null>;

@@ -249,7 +249,6 @@ function normalMachine(machine: Machine): Machine {
     isCut: machine.isCut && machine.power !== "terminated",
     readyMs: 0,
     knocksMs: null,
-    launchedMs: longAgoOrNow(machine.launchedMs),
     ec2: asSet(machine.ec2),
     managerTag: asSet(machine.managerTag),
     workerTag: asSet(machine.workerTag),

@@ -319,9 +319,15 @@ export function heard(world: World): World {
     : { ...world, machines };
 }
 
+/** It is the youngest then. */
 export function start(machine: Machine, world: World): void {
   machine.power = "up";
-  machine.launchedMs = world.nowMs;
+  const others = world.machines.filter((other) => other !== machine)
+    .sort((a, b) => a.launchedMs - b.launchedMs);
+  machine.launchedMs = others.length;
+  for (const [launchedMs, other] of others.entries()) {
+    if (other.launchedMs !== launchedMs) world.machines[other.index] = { ...other, launchedMs };
+  }
   if (latest(machine.ec2) !== "running") shows(world, machine, "running");
 }
 

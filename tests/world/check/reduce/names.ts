@@ -1,6 +1,7 @@
 /**
  * Machines of one role may change names: nothing in the code or the world goes by a name, so states that
- * differ by the names only have the same future, and one of them stands for all.
+ * differ by the names only have the same future, and one of them stands for all. (`decide` goes by the ids of
+ * two that were launched at one moment; here one was always launched before the other.)
  */
 import type { Local } from "../states.ts";
 import type { Machine, Place, Swarm, World } from "../../world.ts";
