@@ -31,6 +31,7 @@ export function timeless(o: Observation): Observation {
       terminated: [...memory.terminated].sort(),
       failures: failuresOf(memory),
       attemptMs: memory.attemptMs === null ? null : 0,
+      startingMs: memory.startingMs === null ? null : 0,
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
       steady: heldOf(memory),
       pools: null,
@@ -41,7 +42,6 @@ export function timeless(o: Observation): Observation {
 
 /** What a run does something about once it has held. */
 const ACTED_ON: readonly Rule[] = [
-  "engine-starting",
   "node-removed",
   "swarm-missing",
   "swarm-unfounded",
@@ -76,8 +76,9 @@ export function decisionsOf(code: Code, o: Observation, mayHold = true): Decisio
     if (!found.has(key)) found.set(key, decision);
     return decision;
   };
-  const { failures, attemptMs, steady } = o.memory;
-  const depends = failures.length > 0 || attemptMs !== null || steady !== null;
+  const { failures, attemptMs, startingMs, steady } = o.memory;
+  const depends = failures.length > 0 ||
+    [attemptMs, startingMs, steady].some((since) => since !== null);
   for (const clockMs of depends ? CLOCKS_MS : [LATE_MS]) {
     const decision = add(o, clockMs, 0);
     if (decision.kind === "act" && decision.call.kind === "join") {
