@@ -44,7 +44,6 @@ export function timeless(o: Observation): Observation {
 const ACTED_ON: readonly Rule[] = [
   "node-removed",
   "swarm-missing",
-  "swarm-unfounded",
 ];
 
 /** That such a rule has kept the run waiting, for a time that the clock says. */
