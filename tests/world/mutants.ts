@@ -246,8 +246,8 @@ export const MUTANTS: Mutant[] = [
     file: "decide/join/outside.ts",
     find: `    return isMember
       ? lookAgain(s) ?? withdraw(s, record, because)
-      : init(`,
-    put: "    return init(",
+      : unseen(`,
+    put: "    return unseen(",
     first: "s3-3",
   },
   {
@@ -310,15 +310,15 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a worker that does not come up leaves though no manager answers",
     file: "decide/join/worker.ts",
-    find: "answering(s).length * 2 > record.members.length",
+    find: "answering(s).length * 2 > living.length",
     put: "answering(s).length >= 0",
     first: "s3-removed",
   },
   {
     name: "a worker that does not come up leaves as soon as managers answer",
     file: "decide/join/worker.ts",
-    find: `if (heldMs(o, "node-removed") < STARTING_MS) return`,
-    put: `if (o.nowMs < 0) return`,
+    find: `if (heldMs(o, "node-removed") < STARTING_MS) {`,
+    put: `if (o.nowMs < 0) {`,
     first: "sim",
   },
   {
