@@ -43,7 +43,7 @@ compare: ## let other algorithms play the same histories
 bench: dist/swarm-join ## measure start, memory and AWS calls beside others
 	@$(deno) run -A tests/bench/main.ts $(ARGS)
 
-docs: ## write the tables of rules in docs/ from src/rules.ts
+docs: ## write the tables in docs/ from the code
 	@$(deno) run -A tools/docs.ts
 
 check: ## check the types

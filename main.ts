@@ -3,8 +3,8 @@
  *
  * Parses, wires and exits: the only user of `Deno.args`, `Deno.env` and `Deno.exit`.
  */
-import { parse, type Parsed } from "./src/cli/parse.ts";
-import { ENVIRONMENT } from "./src/cli/flags.ts";
+import { type FileRead, parse, type Parsed } from "./src/cli/parse.ts";
+import { VERSION } from "./src/cli/flags.ts";
 import { Live } from "./src/report/live.ts";
 import { acquireLock } from "./src/node/lock.ts";
 import { formatOf, Log, plain, scrub } from "./src/report/log.ts";
@@ -12,19 +12,33 @@ import { Node } from "./src/node/perform.ts";
 import { replay } from "./src/report/replay.ts";
 import { jsonOf, pageOf } from "./src/report/print.ts";
 import { failureOf, type Report } from "./src/report/report.ts";
+import { storeText } from "./src/report/rows.ts";
 import { hold } from "./src/node/session.ts";
-import type { Output } from "./src/settings.ts";
+import { createWays, type WayTo } from "./src/node/ways.ts";
+import type { Output, Surroundings } from "./src/settings.ts";
 import { sleep } from "./src/time.ts";
 
 const beganMs = performance.now();
 const OBSERVATION_BYTES_MAX = 16 * 1024 * 1024;
+/** A bundle of all the certificates that a system trusts has a quarter of it. */
+const FILE_BYTES_MAX = 1024 * 1024;
 
 async function main(): Promise<number> {
-  const env = Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)]));
-  const parsed = parse(Deno.args, env);
+  const env = takeEnvironment();
+  const parsed = parse(Deno.args, { env, readFile });
   switch (parsed.kind) {
-    case "run":
-      return print(await run(parsed), parsed.output);
+    case "run": {
+      const ways = waysOf(parsed.surroundings);
+      if (ways.kind === "usage") return refuse(ways.message, parsed.output.json);
+      const isJournal = (env["JOURNAL_STREAM"] ?? "") !== "";
+      return print(await run(parsed, ways.wayTo, isJournal), parsed.output);
+    }
+    case "settings": {
+      const ways = waysOf(parsed.surroundings);
+      if (ways.kind === "usage") return refuse(ways.message, parsed.json);
+      write(Deno.stdout, scrub(parsed.text));
+      return 0;
+    }
     case "replay":
       return decideAgain(parsed.file, parsed.output);
     case "print":
@@ -37,16 +51,42 @@ async function main(): Promise<number> {
   }
 }
 
+/**
+ * All of the environment, once; from then on the program may read none of it. Deno's `fetch` would follow
+ * proxies that it finds there: it is told by `createWays` instead, which knows those of the file too.
+ */
+function takeEnvironment(): Record<string, string> {
+  const env = Deno.env.toObject();
+  for (const name of Object.keys(env)) {
+    if (/^(?:https?|all|no)_proxy$/i.test(name)) Deno.env.delete(name);
+  }
+  Deno.permissions.revokeSync({ name: "env" });
+  return env;
+}
+
+function waysOf(
+  surroundings: Surroundings,
+): { kind: "ways"; wayTo: WayTo } | { kind: "usage"; message: string } {
+  try {
+    return { kind: "ways", wayTo: createWays(surroundings) };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const what = "the certificates of AWS_CA_BUNDLE (or SSL_CERT_FILE) or the proxy can't be used";
+    return { kind: "usage", message: `${what}: ${error.message}` };
+  }
+}
+
 /** Acts until the goal is reached, or only looks: `config` says which. */
-async function run({ config, surroundings, output }: Parsed & { kind: "run" }): Promise<Report> {
+async function run(
+  { config, surroundings, output }: Parsed & { kind: "run" },
+  wayTo: WayTo,
+  isJournal: boolean,
+): Promise<Report> {
   const nowMs = (): number => performance.now() - beganMs;
   const isTerminal = Deno.stderr.isTerminal();
   const live = isTerminal ? new Live({ write: say, columns }) : null;
   const log = new Log({
-    format: formatOf(output.logFormat, {
-      isTerminal,
-      isJournal: variable("JOURNAL_STREAM") !== undefined,
-    }),
+    format: formatOf(output.logFormat, { isTerminal, isJournal }),
     level: output.logLevel,
     dated: !isTerminal,
     write: (text) => {
@@ -57,7 +97,8 @@ async function run({ config, surroundings, output }: Parsed & { kind: "run" }): 
     nowMs,
   });
   const stop = stopSignal();
-  const node = new Node({ config, surroundings, env: variable, nowMs });
+  log.begin({ version: VERSION, cluster: config.cluster, store: storeText(config.store) });
+  const node = new Node({ config, surroundings, wayTo, nowMs });
   return await hold(config, {
     perform: (call) => node.perform(call),
     sleep: (ms) => sleep(ms, stop),
@@ -76,7 +117,7 @@ async function run({ config, surroundings, output }: Parsed & { kind: "run" }): 
 function decideAgain(file: string, output: Output): number {
   let text: string;
   try {
-    text = readText(file);
+    text = readText(file, OBSERVATION_BYTES_MAX);
   } catch (error) {
     return refuse(
       `--observation ${file} can't be read: ${error instanceof Error ? error.message : error}`,
@@ -91,8 +132,22 @@ function decideAgain(file: string, output: Output): number {
   );
 }
 
+/** A file that settings are in, or are named by. */
+function readFile(path: string): FileRead {
+  try {
+    return { kind: "text", text: readText(path, FILE_BYTES_MAX) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return { kind: "missing" };
+    if (error instanceof Deno.errors.PermissionDenied) {
+      return { kind: "unreadable", why: "permission denied; run it as root (with sudo)" };
+    }
+    if (!(error instanceof Error)) throw error;
+    return { kind: "unreadable", why: error.message.replace(/ \(os error \d+\).*$/, "") };
+  }
+}
+
 /** All of a file, or of stdin for `-`, read in parts. Throws when there is none, or too much of it. */
-function readText(file: string): string {
+function readText(file: string, bytesMax: number): string {
   const source = file === "-" ? Deno.stdin : Deno.openSync(file, { read: true });
   const part = new Uint8Array(64 * 1024);
   const decoder = new TextDecoder();
@@ -100,7 +155,7 @@ function readText(file: string): string {
   let bytes = 0;
   for (let n = source.readSync(part); n !== null; n = source.readSync(part)) {
     bytes += n;
-    if (bytes > OBSERVATION_BYTES_MAX) throw new Error("it has more than 16 MB");
+    if (bytes > bytesMax) throw new Error(`it has more than ${bytesMax / 1024 / 1024} MB`);
     text += decoder.decode(part.subarray(0, n), { stream: true });
   }
   return text + decoder.decode();
@@ -131,11 +186,6 @@ function stopSignal(): AbortSignal {
     });
   }
   return controller.signal;
-}
-
-/** An empty variable counts as unset. */
-function variable(name: string): string | undefined {
-  return Deno.env.get(name) || undefined;
 }
 
 function columns(): number {

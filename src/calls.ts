@@ -9,19 +9,18 @@ import type {
   Answer,
   Contents,
   Engine,
-  FoundingRecord,
   Identity,
   Instance,
-  LedgerRead,
-  LedgerView,
+  Interface,
   Lifecycle,
+  Mark,
+  Neighbour,
   Permission,
-  Position,
   Role,
   Shown,
   TokenMark,
-  WriteResult,
 } from "./state.ts";
+import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
 interface Looks {
@@ -33,6 +32,8 @@ interface Looks {
   engine: [takes: Nothing, gives: Engine];
   /** On a worker only its tasks are counted. */
   contents: [takes: { manager: boolean }, gives: Contents];
+  /** The addresses of this machine's network interfaces, as the kernel has them. */
+  interfaces: [takes: Nothing, gives: Interface[]];
   /** `missing`: versions of the log that an earlier read of this run lacked; read by name too. */
   ledger: [takes: { missing: number[] }, gives: LedgerRead];
   /** The tokens that are shown: kept by instance, by all of the VPC that are not terminated; kept by swarm, those of `fingerprint`, only of the roles in `want`. */
@@ -41,6 +42,10 @@ interface Looks {
   instances: [takes: { ids: string[]; addresses: string[] }, gives: Instance[]];
   /** Which of these accept a TCP connection on the swarm's port (2377). */
   probe: [takes: { addresses: string[] }, gives: string[]];
+  /** The running instances of this VPC (and cluster) that are tagged with one of these roles, this one too; all of them, where roles are not told by tags. */
+  neighbours: [takes: { roles: Role[] }, gives: Neighbour[]];
+  /** Which swarms were founded below the store's prefix, for whichever cluster. */
+  marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
   permissions: [takes: { role: Role }, gives: Permission[]];
 }
@@ -50,15 +55,23 @@ interface Acts {
   /** A compare-and-set of the record. */
   write: [takes: { as: WriteKind; record: FoundingRecord; at: Position }, gives: WriteResult];
   publish: [takes: { manager: TokenMark; worker: TokenMark }, gives: null];
+  /** Marks that this swarm is founded, and that those are no more. */
+  attest: [takes: SwarmName & { over: SwarmName[] }, gives: null];
   /** Takes this instance's own tokens out of its tags. */
   retract: [takes: Nothing, gives: null];
-  init: [takes: { advertiseAddr: string }, gives: null];
+  /** `pools`: networks for overlays, in CIDR notation; none: the Engine's own. */
+  init: [takes: { advertiseAddr: string; pools: string[] }, gives: null];
   join: [takes: { address: string; token: TokenMark; advertiseAddr: string }, gives: null];
+  /** Takes a node out of the swarm's list that is down and no voter. */
+  remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
 }
 
 type Nothing = Record<never, never>;
+
+/** What a swarm is known by: a rotation of its CA leaves the id, a `--force-new-cluster` the fingerprint. */
+export type SwarmName = Pick<FoundingRecord, "fingerprint" | "clusterId">;
 
 /** What a write of the record is for. */
 export const WRITE_KINDS = ["found", "register", "refresh", "replace", "withdraw"] as const;
@@ -120,27 +133,38 @@ interface ActRow<K extends ActKind> extends CallRow {
 const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
-const LOOKS: { readonly [K in LookKind]: CallRow } = {
+// deno-fmt-ignore: as it says
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "marks", "permissions"];
+
+/** Every look. */
+export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   identity: lookRow("the instance metadata"),
   lifecycle: lookRow("the instance metadata to say where Auto Scaling wants this instance"),
   self: lookRow("EC2 to show this instance"),
   engine: lookRow("the Docker Engine", ENGINE_GRACE_MS),
   contents: lookRow("the Docker Engine to count what is in its swarm", ENGINE_GRACE_MS),
+  interfaces: lookRow("the addresses of this machine's interfaces"),
   // Who answers was asked of the record before.
   ledger: {
     ...lookRow("the founding record"),
-    // deno-fmt-ignore: all but "probe"
-    keeps: ["identity", "lifecycle", "self", "engine", "contents", "tokens", "instances", "permissions"],
+    // Of whom EC2 was asked, and who answers, was asked of the record before.
+    keeps: ALL_BUT_PROBE.filter((kind) => kind !== "instances"),
   },
   tokens: lookRow("the tokens that are shown"),
   instances: lookRow("EC2 to show the members"),
   probe: lookRow("the managers to answer"),
+  // Who answers was asked of fewer before.
+  neighbours: { ...lookRow("EC2 to show the other managers"), keeps: ALL_BUT_PROBE },
+  marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
 };
 
 function lookRow(waitedFor: string, graceMs = 0): CallRow {
   return { waitedFor, graceMs, keeps: "all", again: "safe" };
 }
+
+// deno-fmt-ignore: all but "engine" and "contents"
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
 
 /** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
 export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
@@ -153,17 +177,31 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     ...actRow("the tokens to be published", WRITE_GRACE_MS, "all", "safe"),
     plan: () => "publish",
   },
+  attest: {
+    ...actRow("the founding to be marked", WRITE_GRACE_MS, "all", "safe"),
+    plan: () => "mark the founding, for the case that the record is lost",
+  },
   retract: {
     ...actRow("old tokens to be removed", WRITE_GRACE_MS, "all", "safe"),
-    plan: () => "take old tokens out of its tags; then init a swarm",
+    plan: () => "take old tokens out of its tags; then look again",
   },
   init: {
-    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
+    ...actRow("the Docker Engine to init a swarm", ENGINE_GRACE_MS, [
+      "ledger",
+      "tokens",
+      "neighbours",
+      "marks",
+      "probe",
+    ], "look"),
     plan: () => "init a swarm; then found it and publish its tokens",
   },
   join: {
-    ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens", "probe"], "look"),
-    plan: ({ address, token }) => `join the swarm ${token.fingerprint} by ${address}`,
+    ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
+    plan: ({ address, token }) => `join the swarm ${token.fingerprint} through ${address}`,
+  },
+  remove: {
+    ...actRow("the dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
+    plan: ({ nodeId }) => `remove the dead node ${nodeId}`,
   },
   leave: {
     // The tokens of the manager that this node gives way to may be shown only now. It may look first.

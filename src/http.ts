@@ -13,7 +13,7 @@ export type Target =
   | { kind: "tcp"; hostname: string; port: number };
 
 interface Request {
-  method: "GET" | "POST" | "PUT";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   path: string;
   headers?: Record<string, string>;
   /** Sent as it is, with its length. */

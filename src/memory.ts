@@ -5,15 +5,8 @@
 import { actOf } from "./actions.ts";
 import type { Act, AnyAnswer, LookKind, Told } from "./calls.ts";
 import { counts } from "./ledger/versions.ts";
-import type {
-  Fault,
-  FaultKind,
-  FoundingRecord,
-  Instance,
-  LedgerRead,
-  Memory,
-  Waiting,
-} from "./state.ts";
+import type { Engine, Fault, FaultKind, Instance, Memory, Waiting } from "./state.ts";
+import type { FoundingRecord, LedgerRead } from "./founding.ts";
 
 export function newMemory(runId: string): Memory {
   return {
@@ -27,12 +20,17 @@ export function newMemory(runId: string): Memory {
     confirmed: null,
     unknown: null,
     published: null,
+    kept: [],
+    pools: null,
+    attested: null,
     terminated: [],
     failures: [],
     attemptMs: null,
+    startingMs: null,
     fault: null,
     steady: null,
     waits: 0,
+    refusals: 0,
   };
 }
 
@@ -44,7 +42,8 @@ export function remembered(
 ): { memory: Memory; answer: AnyAnswer } {
   const { answer } = told;
   if (!told.answer.ok) {
-    return { memory: told.kind === "engine" ? { ...memory, attemptMs: null } : memory, answer };
+    const unknown = { attemptMs: null, startingMs: null };
+    return { memory: told.kind === "engine" ? { ...memory, ...unknown } : memory, answer };
   }
   switch (told.kind) {
     case "identity":
@@ -54,10 +53,16 @@ export function remembered(
     case "self":
       return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
     case "engine": {
-      const { state, nodeId } = told.answer.value;
+      const { state, nodeId, error, trouble, manager } = told.answer.value;
       const isAttempt = state === "pending" && nodeId === "";
       const attemptMs = isAttempt ? memory.attemptMs ?? nowMs : null;
-      return { memory: { ...memory, attemptMs }, answer };
+      // moby says so of a well node after any restart of its swarm component, until it restarts itself.
+      const isMute = error === "" || (manager && trouble === "no-quorum");
+      const isWell = state === "error" && isMute && nodeId !== "";
+      const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
+      const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");
+      const startingMs = isDown ? memory.startingMs ?? nowMs : null;
+      return { memory: { ...memory, attemptMs, startingMs }, answer: { ok: true, value } };
     }
     case "instances": {
       const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);
@@ -70,12 +75,22 @@ export function remembered(
 
 /** An act went well. */
 export function acted(memory: Memory, act: Act): Memory {
-  const after: Memory = { ...memory, steady: null, waits: 0, did: [...memory.did, actOf(act)] };
+  const after: Memory = {
+    ...memory,
+    steady: null,
+    waits: 0,
+    refusals: 0,
+    did: [...memory.did, actOf(act)],
+  };
   switch (act.kind) {
     case "publish":
       return { ...after, published: `${act.manager.digest} ${act.worker.digest}` };
     case "retract":
       return { ...after, published: "" };
+    case "init":
+      return { ...after, pools: act.pools };
+    case "attest":
+      return { ...after, attested: act.fingerprint };
     default:
       return after;
   }
@@ -83,6 +98,8 @@ export function acted(memory: Memory, act: Act): Memory {
 
 /** The next look at the Engine says whether it did; the result then tells what the run has done. */
 const MAY_HAVE_HAPPENED: readonly FaultKind[] = ["timeout", "unreachable", "pending", "busy"];
+/** A join that fails by these fails by whomever it is tried. */
+const OF_THIS_MACHINE: readonly FaultKind[] = ["unusable", "denied", "clock", "no-socket"];
 const FAILURES_MAX = 50;
 
 /** An act did not go well, or nobody knows whether it did. */
@@ -91,11 +108,14 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
   if (act.kind === "write") {
     return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
   }
+  // It costs nobody anything that it stays.
+  if (act.kind === "remove") return { ...memory, kept: [...memory.kept, act.nodeId] };
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
-  if (act.kind !== "join") return { ...memory, did, fault };
+  if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.
   const { address, token: { digest } } = act;
-  const failure = { address, digest, kind: fault.kind, atMs: nowMs };
+  const { kind, message } = fault;
+  const failure = { address, digest, kind, message, atMs: nowMs };
   return { ...memory, did, failures: [...memory.failures, failure].slice(-FAILURES_MAX) };
 }
 

@@ -26,7 +26,7 @@ interface RuleRow {
 }
 
 const SILENT =
-  "the message names each and its state. Start it, or terminate it if it will not come back: when all of them are terminated, a new swarm is founded. If it runs, allow TCP 2377 between the nodes";
+  'the message names each and its state. If it runs, allow TCP 2377 between the nodes; if it is stopped, start it. Terminate it only if it will never come back: with the last of them the swarm\'s services, secrets and configs are lost, and a new, empty swarm is founded. One that is known by its address only, outside this VPC, counts as alive until its swarm or a person drops it: if that swarm is dead, docs/operations.md, "Starting over"';
 
 /** Any act may be what a run comes to when its time is over. */
 const TIME = "time: it was about to do this, or had done it, when its time was over";
@@ -35,28 +35,32 @@ const AGAIN = "run it again: it goes on from there; or give it more time (`--tim
 // deno-fmt-ignore: a table, with one thought a line
 export const RULES = {
   "imds-unavailable": {
-    cases: [["obstacle", "no identity from IMDS", "waits a minute, exit 6"]],
-    exits: [6], mend: "run it on an EC2 instance; switch its metadata on (HttpEndpoint); in a container it takes a hop limit of 2",
+    cases: [["obstacle", "no identity from IMDS", "waits for it, exit 6"]],
+    exits: [6], mend: "run it on an EC2 instance; switch its metadata on (HttpEndpoint); in a container it takes the host's network, or a hop limit of 2",
   },
   "warm-pool": {
     cases: [["obstacle", "the instance is in a warm pool", "waits: it joins when it enters service"]],
     exits: [3], waitsFor: "the instance to enter service", mend: "nothing: it joins then",
   },
   "engine-unavailable": {
-    cases: [["obstacle", "no answer from the Engine, or its root CA can't be read", "waits a minute, exit 6"]],
+    cases: [["obstacle", "no answer from the Engine, or its root CA can't be read", "waits for it, exit 6"]],
     exits: [6], mend: "Docker is not installed or not running, its socket is elsewhere (`DOCKER_HOST=unix://…`), or it is older than API 1.41 (Engine 20.10)",
   },
   "engine-locked": {
     cases: [["obstacle", "the swarm is locked (autolock)", "exit 5: unlock it"]],
-    exits: [5], mend: "`docker swarm unlock`, then again",
+    exits: [5], mend: "`docker swarm unlock`; the unit's next try, within a minute, finds all in order",
   },
   "cloned-disk": {
-    cases: [["obstacle", "the Engine is a node at an address that this instance does not have", "exit 5: leave, and clean the AMI"]],
-    exits: [5], mend: "the AMI was made of a member. Here: `docker swarm leave --force`. Before making an AMI: leave the swarm, stop Docker, empty its data root",
+    cases: [["obstacle", "the Engine is a node at an address that another living instance of the record has", "waits a minute, exit 5: says how the copy gets out"]],
+    exits: [5], mend: "the AMI or volume was made of a member that still lives: the message says how this copy gets out. Before making an AMI: leave the swarm, stop Docker, empty its data root",
+  },
+  "address-unknown": {
+    cases: [["obstacle", "the Engine is a node at an address that neither this instance, nor an interface of the machine, nor `--advertise-addr` has, and of nobody else who lives", "waits a minute, exit 5: says which it can be"]],
+    exits: [5], mend: "a cloned disk, a volume that was restored on another machine, or an address of its own that only the network knows: the message says what to do in each case. Nothing was changed, and a swarm with other nodes is never left by force",
   },
   "engine-error": {
-    cases: [["obstacle", "a member (its certificate says so) whose Engine is in error", "waits a minute, exit 5 with the Engine's words"]],
-    exits: [5], mend: "the Engine's own words are in the message, if it has any, and in `journalctl -u docker`; most often an expired certificate or a lost disk. A worker that runs nothing: `docker swarm leave --force`, then again. A manager: demote it from another one before",
+    cases: [["obstacle", "a member (its certificate says so) whose Engine is in error, and says why", "waits a minute, exit 5 with the Engine's words"]],
+    exits: [5], mend: "the Engine's own words are in the message and in `journalctl -u docker`: first restart Docker. A worker that can't come back: `docker swarm leave` there, then swarm-join again. A manager: `docker node demote` it from another one first, and only then leave",
   },
   "attempt-pending": {
     cases: [["obstacle", "an attempt to join goes on in the background", "waits up to 15 s"]],
@@ -67,19 +71,27 @@ export const RULES = {
     exits: [3], waitsFor: "the Engine to give an attempt up", mend: "look at `journalctl -u docker`",
   },
   "engine-starting": {
-    cases: [["obstacle", "a member that is not up yet", "waits"]],
-    exits: [3], waitsFor: "the Engine", mend: "look at `journalctl -u docker`",
+    cases: [["obstacle", "a member that is not up yet", "waits, and asks AWS nothing for a minute"]],
+    exits: [3], waitsFor: "the Engine", mend: "look at `journalctl -u docker`; \"was removed from swarm\" there: a manager leaves by hand (`docker swarm leave`), a worker by itself",
+  },
+  "engine-unfit": {
+    cases: [["obstacle", "the Engine can't do what this machine needs (overlays over IPv6)", "exit 6 before anything is written"]],
+    exits: [6], mend: "install Docker Engine 25 or later, or give the machine an IPv4 address",
+  },
+  "clock-wrong": {
+    cases: [["obstacle", "a join fails on a certificate that is not valid by a clock", "waits for the clock, exit 6 with the Engine's words"]],
+    exits: [6], mend: "set the clock of this machine and of the manager (`timedatectl`, chrony), or wait until it is",
   },
   "permission-missing": {
-    cases: [["obstacle", "a call was denied", "waits 30 s (IAM is slow), exit 4 naming the action"]],
+    cases: [["obstacle", "a call was denied", "waits for a policy, exit 4 naming the action"]],
     exits: [4], mend: "the message names the IAM action, or the socket. `deploy/iam/` has all that each role needs; `--dry-run` lists what AWS says about each write",
   },
   "credentials-missing": {
-    cases: [["obstacle", "the instance has no role, or one that gives no credentials", "waits a minute, exit 4"]],
+    cases: [["obstacle", "the instance has no role, or one that gives no credentials", "waits for one, exit 4"]],
     exits: [4], mend: "attach an instance profile whose role trusts EC2, with the policy of `deploy/iam/` for this node's role; or set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
   },
   throttled: {
-    cases: [["obstacle", "AWS asks to slow down", "waits, a worker for minutes (a herd shares EC2's limits), a manager for seconds; then asks only for what was refused"]],
+    cases: [["obstacle", "AWS asks to slow down", "waits for seconds, a worker that is refused for the third time for minutes (it is one of a herd, which shares EC2's limits); then asks only for what was refused"]],
     exits: [3], waitsFor: "AWS", mend: "a limit of requests: start fewer nodes at once, or ask AWS for more",
   },
   unreachable: {
@@ -103,35 +115,35 @@ export const RULES = {
     exits: [5], mend: "AWS said no, in the words of the message: most often a quota, or a setting of the account",
   },
   "setting-unusable": {
-    cases: [["obstacle", "no such bucket, another region, an address that the Engine can't use", "exit 2"]],
-    exits: [2], mend: "the message names the setting: a bucket that does not exist or is in another region, an address, port or pool that the Engine can't use, or a setting of its own in /etc/docker/daemon.json",
+    cases: [["obstacle", "a region, endpoint, bucket or store that can't be this VPC's, an address that the Engine can't use", "exit 2 before anything is written (an endpoint that does not show this instance: waits for that first)"]],
+    exits: [2], mend: "the message names the setting: a region or endpoint that is not this instance's, a bucket of another region, a store that ignores conditions, an address, port or pool that the Engine can't use, or a setting of its own in /etc/docker/daemon.json",
   },
   "record-unreadable": {
-    cases: [["obstacle", "the record is damaged, or of a later version of this tool", "waits 30 s, exit 5"]],
-    exits: [5], mend: "the record is damaged, or written by a later version: install that version. To start over: \"Starting over\" in docs/operations.md",
+    cases: [["obstacle", "the record is damaged, or of a later version of this tool", "waits a minute, exit 5"]],
+    exits: [5], mend: "the message says which. Of a later version: install that version. Damaged: read it first (docs/operations.md, \"Looking at the record\"); a manager's swarm-join writes a new one only where none is, so nothing is deleted before a person has seen that it is not the record of a living swarm",
   },
   "record-elsewhere": {
-    cases: [["obstacle", "the record is of another account, region, VPC or cluster, and its members are not all terminated", "waits 30 s, exit 5"]],
-    exits: [5], mend: "two clusters, VPCs or accounts share one store: give each its own `--cluster` or `--store`",
+    cases: [["obstacle", "the record is of another account, region, VPC or cluster, and its members are not all terminated", "waits a minute, exit 5"]],
+    exits: [5], mend: "two clusters, VPCs or accounts share one store: give each its own `--cluster` (with `--cluster-tag`) or `--store`",
   },
   "ledger-unsettled": {
     cases: [["obstacle", "the log has a gap", "waits 3 minutes, exit 5: a version was deleted by hand"]],
-    exits: [5], mend: "versions of the launch template were deleted by hand from its middle. To start over: \"Starting over\" in docs/operations.md",
+    exits: [5], mend: "versions of the launch template were deleted by hand from its middle. Terminate nothing if its swarm lives: docs/operations.md, \"Starting over\", at its end",
   },
   "role-unknown": {
-    cases: [["obstacle", "no role tag, or one that names no role", "waits a minute, exit 2"]],
-    exits: [2], mend: "give the instance the tag `Role` (or that of `--role-tag`) with `manager` or `worker`, or give `--role`. A tag is seen within seconds; it waits a minute for it",
+    cases: [["obstacle", "no role tag, or one that names no role", "waits for it, exit 2"]],
+    exits: [2], mend: "give the instance the tag `Role` (or that of `--role-tag`) with `manager` or `worker`, or give `--role`. A tag is seen within seconds, and waited for",
   },
   "cluster-tag-unknown": {
-    cases: [["obstacle", "`--cluster-tag` is given, and this instance is of another cluster", "waits a minute, exit 2"]],
+    cases: [["obstacle", "`--cluster-tag` is given, and this instance is of another cluster", "waits for the tag, exit 2"]],
     exits: [2], mend: "with `--cluster-tag KEY`, give the instance that tag with the cluster's name",
   },
   "quorum-lost": {
-    cases: [["inSwarm", "its swarm has no quorum", "waits, and names the other managers and their states"]],
-    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. If they are gone for good, that is for a person: `docker swarm init --force-new-cluster`, which swarm-join never does",
+    cases: [["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"]],
+    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. Only if they are terminated for good, and then on ONE manager: `docker swarm init --force-new-cluster`, which swarm-join never does; on two it makes two swarms",
   },
   "found-swarm": {
-    cases: [["inSwarm", "no record, and nobody shows another swarm's tokens", "founds its swarm: also how a swarm older than this tool is adopted"]],
+    cases: [["inSwarm", "no record, and nothing shows another swarm, or this one for another cluster", "founds its swarm: also how a swarm older than this tool is adopted, and a lost record comes back"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "register-member": {
@@ -146,7 +158,11 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "refresh-record": {
-    cases: [["inSwarm", "the CA was rotated, or the Engine knows a reachable manager that is not listed, and it answers", "rewrites the record"]],
+    cases: [["inSwarm", "the CA was rotated; or the Engine knows a reachable manager that is not listed, and it answers; or more is known of one that was listed by its address only", "rewrites the record"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "attest-founding": {
+    cases: [["inSwarm", "with S3: its founding is not marked, or the mark is half a day old", "writes a mark, which outlives the record"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "replace-dead-swarm": {
@@ -157,30 +173,34 @@ export const RULES = {
     cases: [["inSwarm", "another swarm is founded, and its own is this node alone, empty", "registers there, then leaves its own"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
+  "remove-dead-node": {
+    cases: [["inSwarm", "a node at its own address that is down and no voter: what a failed join of its own left behind", "removes it from the swarm's list"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
   "in-order": {
     cases: [
       ["inSwarm", "all of that is as it should be", "done"],
-      ["worker", "in the founded swarm, and a manager answers; or in a swarm while none is founded", "done"],
+      ["worker", "in the founded swarm, and a manager answers; or none is founded, and a manager that its Engine knows answers", "done"],
     ],
     exits: [], mend: "",
   },
   "swarm-unfounded": {
     cases: [
-      ["inSwarm", "no record, another instance shows tokens, and its own swarm is empty", "waits: run swarm-join there once"],
-      ["outside", "no record, and another instance shows tokens", "waits: run swarm-join there once"],
+      ["inSwarm", "no record, something shows another swarm, and its own is empty", "waits: run swarm-join there once"],
+      ["outside", "no record, and something shows a swarm: another instance's tokens, with S3 the mark of a founding, or a manager of over 15 minutes that answers on port 2377 (a younger one: for a minute)", "waits: run swarm-join there once; takes its own old tokens back"],
     ],
-    exits: [3], waitsFor: "somebody to found the swarm whose tokens an instance shows", mend: "run swarm-join once on the manager that the message names; if its tokens are left over from a dead swarm, delete these two tags",
+    exits: [3], waitsFor: "somebody to found the swarm that is there", mend: "run swarm-join once on the manager that the message names: the record was lost, or never written. If those managers are another cluster's, give each cluster its own `--cluster-tag`, and delete nothing. If all of that swarm is dead: docs/operations.md, \"A lost record\"",
   },
   "swarm-conflict": {
     cases: [
-      ["inSwarm", "any other case of two swarms", "exit 5, nothing changed (with tags after 3 minutes: the read may be old)"],
-      ["outside", "no record, and tokens of two swarms are shown", "exit 5 after 3 minutes"],
-      ["worker", "in any other swarm, or with tasks", "exit 5, nothing changed"],
+      ["inSwarm", "its swarm is another cluster's, or any other case of two swarms", "exit 5, nothing changed (with tags after 3 minutes: the read may be old)"],
+      ["outside", "no record, and two swarms are shown", "exit 5 after 3 minutes"],
+      ["worker", "in any other swarm; or in a replaced one with tasks, without `--abandon-tasks`", "exit 5, nothing changed"],
     ],
-    exits: [5], mend: "two swarms, where there may be one; the message says which. In another one than the founded: keep one, move what runs here, `docker swarm leave --force`, run swarm-join again. Tokens of two shown, and none founded: delete the tags of the one that is not wanted, run swarm-join on a manager of the other",
+    exits: [5], mend: "two swarms, where there may be one; the message says which, and how this node gets out: a worker leaves without force, a manager is demoted first, and only the last node of a swarm leaves with `--force`. Tokens or marks of two shown, and none founded: find out which swarm lives, delete what shows the other one (its tags; with S3 its object below `founded/`), run swarm-join on a manager of the one that lives",
   },
   "first-manager": {
-    cases: [["outside", "no record, and no other instance that is not gone shows tokens", "takes its own old tokens back, inits; `found-swarm` comes next"]],
+    cases: [["outside", "no record, and nothing shows a swarm", "takes its own old tokens back, inits; `found-swarm` comes next"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "members-gone": {
@@ -203,14 +223,18 @@ export const RULES = {
   },
   "joins-failed": {
     cases: [
-      ["outside", "all that answer would not let it in", "waits 15 s, tries again"],
+      ["outside", "all that answer would not let it in", "waits 15 s, tries again (longer each time, if they can't reach it back)"],
       ["worker", "the same", "waits 15 s, tries again"],
     ],
-    exits: [3], waitsFor: "a manager to let this node in", mend: "read the reason behind each address; a manager without quorum lets nobody in",
+    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in, and a manager has to be reached by the others on TCP 2377",
   },
   "withdraw-member": {
     cases: [["outside", "it is listed, and nobody answers, or every other member is gone", "takes itself out; `members-gone` may come next"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "swarm-missing": {
+    cases: [["outside", "it is listed, or shows tokens, and its Engine is in no swarm", "looks again for 30 s before it withdraws or starts one: Docker's data root may not be mounted yet"]],
+    exits: [3], waitsFor: "this node's swarm to be there again", mend: "nothing, if this Engine was emptied: it goes on after 30 s",
   },
   "members-silent": {
     cases: [["outside", "nobody answers, and not all are gone", "waits, and names whom for"]],
@@ -218,14 +242,18 @@ export const RULES = {
   },
   "no-swarm-yet": {
     cases: [["worker", "in no swarm, no record", "waits"]],
-    exits: [3], waitsFor: "a manager to found a swarm", mend: "start one: an instance tagged `Role=manager`",
+    exits: [3], waitsFor: "a manager to found a swarm", mend: "start one: an instance tagged `Role=manager`. If there are managers, look at what they wait for: the record may be lost",
   },
   "managers-silent": {
     cases: [["worker", "no manager of the founded swarm answers", "waits, in the swarm or outside"]],
     exits: [3], waitsFor: "a manager of the founded swarm to answer on port 2377", mend: SILENT,
   },
+  "node-removed": {
+    cases: [["worker", "its Engine has been coming up for a minute, or its certificate ran out, and for a minute more most of its swarm's managers answer", "leaves, without force, and joins anew; with tasks here and without `--abandon-tasks` exit 5"]],
+    exits: [3, 5], waitsFor: TIME, mend: "the swarm does not know this node any more (`docker node rm`, or it was off for too long): stop the tasks that the message counts, or give --abandon-tasks, then again",
+  },
   "swarm-replaced": {
-    cases: [["worker", "in a swarm that the founded one replaced, with no task here", "leaves, then joins"]],
+    cases: [["worker", "in a swarm that the founded one replaced, with no task here (or with `--abandon-tasks`)", "leaves, then joins"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   surveyed: {

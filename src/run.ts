@@ -14,6 +14,7 @@ import {
   type CallKind,
   CALLS,
   type LookKind,
+  LOOKS,
   type Perform,
   type Told,
 } from "./calls.ts";
@@ -35,13 +36,11 @@ import type {
   Decision,
   Facts,
   Fault,
-  LedgerRead,
-  LedgerView,
   Memory,
   Observation,
   Waiting,
-  WriteResult,
 } from "./state.ts";
+import type { LedgerRead, LedgerView, WriteResult } from "./founding.ts";
 
 export { decide };
 
@@ -123,7 +122,7 @@ function told<C extends Call>(call: C, answer: AnyAnswer | undefined): Told<C["k
 function looked(o: Observation, told: Told<LookKind>, nowMs: number): Observation {
   if (told.kind === "ledger") return ledgerLooked(o, told.answer);
   const { memory, answer } = remembered(o.memory, told, nowMs);
-  return { ...o, memory, facts: { ...o.facts, [told.kind]: answer } };
+  return { ...o, memory, facts: { ...kept(o.facts, told.kind), [told.kind]: answer } };
 }
 
 function ledgerLooked(o: Observation, answer: Answer<LedgerRead>): Observation {
@@ -183,7 +182,8 @@ function written(o: Observation, call: Act & { kind: "write" }, result: WriteRes
 function waited(o: Observation, wait: Waiting): Observation {
   const { memory, facts, nowMs } = o;
   const steady = steadyOf(memory, wait, nowMs);
-  const after = { ...memory, steady, fault: null, waits: memory.waits + 1 };
+  const refusals = wait.rule === "throttled" ? memory.refusals + 1 : 0;
+  const after = { ...memory, steady, fault: null, waits: memory.waits + 1, refusals };
   return wait.keeps === "answers"
     ? { ...o, memory: after, facts: answered(facts) }
     : anew(o, after);
@@ -200,7 +200,7 @@ function kept(facts: Facts, kind: CallKind): Facts {
   if (keeps === "all") return facts;
   return Object.fromEntries(
     Object.entries(facts).filter(([name, fact]) =>
-      keeps.some((one) => one === name) && (fact.ok || kind === "ledger")
+      keeps.some((one) => one === name) && (fact.ok || kind in LOOKS)
     ),
   );
 }

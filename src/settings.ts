@@ -9,6 +9,9 @@ export type LogFormat = typeof LOG_FORMATS[number];
 export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
+/** The tag beside the tokens that says which cluster they are of. */
+export const CLUSTER_TAG = "SwarmCluster";
+
 /** How a run talks. */
 export interface Output {
   json: boolean;
@@ -21,8 +24,15 @@ export interface Surroundings {
   dockerSocket: string;
   imdsEndpoint: string | null;
   imdsV1: boolean;
-  ec2Endpoint: string | null;
   s3Endpoint: string | null;
-  region: string | null;
+  /** AWS's endpoints by FIPS 140, and those that IPv6 reaches too. */
+  fips: boolean;
+  dualstack: boolean;
+  /** Certificates (PEM) that are trusted beside the usual ones. */
+  caCerts: string | null;
+  /** By the scheme of what is asked; `none`: what is asked directly. */
+  proxies: { https: string | null; http: string | null; none: string[] };
+  /** By the names of their variables; else the instance role's. */
+  credentials: Readonly<Record<string, string | undefined>>;
   lockFile: string;
 }

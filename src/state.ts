@@ -7,6 +7,7 @@
  */
 import type { ActionKind } from "./actions.ts";
 import type { Act, Look, LookKind, Seen } from "./calls.ts";
+import type { FoundingRecord } from "./founding.ts";
 import type { Rule } from "./rules.ts";
 import type { StoreKind } from "./stores.ts";
 
@@ -22,24 +23,51 @@ export type Role = typeof ROLES[number];
 export const GOALS = ["join", "survey"] as const;
 export type Goal = typeof GOALS[number];
 
+/**
+ * Where S3 keeps what is written. `bucket`: a bucket's name, an access point's alias or its ARN. `sse`
+ * null: encrypted as the bucket says; `kmsKey` null with `aws:kms`: by AWS's own key. `bucketOwner`
+ * null: the instance's account.
+ */
+export interface S3Store {
+  kind: "s3";
+  bucket: string;
+  prefix: string;
+  sse: "AES256" | "aws:kms" | null;
+  kmsKey: string | null;
+  bucketOwner: string | null;
+}
+
+export interface Tag {
+  key: string;
+  value: string;
+}
+
 /** What the person asked for, after `cli/` checked it. Addresses and pools go to the Engine as they are. */
 export interface Config {
   goal: Goal;
   cluster: string;
-  store:
-    & { kind: StoreKind }
-    & ({ kind: "tags" } | { kind: "s3"; bucket: string; prefix: string; kmsKey: string | null });
+  store: { kind: StoreKind } & ({ kind: "tags" } | S3Store);
   role: "auto" | Role;
   roleTag: string;
   managerTokenTag: string;
   workerTokenTag: string;
   clusterTag: string | null;
+  /** Put on all that is created in AWS. */
+  tags: Tag[];
   advertiseAddr: string | null;
   listenAddr: string | null;
   dataPathAddr: string | null;
   dataPathPort: number | null;
   defaultAddrPool: string[];
   availability: "active" | "pause" | "drain" | null;
+  /** A worker whose swarm was replaced leaves it, whatever tasks run here. */
+  abandonTasks: boolean;
+  /** The region that was asked for; null: the one that the metadata name. */
+  region: string | null;
+  /** Whether keys were given, in place of those of the instance's role. */
+  givenKeys: boolean;
+  /** Where EC2 was said to be; null: AWS's own. */
+  ec2Endpoint: string | null;
   timeoutMs: number;
   dryRun: boolean;
 }
@@ -58,8 +86,9 @@ export const FAULT_KINDS = [
   "not-found", // what was named is not there, or not shown yet: a launch template, a token
   "unreachable", // refused, reset, no route: the call did not happen, or only perhaps
   "timeout", // no answer within the call's deadline: it may have happened
-  "malformed", // an answer that is not what the protocol says (HTML, 10 MB, half a record)
-  "newer", // a record that a later version of this tool wrote
+  "malformed", // an answer that is not what the protocol says (HTML, 10 MB): of what was asked it says nothing
+  "clock", // a certificate is not valid at this machine's time: its clock, or the other side's, is wrong
+  "one-way", // the managers of the swarm can't connect back to this node, so that it can't be one of them
   "unusable", // what the command names can't work, and waiting won't help (no such bucket)
   "declined", // AWS understood and said no, in `message`
   "refused", // the Engine understood and said no, in `message`
@@ -89,15 +118,21 @@ export interface TokenMark {
   digest: string;
 }
 
-/** Who this instance is, which nothing changes (IMDS). `addresses`: all private IPv4 addresses of all its interfaces. */
+/** Who this instance is, which nothing changes (IMDS). Addresses are in their one spelling (`hostOf`). */
 export interface Identity {
   instance: string;
   account: string;
   region: string;
   partition: string;
   vpc: string;
+  /** The primary private IPv4 address; on an IPv6-only subnet the primary IPv6 address. */
   address: string;
+  /** All private IPv4 and all IPv6 addresses of all its interfaces. */
   addresses: string[];
+  /** Public and Elastic IPv4 addresses, which AWS maps to it: no interface of the machine has them. */
+  publicAddresses: string[];
+  /** The networks of its VPCs, in CIDR notation; null: the metadata do not say. */
+  vpcRanges: string[] | null;
   /** The role tag, where IMDS may show tags; null: not shown, ask EC2. */
   roleTag: string | null;
 }
@@ -105,7 +140,7 @@ export interface Identity {
 /** `autoscaling/target-lifecycle-state` as IMDS says it; null: not in an Auto Scaling group. */
 export type Lifecycle = string | null;
 
-export interface Manager {
+interface Manager {
   nodeId: string;
   address: string;
   reachable: boolean;
@@ -117,11 +152,30 @@ export interface SwarmView {
   managerToken: TokenMark;
   workerToken: TokenMark;
   managers: Manager[];
-  nodes: number;
+  /** Nodes that were let in as managers and are none: each join that the others can't reach back leaves one. */
+  strays: { nodeId: string; address: string; isDown: boolean }[];
+  /** Null: the Engine did not say. */
+  nodes: number | null;
 }
 
 export const ENGINE_STATES = ["inactive", "pending", "active", "error", "locked"] as const;
 type EngineState = typeof ENGINE_STATES[number];
+
+/**
+ * What is wrong with an Engine that is in a swarm, or on its way into one, by its own words: a fault as of a
+ * call, or
+ *
+ * - `no-quorum`: its swarm has no leader, so that nothing can be asked of it
+ * - `expired`: this node's certificate ended while it was off; no manager lets it in with that one
+ */
+export const ENGINE_TROUBLES = [...FAULT_KINDS, "no-quorum", "expired"] as const;
+type EngineTrouble = typeof ENGINE_TROUBLES[number];
+
+/**
+ * N of the newest Docker API 1.N whose reference was read and that was tried: moby of August 2026. A swarm
+ * may hold what a later one adds.
+ */
+export const ENGINE_API_MAX = 56;
 
 /** The local Engine (`GET /info`, the root CA's file, and on a manager `GET /swarm`, `GET /nodes`). */
 export interface Engine {
@@ -129,96 +183,37 @@ export interface Engine {
   nodeId: string;
   /** The address that the Engine advertises in its swarm, without a port; "" in no swarm. */
   address: string;
+  /** The addresses, without a port, of the managers that the Engine knows of; on a manager its own too. */
+  peers: string[];
+  /** N of the newest API 1.N that it speaks: 41 is Engine 20.10, 44 is Engine 25. */
+  api: number;
   /** The Engine's own words about what is wrong; "" when nothing is. */
   error: string;
+  /** What these words come to; null: nothing is wrong, or nobody knows what. */
+  trouble: EngineTrouble | null;
+  /** The setting of its own by which it refuses swarm mode, and what to do; "": none is known. */
+  refuses: string;
   /** The fingerprint of the swarm's root CA; null in no swarm. */
   fingerprint: string | null;
   /** The cluster's ID, which a rotation of the CA leaves as it is; null where it can't be read. */
   clusterId: string | null;
   manager: boolean;
-  /** Null on a worker, and on a manager that has no quorum. */
+  /** Null on a worker, and on a manager that could not read it. */
   swarm: SwarmView | null;
 }
 
-/** What would be lost if this node left its swarm. On a worker only `tasks` can be known. */
-export interface Contents {
-  services: number;
-  secrets: number;
-  configs: number;
-  networks: number;
-  tasks: number;
-}
-
-/** A manager that is, or is about to become, a member of the founded swarm. */
-export interface Member {
-  /** Null: known by its address only. */
-  instance: string | null;
+/** An address of a network interface of this machine. */
+export interface Interface {
+  name: string;
   address: string;
-  /** When it was listed, by the ledger's server's clock: ms since 1970. */
-  sinceMs: number;
-}
-
-/** The founding record R. It holds no secret. */
-export interface FoundingRecord {
-  cluster: string;
-  account: string;
-  region: string;
-  vpc: string;
-  fingerprint: string;
-  clusterId: string;
-  members: Member[];
-  /** Fingerprints that this same swarm had before a rotation of its CA. */
-  rotated: string[];
-  /** Fingerprints of dead swarms that this one replaced, newest last. */
-  replaced: string[];
-  /** The instance that wrote this. */
-  writer: string;
-  /** Names this very write: the same intent at the same place by the same run has the same nonce. */
-  nonce: string;
 }
 
 /**
- * Where a record was read, which is what a compare-and-set compares with.
- *
- * - `none`: there was no record
- * - `log`: the launch template, the number of the last version that counts and of the last one seen
- * - `object`: the S3 object's ETag
+ * What would be lost if this node left its swarm: how many of what, in a person's words (`services`). An
+ * open list, for each Engine has more that can be lost. What there is none of may be left out. On a worker
+ * only `tasks` can be known.
  */
-export type Position =
-  | { kind: "none" }
-  | { kind: "log"; template: string; head: number; last: number }
-  | { kind: "object"; etag: string };
-
-/** A launch template's version as read. `record` null: not one of ours, or damaged; `newer`: of a later tool. */
-export interface LogEntry {
-  number: number;
-  follows: number;
-  record: FoundingRecord | null;
-  newer: boolean;
-}
-
-/** What a ledger shows. `serverMs`: its server's clock (ms since 1970) when it answered. */
-export type LedgerRead =
-  | { kind: "log"; template: string | null; entries: LogEntry[]; serverMs: number }
-  | { kind: "object"; record: FoundingRecord | null; etag: string | null; serverMs: number };
-
-/**
- * The ledger as `log.ts` understood it. `unsettled`: the read has gaps; it says nothing yet.
- * `unreadable`: only damaged records, or one of a later version of this tool.
- */
-export type LedgerView =
-  | { kind: "settled"; record: FoundingRecord | null; at: Position; serverMs: number }
-  | { kind: "unsettled"; missing: number[] }
-  | { kind: "unreadable"; why: string };
-
-/**
- * The answer to a compare-and-set. `done`: it counts, and is at this place now. `lost`: somebody else's write came first.
- * `appended`: it is in the log, behind versions that were not read yet: read them, then judge.
- */
-export type WriteResult =
-  | { kind: "done"; at: Position & { kind: "log" | "object" } }
-  | { kind: "lost" }
-  | { kind: "appended"; template: string; number: number };
+export type Contents = Record<string, number>;
 
 export const INSTANCE_STATES = [
   "pending",
@@ -239,17 +234,41 @@ export interface Instance {
   clusterTag: string | null;
 }
 
+/**
+ * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
+ * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
+ */
+export interface Mark {
+  cluster: string;
+  fingerprint: string;
+  clusterId: string;
+  over: boolean;
+  ageMs: number;
+}
+
+/** An instance of the manager role that runs, at one of its addresses; this one too. `runningMs`: since its launch, by EC2's clock. */
+export interface Neighbour {
+  instance: string;
+  address: string;
+  runningMs: number;
+}
+
 /** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
 export interface Shown {
   /** The instance's id, or the place in S3. */
   by: string;
+  /** Where that instance is; of a place in S3 nowhere. */
+  addresses: string[];
   state: InstanceState;
+  /** The cluster whose swarm they are of, where that is said beside them. */
+  cluster: string | null;
   manager: TokenMark | null;
   worker: TokenMark | null;
   malformed: string[];
 }
 
-export const VERDICTS = ["allowed", "denied", "unknown"] as const;
+/** `unasked`: what it would be done to does not exist yet, so that nobody can say. */
+export const VERDICTS = ["allowed", "denied", "unknown", "unasked"] as const;
 
 /** An AWS permission that a role needs, as far as it could be found out without writing. */
 export interface Permission {
@@ -280,18 +299,28 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
+  /** Nodes that the swarm would not remove. */
+  kept: string[];
+  /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
+  pools: string[] | null;
+  /** The fingerprint of the swarm whose founding this run has marked. */
+  attested: string | null;
   /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
   terminated: string[];
-  /** Joins that failed: where, with which token, why, and when (ms of the run). */
-  failures: { address: string; digest: string; kind: FaultKind; atMs: number }[];
+  /** Joins that failed: where, with which token, why (in the Engine's words too), and when (ms of the run). */
+  failures: { address: string; digest: string; kind: FaultKind; message: string; atMs: number }[];
   /** Since when the Engine's attempt to join has been under way (ms of the run). */
   attemptMs: number | null;
+  /** Since when its Engine, a member, has not been up (ms of the run). */
+  startingMs: number | null;
   /** The fault of the last act, until it was waited for. */
   fault: Fault | null;
   /** Since when the same rule has kept this run waiting, with no successful act in between. */
   steady: { rule: Rule; because: string; exit: FailExit; sinceMs: number } | null;
   /** Waits in a row, for the backoff. */
   waits: number;
+  /** How many of the last of these were for AWS, which asked to slow down. */
+  refusals: number;
 }
 
 /** All that `decide` sees, and all that a run is. `dice`: a number in [0, 1), drawn anew for each decision. */

@@ -6,9 +6,9 @@
 /** Each store that `--store` can name, as a ledger (the record) and a shelf (the tokens). */
 export const STORES = {
   /** The record in the versions of a launch template, tokens in the tags of the instances. */
-  tags: { readsMayBeOld: true, tokensBy: "instance" },
+  tags: { readsMayBeOld: true, tokensBy: "instance", marksFoundings: false },
   /** Both in objects of a bucket. */
-  s3: { readsMayBeOld: false, tokensBy: "swarm" },
+  s3: { readsMayBeOld: false, tokensBy: "swarm", marksFoundings: true },
 } as const satisfies { [store: string]: StoreTraits };
 
 export type StoreKind = keyof typeof STORES;
@@ -22,4 +22,6 @@ export interface StoreTraits {
    * says nothing without a record.
    */
   tokensBy: "instance" | "swarm";
+  /** Whether it keeps marks of foundings, which outlive a record; kept by instance, tokens do. */
+  marksFoundings: boolean;
 }

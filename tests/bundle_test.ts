@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { type Bundle, bundle, literalKeys } from "../tools/bundle.ts";
 
 /** Of all files of the bundle together. Raising it makes every boot slower: look at what grew first. */
-const BYTES_MAX = 320_000;
+const BYTES_MAX = 360_000;
 
 const folder = await Deno.makeTempDir({ prefix: "swarm-join-bundle-" });
 const main = new URL("../main.ts", import.meta.url).pathname;

@@ -12,6 +12,7 @@ const FUNCTION_LINES_MAX = 70;
 const ROOMS: { [room: string]: string[] } = {
   // The ground: what can be observed, decided and asked for, and how a run talks
   "state": [],
+  "founding": [],
   "calls": [],
   "actions": [],
   "rules": [],
@@ -37,7 +38,17 @@ const ROOMS: { [room: string]: string[] } = {
   // The shell of a real node
   "node": ["run", "report", "decide/faults", "imds", "swarm", "aws", "ledger", "tokens", "time"],
 };
-const GROUND = ["state", "calls", "actions", "rules", "stores", "settings", "addresses", "json"];
+const GROUND = [
+  "state",
+  "founding",
+  "calls",
+  "actions",
+  "rules",
+  "stores",
+  "settings",
+  "addresses",
+  "json",
+];
 
 /** No clock, no chance, no outside: what these know, they are given. */
 const PURE = [

@@ -33,6 +33,68 @@ Deno.test("with --json it is an object on stdout too", async () => {
   assert.match(because, /^SWARM_JOIN_TIMEOUT is "soon"/);
 });
 
+Deno.test("a misspelt setting in the environment or the file is named, and nothing is begun", async () => {
+  const misspelt = await ran(["--json"], { SWARM_JOIN_STROE: "s3://abc" });
+  assert.equal(misspelt.code, 2);
+  assert.match(
+    JSON.parse(misspelt.stdout).because,
+    /^SWARM_JOIN_STROE is no setting; did you mean/,
+  );
+  await withFile("SWARM_JOIN_TIMEOUT=1m\nSTORE=s3://abc\n", async (file) => {
+    const { code, stderr } = await ran(["--config", file]);
+    assert.equal(code, 2);
+    assert.match(stderr, /STORE in .* is no setting; did you mean SWARM_JOIN_STORE\?/);
+  });
+});
+
+Deno.test("settings prints what counts and where it is from, and never a secret", async () => {
+  const text =
+    'SWARM_JOIN_STORE=s3://abc\nAWS_ACCESS_KEY_ID=A\nAWS_SECRET_ACCESS_KEY="swordfish"\n';
+  await withFile(text, async (file) => {
+    const { code, stdout, stderr } = await ran(["settings", "--config", file], {
+      SWARM_JOIN_TIMEOUT: "5m",
+    });
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /^--timeout +5m +environment$/m);
+    assert.ok(stdout.includes(file));
+    assert.match(stdout, /^AWS_SECRET_ACCESS_KEY +set /m);
+    assert.doesNotMatch(stdout, /swordfish/);
+  });
+});
+
+Deno.test("a file of settings that can't be read is a wrong command line, and says why", async () => {
+  const missing = await ran(["settings", "--config", "/nowhere/settings"]);
+  assert.equal(missing.code, 2);
+  assert.match(
+    missing.stderr,
+    /settings in \/nowhere\/settings can't be read: there is no such file/,
+  );
+  const folder = await ran(["settings", "--config", "/etc"]);
+  assert.equal(folder.code, 2);
+  assert.match(folder.stderr, /settings in \/etc can't be read: Is a directory\n/);
+  const denied = await withFile("SWARM_JOIN_TIMEOUT=1m\n", ranAsNobody);
+  assert.equal(denied.code, 2);
+  assert.match(denied.stderr, /can't be read: permission denied; run it as root \(with sudo\)/);
+  await withFile(`# ${"x".repeat(1024 * 1024)}`, async (file) => {
+    const { code, stderr } = await ran(["settings", "--config", file]);
+    assert.equal(code, 2);
+    assert.match(stderr, /can't be read: it has more than 1 MB/);
+  });
+});
+
+Deno.test("a run says first which cluster it is for and where it looks for it", async () => {
+  const args = ["plan", "--timeout", "1ms", "--log-format"];
+  const text = await ran([...args, "text"], { SWARM_JOIN_STORE: "s3://abc/d" });
+  assert.match(
+    text.stderr,
+    /^\S+ {2}swarm-join \d+\.\d+\.\d+: cluster "default", store s3:\/\/abc\/d\n/,
+  );
+  const json = await ran([...args, "json"]);
+  const { level, version, cluster, store } = JSON.parse(json.stderr.split("\n")[0] ?? "");
+  assert.match(version, /^\d+\.\d+\.\d+$/);
+  assert.deepEqual({ level, cluster, store }, { level: "info", cluster: "default", store: "tags" });
+});
+
 Deno.test("a token on the command line is not repeated to anybody", async () => {
   const token = `SWMTKN-1-${"a".repeat(50)}-${"b".repeat(25)}`;
   for (const args of [["--cluster", token], [token], [`--${token}`]]) {
@@ -120,6 +182,33 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
+/** Runs it as a user who may not read this file. */
+async function ranAsNobody(file: string): Promise<Ran> {
+  const folder = Deno.makeTempDirSync();
+  Deno.chmodSync(folder, 0o755);
+  const program = `${folder}/swarm-join`;
+  Deno.copyFileSync(PROGRAM, program);
+  Deno.chmodSync(file, 0o000);
+  try {
+    return await ran(["settings", "--config", file], {}, "", {
+      program,
+      ...(Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {}),
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+async function withFile<T>(text: string, test: (file: string) => Promise<T>): Promise<T> {
+  const file = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(file, text);
+    return await test(file);
+  } finally {
+    Deno.removeSync(file);
+  }
+}
+
 async function drained(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   while (!(await reader.read()).done);
 }
@@ -130,8 +219,19 @@ interface Ran {
   stderr: string;
 }
 
-async function ran(args: string[], env: Record<string, string> = {}, stdin = ""): Promise<Ran> {
-  const child = spawn(args, env);
+interface As {
+  program?: string;
+  uid?: number;
+  gid?: number;
+}
+
+async function ran(
+  args: string[],
+  env: Record<string, string> = {},
+  stdin = "",
+  as: As = {},
+): Promise<Ran> {
+  const child = spawn(args, env, as);
   const writer = child.stdin.getWriter();
   // Who does not read its stdin may be gone before all of it is written.
   await writer.write(new TextEncoder().encode(stdin)).catch(() => {});
@@ -141,10 +241,15 @@ async function ran(args: string[], env: Record<string, string> = {}, stdin = "")
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
-function spawn(args: string[], env: Record<string, string>): Deno.ChildProcess {
+function spawn(
+  args: string[],
+  env: Record<string, string>,
+  { program = PROGRAM, ...who }: As = {},
+): Deno.ChildProcess {
   const lock = `/tmp/swarm-join-main-test-${Deno.pid}.lock`;
-  return new Deno.Command(PROGRAM, {
+  return new Deno.Command(program, {
     args,
+    ...who,
     clearEnv: true,
     env: {
       AWS_EC2_METADATA_SERVICE_ENDPOINT: NO_IMDS,

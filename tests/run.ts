@@ -7,6 +7,7 @@
  * is `N passed, N failed`. Arguments: names of parts, to run only those; `--list` names them.
  */
 import { missing } from "./e2e/machine.ts";
+import { ipv6Programs } from "./e2e/programs.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const DENO = Deno.execPath();
@@ -76,7 +77,7 @@ function announce(parts: Part[]): void {
   }
   const left = able.flatMap(({ name, leaves }) => leaves ? [`${name} leaves out ${leaves}`] : []);
   for (const each of left) say(each);
-  if (left.length > 0) say("All of it, in 25 to 40 minutes: SWARM_JOIN_TEST_ALL=1 make test");
+  if (left.length > 0) say("All of it, in 30 to 50 minutes: SWARM_JOIN_TEST_ALL=1 make test");
   say("");
 }
 
@@ -85,6 +86,8 @@ async function findParts(): Promise<Part[]> {
   const tests = sources.filter((path) => path.endsWith("_test.ts"));
   const below = (dir: string): string[] => tests.filter((path) => path.startsWith(dir));
   const unit = tests.filter((path) => !/^tests\/(lab|world|e2e)\//.test(path));
+  const lacks = await missing();
+  const canIpv6 = lacks.length === 0 && (await ipv6Programs()).length > 0;
   return [
     { name: "format", command: [DENO, "fmt", "--check"], seconds: 5 },
     { name: "lint", command: [DENO, "lint", "--quiet"], seconds: 5 },
@@ -108,11 +111,18 @@ async function findParts(): Promise<Part[]> {
     {
       name: "end-to-end",
       command: [DENO, "run", "-A", "tests/e2e/main.ts", ...ALL ? [] : ["--once"]],
-      seconds: ALL ? 850 : 420,
+      seconds: ALL ? 1200 : 420,
       counts: PLAIN_COUNTS,
       streams: true,
-      lacks: await missing(),
-      ...ALL ? {} : { leaves: "the other of the two stores, case by case, and repetitions" },
+      lacks,
+      ...ALL ? {} : { leaves: "the other store and Engine, case by case, and repetitions" },
+    },
+    {
+      name: "ipv6",
+      command: [DENO, "run", "-A", "tests/e2e/ipv6.ts"],
+      seconds: 10,
+      counts: PLAIN_COUNTS,
+      lacks: canIpv6 || lacks.length > 0 ? lacks : ["an Engine 25 or newer (tools/engines.sh)"],
     },
   ];
 }

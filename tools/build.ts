@@ -6,7 +6,6 @@
  * `--release` forbids a recovered runtime: only Deno's own download, or the one in DENORT_BIN.
  * `--entry` and `--output` build another program the same way (the bench's empty one).
  */
-import { ENVIRONMENT } from "../src/cli/flags.ts";
 import { bundle } from "./bundle.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,9 +18,12 @@ const dist = join(root, "dist");
  * What the program may do. It has no subprocess, no foreign code, and no questions to anybody.
  *
  * - net: any manager on any address, and endpoints that the operator names
- * - read: the Engine's data root may be anywhere (its root CA's certificate is read)
+ * - read: the Engine's data root may be anywhere (its root CA's certificate is read), and so may the files
+ *   that settings are in, or name
  * - write: the lock file; and Deno wants it for a unix socket to connect to
- * - env: only what the program documents
+ * - sys: the addresses of the machine's network interfaces
+ * - env: all of it, as its names can't be listed with less, and a misspelt setting is to be refused; the
+ *   program reads it once and gives the permission back
  */
 const permissions = [
   "--no-prompt",
@@ -30,7 +32,8 @@ const permissions = [
   "--allow-net",
   "--allow-read",
   "--allow-write=/run,/var/run,/tmp",
-  `--allow-env=${ENVIRONMENT.join(",")}`,
+  "--allow-sys=networkInterfaces",
+  "--allow-env",
 ];
 
 /**

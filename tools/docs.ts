@@ -1,17 +1,55 @@
 /**
- * Writes the tables of rules in the docs, from `src/rules.ts`: `make docs`. A test compares them.
+ * Writes the tables in the docs: of rules from `src/rules.ts`, of the command line from `src/cli`. `make
+ * docs`. A test compares them.
  */
+import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/cli/flags.ts";
+import { usageOf } from "../src/cli/help.ts";
+import { VERBS, verbUsage } from "../src/cli/verbs.ts";
 import { PLACES, type Rule, RULES } from "../src/rules.ts";
 
 const RULE_NAMES = Object.keys(RULES) as Rule[];
 
-/** A document with each of its tables of rules, between `<!-- rules NAME -->` marks, as it should be. */
+/** A document with each of its tables, between marks that name it, as it should be. */
 export function withTables(text: string, tableOf: (name: string) => string[]): string {
   return text.replace(
-    /(<!-- rules ([\w-]+) -->\n)[^]*?(<!-- \/rules -->)/g,
-    (_, begin: string, name: string, end: string) =>
-      `${begin}\n${tableOf(name).join("\n")}\n\n${end}`,
+    /(<!-- (?:rules ([\w-]+)|(verbs|flags|variables|exits)) -->\n)[^]*?(<!-- \/(?:rules|\3) -->)/g,
+    (_, begin: string, rules: string | undefined, name: string | undefined, end: string) =>
+      `${begin}\n${tableOf(rules ?? name ?? "").join("\n")}\n\n${end}`,
   );
+}
+
+/** docs/reference.md: what `--help` prints too. */
+function tableOfReference(name: string): string[] {
+  const table = (head: string[], rows: string[][]): string[] => [
+    `| ${head.join(" | ")} |`.replace("|  |", "| |"),
+    `|${"---|".repeat(head.length)}`,
+    ...rows.map((cells) => `| ${cells.join(" | ")} |`),
+  ];
+  switch (name) {
+    case "verbs":
+      return table(
+        ["Verb", "", "Way", "Prints"],
+        VERBS.map((verb) => [`\`${verbUsage(verb)}\``, verb.help, verb.way, verb.prints]),
+      );
+    case "flags":
+      return table(
+        ["Flag", "Default", ""],
+        [...FLAGS, OBSERVATION_FLAG].map((flag) => [
+          `\`${usageOf(flag)}\``,
+          flag.initial === null ? "" : `\`${flag.initial}\``,
+          flag.help,
+        ]),
+      );
+    case "variables":
+      return table(
+        ["Variable", ""],
+        VARIABLES.map(({ name, help }) => [`\`${name}\``, help]),
+      );
+    case "exits":
+      return table(["Exit code", ""], EXITS.map(({ code, help }) => [String(code), help]));
+    default:
+      throw new Error(`no table is called ${name}`);
+  }
 }
 
 /** docs/protocol.md: the rules of a place. */
@@ -42,6 +80,11 @@ function tableOfExit(code: string): string[] {
 }
 
 export const DOCUMENTS = [
+  {
+    path: "docs/reference.md",
+    tableOf: tableOfReference,
+    names: ["verbs", "flags", "variables", "exits"],
+  },
   { path: "docs/protocol.md", tableOf: tableOfPlace, names: Object.keys(PLACES) },
   { path: "docs/operations.md", tableOf: tableOfExit, names: ["2", "3", "4", "5", "6"] },
 ];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests need beside the toolchain, on Debian or Ubuntu, as root: a Docker
-# Engine that is not started, network tools, and moto in a virtual environment under .toolchain.
+# Engine that is not started, network tools, and under .toolchain newer Engines (tools/engines.sh) and moto.
 # Run again, it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,4 +44,6 @@ if ! "$venv/bin/python" -c 'import boto3, moto.server, sys; sys.exit(moto.__vers
   python3 -m venv --clear "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "$moto"
 fi
+# Whether the tests can do without a newer one is theirs to say.
+tools/engines.sh || true
 say 'ready'

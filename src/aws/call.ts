@@ -21,6 +21,8 @@ export interface Caller {
   /** Told of each request that is really sent. */
   onCall: () => void;
   deadlineMs: number;
+  /** What a request to this address is sent with; null: with what is always there. */
+  wayTo?: (url: URL) => Deno.HttpClient | null;
 }
 
 /** What an answer tells beside what the SDK hands on. */
@@ -68,20 +70,26 @@ interface Limits {
   /** Of an answer's body. */
   bytesMax: number;
   /** What is wrong with an answer that the SDK would take for an empty one; null when it is fine. */
-  complaint: (request: SdkRequest, status: number, body: Uint8Array) => string | null;
-  /** The protocols that carry objects want a stream, even of what has been read already. */
+  complaint: (request: SdkRequest, answer: WholeAnswer) => string | null;
+  /**
+   * The protocols that carry objects want a stream, even of what has been read already. What is too long
+   * is then cut: it may be the object, and who reads it sees that it is none of ours.
+   */
   streamed: boolean;
 }
 
+type WholeAnswer = SdkResponse & { body: Uint8Array };
+
 /** The SDK's transport. */
-export function createHandler({ onCall }: Caller, limits: Limits): Handler {
+export function createHandler({ onCall, wayTo }: Caller, limits: Limits): Handler {
   return {
     async handle(request, { requestTimeout, seen }): Promise<{ response: SdkResponse }> {
       onCall();
-      const { body, ...head } = await sent(request, limits.bytesMax, requestTimeout);
+      const answer = await sent(request, limits, requestTimeout, wayTo);
+      const { body, ...head } = answer;
       const date = Date.parse(head.headers["date"] ?? "");
       if (!Number.isNaN(date)) seen.dateMs = date;
-      const wrong = limits.complaint(request, head.statusCode, body);
+      const wrong = limits.complaint(request, answer);
       // What is in front of a server that is down answers for it, and in words of its own.
       if (wrong !== null) {
         throw failure(head.statusCode >= 500 ? "unreachable" : "malformed", wrong);
@@ -91,27 +99,49 @@ export function createHandler({ onCall }: Caller, limits: Limits): Handler {
   };
 }
 
+const ASK_WHO = "is the endpoint right, or a proxy in front of it?";
+const EC2_ERROR =
+  /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse)\b[^]*<Code>[^<]+<\/Code>[^]*<\/\2>$/;
+const S3_ERROR = /^\s*(<\?xml[^>]*>\s*)?<Error\b[^]*<Code>[^<]+<\/Code>[^]*<\/Error>$/;
+const S3_LIST = /^\s*(<\?xml[^>]*>\s*)?<ListBucketResult\b[^]*<\/ListBucketResult>$/;
+/** S3, MinIO and Ceph name each of their answers with the first; moto with the second. */
+const S3_NAMES = ["x-amz-request-id", "x-amzn-requestid"];
+
 /** An answer that is cut short or HTML would be read as one with nothing in it. */
-export function ec2Complaint(request: SdkRequest, status: number, body: Uint8Array): string | null {
+export function ec2Complaint(
+  request: SdkRequest,
+  { statusCode, body }: WholeAnswer,
+): string | null {
   const text = new TextDecoder().decode(body).trimEnd();
-  if (status >= 300) {
-    return /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse|Error)\b/.test(text)
+  if (statusCode >= 300) {
+    return EC2_ERROR.test(text)
       ? null
-      : `HTTP ${status} with an answer that is not EC2's; is the endpoint right?`;
+      : `HTTP ${statusCode} with an answer that is not EC2's; ${ASK_WHO}`;
   }
   const action = /\bAction=(\w+)/.exec(String(request.body))?.[1] ?? "";
-  return text.endsWith(`</${action}Response>`)
+  // With tags it says `true` as a rule, which the SDK does not hand on.
+  return text.endsWith(`</${action}Response>`) && !text.includes("<return>false</return>")
     ? null
-    : "the answer is not EC2's, or cut short; is the endpoint right?";
+    : `the answer is not EC2's, or cut short; ${ASK_WHO}`;
 }
 
-/** S3's errors are XML; what is not comes from something else. Some have no body at all. */
-export function s3Complaint(_request: SdkRequest, status: number, body: Uint8Array): string | null {
-  if (status < 300 || body.length === 0) return null;
-  const text = new TextDecoder().decode(body);
-  return /^\s*(<\?xml[^>]*>\s*)?<Error\b/.test(text) && text.trimEnd().endsWith("</Error>")
+/**
+ * An object may hold anything, a page of HTML too; so it is by its name that an answer is S3's. Its errors
+ * are XML, or nothing at all; what is not comes from something else, and says nothing of any object.
+ */
+export function s3Complaint(
+  { query = {} }: SdkRequest,
+  { statusCode, headers, body }: WholeAnswer,
+): string | null {
+  const isNamed = S3_NAMES.some((name) => (headers[name] ?? "") !== "");
+  const text = (): string => new TextDecoder().decode(body).trimEnd();
+  const isSense = statusCode >= 300
+    ? body.length === 0 || S3_ERROR.test(text())
+    // An empty list is an answer as well.
+    : !("list-type" in query) || S3_LIST.test(text());
+  return isNamed && isSense
     ? null
-    : `HTTP ${status} with an answer that is not S3's; is the endpoint right?`;
+    : `HTTP ${statusCode} with an answer that is not S3's; ${ASK_WHO}`;
 }
 
 /**
@@ -153,18 +183,22 @@ export function faultAlone({ fault }: { fault: Fault }): { ok: false; fault: Fau
 /** The server's clock; a fault when it did not say. */
 export function serverClock({ dateMs }: Meta, doing: string): Answer<number> {
   if (dateMs !== null) return { ok: true, value: dateMs };
-  const message = `Cannot ${doing}: the answer has no date; is the endpoint right?`;
+  const message = `Cannot ${doing}: the answer has no date; ${ASK_WHO}`;
   return { ok: false, fault: { kind: "malformed", message } };
 }
 
 async function sent(
   request: SdkRequest,
-  bytesMax: number,
+  limits: Limits,
   deadlineMs: number,
-): Promise<SdkResponse & { body: Uint8Array }> {
+  wayTo: Caller["wayTo"],
+): Promise<WholeAnswer> {
   const signal = AbortSignal.timeout(deadlineMs);
+  const url = urlOf(request);
+  const client = wayTo?.(new URL(url)) ?? null;
   try {
-    const response = await fetch(urlOf(request), {
+    const response = await fetch(url, {
+      ...(client === null ? {} : { client }),
       method: request.method,
       // What an account's own log of calls shows.
       headers: { ...request.headers, "user-agent": "swarm-join" },
@@ -177,7 +211,7 @@ async function sent(
       statusCode: response.status,
       reason: response.statusText,
       headers: Object.fromEntries(response.headers),
-      body: await bodyOf(response, bytesMax),
+      body: await bodyOf(response, limits),
     };
   } catch (error) {
     if (error instanceof CallFailure) throw error;
@@ -187,14 +221,19 @@ async function sent(
   }
 }
 
-async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array> {
+async function bodyOf(
+  response: Response,
+  { bytesMax, streamed }: Limits,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   for await (const chunk of response.body ?? []) {
     total += chunk.length;
-    // Leaving the loop cancels the rest.
-    if (total > bytesMax) throw failure("malformed", `the answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
+    if (total <= bytesMax) continue;
+    // Leaving the loop cancels the rest.
+    if (streamed) break;
+    throw failure("malformed", `the answer is longer than ${bytesMax} bytes`);
   }
   return joined(chunks);
 }

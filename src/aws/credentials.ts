@@ -7,7 +7,8 @@
  */
 import { quote } from "../http.ts";
 import { isObject, parseJson } from "../json.ts";
-import { type Imds, ImdsError } from "../imds.ts";
+import type { Imds } from "../imds.ts";
+import { ImdsError } from "../imds/session.ts";
 import type { Answer, FaultKind } from "../state.ts";
 
 export interface AwsCredentials {

@@ -12,6 +12,7 @@ import {
   serverClock,
 } from "./call.ts";
 import type { SdkCall, SdkClient } from "./sdk.ts";
+import type { Variant } from "./sdk_places.ts";
 import {
   createEc2Client,
   createLaunchTemplate,
@@ -21,8 +22,14 @@ import {
   describeInstances,
   describeLaunchTemplateVersions,
 } from "./sdk_ec2.ts";
-import type { DescribeInstancesResult, Filter, TagSpecification } from "./sdk_ec2.ts";
-import type { Answer, Permission } from "../state.ts";
+import type {
+  DescribeInstancesResult,
+  DescribeLaunchTemplateVersionsResult,
+  Filter,
+  RequestLaunchTemplateData,
+  Reservation,
+} from "./sdk_ec2.ts";
+import type { Answer, Permission, Tag } from "../state.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
 interface TemplateVersion {
@@ -37,11 +44,16 @@ export interface TemplateRead {
   serverMs: number;
 }
 
-/** An instance, as far as EC2 shows it. `addresses`: the primary one first; none when terminated. */
+/**
+ * An instance, as far as EC2 shows it. `addresses`: the private ones, IPv4 before IPv6, and of each the
+ * primary one first; none when terminated.
+ */
 export interface Ec2Instance {
   instance: string;
   state: string;
   addresses: string[];
+  /** Since its launch, by EC2's clock; null: not said. */
+  runningMs: number | null;
   tags: Map<string, string>;
 }
 
@@ -66,9 +78,7 @@ const INSTANCES_PER_PAGE = 100;
 const PAGES_MAX = 100;
 
 /** IAM can't tell templates apart by name; by this tag it can. */
-const MARK: TagSpecification[] = [
-  { ResourceType: "launch-template", Tags: [{ Key: "swarm-join", Value: "founding-record" }] },
-];
+const MARK = { Key: "swarm-join", Value: "founding-record" };
 const DRY_RUN = { DryRun: true } as const;
 
 /** EC2 in one region. Calls are made one by one: none is retried, and none is made twice at once. */
@@ -76,8 +86,8 @@ export class Ec2Api {
   readonly #caller: Caller;
   readonly #client: SdkClient;
 
-  /** `endpoint` null: AWS's own. */
-  constructor(caller: Caller, endpoint: string | null) {
+  /** `endpoint` null: AWS's own, in this variant. */
+  constructor(caller: Caller, endpoint: string | null, variant: Variant) {
     const { region, credentials } = caller;
     const handler = createHandler(caller, {
       bytesMax: ANSWER_BYTES_MAX,
@@ -85,7 +95,7 @@ export class Ec2Api {
       streamed: false,
     });
     this.#caller = caller;
-    this.#client = createEc2Client({ region, credentials, handler, endpoint });
+    this.#client = createEc2Client({ region, credentials, handler, endpoint, variant });
   }
 
   /** All versions, or with `numbers` these; a number that EC2 does not know is left out. */
@@ -95,26 +105,22 @@ export class Ec2Api {
       ? { Versions: numbers.map(String) }
       : { MaxResults: VERSIONS_PER_PAGE };
     const read: TemplateRead = { template: null, versions: [], serverMs: 0 };
-    let next = {};
+    let next: { NextToken?: string } = {};
     for (let page = 0; page < PAGES_MAX; page++) {
       const input = { LaunchTemplateName: name, ...which, ...next };
       const answer = await this.#ask(doing, describeLaunchTemplateVersions(input));
       const code = answer.ok ? "" : answer.code ?? "";
       if (/VersionNotFound/.test(code)) return await this.#oneByOne(name, numbers, read);
-      const isNone = /^InvalidLaunchTemplateName\.NotFound/.test(code);
-      if (!answer.ok && !isNone) return faultAlone(answer);
+      if (!answer.ok && !isNoTemplate(code)) return faultAlone(answer);
       const now = serverClock(answer.seen, doing);
       if (!now.ok) return now;
       read.serverMs = now.value;
       if (!answer.ok) return { ok: true, value: read };
-      for (const version of answer.value.LaunchTemplateVersions ?? []) {
-        const { LaunchTemplateId: template, VersionNumber: number, LaunchTemplateData } = version;
-        if (template === undefined || number === undefined) continue;
-        read.template = template;
-        read.versions.push({ number, text: decoded(LaunchTemplateData?.UserData) });
-      }
+      const lack = added(read, answer.value.LaunchTemplateVersions);
+      if (lack !== null) return lacking(doing, lack);
       const { NextToken } = answer.value;
       if (!NextToken) return { ok: true, value: read };
+      if (NextToken === next.NextToken) return endless(doing);
       next = { NextToken };
     }
     return endless(doing);
@@ -141,10 +147,11 @@ export class Ec2Api {
   /** Version 1 of a new template; null when the name is taken. */
   async createTemplate(
     name: string,
+    tags: Tag[],
     version: NewVersion,
   ): Promise<Answer<{ template: string } | null>> {
     const doing = `create the launch template "${name}"`;
-    const answer = await this.#ask(doing, newTemplate(name, version));
+    const answer = await this.#ask(doing, newTemplate(name, tags, inputOf(version)));
     if (!answer.ok) {
       const taken = /^InvalidLaunchTemplateName\.AlreadyExists/.test(answer.code ?? "");
       return taken ? { ok: true, value: null } : faultAlone(answer);
@@ -165,30 +172,42 @@ export class Ec2Api {
     return { ok: true, value: number };
   }
 
-  /** Which of the writes to the template of this name EC2 would allow. */
-  templatePermissions(name: string): Promise<Permission[]> {
-    const version = { clientToken: "dry-run", description: "", text: "{}" };
-    return Promise.all([
-      this.#isAllowed(newTemplate(name, version, DRY_RUN)),
-      this.#isAllowed(createLaunchTemplateVersion({
-        LaunchTemplateName: name,
-        ...inputOf(version),
-        ...DRY_RUN,
-      })),
+  /**
+   * Which of the writes to the template of this name EC2 would allow. Of one that does not exist nobody can
+   * say: policies tell it from others by its tag.
+   */
+  async templatePermissions(name: string, tags: Tag[]): Promise<Permission[]> {
+    const input = { ...DRY_RUN, LaunchTemplateData: dataOf("{}") };
+    const doing = `look for the launch template "${name}"`;
+    // EC2 deletes no version that is the default.
+    const which = { LaunchTemplateName: name, Versions: ["$Default"] };
+    const [create, read] = await Promise.all([
+      this.#isAllowed(newTemplate(name, tags, input)),
+      this.#ask(doing, describeLaunchTemplateVersions(which)),
     ]);
+    const found = read.ok ? read.value.LaunchTemplateVersions?.[0]?.LaunchTemplateId : undefined;
+    if (found !== undefined) {
+      const version = createLaunchTemplateVersion({ ...input, LaunchTemplateId: found });
+      return [create, await this.#isAllowed(version)];
+    }
+    const verdict = !read.ok && isNoTemplate(read.code) ? "unasked" : "unknown";
+    return [create, { action: "ec2:CreateLaunchTemplateVersion", verdict }];
   }
 
   /** All instances that match all of `filters`; each filter has at most 200 values. */
   async instances(doing: string, filters: Ec2Filter[]): Promise<Answer<Ec2Instance[]>> {
     const found: Ec2Instance[] = [];
-    let next = {};
+    let next: { NextToken?: string } = {};
     for (let page = 0; page < PAGES_MAX; page++) {
       const input = { Filters: filters.map(literal), MaxResults: INSTANCES_PER_PAGE, ...next };
       const answer = await this.#ask(doing, describeInstances(input));
       if (!answer.ok) return faultAlone(answer);
-      found.push(...instancesOf(answer.value));
+      const shown = instancesOf(answer.value, answer.seen.dateMs);
+      if (typeof shown === "string") return lacking(doing, shown);
+      found.push(...shown);
       const { NextToken } = answer.value;
       if (!NextToken) return { ok: true, value: found };
+      if (NextToken === next.NextToken) return endless(doing);
       next = { NextToken };
     }
     return endless(doing);
@@ -232,6 +251,11 @@ export class Ec2Api {
   }
 }
 
+/** Whether EC2 has no launch template of that name. */
+function isNoTemplate(code: string | null): boolean {
+  return code !== null && /^InvalidLaunchTemplateName\.NotFound/.test(code);
+}
+
 /** The IAM action of an operation: EC2 gives both one name. */
 function iamActionOf({ schema: [, , name] }: SdkCall<unknown>): string {
   return `ec2:${name}`;
@@ -239,26 +263,34 @@ function iamActionOf({ schema: [, , name] }: SdkCall<unknown>): string {
 
 function newTemplate(
   name: string,
-  version: NewVersion,
-  dryRun: { DryRun?: true } = {},
+  tags: Tag[],
+  input: { LaunchTemplateData: RequestLaunchTemplateData },
 ): ReturnType<typeof createLaunchTemplate> {
+  const Tags = [MARK, ...tags.map(({ key, value }) => ({ Key: key, Value: value }))];
   return createLaunchTemplate({
     LaunchTemplateName: name,
-    TagSpecifications: MARK,
-    ...inputOf(version),
-    ...dryRun,
+    TagSpecifications: [{ ResourceType: "launch-template", Tags }],
+    ...input,
   });
 }
 
 function inputOf({ clientToken, description, text }: NewVersion): {
   ClientToken: string;
   VersionDescription: string;
-  LaunchTemplateData: { UserData: string };
+  LaunchTemplateData: RequestLaunchTemplateData;
 } {
   return {
     ClientToken: clientToken,
     VersionDescription: description,
-    LaunchTemplateData: { UserData: new TextEncoder().encode(text).toBase64() },
+    LaunchTemplateData: dataOf(text),
+  };
+}
+
+/** It launches nothing; but what checks an account's templates wants IMDSv2 in each of them. */
+function dataOf(text: string): RequestLaunchTemplateData {
+  return {
+    UserData: new TextEncoder().encode(text).toBase64(),
+    MetadataOptions: { HttpTokens: "required" },
   };
 }
 
@@ -276,34 +308,68 @@ function literal({ name, values }: Ec2Filter): Filter {
   return { Name: name, Values: values.map((value) => value.replace(/[\\*?]/g, "\\$&")) };
 }
 
-function instancesOf({ Reservations }: DescribeInstancesResult): Ec2Instance[] {
+/** Adds a page of versions; or says what it lacks. */
+function added(
+  read: TemplateRead,
+  page: DescribeLaunchTemplateVersionsResult["LaunchTemplateVersions"],
+): string | null {
+  if (page === undefined) return "the versions";
+  for (const { LaunchTemplateId: template, VersionNumber: number, LaunchTemplateData } of page) {
+    if (template === undefined || number === undefined) return "a version's template or number";
+    // It was deleted while it was read, and made anew.
+    if (read.template !== null && read.template !== template) return "one and the same template";
+    read.template = template;
+    read.versions.push({ number, text: decoded(LaunchTemplateData?.UserData) });
+  }
+  return null;
+}
+
+/** The instances of a page; or what it lacks. What can't be understood is not left out as if it were not there. */
+function instancesOf(
+  { Reservations }: DescribeInstancesResult,
+  nowMs: number | null,
+): Ec2Instance[] | string {
+  if (Reservations === undefined) return "the reservations";
   const found: Ec2Instance[] = [];
-  for (const { Instances } of Reservations ?? []) {
-    for (
-      const { InstanceId, State, PrivateIpAddress, NetworkInterfaces, Tags } of Instances ?? []
-    ) {
-      if (InstanceId === undefined || State?.Name === undefined) continue;
-      const others = (NetworkInterfaces ?? []).flatMap(({ PrivateIpAddresses }) =>
-        (PrivateIpAddresses ?? []).map((one) => one.PrivateIpAddress)
-      );
-      const addresses = [PrivateIpAddress, ...others].filter((one) =>
-        one !== undefined && one !== ""
-      );
-      const tags = new Map<string, string>();
-      for (const { Key, Value } of Tags ?? []) if (Key !== undefined) tags.set(Key, Value ?? "");
-      found.push({
-        instance: InstanceId,
-        state: State.Name,
-        addresses: [...new Set(addresses as string[])],
-        tags,
-      });
-    }
+  for (
+    const { InstanceId, State, LaunchTime, Tags, ...where } of Reservations.flatMap(instancesIn)
+  ) {
+    if (InstanceId === undefined || State?.Name === undefined) return "an instance's id or state";
+    const tags = new Map<string, string>();
+    for (const { Key, Value } of Tags ?? []) if (Key !== undefined) tags.set(Key, Value ?? "");
+    found.push({
+      instance: InstanceId,
+      state: State.Name,
+      addresses: ownAddresses(where),
+      runningMs: nowMs === null || LaunchTime === undefined ? null : nowMs - LaunchTime.getTime(),
+      tags,
+    });
   }
   return found;
 }
 
+type SdkInstance = NonNullable<Reservation["Instances"]>[number];
+
+function instancesIn({ Instances = [] }: Reservation): SdkInstance[] {
+  return Instances;
+}
+
+/** IPv4 before IPv6; of each, the primary one first. */
+function ownAddresses(
+  { PrivateIpAddress, NetworkInterfaces = [], Ipv6Address }: SdkInstance,
+): string[] {
+  const v4 = NetworkInterfaces.flatMap(({ PrivateIpAddresses = [] }) =>
+    PrivateIpAddresses.map((one) => one.PrivateIpAddress)
+  );
+  const v6 = NetworkInterfaces.flatMap(({ Ipv6Addresses = [] }) =>
+    Ipv6Addresses.map((one) => one.Ipv6Address)
+  );
+  const all = [PrivateIpAddress, ...v4, Ipv6Address, ...v6];
+  return [...new Set(all.filter((one): one is string => one !== undefined && one !== ""))];
+}
+
 function endless(doing: string): Answer<never> {
-  const message = `Cannot ${doing}: the answer has over ${PAGES_MAX} pages`;
+  const message = `Cannot ${doing}: the answer's pages do not end`;
   return { ok: false, fault: { kind: "malformed", message } };
 }
 

@@ -15,6 +15,8 @@ export interface Attempt {
   doing: string;
   /** Said with a denial: what else may be the cause. */
   hint?: string;
+  /** The same, where a policy of the bucket itself may be it. */
+  policyHint?: string;
   /** The region that is asked, for the case that it is the wrong one. */
   region: string;
 }
@@ -35,12 +37,12 @@ export function codeOf(error: unknown): string | null {
 
 /** Whether the credentials are the cause, so that others may help. */
 export function isCredentialsCode(code: string | null): boolean {
-  return code !== null && CREDENTIALS.has(code);
+  return code !== null && OF_CREDENTIALS.has(code);
 }
 
 /** Whether a wrong clock may be the cause: its own codes, and all that a wrong signature can be told. */
 export function isClockCode(code: string | null): boolean {
-  return code !== null && (CLOCK.has(code) || CREDENTIALS.has(code));
+  return code !== null && (CLOCK.has(code) || OF_CREDENTIALS.has(code));
 }
 
 /** Rethrows what is not an operating fault but a defect. */
@@ -83,7 +85,7 @@ const DENIED = codes(`
   OptInRequired Blocked PendingVerification
 `);
 const CLOCK = codes("RequestTimeTooSkewed RequestExpired RequestInTheFuture");
-const CREDENTIALS = codes(`
+const OF_CREDENTIALS = codes(`
   AuthFailure ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId
   InvalidSecurity InvalidSignatureException InvalidToken MissingAuthenticationToken
   SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException
@@ -93,54 +95,118 @@ const OTHER_REGION = codes(`
   IllegalLocationConstraintException
 `);
 
+/** What AWS's other refusals take, by code. */
+const TODO: readonly [code: RegExp, kind: FaultKind, todo: string][] = [
+  [/^NoSuch(Bucket|AccessPoint)$/, "not-found", "create it in REGION, or name another"],
+  [/^InvalidBucketName$/, "unusable", "name another bucket"],
+  [/^KMS\./, "unusable", "check the key of --s3-kms-key"],
+  [/^NotImplemented$/, "unusable", "this store can't do what the record needs: take another"],
+  [
+    /^(ConditionalRequestConflict|OperationAborted)$/,
+    "busy",
+    "somebody else writes at this moment",
+  ],
+  [
+    /^InvalidObjectState$/,
+    "declined",
+    "a lifecycle rule has archived it: restore it, and leave out this prefix from such rules",
+  ],
+  [
+    /^TagLimitExceeded$/,
+    "declined",
+    "AWS takes 50 tags on one thing: take some away (the tokens need 3 on each manager), or use " +
+    "--store s3://BUCKET/PREFIX",
+  ],
+  [
+    /^TagPolicyViolation$/,
+    "declined",
+    "a tag policy of the organization forbids it: have it allow this key and value, or name other " +
+    "keys (--manager-token-tag, --worker-token-tag, --tags)",
+  ],
+  [
+    /^IdempotentParameterMismatch$/,
+    "declined",
+    "AWS has seen this request's client token with another request: run it again, it takes a new one",
+  ],
+  [
+    /(LimitExceeded|QuotaExceeded|TooManyBuckets)(Exception)?$/,
+    "declined",
+    "a quota of the account: have it raised (Service Quotas), or delete what is not needed",
+  ],
+  // Right after a create too: EC2 shows late what it has.
+  [/NotFound(Exception)?$|^NoSuchKey$/, "not-found", ""],
+];
+
 function serviceFault(error: ServiceError, attempt: Attempt): Fault {
   const code = error.name;
-  const said = `Cannot ${attempt.doing}: ${code}${detailOf(error)}`;
-  const fault = (kind: FaultKind, todo: string): Fault => ({ kind, message: `${said}${todo}` });
+  const fault = (kind: FaultKind, todo: string): Fault => ({
+    kind,
+    message: `Cannot ${attempt.doing}: ${code}${detailOf(error)}${todo === "" ? "" : `; ${todo}`}`,
+  });
+  const denied = (permission: string, todo: string): Fault => ({
+    ...fault("denied", todo),
+    permission,
+  });
   if (OTHER_REGION.has(code)) {
-    const region = bucketRegion(error);
-    const where = region === null ? "in another region" : `in ${region}`;
-    return fault(
-      "unusable",
-      `; the bucket is ${where}, not in ${attempt.region}: name one in ${attempt.region}`,
-    );
+    const found = bucketRegion(error);
+    const { region } = attempt;
+    const where = found === null ? "in another region" : `in ${found}`;
+    return fault("unusable", `the bucket is ${where}, not in ${region}: name one in ${region}`);
   }
   if (CLOCK.has(code)) {
-    const permission = "requests of this machine's clock";
-    return {
-      ...fault("denied", "; this machine's clock is wrong: set it (chrony, systemd-timesyncd)"),
-      permission,
-    };
+    return denied(
+      "requests of this machine's clock",
+      "this machine's clock is wrong: set it (chrony, systemd-timesyncd)",
+    );
   }
-  if (CREDENTIALS.has(code)) {
-    return {
-      ...fault(
-        "denied",
-        "; AWS does not take these credentials: check the instance's role (or AWS_ACCESS_KEY_ID " +
-          "and AWS_SESSION_TOKEN), that they have not expired, and this machine's clock",
-      ),
-      permission: "credentials that AWS takes",
-    };
+  if (OF_CREDENTIALS.has(code)) {
+    return denied(
+      "credentials that AWS takes",
+      "AWS does not take these credentials: check the instance's role (or AWS_ACCESS_KEY_ID " +
+        "and AWS_SESSION_TOKEN), that they have not expired, and this machine's clock",
+    );
   }
-  if (DENIED.has(code)) {
-    const permission = permissionOf(error.message) ?? attempt.action;
-    const hint = attempt.hint === undefined ? "" : ` (${attempt.hint})`;
-    return { ...fault("denied", `; allow ${permission}${hint}`), permission };
-  }
-  if (THROTTLED.has(code) || statusOf(error) === 429) return fault("throttled", "");
-  if (code === "NoSuchBucket" || code === "InvalidBucketName") {
-    return fault("unusable", "; create the bucket, or name another");
-  }
-  if (code.startsWith("KMS.")) return fault("unusable", "; check the key of --s3-kms-key");
-  if (code === "ConditionalRequestConflict" || code === "OperationAborted") {
-    return fault("busy", "");
-  }
-  if (/\.?NotFound(Exception)?$/.test(code) || code === "NoSuchKey") return fault("not-found", "");
   const status = statusOf(error) ?? 0;
-  if (status === 403) {
-    return { ...fault("denied", `; allow ${attempt.action}`), permission: attempt.action };
+  if (THROTTLED.has(code) || status === 429) return fault("throttled", "");
+  const known = TODO.find(([pattern]) => pattern.test(code));
+  if (known !== undefined) {
+    const [, kind, todo] = known;
+    return fault(kind, todo.replace("REGION", attempt.region));
+  }
+  if (DENIED.has(code) || status === 403) {
+    const permission = permissionOf(error.message) ?? attempt.action;
+    return denied(permission, denialTodo(error.message, permission, attempt));
   }
   return fault(status >= 500 ? "unreachable" : "declined", "");
+}
+
+/** Who can change a policy that stands above what IAM allows the role, by AWS's name for its kind. */
+const ABOVE: { readonly [kind: string]: string } = {
+  "service control policy": "whoever administers the organization must change it",
+  "resource control policy": "whoever administers the organization must change it",
+  "permissions boundary": "whoever set the boundary of the role must change it",
+  "session policy": "whoever made these credentials must change it",
+  "VPC endpoint policy": "change the policy of the VPC endpoint",
+  "resource-based policy": "change the policy of the bucket or the key",
+  "identity-based policy": "take the Deny out of the role's policies",
+};
+
+/** What helps against a denial: AWS says which kind of policy is the cause, if the caller may know. */
+function denialTodo(message: string, permission: string, { hint, policyHint }: Attempt): string {
+  const [, explicit, missing] =
+    /explicit deny in an? ([\w -]+?(?:policy|boundary))|because no ([\w -]+?(?:policy|boundary)) allows/
+      .exec(message) ?? [];
+  const also = policyHint === undefined ? "" : `; ${policyHint}`;
+  if (explicit !== undefined) {
+    const who = ABOVE[explicit] ?? "take that Deny out";
+    return `that is a Deny, which nothing that allows ${permission} overrules: ${who}${also}`;
+  }
+  const who = ABOVE[missing ?? ""];
+  if (who !== undefined && missing !== "identity-based policy") {
+    return `it takes more than a policy of the role to allow ${permission}: ${who}${also}`;
+  }
+  const both = [hint, policyHint].filter((one) => one !== undefined).join("; ");
+  return `allow ${permission}${both === "" ? "" : ` (${both})`}`;
 }
 
 /** What AWS said, without the encoded part that only an administrator can read, and without tokens. */

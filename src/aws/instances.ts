@@ -1,9 +1,17 @@
 /**
- * What EC2 knows of instances: by id, whatever their state, and by address.
+ * What EC2 knows of instances: by id, whatever their state; by address; and which others are managers.
  */
 import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2.ts";
 import { INSTANCE_STATES } from "../state.ts";
-import type { Answer, Config, Identity, Instance, InstanceState } from "../state.ts";
+import type {
+  Answer,
+  Config,
+  Identity,
+  Instance,
+  InstanceState,
+  Neighbour,
+  Role,
+} from "../state.ts";
 
 interface InstancesOptions {
   config: Config;
@@ -12,6 +20,8 @@ interface InstancesOptions {
 }
 
 export type ReadInstances = (ids: string[], addresses: string[]) => Promise<Answer<Instance[]>>;
+
+export type ReadNeighbours = (roles: Role[]) => Promise<Answer<Neighbour[]>>;
 
 /** All states but `terminated`. */
 export const LIVE_STATES = INSTANCE_STATES.filter((state) => state !== "terminated");
@@ -42,7 +52,8 @@ export function createInstances({ config, identity, ec2 }: InstancesOptions): Re
       found.set(one.instance, instanceOf(one, one.addresses[0] ?? null, config));
     }
     for (const one of byAddress.value) {
-      for (const address of one.addresses.filter((own) => addresses.includes(own))) {
+      const own = one.addresses.map(canonical);
+      for (const address of addresses.filter((asked) => own.includes(canonical(asked)))) {
         if (found.get(one.instance)?.address === address) continue;
         found.set(`${one.instance} ${address}`, instanceOf(one, address, config));
       }
@@ -56,22 +67,61 @@ export function instanceStateOf(state: string): InstanceState {
   return INSTANCE_STATES.find((one) => one === state) ?? "pending";
 }
 
+/** Gives a reader of the instances of the manager role that run in this VPC, for this cluster, at each of their addresses. */
+export function createNeighbours(
+  { config, identity, ec2 }: InstancesOptions,
+): ReadNeighbours {
+  const { role, roleTag, clusterTag, cluster } = config;
+  return async (roles) => {
+    const doing = "look for other managers";
+    const found = await (await ec2()).instances(`${doing} in ${identity.vpc}`, [
+      { name: "vpc-id", values: [identity.vpc] },
+      { name: "instance-state-name", values: ["running"] },
+      // Where a flag says which role a node has, no tag need say so.
+      ...(role === "auto" ? [{ name: `tag:${roleTag}`, values: roles }] : []),
+      ...(clusterTag === null ? [] : [{ name: `tag:${clusterTag}`, values: [cluster] }]),
+    ]);
+    if (!found.ok) return found;
+    const neighbours: Neighbour[] = [];
+    for (const { instance, addresses, runningMs } of found.value) {
+      if (addresses.length === 0 || runningMs === null) {
+        const message = `Cannot ${doing}: EC2 does not say where ${instance} is, or since when`;
+        return { ok: false, fault: { kind: "malformed", message } };
+      }
+      neighbours.push(...addresses.map((address) => ({ instance, address, runningMs })));
+    }
+    return { ok: true, value: neighbours };
+  };
+}
+
 /**
- * Who has these addresses. The first filter knows an instance's first address only; who is not found
+ * Who has these addresses. The first filter knows an instance's first IPv4 address only; who is not found
  * with it is looked for among all addresses of all interfaces.
  */
 async function addressed(
   addresses: string[],
   read: (filter: string, values: string[]) => Promise<Answer<Ec2Instance[]>>,
 ): Promise<Answer<Ec2Instance[]>> {
-  const first = await inChunks(addresses, (values) => read("private-ip-address", values));
+  const v6 = addresses.filter((address) => address.includes(":")).map(canonical);
+  const v4 = addresses.filter((address) => !address.includes(":"));
+  const [first, sixth] = await Promise.all([
+    inChunks(v4, (values) => read("private-ip-address", values)),
+    inChunks(v6, (values) => read("network-interface.ipv6-addresses.ipv6-address", values)),
+  ]);
   if (!first.ok) return first;
-  const rest = addresses.filter((address) =>
-    !first.value.some((one) => one.addresses.includes(address))
-  );
+  if (!sixth.ok) return sixth;
+  const rest = v4.filter((address) => !first.value.some((one) => one.addresses.includes(address)));
   const filter = "network-interface.addresses.private-ip-address";
   const second = await inChunks(rest, (values) => read(filter, values));
-  return second.ok ? { ok: true, value: [...first.value, ...second.value] } : second;
+  return second.ok
+    ? { ok: true, value: [...first.value, ...second.value, ...sixth.value] }
+    : second;
+}
+
+/** An IPv6 address has many spellings; EC2 shows this one. */
+function canonical(address: string): string {
+  const url = address.includes(":") ? URL.parse(`http://[${address}]`) : null;
+  return url === null ? address : url.hostname.slice(1, -1);
 }
 
 async function inChunks(

@@ -17,8 +17,8 @@ import type { Credentials } from "./credentials.ts";
 interface SdkClientOptions {
   service: "ec2" | "s3";
   region: string;
-  /** What all paths are below. */
-  endpoint: string;
+  /** What all paths are below; throws a `CallFailure` where there is none. */
+  endpoint: () => string;
   credentials: Credentials;
   protocol: HttpProtocol;
   handler: Handler;
@@ -53,9 +53,8 @@ const CLOCK_MS_MAX = 240_000;
 
 export function createSdkClient(options: SdkClientOptions): SdkClient {
   const { service, region, credentials, protocol, handler } = options;
-  const endpoint = parseUrl(options.endpoint);
   const context = {
-    endpoint: () => Promise.resolve(endpoint),
+    endpoint: () => Promise.resolve(parseUrl(options.endpoint())),
     base64Encoder: toBase64,
     base64Decoder: fromBase64,
     utf8Encoder: toUtf8,

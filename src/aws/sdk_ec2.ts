@@ -18,18 +18,25 @@ import {
   type DescribeLaunchTemplateVersionsResult,
   errorTypeRegistries,
 } from "@aws-sdk/client-ec2";
-import { partition } from "@aws-sdk/core/client";
 import { AwsEc2QueryProtocol } from "@aws-sdk/core/protocols";
 import type { Handler } from "./call.ts";
 import type { Credentials } from "./credentials.ts";
 import { createSdkClient, operationOf, type SdkClient } from "./sdk.ts";
+import { ec2Place, type Variant } from "./sdk_places.ts";
 
-export type { DescribeInstancesResult, Filter, TagSpecification } from "@aws-sdk/client-ec2";
+export type {
+  DescribeInstancesResult,
+  DescribeLaunchTemplateVersionsResult,
+  Filter,
+  RequestLaunchTemplateData,
+  Reservation,
+} from "@aws-sdk/client-ec2";
 
 interface Ec2ClientOptions {
   region: string;
-  /** Null: AWS's own. */
+  /** Null: AWS's own, in this variant. */
   endpoint: string | null;
+  variant: Variant;
   credentials: Credentials;
   handler: Handler;
 }
@@ -54,11 +61,13 @@ export const describeLaunchTemplateVersions = operationOf<
 
 const API_VERSION = "2016-11-15";
 
-export function createEc2Client({ endpoint, ...options }: Ec2ClientOptions): SdkClient {
+export function createEc2Client(
+  { endpoint, variant, ...options }: Ec2ClientOptions,
+): SdkClient {
   return createSdkClient({
     ...options,
     service: "ec2",
-    endpoint: endpoint ?? ec2Endpoint(options.region),
+    endpoint: () => endpoint ?? ec2Place(options.region, variant),
     protocol: new AwsEc2QueryProtocol({
       defaultNamespace: "com.amazonaws.ec2",
       xmlNamespace: `http://ec2.amazonaws.com/doc/${API_VERSION}`,
@@ -66,9 +75,4 @@ export function createEc2Client({ endpoint, ...options }: Ec2ClientOptions): Sdk
       errorTypeRegistries,
     }),
   });
-}
-
-/** Where EC2 is in a region, of whatever partition. */
-function ec2Endpoint(region: string): string {
-  return `https://ec2.${region}.${partition(region).dnsSuffix}`;
 }

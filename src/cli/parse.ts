@@ -1,29 +1,49 @@
 /**
- * The command line: arguments and environment in, what to do out. Pure.
- *
- * A flag beats its variable in the environment; an empty variable counts as unset.
+ * The command line: arguments, environment and files in, what to do out. Pure.
  */
-import {
-  type Flag,
-  type FlagName,
-  FLAGS,
-  OBSERVATION_FLAG,
-  variableOf,
-  VARIABLES,
-  VERSION,
-} from "./flags.ts";
+import { rangesOverlap } from "../addresses.ts";
+import { parseEnvFile } from "./env_file.ts";
+import { CREDENTIAL_NAMES, type Flag, FLAGS, OBSERVATION_FLAG, VERSION } from "./flags.ts";
 import { helpText, usageOf } from "./help.ts";
 import { nearest } from "./nearest.ts";
-import { LOG_FORMATS, LOG_LEVELS, type Output, type Surroundings } from "../settings.ts";
+import { refusal } from "./refused.ts";
+import { settingsText } from "./shown.ts";
+import {
+  type Environment,
+  type Given,
+  Reader,
+  refuseUnknown,
+  type SettingsFile,
+  Usage,
+} from "./sources.ts";
+import {
+  CLUSTER_TAG,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type Output,
+  type Surroundings,
+} from "../settings.ts";
 import type { Config, Goal } from "../state.ts";
 import { DEFAULT_VERB, type Verb, VERBS } from "./verbs.ts";
+import * as stores from "./store.ts";
 import * as values from "./values.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+/** What became of reading a file. `why`: as the end of a sentence. */
+export type FileRead =
+  | { kind: "text"; text: string }
+  | { kind: "missing" }
+  | { kind: "unreadable"; why: string };
+
+export interface Outside {
+  env: Environment;
+  readFile: (path: string) => FileRead;
+}
 
 export type Parsed =
   /** Act, or only look: `config` says which. */
   | { kind: "run"; config: Config; surroundings: Surroundings; output: Output }
+  /** Say which settings count, once it is known that a run could begin with them. */
+  | { kind: "settings"; text: string; surroundings: Surroundings; json: boolean }
   /** Decide again from a file (`-`: from stdin). */
   | { kind: "replay"; file: string; output: Output }
   | { kind: "print"; text: string }
@@ -31,13 +51,13 @@ export type Parsed =
   | { kind: "usage"; message: string; json: boolean };
 
 /** Reads the command line. Never throws for what people write: that is a `usage`. */
-export function parse(argv: readonly string[], env: Environment): Parsed {
+export function parse(argv: readonly string[], { env, readFile }: Outside): Parsed {
   try {
     const { words, given } = split(argv);
     if (given.has("help")) return { kind: "print", text: helpText() };
     if (given.has("version")) return { kind: "print", text: `swarm-join ${VERSION}\n` };
     const verb = verbOf(words, given);
-    return verb.way === "replay" ? replayOf(given, env) : runOf(verb, given, env);
+    return verb.way === "replay" ? replayOf(given, env) : runOf(verb, given, { env, readFile });
   } catch (error) {
     if (!(error instanceof Usage)) throw error;
     const json = argv.includes("--json") ||
@@ -45,11 +65,6 @@ export function parse(argv: readonly string[], env: Environment): Parsed {
     return { kind: "usage", message: error.message, json };
   }
 }
-
-class Usage extends Error {}
-
-/** Values by flag, in the order given; a switch has `true` or `false`. */
-type Given = ReadonlyMap<string, string[]>;
 
 const SWITCHES: readonly Flag[] = [
   { name: "help", value: null, initial: null, help: "" },
@@ -115,19 +130,49 @@ function rowsOf(word: string): Verb[] {
   throw new Usage(`unknown verb "${word}"; ${hint}`);
 }
 
-function runOf(verb: Exclude<Verb, { way: "replay" }>, given: Given, env: Environment): Parsed {
-  const isLook = verb.way === "look";
-  if (isLook && verb.prints !== "plan" && given.has("dry-run")) {
+function runOf(
+  verb: Exclude<Verb, { way: "replay" }>,
+  given: Given,
+  { env, readFile }: Outside,
+): Parsed {
+  if (verb.way !== "act" && verb.prints !== "plan" && given.has("dry-run")) {
     throw new Usage(`--dry-run has no effect with ${verb.name}, which changes nothing`);
   }
-  const read = new Reader(given, env);
-  const dryRun = isLook || read.isOn("dry-run");
-  return {
-    kind: "run",
-    config: configOf(read, verb.goal, dryRun),
-    surroundings: surroundingsOf(read),
-    output: outputOf(read),
-  };
+  const file = fileOf(new Reader(given, env, null), readFile);
+  const read = new Reader(given, env, file);
+  refuseForeign(read);
+  refuseUnknown(env, file);
+  const dryRun = verb.way === "look" || read.isOn("dry-run");
+  const config = configOf(read, verb.goal, dryRun);
+  const surroundings = surroundingsOf(read, readFile);
+  const output = outputOf(read);
+  if (verb.way !== "show") return { kind: "run", config, surroundings, output };
+  const { json } = output;
+  const text = settingsText(read.all(), { file: file?.path ?? null, json });
+  return { kind: "settings", text, surroundings, json };
+}
+
+/** The file of settings; null: there is none, and nobody named one. */
+function fileOf(read: Reader, readFile: Outside["readFile"]): SettingsFile | null {
+  const path = read.sure("config", values.fileName);
+  const found = readFile(path);
+  if (found.kind === "missing" && !read.isSet("config")) return null;
+  if (found.kind !== "text") {
+    const why = found.kind === "missing" ? "there is no such file" : found.why;
+    throw new Usage(`the settings in ${path} can't be read: ${why}`);
+  }
+  const parsed = parseEnvFile(found.text);
+  if (!parsed.ok) throw new Usage(`${path}, line ${parsed.line}: ${parsed.why}`);
+  return { path, values: parsed.values };
+}
+
+function refuseForeign(read: Reader): void {
+  const refused = refusal((name) => read.text(name)?.text ?? null);
+  if (refused === null) return;
+  const { name, instead } = refused;
+  throw new Usage(
+    `${name}${read.text(name)?.place} is set, and swarm-join does not follow it: ${instead}`,
+  );
 }
 
 function replayOf(given: Given, env: Environment): Parsed {
@@ -141,86 +186,45 @@ function replayOf(given: Given, env: Environment): Parsed {
   }
   const file = given.get("observation")?.at(-1) ?? "";
   if (file === "") throw new Usage("--observation names no file");
-  return { kind: "replay", file, output: outputOf(new Reader(given, env)) };
-}
-
-/** Finds the value of a flag: in the arguments, else in its variable, else its default. */
-class Reader {
-  constructor(readonly given: Given, readonly env: Environment) {}
-
-  /** Null when the flag is not given and has no default. */
-  one<T>(name: FlagName, parser: (text: string) => T): T | null {
-    const { from, texts } = this.#texts(name);
-    const text = texts.at(-1);
-    return text === undefined ? null : checked(from, text, parser);
-  }
-
-  /** The same for a flag that has a default. */
-  sure<T>(name: FlagName, parser: (text: string) => T): T {
-    const value = this.one(name, parser);
-    if (value === null) throw new Error(`--${name} has no default`);
-    return value;
-  }
-
-  /** All values of a flag that may be repeated and takes a list. */
-  many<T>(name: FlagName, parser: (text: string) => T): T[] {
-    const { from, texts } = this.#texts(name);
-    return texts.flatMap((text) => text.split(",")).map((it) => checked(from, it.trim(), parser));
-  }
-
-  isOn(name: FlagName): boolean {
-    return this.one(name, values.truth) ?? false;
-  }
-
-  /** A variable that is not a flag's. */
-  variable<T>(name: typeof VARIABLES[number]["name"], parser: (text: string) => T): T | null {
-    const text = this.env[name];
-    return text === undefined || text === "" ? null : checked(name, text, parser);
-  }
-
-  #texts(name: FlagName): { from: string; texts: string[] } {
-    const given = this.given.get(name);
-    if (given !== undefined) return { from: `--${name}`, texts: given };
-    const variable = variableOf(name);
-    const text = this.env[variable];
-    if (text !== undefined && text !== "") return { from: variable, texts: [text] };
-    const initial = FLAGS.find((flag) => flag.name === name)?.initial ?? null;
-    return { from: `--${name}`, texts: initial === null ? [] : [initial] };
-  }
-}
-
-function checked<T>(from: string, text: string, parser: (text: string) => T): T {
-  try {
-    return parser(text);
-  } catch (error) {
-    if (!(error instanceof values.Unfit)) throw error;
-    const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
-    throw new Usage(`${from} is ${JSON.stringify(shown)}: ${error.message}`);
-  }
+  return { kind: "replay", file, output: outputOf(new Reader(given, env, null)) };
 }
 
 function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
-  const kmsKey = read.one("s3-kms-key", values.kmsKey);
   const config: Config = {
     goal,
     cluster: read.sure("cluster", values.clusterName),
-    store: read.sure("store", (text) => values.store(text, kmsKey)),
+    store: storeOf(read),
     role: read.sure("role", values.oneOf(["auto", "manager", "worker"])),
     roleTag: read.sure("role-tag", values.tagKey),
-    managerTokenTag: read.sure("manager-token-tag", values.tagKey),
-    workerTokenTag: read.sure("worker-token-tag", values.tagKey),
+    managerTokenTag: read.sure("manager-token-tag", values.ownTagKey),
+    workerTokenTag: read.sure("worker-token-tag", values.ownTagKey),
     clusterTag: read.one("cluster-tag", values.tagKey),
+    tags: read.many("tags", values.tag),
     advertiseAddr: read.one("advertise-addr", values.address({ port: true, unspecified: false })),
     listenAddr: read.one("listen-addr", values.address({ port: true, unspecified: true })),
     dataPathAddr: read.one("data-path-addr", values.address({ port: false, unspecified: false })),
     dataPathPort: read.one("data-path-port", values.dataPathPort),
     defaultAddrPool: read.many("default-addr-pool", values.pool),
     availability: read.one("availability", values.oneOf(["active", "pause", "drain"])),
+    abandonTasks: read.isOn("abandon-tasks"),
+    region: read.variable(["AWS_REGION", "AWS_DEFAULT_REGION"], values.region),
+    givenKeys: read.text(CREDENTIAL_NAMES[0]) !== null,
+    ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),
     timeoutMs: read.sure("timeout", values.durationMs),
     dryRun,
   };
   refuseConflicts(config);
+  refuseTags(config);
   return config;
+}
+
+function storeOf(read: Reader): Config["store"] {
+  const kmsKey = read.one("s3-kms-key", stores.kmsKey);
+  const method = values.oneOf(["AES256", "aws:kms"]);
+  const encryption = read.one("s3-sse", (text) => stores.encryption(method(text), kmsKey)) ??
+    stores.encryption(null, kmsKey);
+  const bucketOwner = read.one("s3-bucket-owner", values.account);
+  return read.sure("store", (text) => stores.store(text, { ...encryption, bucketOwner }));
 }
 
 /** What is wrong only together. */
@@ -229,25 +233,42 @@ function refuseConflicts(config: Config): void {
     throw new Usage(
       `--cluster ${config.cluster} needs --cluster-tag KEY: with the tags store, the tokens of two ` +
         "clusters in one VPC can only be told apart by a tag of the instances whose value is the " +
-        "cluster's name (or use --store s3://bucket/prefix)",
+        "cluster's name",
     );
   }
-  const keys = [config.roleTag, config.managerTokenTag, config.workerTokenTag, config.clusterTag]
+  const { roleTag, managerTokenTag, workerTokenTag, clusterTag } = config;
+  const keys = [CLUSTER_TAG, roleTag, managerTokenTag, workerTokenTag, clusterTag]
     .filter((key) => key !== null);
   const twice = keys.find((key, i) => keys.indexOf(key) !== i);
   if (twice !== undefined) {
     throw new Usage(
       `the tag "${twice}" can't hold two things: --role-tag, --manager-token-tag, ` +
-        "--worker-token-tag and --cluster-tag must differ",
+        `--worker-token-tag and --cluster-tag must differ, and ${CLUSTER_TAG} is swarm-join's own`,
     );
   }
   const pools = config.defaultAddrPool;
   pools.forEach((pool, i) => {
-    const other = pools.slice(0, i).find((it) => values.poolsOverlap(it, pool));
+    const other = pools.slice(0, i).find((it) => rangesOverlap(it, pool));
     if (other !== undefined) {
       throw new Usage(`--default-addr-pool has ${other} and ${pool}, which overlap`);
     }
   });
+}
+
+/** Of all that it writes, S3 takes the fewest tags on one thing. */
+function refuseTags({ tags, store, managerTokenTag, workerTokenTag }: Config): void {
+  const own = ["swarm-join", CLUSTER_TAG, managerTokenTag, workerTokenTag];
+  tags.forEach(({ key }, i) => {
+    if (own.includes(key)) throw new Usage(`--tags has "${key}", which swarm-join writes itself`);
+    if (tags.findIndex((tag) => tag.key === key) !== i) {
+      throw new Usage(`--tags has "${key}" twice`);
+    }
+  });
+  const most = store.kind === "s3" ? 10 : 49;
+  if (tags.length > most) {
+    const why = store.kind === "s3" ? "S3 takes 10 on an object" : "EC2 takes 50, one is its own";
+    throw new Usage(`--tags has ${tags.length} tags: ${why}`);
+  }
 }
 
 function outputOf(read: Reader): Output {
@@ -258,15 +279,71 @@ function outputOf(read: Reader): Output {
   };
 }
 
-function surroundingsOf(read: Reader): Surroundings {
-  const everywhere = read.variable("AWS_ENDPOINT_URL", values.endpoint);
+function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundings {
+  const mode = read.variable(
+    ["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"],
+    values.oneOfAnyCase(["ipv4", "ipv6"]),
+  );
   return {
-    dockerSocket: read.variable("DOCKER_HOST", values.socketPath) ?? "/var/run/docker.sock",
-    imdsEndpoint: read.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", values.metadataEndpoint),
+    dockerSocket: read.variable(["DOCKER_HOST"], values.socketPath) ?? "/var/run/docker.sock",
+    imdsEndpoint: read.variable(["AWS_EC2_METADATA_SERVICE_ENDPOINT"], values.metadataEndpoint) ??
+      (mode === "ipv6" ? "http://[fd00:ec2::254]" : null),
     imdsV1: read.isOn("imds-v1"),
-    ec2Endpoint: read.variable("AWS_ENDPOINT_URL_EC2", values.endpoint) ?? everywhere,
-    s3Endpoint: read.variable("AWS_ENDPOINT_URL_S3", values.endpoint) ?? everywhere,
-    region: read.variable("AWS_REGION", values.region),
+    s3Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_S3"),
+    ...awsEndpoints(read),
+    caCerts: caCertsOf(read, readFile),
+    proxies: {
+      https: read.variable(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"], values.proxy),
+      http: read.variable(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"], values.proxy),
+      none: read.variable(["NO_PROXY", "no_proxy"], values.words) ?? [],
+    },
+    credentials: credentialsOf(read),
     lockFile: read.sure("lock-file", values.lockPath),
   };
+}
+
+/** Which of AWS's own endpoints are asked. */
+function awsEndpoints(read: Reader): Pick<Surroundings, "fips" | "dualstack"> {
+  const fips = read.variable(["AWS_USE_FIPS_ENDPOINT"], values.awsTruth) ?? false;
+  const dualstack = read.variable(["AWS_USE_DUALSTACK_ENDPOINT"], values.awsTruth) ?? false;
+  const other = (["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_S3"] as const)
+    .some((own) => endpointOf(read, own) !== null);
+  if ((fips || dualstack) && other) {
+    throw new Usage(
+      `AWS_USE_${fips ? "FIPS" : "DUALSTACK"}_ENDPOINT asks for endpoints of AWS's own, and ` +
+        "AWS_ENDPOINT_URL (or that of a service) names another: leave one of them out",
+    );
+  }
+  return { fips, dualstack };
+}
+
+/** A service's own endpoint, else that of all. */
+function endpointOf(
+  read: Reader,
+  own: "AWS_ENDPOINT_URL_EC2" | "AWS_ENDPOINT_URL_S3",
+): string | null {
+  if (read.variable(["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"], values.awsTruth)) return null;
+  return read.variable([own, "AWS_ENDPOINT_URL"], values.endpoint);
+}
+
+function caCertsOf(read: Reader, readFile: Outside["readFile"]): string | null {
+  return read.variable(["AWS_CA_BUNDLE", "SSL_CERT_FILE"], (path) => {
+    const found = readFile(path);
+    if (found.kind === "missing") throw new values.Unfit("there is no such file");
+    if (found.kind === "unreadable") throw new values.Unfit(`it can't be read: ${found.why}`);
+    if (!found.text.includes("-----BEGIN CERTIFICATE-----")) {
+      throw new values.Unfit("there is no certificate in it; it must have some as PEM");
+    }
+    return found.text;
+  });
+}
+
+function credentialsOf(read: Reader): Surroundings["credentials"] {
+  const [id, secret] = CREDENTIAL_NAMES;
+  const lacks = [id, secret].filter((name) => read.text(name) === null);
+  const [lacking] = lacks;
+  if (lacks.length === 1) {
+    throw new Usage(`${lacking} is not set, though the other half of the pair is`);
+  }
+  return Object.fromEntries(CREDENTIAL_NAMES.map((name) => [name, read.text(name)?.text]));
 }

@@ -5,7 +5,7 @@
  * end of a sentence that begins with the flag's name.
  */
 import { isIp, isIpv4, splitAddress, SWARM_PORT } from "../addresses.ts";
-import type { Config } from "../state.ts";
+import type { Tag } from "../state.ts";
 
 /** A value that can't be used; the message says why and gives an example. */
 export class Unfit extends Error {}
@@ -74,46 +74,6 @@ export function pool(text: string): string {
   return text;
 }
 
-/** Whether two pools (as `pool` returns them) have an address in common. */
-export function poolsOverlap(a: string, b: string): boolean {
-  const [hostA = "", bitsA = ""] = a.split("/");
-  const [hostB = "", bitsB = ""] = b.split("/");
-  const bits = Math.min(Number(bitsA), Number(bitsB));
-  return networkOf(ipv4Number(hostA), bits) === networkOf(ipv4Number(hostB), bits);
-}
-
-/** `tags`, or `s3://bucket/prefix` by S3's own rules for names of buckets. */
-export function store(text: string, kmsKey: string | null): Config["store"] {
-  if (text === "tags") {
-    if (kmsKey !== null) throw new Unfit("tags, but a KMS key is only for an s3:// store");
-    return { kind: "tags" };
-  }
-  if (!text.startsWith("s3://")) throw new Unfit("neither tags nor s3://bucket/prefix");
-  const [bucket = "", ...segments] = text.slice("s3://".length).split("/");
-  const why = bucketFault(bucket);
-  if (why !== null) throw new Unfit(`in a bucket that S3 can't have: ${why}`);
-  if (segments.at(-1) === "") segments.pop();
-  const prefix = segments.join("/");
-  if (segments.some((it) => !/^[A-Za-z0-9!_.*'()-]+$/.test(it) || it === "." || it === "..")) {
-    throw new Unfit(
-      "under a prefix with an empty or unsafe part; use letters, digits and !_.*'()- between slashes",
-    );
-  }
-  if (prefix.length > 512) throw new Unfit("under a prefix of more than 512 characters");
-  return { kind: "s3", bucket, prefix, kmsKey };
-}
-
-/** A KMS key: its id, its alias (`alias/…`), or the ARN of either. */
-export function kmsKey(text: string): string {
-  if (
-    !/^(?:arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:)?(?:alias\/[\w/-]{1,250}|(?:key\/)?[\w-]{1,128})$/
-      .test(text)
-  ) {
-    throw new Unfit("not a KMS key; write its id, its ARN or alias/NAME");
-  }
-  return text;
-}
-
 /** The name of a cluster: it becomes part of other names in AWS. */
 export function clusterName(text: string): string {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(text)) {
@@ -122,12 +82,36 @@ export function clusterName(text: string): string {
   return text;
 }
 
-/** The key of an EC2 tag. */
+const TAG_TEXT = /^[\p{L}\p{N} _.:/=+@-]*$/u;
+
+/** The key of an EC2 tag that is read: AWS's own (`aws:…`) are as good as others. */
 export function tagKey(text: string): string {
-  if (text.length > 128 || !/^[\p{L}\p{N} _.:/=+@-]+$/u.test(text) || text.trim() !== text) {
+  if (text === "" || text.length > 128 || !TAG_TEXT.test(text) || text.trim() !== text) {
     throw new Unfit("not a tag's key: 1 to 128 letters, digits, spaces and _.:/=+-@");
   }
+  return text;
+}
+
+/** The key of a tag that is written. */
+export function ownTagKey(text: string): string {
   if (/^aws:/i.test(text)) throw new Unfit("a key that AWS keeps for itself (aws:)");
+  return tagKey(text);
+}
+
+/** `KEY=VALUE`; the key ends at the first `=`. */
+export function tag(text: string): Tag {
+  const at = text.indexOf("=");
+  if (at === -1) throw new Unfit("not KEY=VALUE (a comma ends a value)");
+  const value = text.slice(at + 1);
+  if (value.length > 256 || !TAG_TEXT.test(value)) {
+    throw new Unfit("not a tag's value: up to 256 letters, digits, spaces and _.:/=+-@");
+  }
+  return { key: ownTagKey(text.slice(0, at)), value };
+}
+
+/** An AWS account's number. */
+export function account(text: string): string {
+  if (!/^\d{12}$/.test(text)) throw new Unfit("not an AWS account's number of 12 digits");
   return text;
 }
 
@@ -148,11 +132,27 @@ export function oneOf<const T extends string>(choices: readonly T[]): (text: str
   };
 }
 
+/** The same whatever the case it is written in. */
+export function oneOfAnyCase<const T extends string>(choices: readonly T[]): (text: string) => T {
+  return (text) => oneOf(choices)(text.toLowerCase());
+}
+
+/** Words between commas or spaces. */
+export function words(text: string): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== "");
+}
+
 /** `1`, `true`, `yes` or `on`, or their opposites: a switch in the environment. */
 export function truth(text: string): boolean {
   if (/^(?:1|true|yes|on)$/i.test(text)) return true;
   if (/^(?:0|false|no|off)$/i.test(text)) return false;
   throw new Unfit("neither true nor false");
+}
+
+/** `true` or `false`, in any case, as AWS's own tools take it. */
+export function awsTruth(text: string): boolean {
+  if (!/^(?:true|false)$/i.test(text)) throw new Unfit("neither true nor false");
+  return text.toLowerCase() === "true";
 }
 
 /** The path of a file to lock: where the program may write, on file systems that a boot empties. */
@@ -180,6 +180,15 @@ export function metadataEndpoint(text: string): string {
   return endpoint(text);
 }
 
+/** An http or https address of a proxy, perhaps with a name and a password. */
+export function proxy(text: string): string {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw new Unfit("not the http:// or https:// address of a proxy; write http://10.0.0.9:3128");
+  }
+  return url.href;
+}
+
 /** The path of the Engine's socket in a `DOCKER_HOST`. */
 export function socketPath(text: string): string {
   if (!text.startsWith("unix://")) {
@@ -194,6 +203,12 @@ export function region(text: string): string {
   if (!/^[a-z]{2,}(?:-[a-z]+)+-\d+$/.test(text)) {
     throw new Unfit("not a region; write eu-west-1, for example");
   }
+  return text;
+}
+
+/** The name of a file to read. */
+export function fileName(text: string): string {
+  if (text === "" || text === "-" || text.includes("\0")) throw new Unfit("not a file's name");
   return text;
 }
 
@@ -215,19 +230,4 @@ function ipv4Text(ip: number): string {
 function networkOf(ip: number, bits: number): number {
   const size = 2 ** (32 - bits);
   return Math.floor(ip / size) * size;
-}
-
-function bucketFault(bucket: string): string | null {
-  if (bucket.length < 3 || bucket.length > 63) return "its name must have 3 to 63 characters";
-  if (!/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/.test(bucket)) {
-    return "its name must be lower-case letters, digits, dots and hyphens, and begin and end with a letter or digit";
-  }
-  if (bucket.includes("..")) return "two dots in a row";
-  if (isIpv4(bucket)) return "its name looks like an IP address";
-  if (
-    /^(?:xn--|sthree-|amzn-s3-demo-)/.test(bucket) || /(?:-s3alias|--ol-s3|--x-s3)$/.test(bucket)
-  ) {
-    return "its name begins or ends like one that S3 keeps for itself";
-  }
-  return null;
 }

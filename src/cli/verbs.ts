@@ -10,14 +10,16 @@ import type { Goal } from "../state.ts";
  *
  * - `act`: until its goal is reached or can't be; with `--dry-run` it only looks, and prints its plan
  * - `look`: looks and decides once, and changes nothing
+ * - `show`: says what it is told, if a run could begin with that, and looks at nothing
  * - `replay`: decides again from a file, on any machine
  */
 export type Verb =
-  & { name: string; prints: "result" | "plan" | "findings"; help: string }
+  & { name: string; prints: "result" | "plan" | "findings" | "settings"; help: string }
   & (
     | { way: "act"; takes: ""; goal: Goal }
     /** With `[VERB]` its goal is that verb's, if one is named. */
     | { way: "look"; takes: "" | "[VERB]"; goal: Goal }
+    | { way: "show"; takes: ""; goal: Goal }
     /** The goal is the file's. */
     | { way: "replay"; takes: "--observation FILE" }
   );
@@ -57,6 +59,14 @@ export const VERBS: readonly Verb[] = [
     way: "look",
     prints: "findings",
     help: "look at everything that can stand in the way, and say how to mend it",
+  },
+  {
+    name: "settings",
+    takes: "",
+    goal: "join",
+    way: "show",
+    prints: "settings",
+    help: "print which settings count here and where each is from; exit 2 if one is wrong",
   },
 ];
 

@@ -2,32 +2,25 @@
  * The founding record's members: who is listed, who is gone, and the record that each write makes of
  * the one that was read.
  */
-import type {
-  Engine,
-  FoundingRecord,
-  Identity,
-  Instance,
-  Member,
-  Position,
-  SwarmView,
-} from "../state.ts";
+import type { Engine, Identity, Instance, SwarmView } from "../state.ts";
+import type { FoundingRecord, Member, Position } from "../founding.ts";
 
 /** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
 const FORGOTTEN_MS = 60 * 60 * 1000;
 /** Enough to recognise a worker's dead swarm, and small enough for a launch template's user data. */
 const FINGERPRINTS_MAX = 30;
 
-/** What a member's fate is judged by: who asks, what EC2 shows, and the ledger's server's clock. */
+/** What a member's fate is judged by: who asks, what EC2 shows, who answers, and the ledger's server's clock. */
 interface Evidence {
   me: Identity;
   instances: Instance[];
+  answering: string[];
   serverMs: number;
 }
 
-/** Whether this entry is this node: by its id, or by its address where only that is known. */
-export function isMe(member: Member, me: Identity): boolean {
-  return member.instance === me.instance ||
-    (member.instance === null && me.addresses.includes(member.address));
+/** Whether this entry is this node: by its id, or by its own first address where only that is known; others may have been another node's. */
+export function isMe({ instance, address }: Member, me: Identity): boolean {
+  return instance === null ? address === me.address : instance === me.instance;
 }
 
 /** The members other than this node. */
@@ -43,18 +36,27 @@ export function isListed(record: FoundingRecord, me: Identity, address: string):
 }
 
 /**
- * Whether a member is gone for good: EC2 says `terminated`, or knows this instance and no longer knows
- * that one, an hour after it was listed. Stopped, unreachable or unseen is not gone.
+ * Whether a member is gone for good: EC2 says `terminated` of its instance; or EC2 seems to have forgotten
+ * it and it does not answer. Stopped, unreachable or unseen is not gone; nor is, ever, who is known by
+ * its address only: EC2 could not show that one.
  */
-export function isGone(member: Member, { me, instances, serverMs }: Evidence): boolean {
-  if (member.instance !== null) {
-    const known = instances.find(({ instance }) => instance === member.instance);
-    if (known !== undefined) return known.state === "terminated";
-  } else if (instances.some((i) => i.address === member.address && i.state !== "terminated")) {
-    return false;
-  }
-  const knowsMe = instances.some(({ instance }) => instance === me.instance);
-  return knowsMe && serverMs - member.sinceMs > FORGOTTEN_MS;
+export function isGone(member: Member, evidence: Evidence): boolean {
+  const known = evidence.instances.find(({ instance }) => instance === member.instance);
+  if (known !== undefined) return known.state === "terminated";
+  if (!isForgotten(member, evidence)) return false;
+  // Whoever has its address now, as EC2 gives it to others again, answers for itself.
+  return !evidence.answering.includes(member.address) ||
+    holderOf(member.address, evidence.instances) !== null;
+}
+
+/** Whether EC2 knows this instance and no longer knows that one, an hour after it was listed. */
+export function isForgotten(
+  member: Member,
+  { me, instances, serverMs }: Omit<Evidence, "answering">,
+): boolean {
+  const isKnown = (id: string): boolean => instances.some(({ instance }) => instance === id);
+  return member.instance !== null && !isKnown(member.instance) && isKnown(me.instance) &&
+    serverMs - member.sinceMs > FORGOTTEN_MS;
 }
 
 /** Whether the Engine is in the record's swarm: by its fingerprint, also from before a rotation, or its id. */
@@ -106,7 +108,26 @@ export function withdrawn(record: FoundingRecord, w: Author): FoundingRecord {
   return signed({ ...record, members: remaining(record, w) }, w);
 }
 
-/** The record as the swarm is now: its fingerprint after a CA rotation, and its managers at `missing` too. */
+/**
+ * Members that are known by their address only, and no longer are: EC2 shows which instance has it, or
+ * the swarm does not list it, an hour after the record did.
+ */
+export function outdated(
+  record: FoundingRecord,
+  { managers }: SwarmView,
+  { me, instances, serverMs }: Omit<Evidence, "answering">,
+): Member[] {
+  return others(record, me).filter(({ instance, address, sinceMs }) =>
+    instance === null &&
+    (holderOf(address, instances) !== null ||
+      (serverMs - sinceMs > FORGOTTEN_MS && !managers.some((one) => one.address === address)))
+  );
+}
+
+/**
+ * The record as the swarm is now: its fingerprint after a CA rotation, its managers at `missing` too, and
+ * nobody whom only an address stands for that the swarm does not list.
+ */
 export function refreshed(
   record: FoundingRecord,
   swarm: SwarmView,
@@ -117,7 +138,11 @@ export function refreshed(
   const rotated = record.fingerprint === fingerprint
     ? record.rotated
     : newest([...record.rotated.filter((old) => old !== fingerprint), record.fingerprint]);
-  const members = withManagers([...remaining(record, w), self(w)], missing, w);
+  const dropped = outdated(record, swarm, w)
+    .map(({ address }) => address)
+    .filter((address) => holderOf(address, w.instances) === null);
+  const kept = remaining(record, w).filter(({ address }) => !dropped.includes(address));
+  const members = withManagers([...kept, self(w)], missing, w);
   return signed({ ...record, fingerprint, clusterId: swarm.clusterId, rotated, members }, w);
 }
 
@@ -138,12 +163,16 @@ export function questionOf(
   members: Member[],
   me: Identity,
   addresses: string[],
+  serverMs: number,
 ): { ids: string[]; addresses: string[] } {
   const ids = members.flatMap(({ instance }) => instance === null ? [] : [instance]);
-  const unnamed = members.flatMap(({ instance, address }) => instance === null ? [address] : []);
+  // Of one that EC2 may have forgotten it has to be known who has its address now.
+  const unnamed = members.filter(({ instance, sinceMs }) =>
+    instance === null || (instance !== me.instance && serverMs - sinceMs > FORGOTTEN_MS)
+  );
   return {
     ids: [...new Set([me.instance, ...ids])],
-    addresses: [...new Set([...unnamed, ...addresses])],
+    addresses: [...new Set([...unnamed.map(({ address }) => address), ...addresses])],
   };
 }
 
@@ -151,9 +180,22 @@ function self(w: Author): Member {
   return { instance: w.me.instance, address: w.address, sinceMs: w.serverMs };
 }
 
-/** All but this node and those that are gone. */
+/** All but this node and those that are gone, each by the instance that EC2 shows at its address. */
 function remaining(record: FoundingRecord, w: Author): Member[] {
-  return others(record, w.me).filter((member) => !isGone(member, w));
+  const members = others(record, w.me).filter((member) => !isGone(member, w));
+  return members.flatMap((member) => {
+    if (member.instance !== null) return member;
+    const instance = holderOf(member.address, w.instances);
+    const isNamed = member.address === w.address ||
+      members.some((one) => one.instance !== null && one.address === member.address);
+    return isNamed ? [] : { ...member, instance };
+  });
+}
+
+/** The living instance that has this address; null: EC2 shows none. */
+function holderOf(address: string, instances: Instance[]): string | null {
+  const holder = instances.find((one) => one.address === address && one.state !== "terminated");
+  return holder?.instance ?? null;
 }
 
 /** The members, and whoever is at these addresses besides. */
@@ -164,8 +206,7 @@ function withManagers(members: Member[], addresses: string[], w: Author): Member
   return [
     ...members,
     ...missing.map((address) => ({
-      instance: w.instances.find((i) => i.address === address && i.state !== "terminated")
-        ?.instance ?? null,
+      instance: holderOf(address, w.instances),
       address,
       sinceMs: w.serverMs,
     })),

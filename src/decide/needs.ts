@@ -3,11 +3,12 @@
  * fact was not looked at yet, or is a fault, deciding stops with what that means.
  */
 import { faulted } from "./faults.ts";
-import { questionOf } from "./members.ts";
+import { others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type { Answer, Decision, Instance, Member, Observation, Role, Shown } from "../state.ts";
+import type { Answer, Decision, Engine, Instance, Observation, Role, Shown } from "../state.ts";
+import type { Member } from "../founding.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
 class Stop {
@@ -42,11 +43,24 @@ export function together({ facts }: Observation, ...calls: (Look | false)[]): vo
   if (unseen.length > 0) stop(look(...unseen));
 }
 
-/** What EC2 shows of these members, this node, and whoever has these addresses. */
-export function instances(s: Scene, members: Member[], addresses: string[]): Instance[] {
-  const isAsked = s.o.facts.instances !== undefined;
-  const living = isAsked || addresses.length > 0 ? null : shownAlive(s, members);
-  return living ?? need(s.o, { kind: "instances", ...questionOf(members, s.me, addresses) });
+/** What EC2 shows of these members, this node, and whoever is where its Engine knows managers. */
+export function instances(s: Scene, members: Member[]): Instance[] {
+  const isAsked = s.o.facts.instances !== undefined || unknownManagers(s).length > 0;
+  return (isAsked ? null : shownAlive(s, members)) ?? need(s.o, instancesLook(s));
+}
+
+/** The one question to EC2 in a round: a fact answers all that ask for it. */
+export function instancesLook(s: Scene): CallOf<"instances"> {
+  const { me, record, ledger } = s;
+  const question = questionOf(record?.members ?? [], me, unknownManagers(s), ledger.serverMs);
+  return { kind: "instances", ...question };
+}
+
+/** Where this node's Engine reaches managers that the record does not list. */
+export function unknownManagers({ engine, record, address }: Scene): string[] {
+  const listed = record?.members.map((member) => member.address) ?? [];
+  const known = engine.swarm === null ? [] : reached(engine.swarm);
+  return known.filter((one) => one !== address && !listed.includes(one));
 }
 
 /** The members besides this node, when the read of their tags has shown that none of them is terminated. */
@@ -69,21 +83,30 @@ export function tokens({ o }: Scene, fingerprint: string, want: Role[]): Shown[]
   return need(o, { kind: "tokens", fingerprint, want });
 }
 
-/** The other instances that show tokens. Kept by swarm, a token says nothing without a record. */
-export function showing(s: Scene): Shown[] {
-  if (s.traits.tokensBy === "swarm") return [];
-  return tokens(s, "", ["manager", "worker"]).filter(({ by, state, manager, worker }) =>
-    by !== s.me.instance && state !== "terminated" && (manager !== null || worker !== null)
+/**
+ * The addresses that accept connections on the swarm's port, of all that this node's rules ask about: a
+ * fact is asked for once.
+ */
+export function answering(s: Scene): string[] {
+  const probe = probeOf(s);
+  return probe === null ? [] : need(s.o, probe);
+}
+
+/** Asks who answers of the record's other members and of the managers that this node's Engine knows; null: of nobody. */
+export function probeOf(
+  { o, me, engine, record }: Pick<Scene, "o" | "me" | "record"> & { engine: Engine | null },
+): CallOf<"probe"> | null {
+  const { neighbours } = o.facts;
+  const addresses = new Set(
+    record === null ? engine?.peers : addressesOf(others(record, me)),
   );
+  for (const { address } of neighbours?.ok ? neighbours.value : []) addresses.add(address);
+  const swarm = engine?.swarm ?? null;
+  for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
+  for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);
+  return addresses.size === 0 ? null : { kind: "probe", addresses: [...addresses] };
 }
 
-/** The addresses of these members that accept connections. */
-export function answering({ o }: Scene, members: Member[]): string[] {
-  if (members.length === 0) return [];
-  const addresses = addressesOf(members);
-  return need(o, { kind: "probe", addresses }).filter((one) => addresses.includes(one));
-}
-
-export function addressesOf(members: Member[]): string[] {
+export function addressesOf(members: readonly { address: string }[]): string[] {
   return [...new Set(members.map(({ address }) => address))];
 }

@@ -2,10 +2,17 @@
  * What can stand in a node's way, each by itself, whatever else does: null where it does not, or can't
  * be told from what was looked at. A goal names those that stop it; a survey tells all of them.
  */
-import { engineFaulted, faulted, ledgerFaulted, metadataFaulted } from "./faults.ts";
+import { engineFaulted, faulted, metadataFaulted } from "./faults.ts";
 import { questionOf } from "./members.ts";
 import { need } from "./needs.ts";
-import { ATTEMPT_MS, BOOT_MS, CONFLICT_MS, DENIED_MS } from "./patience.ts";
+import {
+  ATTEMPT_MS,
+  CONFLICT_MS,
+  LATE_MS,
+  startedMs,
+  STARTING_MS,
+  STRANGE_MS,
+} from "./patience.ts";
 import { needsTags, roleAsked, roleOf, roleText } from "./role.ts";
 import { act, fail, wait } from "./verdict.ts";
 import { hostOf, isIp } from "../addresses.ts";
@@ -49,30 +56,114 @@ export function engineLocked(o: Observation): Decision | null {
   return fail(5, "engine-locked", because);
 }
 
-/** The Engine is a node at an IPv4 address that no interface of this instance has. */
-export function clonedDisk(o: Observation): Decision | null {
+/** A swarm's Engine it can't be: known before anything is written for it. */
+export function engineRefuses(o: Observation): Decision | null {
   const engine = engineOf(o);
-  const me = o.memory.identity;
-  if (engine === null || me === null || !isNode(engine)) return null;
-  const { address } = engine;
-  const isMine = !/^[0-9.]+$/.test(address) || me.addresses.includes(address) ||
-    address === me.address || address === askedHost(o);
-  if (isMine) return null;
+  if (engine === null || engine.refuses === "") return null;
+  return fail(2, "setting-unusable", `this Docker Engine refuses swarm mode: ${engine.refuses}`);
+}
+
+/** Another region's record and tokens are those of another swarm. */
+export function regionElsewhere({ config, memory }: Observation): Decision | null {
+  const me = memory.identity;
+  if (me === null || config.region === null || config.region === me.region) return null;
   return fail(
-    5,
-    "cloned-disk",
-    `the Engine is a swarm node with the address ${address}, and this instance has ${
-      me.addresses.join(", ")
-    }: its disk was cloned from another node. Run \`docker swarm leave --force\` here, and before making an AMI leave the swarm and empty Docker's data root`,
+    2,
+    "setting-unusable",
+    `AWS_REGION is "${config.region}", and ${me.instance} runs in ${me.region}: the swarm of its VPC is there. Unset AWS_REGION`,
   );
 }
 
+/**
+ * The Engine is a node at an address that neither this instance, nor a machine's interface, nor the
+ * person knows. Whose it is, the record can tell (`addressElsewhere`).
+ */
+function isAtStrangeAddress(o: Observation): boolean {
+  const engine = engineOf(o);
+  const me = o.memory.identity;
+  if (engine === null || me === null || !isNode(engine) || engine.address === "") return false;
+  const { address } = engine;
+  const mine = [me.address, ...me.addresses, ...me.publicAddresses, askedHost(o)];
+  return !mine.includes(address) &&
+    !need(o, { kind: "interfaces" }).some((one) => one.address === address);
+}
+
+/** Its disk was cloned or restored from another node, or the address is one that only the network knows. */
+export function addressElsewhere(o: Observation): Decision | null {
+  if (!isAtStrangeAddress(o)) return null;
+  const engine = engineOf(o)!;
+  const me = o.memory.identity!;
+  const view = o.facts.ledger?.ok ? o.facts.ledger.value : null;
+  const record = view?.kind === "settled" ? view.record : null;
+  const owner = record?.members.find(({ instance, address }) =>
+    address === engine.address && instance !== null && instance !== me.instance
+  );
+  const state = owner === undefined || owner.instance === null
+    ? null
+    : need(o, { kind: "instances", ids: [me.instance, owner.instance], addresses: [] })
+      .find(({ instance }) => instance === owner.instance)?.state ?? "not shown";
+  const has =
+    `the Engine is a swarm node with the address ${engine.address}, and this machine has ${
+      me.addresses.join(", ")
+    }`;
+  if (state !== null && state !== "terminated") {
+    return fail(
+      5,
+      "cloned-disk",
+      `${has}: ${
+        owner!.instance
+      } (${state}) is that node, and this one's disk was cloned from it. ${leaveAdvice(engine)}`,
+      STRANGE_MS,
+    );
+  }
+  const was = state === null ? "" : ` ${owner!.instance}, which is terminated, was that node.`;
+  return fail(
+    5,
+    "address-unknown",
+    `${has}.${was} Either its disk was cloned or restored from another node: ${
+      leaveAdvice(engine)
+    }. Or the address is its own and only the network knows it (a tunnel, a load balancer): say so with --advertise-addr ${engine.address}`,
+    STRANGE_MS,
+  );
+}
+
+/** How a copy of a node gets out; never by force where others, or what runs there, would lose by it. */
+function leaveAdvice({ manager, swarm }: Engine): string {
+  if (!manager) return "if it is a copy, `docker swarm leave` here, and run swarm-join again";
+  return swarm?.nodes === 1
+    ? `if it is a copy, ${EMPTIED}; if that swarm lives nowhere else, it is kept by \`docker swarm init --force-new-cluster --advertise-addr\` with its new address`
+    : `its swarm has other nodes, so that nobody should leave it by force: if it is a copy, ${EMPTIED}`;
+}
+
+const EMPTIED =
+  "stop Docker here, empty its data root (its volumes and images go with it), and run swarm-join again";
+
 export function engineInError(o: Observation): Decision | null {
   const engine = engineOf(o);
-  if (engine?.state !== "error" || !isNode(engine)) return null;
-  const words = engine.error === "" ? ", without a word" : `: ${engine.error}`;
-  const because = `the Engine is a member (${engine.nodeId}) and in error${words}`;
-  return fail(5, "engine-error", because, BOOT_MS);
+  if (engine?.state !== "error" || !isNode(engine) || isComingUp(engine)) return null;
+  const because = `the Engine is a member (${engine.nodeId}) and in error: ${engine.error}`;
+  return fail(5, "engine-error", because, STRANGE_MS);
+}
+
+/**
+ * A member whose Engine is not up yet: nobody else is asked anything. After a while its swarm may say
+ * why (`join/worker.ts`).
+ */
+export function engineStarting(o: Observation): Decision | null {
+  const engine = engineOf(o);
+  if (engine === null || !isComingUp(engine) || isAtStrangeAddress(o)) return null;
+  if (o.config.dryRun || startedMs(o) >= STARTING_MS) return null;
+  return wait(o, "engine-starting", startingText(engine));
+}
+
+/** A member that is not up yet; or a worker whose certificate ran out while it was off, which never will be. */
+function isComingUp({ state, nodeId, manager, trouble }: Engine): boolean {
+  if (nodeId === "") return false;
+  return state === "pending" || (state === "error" && !manager && trouble === "expired");
+}
+
+export function startingText({ nodeId, error }: Engine): string {
+  return `the Engine is a member (${nodeId}) and not up yet${error === "" ? "" : `: ${error}`}`;
 }
 
 /** An attempt to join that has failed, or takes too long, is given up: never by force, it may have come well. */
@@ -100,15 +191,18 @@ export function noRole(o: Observation): Decision | null {
   const fault = faultIn(facts.self);
   if (needsTags(o) && fault !== null) return faulted(o, fault);
   const { clusterTag } = config;
+  if (needsTags(o) && memory.self === null && facts.self?.ok) {
+    return wait(o, "not-shown", `EC2 does not show ${me.instance} yet, nor its tags`);
+  }
   const shown = memory.self?.clusterTag ?? null;
   if (clusterTag !== null && shown !== config.cluster) {
     return fail(
       2,
       "cluster-tag-unknown",
       `${me.instance} must have the tag "${clusterTag}" with the value "${config.cluster}", and ${
-        hasOf(shown, o)
+        hasOf(shown)
       }`,
-      BOOT_MS,
+      LATE_MS,
     );
   }
   if (roleAsked(o) !== null) return null;
@@ -116,9 +210,9 @@ export function noRole(o: Observation): Decision | null {
     2,
     "role-unknown",
     `${me.instance} must have the tag "${config.roleTag}" with the value "manager" or "worker", and ${
-      hasOf(roleText(o), o)
+      hasOf(roleText(o))
     }; or give --role`,
-    BOOT_MS,
+    LATE_MS,
   );
 }
 
@@ -126,7 +220,7 @@ export function noRole(o: Observation): Decision | null {
 export function noRecord(o: Observation): Decision | null {
   const { ledger } = o.facts;
   if (ledger === undefined) return null;
-  if (!ledger.ok) return ledgerFaulted(o, ledger.fault);
+  if (!ledger.ok) return faulted(o, ledger.fault);
   const view = ledger.value;
   switch (view.kind) {
     case "settled":
@@ -142,7 +236,7 @@ export function noRecord(o: Observation): Decision | null {
       );
     case "unreadable": {
       const because = `the founding record can't be read: ${view.why}`;
-      return fail(5, "record-unreadable", because, DENIED_MS);
+      return fail(5, "record-unreadable", because, STRANGE_MS);
     }
     default:
       return view satisfies never;
@@ -159,7 +253,7 @@ export function recordElsewhere(o: Observation): Decision | null {
     cluster === o.config.cluster;
   if (isHere) return null;
   if (roleOf(o) === "manager") {
-    const known = need(o, { kind: "instances", ...questionOf(members, me, []) });
+    const known = need(o, { kind: "instances", ...questionOf(members, me, [], view.serverMs) });
     const isTerminated = members.every(({ instance }) =>
       known.some((i) => i.instance === instance && i.state === "terminated")
     );
@@ -168,8 +262,8 @@ export function recordElsewhere(o: Observation): Decision | null {
   return fail(
     5,
     "record-elsewhere",
-    `the ledger's record is of cluster "${cluster}" in ${vpc} (account ${account}, ${region}), and this instance is of cluster "${o.config.cluster}" in ${me.vpc} (account ${me.account}, ${me.region}): give each its own --store or --cluster`,
-    DENIED_MS,
+    `the ledger's record is of cluster "${cluster}" in ${vpc} (account ${account}, ${region}), and this instance is of cluster "${o.config.cluster}" in ${me.vpc} (account ${me.account}, ${me.region}): give each its own --store, or --cluster with --cluster-tag`,
+    STRANGE_MS,
   );
 }
 
@@ -186,16 +280,17 @@ function isNode({ nodeId, state }: Engine): boolean {
   return nodeId !== "" || state === "active";
 }
 
-function hasOf(tag: string | null, { memory }: Observation): string {
-  if (tag !== null) return `has "${tag}"`;
-  return memory.self === null ? "EC2 does not show it yet" : "has no such tag";
+function hasOf(tag: string | null): string {
+  return tag === null ? "has no such tag" : `has "${tag}"`;
 }
 
 /** In a swarm the Engine's own word; before, what was asked for, or the instance's address. */
 export function addressOf(o: Observation, me: Identity, engine: Engine): string {
   if (engine.address !== "") return engine.address;
   const asked = askedHost(o);
-  return asked !== null && isIp(asked) ? asked : me.address;
+  if (asked === null || isIp(asked)) return asked ?? me.address;
+  const interfaces = need(o, { kind: "interfaces" });
+  return interfaces.find(({ name }) => name === asked)?.address ?? me.address;
 }
 
 /** What the person wants to be advertised, without a port: an address, or an interface's name. */

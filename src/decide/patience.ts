@@ -4,11 +4,12 @@
  */
 import { roleAsked } from "./role.ts";
 import type { Rule } from "../rules.ts";
-import type { Acting, End, Observation, Waiting } from "../state.ts";
+import type { Acting, End, Memory, Observation, Waiting } from "../state.ts";
 
 /** The shortest and the longest backoff between two looks at what somebody else changes. */
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_MAX_MS = 20_000;
+const BACKOFF_LONG_MS = 60_000;
 const BASES_MS: { readonly [R in Rule]?: number } = {
   // A manager that boots takes about this long from its first look to its founding.
   "no-swarm-yet": 1_500,
@@ -16,28 +17,31 @@ const BASES_MS: { readonly [R in Rule]?: number } = {
   "write-lost": 250,
 };
 /**
- * EC2's request limits are shared: a worker that was refused makes room for long, or a herd spends all
- * that EC2 gives on refusals. With 20 requests a second, 10,000 nodes take eight minutes whatever they
- * do. The few managers, whom all others wait for, don't.
+ * How long a worker makes room at most after each refusal in a row. EC2's request limits are shared: the
+ * first refusals cost it seconds, as in a small swarm there are no more; who is still refused then is one
+ * of a herd, which would spend all that EC2 gives on refusals. With 20 requests a second, 10,000 nodes
+ * take eight minutes whatever they do. The few managers, whom all others wait for, never wait long.
  */
-const WORKER_THROTTLED_BASE_MS = 35_000;
-const WORKER_THROTTLED_MAX_MS = 240_000;
+const WORKER_THROTTLED_MS = [3_000, 12_000, 80_000, 120_000, 240_000] as const;
 const MANAGER_THROTTLED_MAX_MS = 4_000;
 /** The local Engine changes quickly, and asking it costs nobody else anything. */
 const LOCAL_MAX_MS = 2_000;
 
 /** EC2's reads are eventually consistent: what a person would have to mend must hold for this long. */
 export const CONFLICT_MS = 3 * 60_000;
-/** A machine that boots: the Engine starts, the role's credentials and tags arrive. */
-export const BOOT_MS = 60_000;
-/** IAM's own changes take seconds to be seen. */
-export const DENIED_MS = 30_000;
+/** What is refused, or says nothing that can be believed, has to hold for this long. */
+export const STRANGE_MS = 60_000;
+/** What a boot may bring late (Docker, the metadata, a role, a tag, a policy) is waited for to the end. */
+export const LATE_MS = Infinity;
+/** A member whose Engine is not up in this time, while its swarm's managers answer, may be none any more. */
+export const STARTING_MS = 60_000;
 /** How long an attempt to join may go on in the background before it is given up. */
 export const ATTEMPT_MS = 15_000;
 /** How long a member may take from its registration to its membership, as a rule. */
 export const JOINING_MS = 30_000;
 /** When a manager that would not let this node join is tried again. */
-export const RETRY_MS = 15_000;
+const RETRY_MS = 15_000;
+const RETRY_ONE_WAY_MAX_MS = 5 * 60_000;
 
 const LOCAL_RULES: readonly Rule[] = ["attempt-pending", "engine-starting", "engine-unavailable"];
 
@@ -51,12 +55,41 @@ export function backoffMs(o: Observation, rule: Rule): number {
 function boundMs(o: Observation, rule: Rule): number {
   const doublings = Math.min(o.memory.waits, 10);
   if (rule === "throttled") {
+    const { refusals } = o.memory;
     return roleAsked(o) === "manager"
-      ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** doublings)
-      : Math.min(WORKER_THROTTLED_MAX_MS, WORKER_THROTTLED_BASE_MS * 2 ** doublings);
+      ? Math.min(MANAGER_THROTTLED_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(refusals, 10))
+      : WORKER_THROTTLED_MS[Math.min(refusals, WORKER_THROTTLED_MS.length - 1)]!;
   }
-  const max = LOCAL_RULES.includes(rule) ? LOCAL_MAX_MS : BACKOFF_MAX_MS;
-  return Math.min(max, (BASES_MS[rule] ?? BACKOFF_BASE_MS) * 2 ** doublings);
+  // An Engine that takes long to come up is not the only one that is asked any more.
+  const isLocal = LOCAL_RULES.includes(rule) && startedMs(o) < STARTING_MS;
+  // Who waits for long is often one of many that do, and each look costs all of them.
+  const isLong = heldMs(o, rule) > CONFLICT_MS;
+  const max = isLocal ? LOCAL_MAX_MS : isLong ? BACKOFF_LONG_MS : BACKOFF_MAX_MS;
+  const base = BASES_MS[rule];
+  if (base === undefined) return Math.min(max, BACKOFF_BASE_MS * 2 ** doublings);
+  // What is waited for at another pace begins so, however long others were waited for before.
+  const isSame = o.memory.steady?.rule === rule;
+  return Math.min(max, base * (isSame ? 2 ** doublings : 1));
+}
+
+/**
+ * How long after a failed join whoever refused it is left alone. Where the managers could not reach this
+ * node back, each try leaves a dead node in their list: each is further apart than the one before.
+ */
+export function retryMs({ failures }: Memory, { kind }: Memory["failures"][number]): number {
+  if (kind !== "one-way") return RETRY_MS;
+  const tries = failures.filter((one) => one.kind === "one-way").length;
+  return Math.min(RETRY_ONE_WAY_MAX_MS, RETRY_MS * 2 ** tries);
+}
+
+/** Since how long this node's Engine, a member, has been coming up, in ms. */
+export function startedMs({ memory: { startingMs }, nowMs }: Observation): number {
+  return startingMs === null ? 0 : nowMs - startingMs;
+}
+
+/** Since how long this rule has kept the run waiting, in ms. */
+export function heldMs({ memory: { steady }, nowMs }: Observation, rule: Rule): number {
+  return steady?.rule === rule ? nowMs - steady.sinceMs : 0;
 }
 
 /**
@@ -67,9 +100,7 @@ export function bounded(o: Observation, decision: Acting | Waiting | End): Actin
   if (o.config.dryRun) return decision;
   const { rule, because } = decision;
   if (decision.kind === "end" && decision.exit !== 0) {
-    const { steady } = o.memory;
-    const heldMs = steady?.rule === rule ? o.nowMs - steady.sinceMs : 0;
-    if (isLate(o) || heldMs >= decision.afterMs) return decision;
+    if (isLate(o) || heldMs(o, rule) >= decision.afterMs) return decision;
     const { exit } = decision;
     return { kind: "wait", ms: backoffMs(o, rule), exit, keeps: "nothing", rule, because };
   }
@@ -78,11 +109,13 @@ export function bounded(o: Observation, decision: Acting | Waiting | End): Actin
   return overdue(o) ?? endOf(exit, rule, because);
 }
 
-/** After the deadline: the failure that the run has been waiting against, if it waited. */
+/** After the deadline: what the run has been waiting against, else the join that failed last. */
 export function overdue(o: Observation): End | null {
-  const { steady } = o.memory;
-  if (!isLate(o) || o.config.dryRun || steady === null) return null;
-  return endOf(steady.exit, steady.rule, steady.because);
+  const { steady, failures } = o.memory;
+  if (!isLate(o) || o.config.dryRun) return null;
+  if (steady !== null) return endOf(steady.exit, steady.rule, steady.because);
+  const last = failures.at(-1);
+  return last === undefined ? null : endOf(3, "joins-failed", last.message);
 }
 
 function endOf(exit: End["exit"], rule: Rule, because: string): End {

@@ -10,7 +10,8 @@ import { needsTags, roleAsked } from "./role.ts";
 import { look } from "./verdict.ts";
 import { STORES, type StoreTraits } from "../stores.ts";
 import type { Look } from "../calls.ts";
-import type { Engine, FoundingRecord, Identity, LedgerView, Observation, Role } from "../state.ts";
+import type { Engine, Identity, Observation, Role } from "../state.ts";
+import type { FoundingRecord, LedgerView } from "../founding.ts";
 
 /** Everything that the rules start from. */
 export interface Scene {

@@ -5,14 +5,16 @@
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
-import { isGone, others, questionOf, reached } from "./members.ts";
-import { addressesOf, decided, together } from "./needs.ts";
+import { isGone, others, questionOf } from "./members.ts";
+import { decided, probeOf, together } from "./needs.ts";
+import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
-import type { Decision, Finding, FoundingRecord, LedgerView, Observation } from "../state.ts";
+import type { Decision, Finding, Observation } from "../state.ts";
+import type { FoundingRecord, LedgerView } from "../founding.ts";
 
 export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
@@ -20,7 +22,7 @@ export function survey(o: Observation): Decision {
     together(o, ...farLooks(o));
     together(o, ...memberLooks(o));
   }
-  const next = decided(() => join(asJoin(o)));
+  const next = decided(() => join(o));
   if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
     return next;
   }
@@ -52,17 +54,6 @@ export function survey(o: Observation): Decision {
   };
 }
 
-/** As a join would see it, which asks only who of those that the record lacks answers, once it is a manager. */
-function asJoin(o: Observation): Observation {
-  const { engine, probe } = o.facts;
-  const record = recordOf(o);
-  const isManager = engine?.ok && engine.value.state === "active" && engine.value.manager;
-  if (!isManager || !probe?.ok || record === null) return o;
-  const listed = addressesOf(record.members);
-  const value = probe.value.filter((address) => !listed.includes(address));
-  return { ...o, facts: { ...o.facts, probe: { ok: true, value } } };
-}
-
 /** Who of the record's members, and of the managers that it lacks, lives and answers; and which tokens are shown. */
 function memberLooks(o: Observation): (Look | false)[] {
   const record = recordOf(o);
@@ -70,16 +61,13 @@ function memberLooks(o: Observation): (Look | false)[] {
   if (record === null || me === null) return [];
   const engine = o.facts.engine?.ok ? o.facts.engine.value : null;
   const swarm = engine?.swarm ?? null;
-  const addresses = [
-    ...new Set([...addressesOf(others(record, me)), ...(swarm === null ? [] : reached(swarm))]),
-  ].filter((address) => address !== engine?.address);
   // After a rotation of the CA the record names the swarm as it was before.
   const { fingerprint } = swarm?.managerToken ?? record;
   const isManager = roleOf(o) === "manager";
   const needsToken = isManager || engine?.state === "inactive";
   return [
-    addresses.length > 0 && { kind: "probe", addresses },
-    { kind: "instances", ...questionOf(record.members, me, []) },
+    probeOf({ o, me, engine, record }) ?? false,
+    { kind: "instances", ...questionOf(record.members, me, [], settledOf(o)?.serverMs ?? 0) },
     // Only a manager may read the managers'.
     needsToken &&
     { kind: "tokens", fingerprint, want: isManager ? ["manager", "worker"] : ["worker"] },
@@ -136,7 +124,12 @@ function membersOf(o: Observation): Finding[] {
   if (view === null || view.record === null || me === null || !probe?.ok || !instances?.ok) {
     return [];
   }
-  const evidence = { me, instances: instances.value, serverMs: view.serverMs };
+  const evidence = {
+    me,
+    instances: instances.value,
+    answering: probe.value,
+    serverMs: view.serverMs,
+  };
   return others(view.record, me).flatMap((member): Finding[] => {
     if (probe.value.includes(member.address)) return [];
     const who = membersText([member], instances.value);
@@ -166,7 +159,11 @@ function findingOf(decision: Decision): Finding[] {
     }
     case "end": {
       const { rule, because, exit, afterMs, warnings } = decision;
-      const held = afterMs > 0 ? `; a run believes it once it holds for ${afterMs / 1000} s` : "";
+      const held = afterMs === LATE_MS
+        ? " (a run waits for it until --timeout)"
+        : afterMs > 0
+        ? ` (a run believes it once it holds for ${afterMs / 1000} s)`
+        : "";
       const said: Finding[] = exit === 0
         ? []
         : [{ rule, severity: "error", because: because + held }];

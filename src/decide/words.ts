@@ -1,5 +1,6 @@
 /** What decisions name, as a person reads it. */
-import type { Contents, FoundingRecord, Instance, Member, Shown } from "../state.ts";
+import type { Contents, Instance } from "../state.ts";
+import type { FoundingRecord, Member } from "../founding.ts";
 
 /** Members: `i-0a (10.0.0.5, stopped)`. */
 export function membersText(members: Member[], known: Instance[]): string {
@@ -15,16 +16,11 @@ export function membersText(members: Member[], known: Instance[]): string {
 export function inventoryOf(contents: Contents): string {
   return Object.entries(contents)
     .filter(([, count]) => count > 0)
-    .map(([what, count]) => `${count} ${count === 1 ? what.slice(0, -1) : what}`)
+    .map(([what, count]) => `${count} ${count === 1 ? what.replace(/s(?= of |$)/, "") : what}`)
     .join(", ");
 }
 
 /** A swarm by the beginning of its fingerprint. */
 export function brief({ fingerprint }: Pick<FoundingRecord, "fingerprint">): string {
   return `${fingerprint.slice(0, 8)}…`;
-}
-
-/** Who shows tokens. */
-export function names(shown: Shown[]): string {
-  return shown.map(({ by }) => by).join(", ");
 }

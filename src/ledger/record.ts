@@ -6,7 +6,7 @@
  */
 import * as v from "valibot";
 import { anObject, list, parseJson, read, text } from "../json.ts";
-import type { FoundingRecord } from "../state.ts";
+import type { FoundingRecord } from "../founding.ts";
 
 const FORMAT = 1;
 /** A launch template's user data holds 16 KB; S3 would hold more, but one contract serves both. */
@@ -15,7 +15,11 @@ export const RECORD_BYTES_MAX = 16 * 1024;
 const count = v.custom<number>((n) => Number.isInteger(n) && n as number >= 0, "a count");
 const FINGERPRINT = "a fingerprint (50 characters, 0-9 and a-z)";
 const fingerprint = v.pipe(v.string(FINGERPRINT), v.regex(/^[0-9a-z]{50}$/, FINGERPRINT));
-const member = v.object({ instance: v.nullable(text), address: text, sinceMs: count }, anObject);
+const someAddress = v.pipe(text, v.nonEmpty("an address"));
+const member = v.object(
+  { instance: v.nullable(text), address: someAddress, sinceMs: count },
+  anObject,
+);
 const RECORD = v.object({
   follows: count,
   cluster: text,
@@ -33,8 +37,7 @@ const RECORD = v.object({
 
 type Decoded =
   | { kind: "record"; record: FoundingRecord; follows: number }
-  | { kind: "newer"; format: number }
-  | { kind: "malformed"; why: string };
+  | { kind: "newer" | "malformed"; why: string };
 
 /** `follows`: the number of the log entry that this one is written on; 0 for the first, and in S3. */
 export function encodeRecord(record: FoundingRecord, follows: number): string {
@@ -54,8 +57,13 @@ export function decodeRecord(text: string): Decoded {
   if (tool !== "swarm-join") {
     return malformed('it is not a swarm-join record ("tool" is not "swarm-join")');
   }
-  if (typeof format !== "number") return malformed('"format" is not a number');
-  if (format > FORMAT) return { kind: "newer", format };
+  if (!Number.isInteger(format) || format as number < 1) {
+    return malformed(`"format" is ${JSON.stringify(format)?.slice(0, 60)}, not an integer from 1`);
+  }
+  if (format as number > FORMAT) {
+    const why = `a later version of swarm-join wrote it (format ${format}): install that one here`;
+    return { kind: "newer", why };
+  }
   const known = read(RECORD, json);
   if (!known.ok) return malformed(known.why);
   const { follows, ...record } = known.value;

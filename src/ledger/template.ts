@@ -9,23 +9,18 @@ import { createHash } from "node:crypto";
 import type { Ec2Api, NewVersion, TemplateRead } from "../aws/ec2.ts";
 import { decodeRecord, encodeRecord, RECORD_BYTES_MAX } from "./record.ts";
 import type { Ledger } from "./ledger.ts";
-import type {
-  Answer,
-  FoundingRecord,
-  LedgerRead,
-  LogEntry,
-  Permission,
-  Position,
-  WriteResult,
-} from "../state.ts";
+import type { Answer, Permission, Tag } from "../state.ts";
+import type { FoundingRecord, LedgerRead, LogEntry, Position, WriteResult } from "../founding.ts";
 
 interface TemplateOptions {
   vpc: string;
   cluster: string;
+  /** Put on the template. */
+  tags: Tag[];
   ec2: () => Promise<Ec2Api>;
 }
 
-export function createTemplateLedger({ vpc, cluster, ec2 }: TemplateOptions): Ledger {
+export function createTemplateLedger({ vpc, cluster, tags, ec2 }: TemplateOptions): Ledger {
   const name = templateName(vpc, cluster);
   return {
     async read(missing): Promise<Answer<LedgerRead>> {
@@ -52,7 +47,7 @@ export function createTemplateLedger({ vpc, cluster, ec2 }: TemplateOptions): Le
       }
       const api = await ec2();
       if (at.kind === "none") {
-        const made = await api.createTemplate(name, version);
+        const made = await api.createTemplate(name, tags, version);
         if (!made.ok) return made;
         return made.value === null
           ? { ok: true, value: { kind: "lost" } }
@@ -62,8 +57,13 @@ export function createTemplateLedger({ vpc, cluster, ec2 }: TemplateOptions): Le
       return made.ok ? written(at.template, made.value, at.last) : made;
     },
 
+    /** EC2's names are unique, and its versions numbered. */
+    tryConditions(): Promise<Answer<null>> {
+      return Promise.resolve({ ok: true, value: null });
+    },
+
     async permissions(role): Promise<Permission[]> {
-      return role === "worker" ? [] : await (await ec2()).templatePermissions(name);
+      return role === "worker" ? [] : await (await ec2()).templatePermissions(name, tags);
     },
   };
 }
@@ -112,9 +112,11 @@ function logOf(all: TemplateRead, named: TemplateRead | null): LedgerRead {
   };
 }
 
+const NO_TEXT = { kind: "malformed" as const, why: "it has no text as its user data" };
+
 function entryOf(number: number, text: string | null): LogEntry {
-  const decoded = text === null ? null : decodeRecord(text);
-  return decoded?.kind === "record"
+  const decoded = text === null ? NO_TEXT : decodeRecord(text);
+  return decoded.kind === "record"
     ? { number, follows: decoded.follows, record: decoded.record, newer: false }
-    : { number, follows: 0, record: null, newer: decoded?.kind === "newer" };
+    : { number, follows: 0, record: null, newer: decoded.kind === "newer", why: decoded.why };
 }

@@ -7,7 +7,8 @@
  * writes on a view with a gap, so an entry that another one follows has counted, whatever is missing
  * before it (versions may be trimmed). What is missing behind it could count, and decides nothing.
  */
-import type { LedgerRead, LedgerView, LogEntry, Memory } from "../state.ts";
+import type { Memory } from "../state.ts";
+import type { LedgerRead, LedgerView, LogEntry } from "../founding.ts";
 
 /** The numbers that must be read by name before the log says anything, in order. */
 export function missingNumbers(entries: LogEntry[]): number[] {
@@ -32,6 +33,7 @@ export function missingNumbers(entries: LogEntry[]): number[] {
  */
 export function viewOf(read: LedgerRead, written: Memory["written"]): LedgerView {
   if (read.kind === "object") {
+    if (read.unreadable !== undefined) return { kind: "unreadable", why: read.unreadable };
     const at = read.etag === null
       ? { kind: "none" as const }
       : { kind: "object" as const, etag: read.etag };
@@ -45,14 +47,18 @@ export function viewOf(read: LedgerRead, written: Memory["written"]): LedgerView
   const entries = merged(read.entries, own);
   const missing = missingNumbers(entries);
   if (missing.length > 0 || entries.length === 0) return { kind: "unsettled", missing };
-  if (entries.some((entry) => entry.newer)) {
-    return { kind: "unreadable", why: "a later version of swarm-join wrote it" };
-  }
+  const newer = entries.find((entry) => entry.newer);
+  if (newer !== undefined) return unreadable(newer);
   const head = headOf(entries);
-  if (head === null) return { kind: "unreadable", why: "no version holds a swarm-join record" };
+  // No entry holds a record: the last one stands for all.
+  if (head === null) return unreadable(entries.at(-1) as LogEntry);
   const last = entries[entries.length - 1]?.number ?? 0;
   const at = { kind: "log" as const, template, head: head.number, last };
   return { kind: "settled", record: head.record, at, serverMs: read.serverMs };
+}
+
+function unreadable({ number, why = "it is no record" }: LogEntry): LedgerView {
+  return { kind: "unreadable", why: `version ${number} of the launch template: ${why}` };
 }
 
 /** The entry that counts last, of a log without gaps behind the last one that another follows. */

@@ -42,7 +42,7 @@ export async function acquireLock({ path, onWait, signal }: LockOptions): Promis
 }
 
 /** How long a lock takes at most that nobody holds, on a machine that is busy booting. */
-const FREE_MS = 1_000;
+const FREE_MS = 2_000;
 
 /** A lock needs no more than a file that can be read. */
 function openOrCreate(path: string): Deno.FsFile {

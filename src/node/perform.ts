@@ -12,19 +12,22 @@ import {
   CALLS,
   type Values,
 } from "../calls.ts";
-import { createImds, type Imds, IMDS_ENDPOINT_DEFAULT } from "../imds.ts";
+import type { Marks } from "../ledger/marks.ts";
+import { createImds, type Imds } from "../imds.ts";
+import { IMDS_ENDPOINTS } from "../imds/session.ts";
+import { readInterfaces } from "./interfaces.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
 import { createEngine, type EngineClient } from "../swarm/engine.ts";
 import { probe } from "../swarm/probe.ts";
 import { orEnded } from "../time.ts";
 import { Vault } from "../tokens/vault.ts";
+import type { WayTo } from "./ways.ts";
 
 interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
-  /** A variable of the environment; undefined: not set. */
-  env: (name: string) => string | undefined;
+  wayTo: WayTo;
   /** Milliseconds since the run began; never goes back. */
   nowMs: () => number;
 }
@@ -49,14 +52,15 @@ export class Node {
 
   /** Throws a `TypeError` for a metadata endpoint that is no `http:` URL. */
   constructor(options: NodeOptions) {
-    const { surroundings, env, nowMs } = options;
+    const { surroundings, nowMs } = options;
     this.#options = options;
     this.#imds = createImds({
-      endpoint: surroundings.imdsEndpoint ?? IMDS_ENDPOINT_DEFAULT,
+      endpoints: surroundings.imdsEndpoint === null ? IMDS_ENDPOINTS : [surroundings.imdsEndpoint],
       allowV1: surroundings.imdsV1,
     });
     this.#engine = createEngine({ path: surroundings.dockerSocket, vault: this.#vault });
     const { signal } = new AbortController();
+    const env = (name: string): string | undefined => surroundings.credentials[name];
     this.#credentials = createCredentials({ env, imds: this.#imds, signal, nowMs });
   }
 
@@ -82,11 +86,17 @@ export class Node {
     lifecycle: (_, signal) => this.#imds.lifecycle(signal),
     engine: (_, signal) => this.#engine.look(signal),
     contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
+    interfaces: () => Promise.resolve(readInterfaces()),
     probe: ({ addresses }, signal) => probe(addresses, signal),
-    init: ({ advertiseAddr }, signal) =>
-      this.#engine.init(this.#options.config, advertiseAddr, signal),
+    init: async ({ advertiseAddr, pools }, signal) => {
+      // A swarm that could not be founded safely is not made.
+      const tried = await this.#knownTo("init").aws.ledger.tryConditions();
+      if (!tried.ok) return tried;
+      return await this.#engine.init(this.#options.config, advertiseAddr, pools, signal);
+    },
     join: ({ address, token, advertiseAddr }, signal) =>
       this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
+    remove: ({ nodeId }, signal) => this.#engine.remove(nodeId, signal),
     leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
     self: async () => {
       const { me, aws } = this.#knownTo("self");
@@ -96,6 +106,8 @@ export class Node {
     ledger: ({ missing }) => this.#knownTo("ledger").aws.ledger.read(missing),
     tokens: ({ fingerprint, want }) => this.#knownTo("tokens").aws.shelf.read(fingerprint, want),
     instances: ({ ids, addresses }) => this.#knownTo("instances").aws.instances(ids, addresses),
+    neighbours: ({ roles }) => this.#knownTo("neighbours").aws.neighbours(roles),
+    marks: () => this.#marks("marks").read(),
     permissions: async ({ role }) => {
       const { ledger, shelf } = this.#knownTo("permissions").aws;
       const both = await Promise.all([ledger.permissions(role), shelf.permissions(role)]);
@@ -103,6 +115,8 @@ export class Node {
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
+    attest: ({ fingerprint, clusterId, over }) =>
+      this.#marks("attest").write({ fingerprint, clusterId }, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
   };
 
@@ -121,13 +135,21 @@ export class Node {
     const { config, surroundings } = this.#options;
     return createAws({
       config,
-      identity: { ...identity, region: surroundings.region ?? identity.region },
+      identity: { ...identity, region: config.region ?? identity.region },
       vault: this.#vault,
       credentials: this.#credentials,
-      endpoints: { ec2: surroundings.ec2Endpoint, s3: surroundings.s3Endpoint },
+      endpoints: { ec2: config.ec2Endpoint, s3: surroundings.s3Endpoint },
+      variant: { fips: surroundings.fips, dualstack: surroundings.dualstack },
+      wayTo: this.#options.wayTo,
       onCall: () => this.#awsCalls++,
       deadlineMs: AWS_DEADLINE_MS,
     });
+  }
+
+  #marks(kind: CallKind): Marks {
+    const { marks } = this.#knownTo(kind).aws;
+    if (marks === null) throw new Error(`"${kind}" came for a store that keeps no marks`);
+    return marks;
   }
 
   /** AWS, which can be asked only once it is known who asks. */

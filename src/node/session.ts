@@ -39,8 +39,7 @@ export interface Surface {
 export async function hold(config: Config, surface: Surface): Promise<Report> {
   const meter = new Meter(surface);
   const worked = config.dryRun ? loop(config, surface, meter) : locked(config, surface, meter);
-  const report = await orEnded(worked, surface.stop);
-  surface.live?.stop();
+  const report = await orEnded(worked, surface.stop).finally(() => surface.live?.stop());
   if (report !== "ended") return report;
   const because = `${surface.stop.reason} stopped it before it was done; run it again`;
   surface.log.error(because, { rule: "stopped", exit: 3, mend: RULES.stopped.mend });
@@ -52,7 +51,8 @@ async function locked(config: Config, surface: Surface, meter: Meter): Promise<R
   const signal = AbortSignal.timeout(Math.max(0, config.timeoutMs - nowMs()));
   const lock = await surface.lock(() => {
     log.info("another swarm-join runs on this node; waiting for it");
-    live?.start(waiting(config, surface, "another swarm-join on this node", nowMs()));
+    const sinceMs = nowMs();
+    live?.start(() => waiting(config, surface, "another swarm-join on this node", sinceMs));
   }, signal);
   live?.stop();
   if (!lock.ok) {
@@ -69,22 +69,32 @@ async function locked(config: Config, surface: Surface, meter: Meter): Promise<R
 
 async function loop(config: Config, surface: Surface, meter: Meter): Promise<Report> {
   const { live, nowMs, dice, runId } = surface;
-  let waitingFor: { rule: string; sinceMs: number } | null = null;
+  let waitingFor: { rule: string; what: string; sinceMs: number } | null = null;
+  const underWay = new Set<{ what: string; sinceMs: number }>();
   function onDecision(decision: Decision): void {
     if (decision.kind === "look") return;
     if (!config.dryRun) surface.log.decision(decision);
-    const { rule, because } = decision;
+    const { rule, because: what } = decision;
     const action = actionOf(decision);
-    if (action !== "wait" && action !== "join") {
-      waitingFor = null;
-      live?.stop();
-      return;
-    }
-    if (waitingFor?.rule !== rule) waitingFor = { rule, sinceMs: nowMs() };
-    live?.start(waiting(config, surface, because, waitingFor.sinceMs));
+    if (action !== "wait" && action !== "join") waitingFor = null;
+    else {waitingFor = {
+        rule,
+        what,
+        sinceMs: waitingFor?.rule === rule ? waitingFor.sinceMs : nowMs(),
+      };}
+  }
+  live?.start(() => {
+    const [slow] = [...underWay].filter(({ sinceMs }) => nowMs() - sinceMs >= UNSAID_MS);
+    const wait = waitingFor ?? slow;
+    return wait === undefined ? "" : waiting(config, surface, wait.what, wait.sinceMs);
+  });
+  async function shown(call: Call): Promise<AnyAnswer> {
+    const mine = { what: CALLS[call.kind].waitedFor, sinceMs: nowMs() };
+    underWay.add(mine);
+    return await logged(call, surface).finally(() => underWay.delete(mine));
   }
   const ending = await run(begin(config, runId), {
-    perform: (call) => meter.measured(call.kind, () => logged(call, surface)),
+    perform: (call) => meter.measured(call.kind, () => shown(call)),
     sleep: (ms) => meter.measured("sleep", () => surface.sleep(ms)),
     nowMs,
     dice,
@@ -92,6 +102,9 @@ async function loop(config: Config, surface: Surface, meter: Meter): Promise<Rep
   });
   return reportOf({ ...ending, meters: meter.read() });
 }
+
+/** A terminal shows a call that takes longer than this. */
+const UNSAID_MS = 500;
 
 /** A call that takes longer than this is said to be under way. */
 const SLOW_MS = 5_000;
@@ -119,10 +132,9 @@ function waiting(
   { nowMs, wallMs }: Surface,
   what: string,
   sinceMs: number,
-): () => string {
+): string {
   const deadlineWall = new Date(wallMs() + config.timeoutMs - nowMs());
-  const deadlineMs = config.timeoutMs;
-  return () => waitText({ what, sinceMs, nowMs: nowMs(), deadlineMs, deadlineWall });
+  return waitText({ what, sinceMs, nowMs: nowMs(), deadlineMs: config.timeoutMs, deadlineWall });
 }
 
 /** Milliseconds by kind of call. */

@@ -5,67 +5,87 @@
 import type { Caller } from "../aws/call.ts";
 import type { Credentials } from "../aws/credentials.ts";
 import type { Ec2Api } from "../aws/ec2.ts";
-import { createInstances, type ReadInstances } from "../aws/instances.ts";
+import {
+  createInstances,
+  createNeighbours,
+  type ReadInstances,
+  type ReadNeighbours,
+} from "../aws/instances.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { createMarks, type Marks } from "../ledger/marks.ts";
 import { createObjectLedger } from "../ledger/object.ts";
 import { createTemplateLedger } from "../ledger/template.ts";
 import type { S3Api } from "../aws/s3.ts";
+import type { Variant } from "../aws/sdk_places.ts";
 import type { Config, Identity } from "../state.ts";
 import { createObjectShelf } from "../tokens/objects.ts";
 import type { Shelf } from "../tokens/shelf.ts";
 import { createTagShelf } from "../tokens/tags.ts";
 import type { Vault } from "../tokens/vault.ts";
+import type { WayTo } from "./ways.ts";
 
 interface AwsOptions {
   config: Config;
   identity: Identity;
   vault: Vault;
   credentials: Credentials;
-  /** Null: AWS's own. */
+  /** Null: AWS's own, in this variant. */
   endpoints: { ec2: string | null; s3: string | null };
+  variant: Variant;
+  wayTo?: WayTo;
   /** Told of each request that is really sent to AWS. */
   onCall: () => void;
-  /** For one request; `DEADLINE_MS` is a good one. */
+  /** For one request; `AWS_DEADLINE_MS` is a good one. */
   deadlineMs: number;
 }
 
+/** `marks` null: the store needs none, for its members show their tokens. */
 export interface Aws {
   ledger: Ledger;
   shelf: Shelf;
+  marks: Marks | null;
   instances: ReadInstances;
+  neighbours: ReadNeighbours;
 }
 
 export const AWS_DEADLINE_MS = 10_000;
 
 export function createAws(options: AwsOptions): Aws {
-  const { config, identity, vault, credentials, endpoints, onCall, deadlineMs } = options;
-  const { store, cluster } = config;
-  const { region, vpc, account } = identity;
-  const caller: Caller = { region, credentials, onCall, deadlineMs };
+  const { config, identity, vault, credentials, endpoints, variant, wayTo } = options;
+  const { store, cluster, tags } = config;
+  const { region, vpc, account, instance } = identity;
+  const caller: Caller = {
+    region,
+    credentials,
+    onCall: options.onCall,
+    deadlineMs: options.deadlineMs,
+    ...(wayTo === undefined ? {} : { wayTo }),
+  };
   const ec2 = once(async (): Promise<Ec2Api> => {
     const { Ec2Api } = await import("../aws/ec2.ts");
-    return new Ec2Api(caller, endpoints.ec2);
+    return new Ec2Api(caller, endpoints.ec2, variant);
   });
-  const instances = createInstances({ config, identity, ec2 });
+  const known = {
+    instances: createInstances({ config, identity, ec2 }),
+    neighbours: createNeighbours({ config, identity, ec2 }),
+  };
   if (store.kind === "tags") {
     return {
-      ledger: createTemplateLedger({ vpc, cluster, ec2 }),
+      ...known,
+      ledger: createTemplateLedger({ vpc, cluster, tags, ec2 }),
       shelf: createTagShelf({ config, identity, vault, ec2 }),
-      instances,
+      marks: null,
     };
   }
-  const { bucket, prefix, kmsKey } = store;
   const s3 = once(async (): Promise<S3Api> => {
     const { S3Api } = await import("../aws/s3.ts");
-    const folder = [prefix.replace(/^\/+|\/+$/g, ""), cluster].filter((one) => one !== "").join(
-      "/",
-    );
-    return new S3Api(caller, { bucket, folder, account, kmsKey, endpoint: endpoints.s3 });
+    return new S3Api(caller, { store, account, tags, endpoint: endpoints.s3, variant });
   });
   return {
-    ledger: createObjectLedger({ s3 }),
-    shelf: createObjectShelf({ vault, s3 }),
-    instances,
+    ...known,
+    ledger: createObjectLedger({ cluster, s3 }),
+    shelf: createObjectShelf({ cluster, vault, s3 }),
+    marks: createMarks({ cluster, instance, s3 }),
   };
 }
 

@@ -8,10 +8,11 @@ const SEVERITIES: readonly Finding["severity"][] = ["error", "warning", "note"];
 
 /** The whole JSON of a doctor. */
 export function doctorJson(report: Report, findings: readonly Finding[]): object {
-  const { cluster, role, instance, elapsedMs, awsCalls, phases, plan } = report;
+  const { cluster, store, role, instance, elapsedMs, awsCalls, phases, plan } = report;
   return {
     findings: sorted(findings).map((finding) => ({ ...finding, mend: mendOf(finding) })),
     cluster,
+    store,
     role,
     instance,
     elapsedMs,
@@ -24,7 +25,7 @@ export function doctorJson(report: Report, findings: readonly Finding[]): object
 export function doctorLines(report: Report, findings: readonly Finding[]): string[] {
   const who = `${report.instance ?? "unknown"}, ${report.role ?? "of no known role"}`;
   return [
-    ...rows([["I am", `${who}, of the cluster "${report.cluster}"`]]),
+    ...rows([["I am", `${who}, of the cluster "${report.cluster}" in the store ${report.store}`]]),
     ...sorted(findings).flatMap((finding) => [
       `${finding.severity.padEnd(12)}[${finding.rule}] ${finding.because}`,
       ...(mendOf(finding) === "" ? [] : [`${" ".repeat(12)}${mendOf(finding)}`]),

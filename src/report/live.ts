@@ -1,6 +1,6 @@
 /**
- * The last line of a terminal, rewritten while a run waits, and taken away before anything else is
- * printed.
+ * The last line of a terminal, rewritten while a run has something to wait for, and taken away before
+ * anything else is printed.
  */
 
 interface LiveOptions {
@@ -21,7 +21,7 @@ export class Live {
     this.#options = options;
   }
 
-  /** Shows what `text` says, again and again, until `stop`; from now on this text. */
+  /** Shows what `text` says, again and again, until `stop`; "": nothing. From now on this text. */
   start(text: () => string): void {
     this.#text = text;
     this.#timer ??= setInterval(() => this.#draw(), TICK_MS);
@@ -43,6 +43,7 @@ export class Live {
   #draw(): void {
     const columns = this.#options.columns();
     const line = this.#text();
+    if (line === "") return this.clear();
     const fits = line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
     this.#options.write(`${CLEAR}${fits}`);
     this.#shown = true;

@@ -55,6 +55,13 @@ export class Log {
     this.say(this.#levelOf(action, `${rule} ${because}`), because, fields);
   }
 
+  /** Whatever else a run does: which cluster it is for, and where it looks for it. */
+  begin({ version, cluster, store }: { version: string; cluster: string; store: string }): void {
+    const message = `swarm-join ${version}: cluster "${cluster}", store ${store}`;
+    const { format } = this.#options;
+    this.say("info", message, format === "json" ? { version, cluster, store } : {});
+  }
+
   error(message: string, fields: Fields = {}): void {
     this.say("error", message, fields);
   }

@@ -6,7 +6,15 @@ import * as v from "valibot";
 import { ACTION_KINDS } from "../actions.ts";
 import { RULES } from "../rules.ts";
 import { anObject, isObject, list, parseJson, read, type Schema, text } from "../json.ts";
-import { ENGINE_STATES, FAULT_KINDS, GOALS, INSTANCE_STATES, ROLES, VERDICTS } from "../state.ts";
+import {
+  ENGINE_STATES,
+  ENGINE_TROUBLES,
+  FAULT_KINDS,
+  GOALS,
+  INSTANCE_STATES,
+  ROLES,
+  VERDICTS,
+} from "../state.ts";
 import type { Answer, Facts, Fault, Memory, Observation } from "../state.ts";
 
 type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
@@ -51,6 +59,8 @@ const identity = object({
   vpc: text,
   address: text,
   addresses: list(text),
+  publicAddresses: list(text),
+  vpcRanges: v.nullable(list(text)),
   roleTag: v.nullable(text),
 });
 const instance = object({
@@ -64,7 +74,11 @@ const engine = object({
   state: choice(ENGINE_STATES),
   nodeId: text,
   address: text,
+  peers: list(text),
+  api: count,
   error: text,
+  trouble: v.nullable(choice(ENGINE_TROUBLES)),
+  refuses: text,
   fingerprint: v.nullable(text),
   clusterId: v.nullable(text),
   manager: flag,
@@ -73,7 +87,8 @@ const engine = object({
     managerToken: mark,
     workerToken: mark,
     managers: list(object({ nodeId: text, address: text, reachable: flag })),
-    nodes: count,
+    strays: list(object({ nodeId: text, address: text, isDown: flag })),
+    nodes: v.nullable(count),
   })),
 });
 const record = object({
@@ -111,23 +126,28 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   lifecycle: answer(v.nullable(text)),
   self: answer(v.nullable(instance)),
   engine: answer(engine),
-  contents: answer(object({
-    services: count,
-    secrets: count,
-    configs: count,
-    networks: count,
-    tasks: count,
-  })),
+  contents: answer(v.record(text, count, anObject)),
+  interfaces: answer(list(object({ name: text, address: text }))),
   ledger: answer(ledger),
   tokens: answer(list(object({
     by: text,
+    addresses: list(text),
     state: choice(INSTANCE_STATES),
+    cluster: v.nullable(text),
     manager: v.nullable(mark),
     worker: v.nullable(mark),
     malformed: list(text),
   }))),
   instances: answer(list(instance)),
   probe: answer(list(text)),
+  neighbours: answer(list(object({ instance: text, address: text, runningMs: count }))),
+  marks: answer(list(object({
+    cluster: text,
+    fingerprint: text,
+    clusterId: text,
+    over: flag,
+    ageMs: count,
+  }))),
   permissions: answer(list(object({ action: text, verdict: choice(VERDICTS) }))),
 };
 
@@ -136,19 +156,31 @@ const config: Schema<Observation["config"]> = object({
   cluster: text,
   store: v.variant("kind", [
     object({ kind: v.literal("tags") }),
-    object({ kind: v.literal("s3"), bucket: text, prefix: text, kmsKey: v.nullable(text) }),
+    object({
+      kind: v.literal("s3"),
+      bucket: text,
+      prefix: text,
+      sse: v.nullable(choice(["AES256", "aws:kms"])),
+      kmsKey: v.nullable(text),
+      bucketOwner: v.nullable(text),
+    }),
   ], anObject),
   role: choice(["auto", ...ROLES]),
   roleTag: text,
   managerTokenTag: text,
   workerTokenTag: text,
   clusterTag: v.nullable(text),
+  tags: list(object({ key: text, value: text })),
   advertiseAddr: v.nullable(text),
   listenAddr: v.nullable(text),
   dataPathAddr: v.nullable(text),
   dataPathPort: v.nullable(count),
   defaultAddrPool: list(text),
   availability: v.nullable(choice(["active", "pause", "drain"])),
+  abandonTasks: flag,
+  region: v.nullable(text),
+  givenKeys: flag,
+  ec2Endpoint: v.nullable(text),
   timeoutMs: count,
   dryRun: flag,
 });
@@ -164,9 +196,19 @@ const memory: Schema<Memory> = object({
   confirmed: v.nullable(text),
   unknown: v.nullable(text),
   published: v.nullable(text),
+  kept: list(text),
+  pools: v.nullable(list(text)),
+  attested: v.nullable(text),
   terminated: list(text),
-  failures: list(object({ address: text, digest: text, kind: choice(FAULT_KINDS), atMs: count })),
+  failures: list(object({
+    address: text,
+    digest: text,
+    kind: choice(FAULT_KINDS),
+    message: text,
+    atMs: count,
+  })),
   attemptMs: v.nullable(count),
+  startingMs: v.nullable(count),
   fault: v.nullable(fault),
   steady: v.nullable(object({
     rule: choice(Object.keys(RULES) as (keyof typeof RULES)[]),
@@ -175,6 +217,7 @@ const memory: Schema<Memory> = object({
     sinceMs: count,
   })),
   waits: count,
+  refusals: count,
 });
 
 const OBSERVATION: Schema<Observation> = object({

@@ -1,8 +1,9 @@
 /** A dry run's page: who I am, what I see, what I would do and why, what I may and may not. */
 import type { Plan, Report } from "./report.ts";
-import { rows, tookText } from "./rows.ts";
+import { rows, storeText, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
 import { planOf } from "../calls.ts";
+import { RULES } from "../rules.ts";
 import type {
   Answer,
   Contents,
@@ -46,6 +47,7 @@ export function planLines(report: Report, { decision, observation }: Plan): stri
   const { facts } = observation;
   const inSwarm = facts.engine?.ok === true && facts.engine.value.state === "active";
   return rows([
+    ["Cluster", `${report.cluster}, in the store ${report.store}`],
     ["I am", identityText(observation, report.role)],
     ["Engine", factText(facts.engine, engineText)],
     ["Record", recordText(observation)],
@@ -59,6 +61,7 @@ export function planLines(report: Report, { decision, observation }: Plan): stri
     ["Decision", decisionText(decision, inSwarm)],
     ["Rule", report.rule],
     ["Because", report.because],
+    ["To do", decision.kind === "end" && decision.exit !== 0 ? RULES[report.rule].mend : ""],
     ...report.warnings.map((warning): [string, string] => ["Warning", warning]),
     ["Permissions", permissionsText(facts.permissions)],
     ...deniedRows(facts.permissions),
@@ -82,15 +85,15 @@ function engineText(
 ): string {
   const name = fingerprint === null ? "" : ` of swarm ${fingerprint}`;
   const node = nodeId === "" ? "" : `, node ${nodeId} at ${address}`;
-  const size = swarm === null ? "" : `, managers ${swarm.managers.length} of ${swarm.nodes} nodes`;
+  const size = swarm === null
+    ? ""
+    : `, managers ${swarm.managers.length} of ${swarm.nodes ?? "an unknown number of"} nodes`;
   const where = nodeId === "" ? ", in no swarm" : `, ${manager ? "manager" : "worker"}${name}`;
   return `${state}${where}${node}${size}${error === "" ? "" : `; it says: ${error}`}`;
 }
 
 function recordText({ facts, config }: Observation): string {
-  const store = config.store.kind === "tags"
-    ? "the launch template"
-    : `s3://${config.store.bucket}/${config.store.prefix}`;
+  const store = config.store.kind === "tags" ? "the launch template" : storeText(config.store);
   return factText(facts.ledger, (view) => {
     if (view.kind === "unsettled") {
       return `${store} shows gaps (${view.missing.join(", ")}): the read is old`;
@@ -117,7 +120,8 @@ function instanceText({ instance, state, address }: Instance): string {
 }
 
 function contentsText(contents: Contents): string {
-  return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ");
+  return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ") ||
+    "nothing";
 }
 
 /** The first thing that a run would do, and what follows if nothing else happens meanwhile. */
@@ -127,11 +131,20 @@ function decisionText(decision: Plan["decision"], inSwarm: boolean): string {
   return decision.exit === 0 ? "done" : `fail with exit ${decision.exit}`;
 }
 
+const VERDICT_TEXTS: { readonly [V in Permission["verdict"]]: string } = {
+  allowed: "allowed",
+  denied: "denied",
+  unknown: "unknown",
+  unasked: "not asked (there is no template yet)",
+};
+
 function permissionsText(permissions: Answer<Permission[]> | undefined): string {
   if (permissions === undefined) return "not asked for";
   return factText(
     permissions,
-    (list) => list.map(({ action, verdict }) => `${action} ${verdict}`).join(", ") || "none needed",
+    (list) =>
+      list.map(({ action, verdict }) => `${action} ${VERDICT_TEXTS[verdict]}`).join(", ") ||
+      "none needed",
   );
 }
 
@@ -147,6 +160,6 @@ function factText<T>(answer: Answer<T> | undefined, text: (value: T) => string):
   return answer.ok ? text(answer.value) : faultText(answer.fault);
 }
 
-function faultText({ kind, message }: Fault): string {
-  return `${kind}: ${message}`;
+function faultText({ message }: Fault): string {
+  return message;
 }

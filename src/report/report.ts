@@ -1,6 +1,7 @@
 /** What a run came to, as data: what is printed of it is in `print.ts`. It holds no secret. */
 import { type ActionKind, actionOf } from "../actions.ts";
 import { roleOf } from "../decide/role.ts";
+import { storeText } from "./rows.ts";
 import type { Rule } from "../rules.ts";
 import type { Config, Decision, FailExit, Finding, Observation, Role } from "../state.ts";
 
@@ -21,6 +22,7 @@ export interface Report extends Meters {
   because: string;
   warnings: readonly string[];
   cluster: string | null;
+  store: string | null;
   role: Role | null;
   instance: string | null;
   nodeId: string | null;
@@ -67,6 +69,7 @@ export function reportOf(
     because,
     warnings: decision.kind === "end" ? decision.warnings : [],
     cluster: config.cluster,
+    store: storeText(config.store),
     role: roleOf(observation),
     instance: memory.identity?.instance ?? null,
     nodeId: engine?.nodeId === "" ? null : engine?.nodeId ?? null,
@@ -91,6 +94,7 @@ export function failureOf(
     result: "failed",
     warnings: [],
     cluster: config?.cluster ?? null,
+    store: config === null ? null : storeText(config.store),
     role: null,
     instance: null,
     nodeId: null,

@@ -2,13 +2,14 @@
  * Requests to the Engine's API over its socket: the version that both sides speak, a deadline and a
  * bound for every answer, and a fault for everything that is not one.
  */
-import { engineFault, notUnderstood, socketFault } from "./faults.ts";
+import { engineFault, notUnderstood, objectOf, socketFault } from "./faults.ts";
 import { exchange, type Reply } from "../http.ts";
-import type { Answer } from "../state.ts";
+import { isObject, parseJson } from "../json.ts";
+import { type Answer, ENGINE_API_MAX } from "../state.ts";
 
 export class EngineApi {
   readonly #path: string;
-  #version: string | null = null;
+  #offered: number | null = null;
 
   constructor(path: string) {
     this.#path = path;
@@ -17,14 +18,15 @@ export class EngineApi {
   /** The whole answer to a call of the negotiated version, whatever its status. */
   async call(
     intent: string,
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "DELETE",
     path: string,
     signal: AbortSignal,
     options: { body?: unknown; deadlineMs?: number; bytesMax?: number } = {},
   ): Promise<Answer<Reply>> {
-    const version = await this.#negotiate(signal);
-    if (!version.ok) return version;
-    return await this.#exchange(intent, method, `/v${version.value}${path}`, signal, options);
+    const offered = await this.offered(signal);
+    if (!offered.ok) return offered;
+    const version = `v1.${Math.min(offered.value, ENGINE_API_MAX)}`;
+    return await this.#exchange(intent, method, `/${version}${path}`, signal, options);
   }
 
   /** The body of a successful read. */
@@ -41,6 +43,29 @@ export class EngineApi {
     return { ok: true, value: body };
   }
 
+  /** The object that a read answers. */
+  async readObject(
+    intent: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Answer<Record<string, unknown>>> {
+    const answer = await this.read(intent, path, signal, { bytesMax: LIST_BYTES_MAX });
+    return answer.ok ? objectOf(intent, answer.value) : answer;
+  }
+
+  /** The objects in a list that may grow with the swarm. */
+  async list(
+    intent: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Answer<Record<string, unknown>[]>> {
+    const answer = await this.read(intent, path, signal, { bytesMax: LIST_BYTES_MAX });
+    if (!answer.ok) return answer;
+    const list = parseJson(answer.value);
+    if (Array.isArray(list) && list.every(isObject)) return { ok: true, value: list };
+    return { ok: false, fault: notUnderstood(intent, answer.value) };
+  }
+
   async write(
     intent: string,
     path: string,
@@ -55,8 +80,9 @@ export class EngineApi {
     return { ok: false, fault: engineFault(intent, status, said) };
   }
 
-  async #negotiate(signal: AbortSignal): Promise<Answer<string>> {
-    if (this.#version !== null) return { ok: true, value: this.#version };
+  /** N of the newest API 1.N that the Engine speaks, which may be newer than what is spoken with it. */
+  async offered(signal: AbortSignal): Promise<Answer<number>> {
+    if (this.#offered !== null) return { ok: true, value: this.#offered };
     const intent = "ask the Docker Engine for its version";
     const answer = await this.#exchange(intent, "GET", "/_ping", signal, {});
     if (!answer.ok) return answer;
@@ -74,13 +100,13 @@ export class EngineApi {
         `1.${VERSION_MIN} is needed; upgrade Docker to 20.10 or later`;
       return { ok: false, fault: { kind: "unusable", message } };
     }
-    this.#version = `1.${Math.min(Number(minor), VERSION_MAX)}`;
-    return { ok: true, value: this.#version };
+    this.#offered = Number(minor);
+    return { ok: true, value: this.#offered };
   }
 
   async #exchange(
     intent: string,
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "DELETE",
     path: string,
     signal: AbortSignal,
     options: { body?: unknown; deadlineMs?: number; bytesMax?: number },
@@ -101,6 +127,11 @@ export class EngineApi {
 
 const READ_MS = 10_000;
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+/** Of lists that grow with the swarm. */
+const LIST_BYTES_MAX = 64 * 1024 * 1024;
 const VERSION_MIN = 41;
-/** The newest version whose reference these calls were read against. */
-const VERSION_MAX = 56;
+
+/** The query parameter that narrows a list. */
+export function filters(by: Record<string, string[]>): string {
+  return encodeURIComponent(JSON.stringify(by));
+}

@@ -32,6 +32,11 @@ export async function readCertificates(dataRoot: string): Promise<Answer<Certifi
   ]);
   if (!root.ok) return root;
   if (!node.ok) return node;
+  if (root.value === null && node.value === null && !await isFolder(dataRoot)) {
+    const message =
+      `Cannot see ${dataRoot}, Docker's data root, which tells of this node's swarm: in a container, mount it there`;
+    return { ok: false, fault: { kind: "unreachable", message } };
+  }
   if (root.value !== null && !isPem(root.value)) {
     const message =
       `Cannot use ${rootPath}, which names this node's swarm: it holds no certificate`;
@@ -71,6 +76,10 @@ function subjectOf(pem: Uint8Array): string {
   } catch {
     return "";
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
 }
 
 const FILE_BYTES_MAX = 256 * 1024;

@@ -8,22 +8,36 @@
  * Source: Docker Engine API reference, versions 1.41 to 1.56.
  */
 import { readCertificates } from "./certificates.ts";
-import { EngineApi } from "./api.ts";
-import { engineFault, isNoSwarm, notUnderstood, objectOf } from "./faults.ts";
+import { EngineApi, filters } from "./api.ts";
+import { contentsOf } from "./contents.ts";
+import {
+  daemonSetting,
+  engineFault,
+  isNoSwarm,
+  JOINING,
+  notUnderstood,
+  objectOf,
+  troubleOf,
+} from "./faults.ts";
 import { quote } from "../http.ts";
-import { isObject, parseJson } from "../json.ts";
-import { hostOf, withPort } from "../addresses.ts";
+import { isObject } from "../json.ts";
+import { hostOf, isIpv6, withPort } from "../addresses.ts";
 import type { LeaveResult } from "../calls.ts";
 import { ENGINE_STATES } from "../state.ts";
-import type { Answer, Config, Contents, Engine, Manager, SwarmView, TokenMark } from "../state.ts";
+import type { Answer, Config, Contents, Engine, SwarmView, TokenMark } from "../state.ts";
 import type { Vault } from "../tokens/vault.ts";
 
 /** Each call ends at its own deadline, or as a `timeout` when the signal aborts. */
 export interface EngineClient {
   look(signal: AbortSignal): Promise<Answer<Engine>>;
-  /** What would be lost here; on a worker only `tasks` is known, the rest is 0. */
+  /** What would be lost here; on a worker only `tasks` can be known. */
   contents(manager: boolean, signal: AbortSignal): Promise<Answer<Contents>>;
-  init(config: Config, advertiseAddr: string, signal: AbortSignal): Promise<Answer<null>>;
+  init(
+    config: Config,
+    advertiseAddr: string,
+    pools: string[],
+    signal: AbortSignal,
+  ): Promise<Answer<null>>;
   /** `address`: of one manager, without a port. A `pending` fault: the Engine goes on by itself. */
   join(
     config: Config,
@@ -32,6 +46,8 @@ export interface EngineClient {
     advertiseAddr: string,
     signal: AbortSignal,
   ): Promise<Answer<null>>;
+  /** Takes a node out of the swarm's list, without force: one that lives is refused. */
+  remove(nodeId: string, signal: AbortSignal): Promise<Answer<null>>;
   /** Also well when the node is in no swarm. `onlyEmpty`: looks just before, and leaves if nothing would be lost. */
   leave(force: boolean, onlyEmpty: boolean, signal: AbortSignal): Promise<Answer<LeaveResult>>;
 }
@@ -41,12 +57,13 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
   return {
     look: (signal) => lookAt(api, vault, signal),
     contents: (manager, signal) => contentsOf(api, manager, signal),
-    init: (config, advertiseAddr, signal) => {
+    init: (config, advertiseAddr, pools, signal) => {
       const intent = `init a swarm at ${advertiseAddr}`;
-      return api.write(intent, "/swarm/init", initRequest(config, advertiseAddr), INIT_MS, signal);
+      const request = initRequest(config, advertiseAddr, pools);
+      return api.write(intent, "/swarm/init", request, INIT_MS, signal);
     },
     join: (config, address, mark, advertiseAddr, signal) => {
-      const intent = `join the swarm at ${address}`;
+      const intent = `${JOINING}${address}`;
       const token = vault.take(mark);
       if (token === null) {
         const message = `Cannot ${intent}: its join token was not read in this run`;
@@ -59,6 +76,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       };
       return api.write(intent, "/swarm/join", request, JOIN_MS, signal);
     },
+    remove: (nodeId, signal) => remove(api, nodeId, signal),
     leave: (force, onlyEmpty, signal) => leave(api, force, onlyEmpty, signal),
   };
 }
@@ -70,30 +88,33 @@ const LEAVE_MS = 60_000;
 /** On a manager without quorum `/info` asks its swarm in vain for 20 s, older Engines twice. */
 const INFO_MS = 45_000;
 
-/** Of lists that grow with the swarm. */
-const LIST_BYTES_MAX = 64 * 1024 * 1024;
-
 async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
   const intent = "ask the Docker Engine about its swarm";
   const answer = await api.read(intent, "/info", signal, { deadlineMs: INFO_MS });
   if (!answer.ok) return answer;
   const info = objectOf(intent, answer.value);
   if (!info.ok) return info;
+  const offered = await api.offered(signal);
+  if (!offered.ok) return offered;
   const { DockerRootDir: dataRoot, Swarm: swarm } = info.value;
   if (!isObject(swarm) || typeof dataRoot !== "string" || !isState(swarm["LocalNodeState"])) {
     return { ok: false, fault: notUnderstood(intent, answer.value) };
   }
   const state = swarm["LocalNodeState"];
-  if (state === "inactive") return { ok: true, value: inactive(textOf(swarm["Error"])) };
+  if (state === "inactive") {
+    const outside = inactive(offered.value, textOf(swarm["Error"]));
+    return { ok: true, value: { ...outside, refuses: refusalOf(info.value) } };
+  }
   const controls = swarm["ControlAvailable"] === true;
-  const error = quote(textOf(swarm["Error"]));
+  const words = textOf(swarm["Error"]);
   // A manager that can't ask its swarm says so here; asking it again would only take as long again.
   const [certificates, view] = await Promise.all([
     readCertificates(dataRoot),
-    controls && error === "" ? swarmView(api, vault, countOf(swarm["Nodes"]), signal) : null,
+    controls && words === "" ? swarmView(api, vault, countOf(swarm["Nodes"]), signal) : null,
   ]);
   if (!certificates.ok) return certificates;
   const { fingerprint, node } = certificates.value;
+  const isRead = view === null || view.ok;
   return {
     ok: true,
     value: {
@@ -101,8 +122,12 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
       // The Engine forgets who it is while its swarm component is down, and would then let a member
       // leave without force, as if it had never been one.
       nodeId: textOf(swarm["NodeID"]) || (node?.nodeId ?? ""),
-      address: textOf(swarm["NodeAddr"]),
-      error: view === null || view.ok ? error : view.fault.message,
+      address: hostOf(textOf(swarm["NodeAddr"])),
+      peers: peersOf(swarm["RemoteManagers"]),
+      api: offered.value,
+      error: isRead ? quote(words) : view.fault.message,
+      refuses: "",
+      trouble: isRead ? troubleOf(words) : troubleOf(view.fault.message) ?? view.fault.kind,
       // During a rotation of the CA the tokens are right before the file is.
       fingerprint: view?.ok ? view.value.managerToken.fingerprint : fingerprint,
       clusterId: view?.ok ? view.value.clusterId : node?.clusterId ?? null,
@@ -112,12 +137,27 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
   };
 }
 
-function inactive(error: string): Engine {
+/** A setting with which the Engine would refuse to init or to join (moby `daemon/cluster`, `config_linux.go`). */
+function refusalOf({ LiveRestoreEnabled, FirewallBackend }: Record<string, unknown>): string {
+  if (LiveRestoreEnabled === true) {
+    return `live-restore is on: ${daemonSetting('"live-restore": false')}`;
+  }
+  const backend = isObject(FirewallBackend) ? textOf(FirewallBackend["Driver"]) : "";
+  return backend.startsWith("nftables")
+    ? `its firewall is nftables: ${daemonSetting('"firewall-backend": "iptables"')}`
+    : "";
+}
+
+function inactive(api: number, words: string): Engine {
   return {
     state: "inactive",
     nodeId: "",
     address: "",
-    error: quote(error),
+    peers: [],
+    api,
+    error: quote(words),
+    trouble: troubleOf(words),
+    refuses: "",
     fingerprint: null,
     clusterId: null,
     manager: false,
@@ -128,7 +168,7 @@ function inactive(error: string): Engine {
 async function swarmView(
   api: EngineApi,
   vault: Vault,
-  nodes: number,
+  nodes: number | null,
   signal: AbortSignal,
 ): Promise<Answer<SwarmView>> {
   const intent = "read the swarm's join tokens";
@@ -148,84 +188,55 @@ async function swarmView(
   }
   return {
     ok: true,
-    value: { clusterId, managerToken, workerToken, managers: managers.value, nodes },
+    value: { clusterId, managerToken, workerToken, ...managers.value, nodes },
   };
 }
 
-/** The members of the swarm's raft. A node that is only about to become one has no `ManagerStatus`. */
-async function readManagers(api: EngineApi, signal: AbortSignal): Promise<Answer<Manager[]>> {
+/** The nodes that the swarm let in as managers: those of its raft, which alone have a `ManagerStatus`, and the others. */
+async function readManagers(
+  api: EngineApi,
+  signal: AbortSignal,
+): Promise<Answer<Pick<SwarmView, "managers" | "strays">>> {
   const intent = "list the swarm's managers";
   const path = `/nodes?filters=${filters({ role: ["manager"] })}`;
-  const list = await readList(api, intent, path, signal);
+  const list = await api.list(intent, path, signal);
   if (!list.ok) return list;
-  const managers = list.value.flatMap((node): Manager[] => {
-    const status = node["ManagerStatus"];
-    if (!isObject(status)) return [];
-    const seen = isObject(node["Status"]) ? textOf(node["Status"]["Addr"]) : "";
-    const address = hostOf(textOf(status["Addr"]));
-    return [{
-      nodeId: textOf(node["ID"]),
+  const value: Pick<SwarmView, "managers" | "strays"> = { managers: [], strays: [] };
+  for (const node of list.value) {
+    const nodeId = textOf(node["ID"]);
+    const status = isObject(node["Status"]) ? node["Status"] : {};
+    const seen = hostOf(textOf(status["Addr"]));
+    const raft = node["ManagerStatus"];
+    if (!isObject(raft)) {
+      value.strays.push({ nodeId, address: seen, isDown: status["State"] === "down" });
+      continue;
+    }
+    const address = hostOf(textOf(raft["Addr"]));
+    value.managers.push({
+      nodeId,
       // A leader that was never told its address shows the one that it listens on.
       address: address === "" || address === "0.0.0.0" || address === "::" ? seen : address,
-      reachable: status["Reachability"] === "reachable",
-    }];
-  });
-  return { ok: true, value: managers };
-}
-
-function contentsOf(
-  api: EngineApi,
-  manager: boolean,
-  signal: AbortSignal,
-): Promise<Answer<Contents>> {
-  return manager ? managerContents(api, signal) : workerContents(api, signal);
-}
-
-/** What a manager counts, and where. */
-const COUNTED: { readonly [K in keyof Contents]: string } = {
-  services: "/services",
-  secrets: "/secrets",
-  configs: "/configs",
-  networks: `/networks?filters=${filters({ scope: ["swarm"] })}`,
-  tasks: `/tasks?filters=${filters({ "desired-state": ["running"] })}`,
-};
-
-async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
-  const kinds = Object.keys(COUNTED) as (keyof Contents)[];
-  const lists = await Promise.all(
-    kinds.map((what) => readList(api, `count the swarm's ${what}`, COUNTED[what], signal)),
-  );
-  const value: Contents = { ...NOTHING };
-  for (const [i, list] of lists.entries()) {
-    if (!list.ok) return list;
-    // Every swarm has one network of its own.
-    value[kinds[i]!] = list.value.filter(({ Ingress }) => Ingress !== true).length;
+      reachable: raft["Reachability"] === "reachable",
+    });
   }
   return { ok: true, value };
 }
 
-const NOTHING: Contents = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
-
-/** A worker sees no tasks, but it runs their containers. */
-async function workerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
-  const path = `/containers/json?all=1&filters=${filters({ label: ["com.docker.swarm.task.id"] })}`;
-  const list = await readList(api, "count the swarm's tasks here", path, signal);
-  if (!list.ok) return list;
-  const live = list.value.filter(({ State }) => State !== "exited" && State !== "dead");
-  return { ok: true, value: { ...NOTHING, tasks: live.length } };
-}
-
-async function readList(
+/** A node that is not there any more, or came back to life, needs no removal. */
+async function remove(
   api: EngineApi,
-  intent: string,
-  path: string,
+  nodeId: string,
   signal: AbortSignal,
-): Promise<Answer<Record<string, unknown>[]>> {
-  const answer = await api.read(intent, path, signal, { bytesMax: LIST_BYTES_MAX });
+): Promise<Answer<null>> {
+  const intent = `remove the node ${nodeId}`;
+  const path = `/nodes/${encodeURIComponent(nodeId)}`;
+  const answer = await api.call(intent, "DELETE", path, signal, {});
   if (!answer.ok) return answer;
-  const list = parseJson(answer.value);
-  if (Array.isArray(list) && list.every(isObject)) return { ok: true, value: list };
-  return { ok: false, fault: notUnderstood(intent, answer.value) };
+  const { status, body } = answer.value;
+  const isOver = (status >= 200 && status < 300) || status === 404;
+  return isOver
+    ? { ok: true, value: null }
+    : { ok: false, fault: engineFault(intent, status, body) };
 }
 
 async function leave(
@@ -236,7 +247,7 @@ async function leave(
 ): Promise<Answer<LeaveResult>> {
   const held = onlyEmpty ? await contentsOf(api, force, signal) : null;
   if (held?.ok === false) return held;
-  if (held !== null && Object.values(held.value).some((count) => count > 0)) {
+  if (held !== null && Object.keys(held.value).length > 0) {
     return { ok: true, value: { kind: "holds", contents: held.value } };
   }
   const intent = "leave the swarm";
@@ -250,8 +261,12 @@ async function leave(
     : { ok: false, fault: engineFault(intent, status, body) };
 }
 
-function initRequest(config: Config, advertiseAddr: string): Record<string, unknown> {
-  const { dataPathPort, defaultAddrPool: pools } = config;
+function initRequest(
+  config: Config,
+  advertiseAddr: string,
+  pools: string[],
+): Record<string, unknown> {
+  const { dataPathPort } = config;
   return {
     ...placeOf(config, advertiseAddr),
     ...(dataPathPort === null ? {} : { DataPathPort: dataPathPort }),
@@ -262,8 +277,9 @@ function initRequest(config: Config, advertiseAddr: string): Record<string, unkn
 /** What init and join have in common. */
 function placeOf(config: Config, advertiseAddr: string): Record<string, unknown> {
   const { dataPathAddr, availability } = config;
+  const everywhere = isIpv6(hostOf(advertiseAddr)) ? "::" : "0.0.0.0";
   return {
-    ListenAddr: withPort(config.listenAddr ?? "0.0.0.0"),
+    ListenAddr: withPort(config.listenAddr ?? everywhere),
     AdvertiseAddr: withPort(advertiseAddr),
     ...(dataPathAddr === null ? {} : { DataPathAddr: dataPathAddr }),
     ...(availability === null ? {} : { Availability: availability }),
@@ -275,8 +291,11 @@ function subnetSizeOf(pools: string[]): number {
   return Math.max(24, ...pools.map((pool) => Number(pool.split("/")[1] ?? 24)));
 }
 
-function filters(by: Record<string, string[]>): string {
-  return encodeURIComponent(JSON.stringify(by));
+/** Of the managers that `/info` names. */
+function peersOf(remotes: unknown): string[] {
+  const list: unknown[] = Array.isArray(remotes) ? remotes : [];
+  const addresses = list.map((one) => isObject(one) ? hostOf(textOf(one["Addr"])) : "");
+  return [...new Set(addresses)].filter((address) => address !== "");
 }
 
 function isState(value: unknown): value is Engine["state"] {
@@ -287,6 +306,6 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function countOf(value: unknown): number {
-  return typeof value === "number" ? value : 0;
+function countOf(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }

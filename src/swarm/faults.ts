@@ -7,7 +7,7 @@
  */
 import { quote } from "../http.ts";
 import { isObject, parseJson } from "../json.ts";
-import type { Answer, Fault, FaultKind } from "../state.ts";
+import type { Answer, Engine, Fault, FaultKind } from "../state.ts";
 
 /** A fault from an answer that is not 2xx. `intent`: what was tried ("join the swarm at 10.0.0.7"). */
 export function engineFault(intent: string, status: number, body: string): Fault {
@@ -18,10 +18,27 @@ export function engineFault(intent: string, status: number, body: string): Fault
     const message = `Cannot ${intent}: the Engine says "${words}"${advice && `; ${advice}`}`;
     return withPermission({ kind, message });
   }
-  const kind = KIND_BY_STATUS.get(status) ?? "refused";
+  // At a join 400 is also what the other side answers.
+  const isJoin = intent.startsWith(JOINING) && status === 400;
+  const kind = isJoin ? "refused" : KIND_BY_STATUS.get(status) ?? "refused";
   const message = `Cannot ${intent}: the Engine answers ${status}, "${words}"`;
   return withPermission({ kind, message });
 }
+
+/** How what is tried begins, when it is to join a swarm. */
+export const JOINING = "join the swarm at ";
+
+/** What an Engine's words about itself (`/info`) come to. */
+export function troubleOf(words: string): Engine["trouble"] {
+  if (NO_LEADER.test(words)) return "no-quorum";
+  if (OWN_CERTIFICATE_ENDED.test(words)) return "expired";
+  return MEANINGS.find(([pattern]) => pattern.test(words))?.[1] ?? null;
+}
+
+const NO_LEADER = /does not have a leader|no elected cluster leader/i;
+/** By swarmkit's check of the chain that it loads; a clock that is behind is "not valid before". */
+const OWN_CERTIFICATE_ENDED =
+  /not valid after .* and it is currently|swarm certificates have expired/i;
 
 /** A fault from an exchange that did not come to an end. */
 export function socketFault(intent: string, path: string, { kind, message }: Fault): Fault {
@@ -50,7 +67,10 @@ export function notUnderstood(intent: string, body: string): Fault {
   return { kind: "malformed", message };
 }
 
-/** The first that fits counts. */
+/**
+ * The first that fits counts. What is of this machine comes before what is of the other side, whose words
+ * are wrapped in those of the transport.
+ */
 const MEANINGS: [RegExp, FaultKind, string][] = [
   [/valid join token is necessary|invalid join token/i, "rejected", ""],
   [/remote CA does not match fingerprint/i, "foreign", "another swarm's manager answers there"],
@@ -58,24 +78,54 @@ const MEANINGS: [RegExp, FaultKind, string][] = [
   [/already part of a swarm/i, "busy", ""],
   [/needs to be unlocked|encrypted and locked/i, "refused", "unlock it with docker swarm unlock"],
   [/leave the swarm on a node that is participating as a manager/i, "refused", ""],
-  [/subnet size is|port number is not in valid range/i, "unusable", ""],
-  [/live-restore/i, "unusable", 'set "live-restore": false in /etc/docker/daemon.json'],
+  [
+    /subnet size is|port number is not in valid range|non-zero IP address or network interface|could not (?:choose|parse) an? (?:IP )?address/i,
+    "unusable",
+    "",
+  ],
+  [/live-restore/i, "unusable", daemonSetting('"live-restore": false')],
+  [
+    /firewall-backend=nftables|nftables.* incompatible with swarm/i,
+    "unusable",
+    daemonSetting('"firewall-backend": "iptables"'),
+  ],
+  [
+    /cluster requires FIPS/i,
+    "unusable",
+    "the swarm's Engines run in FIPS mode, and this one does not: install the same, in the same mode",
+  ],
+  [/plugin .* failed with error/i, "denied", "its authorization plugin does not work"],
   [
     /client version .* is too (?:old|new)/i,
     "unusable",
     "this tool and the Engine are too far apart",
   ],
   [
-    /prospective new cluster member/i,
-    "unreachable",
-    "the other managers must reach this node on TCP 2377: look at its security group",
+    /not valid (?:before|after) .* and it is currently|certificate has expired or is not yet valid|tls: (?:expired certificate|certificate expired)/i,
+    "clock",
+    "compare the clock of this machine with the managers' (timedatectl), and let both be synchronized",
   ],
   [
-    /does not have a leader|connection refused|no route to host|i\/o timeout|DeadlineExceeded|deadline exceeded|code = Unavailable/i,
+    /prospective new cluster member/i,
+    "one-way",
+    "the other managers must reach this node at the address that it advertises, on TCP 2377: look at its " +
+    "security group",
+  ],
+  [
+    /address already in use/i,
+    "refused",
+    "something else listens on that port of this machine (ss -ltnp)",
+  ],
+  [
+    /does not have a leader|connection refused|no route to host|network is unreachable|i\/o timeout|DeadlineExceeded|deadline exceeded|code = Unavailable/i,
     "unreachable",
     "",
   ],
 ];
+
+export function daemonSetting(line: string): string {
+  return `set ${line} in /etc/docker/daemon.json, and restart Docker`;
+}
 
 const KIND_BY_STATUS = new Map<number, FaultKind>([
   [400, "unusable"],

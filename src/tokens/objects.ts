@@ -5,22 +5,27 @@
  *     <prefix>/<cluster>/tokens/<fingerprint>/manager
  *     <prefix>/<cluster>/tokens/<fingerprint>/worker
  */
+import { keyPart } from "../aws/keys.ts";
 import type { S3Api } from "../aws/s3.ts";
 import type { Answer, Role, TokenMark } from "../state.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
 
 interface ObjectShelfOptions {
+  cluster: string;
   vault: Vault;
   s3: () => Promise<S3Api>;
 }
 
-export function createObjectShelf({ vault, s3 }: ObjectShelfOptions): Shelf {
+export function createObjectShelf({ cluster, vault, s3 }: ObjectShelfOptions): Shelf {
+  const folderOf = (fingerprint: string): string => `${keyPart(cluster)}/tokens/${fingerprint}`;
   return {
     async read(fingerprint, want): ReturnType<Shelf["read"]> {
       const api = await s3();
       const ask = (role: Role): Answer<Found> | Promise<Answer<Found>> =>
-        want.includes(role) ? readToken(api, vault, fingerprint, role) : NONE;
+        want.includes(role)
+          ? readToken(api, vault, `${folderOf(fingerprint)}/${role}`, fingerprint)
+          : NONE;
       const [manager, worker] = await Promise.all([ask("manager"), ask("worker")]);
       if (!manager.ok) return manager;
       if (!worker.ok) return worker;
@@ -31,14 +36,17 @@ export function createObjectShelf({ vault, s3 }: ObjectShelfOptions): Shelf {
       if (marks.manager === null && marks.worker === null && malformed.length === 0) {
         return { ok: true, value: [] };
       }
-      const by = api.place(`tokens/${fingerprint}`);
-      return { ok: true, value: [{ by, state: "running", ...marks, malformed }] };
+      const by = api.place(folderOf(fingerprint));
+      return {
+        ok: true,
+        value: [{ by, state: "running", cluster: null, addresses: [], ...marks, malformed }],
+      };
     },
 
     async publish(manager, worker): ReturnType<Shelf["publish"]> {
       const api = await s3();
       const put = (mark: TokenMark, role: Role): Promise<Answer<string | null>> =>
-        api.put(keyOf(mark.fingerprint, role), vault.secretOf(mark), { kind: "always" });
+        api.put(`${folderOf(mark.fingerprint)}/${role}`, vault.secretOf(mark), { kind: "always" });
       const written = await Promise.all([put(manager, "manager"), put(worker, "worker")]);
       return written.find((answer) => !answer.ok) ?? { ok: true, value: null };
     },
@@ -66,20 +74,15 @@ const NONE: Answer<Found> = { ok: true, value: { mark: null, malformed: null } }
 async function readToken(
   api: S3Api,
   vault: Vault,
+  key: string,
   fingerprint: string,
-  role: Role,
 ): Promise<Answer<Found>> {
-  const key = keyOf(fingerprint, role);
   const answer = await api.get(key);
   if (!answer.ok) return answer;
   const { found } = answer.value;
   if (found === null) return NONE;
-  const mark = vault.keep(found.text.trim());
+  const mark = vault.keep(found.text?.trim() ?? "");
   return mark?.fingerprint === fingerprint
     ? { ok: true, value: { mark, malformed: null } }
     : { ok: true, value: { mark: null, malformed: api.place(key) } };
-}
-
-function keyOf(fingerprint: string, role: Role): string {
-  return `tokens/${fingerprint}/${role}`;
 }

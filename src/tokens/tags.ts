@@ -1,6 +1,10 @@
-/** The shelf that needs EC2 only: each manager shows its swarm's tokens in the tags of its own instance. */
+/**
+ * The shelf that needs EC2 only: each manager shows its swarm's tokens in the tags of its own instance, and
+ * beside them whose swarm it is, for whoever looks for another cluster's.
+ */
 import type { Ec2Api, Ec2Instance } from "../aws/ec2.ts";
 import { instanceStateOf, LIVE_STATES } from "../aws/instances.ts";
+import { CLUSTER_TAG } from "../settings.ts";
 import type { Config, Identity, Shown, TokenMark } from "../state.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
@@ -13,13 +17,14 @@ interface TagShelfOptions {
 }
 
 export function createTagShelf({ config, identity, vault, ec2 }: TagShelfOptions): Shelf {
-  const keys = [config.managerTokenTag, config.workerTokenTag];
+  const tokens = [config.managerTokenTag, config.workerTokenTag];
+  const keys = [...tokens, CLUSTER_TAG];
   return {
     async read(): ReturnType<Shelf["read"]> {
       const api = await ec2();
       const found = await api.instances(`look for tokens in the tags of ${identity.vpc}`, [
         { name: "vpc-id", values: [identity.vpc] },
-        { name: "tag-key", values: keys },
+        { name: "tag-key", values: tokens },
         { name: "instance-state-name", values: LIVE_STATES },
         ...(config.clusterTag === null
           ? []
@@ -33,6 +38,7 @@ export function createTagShelf({ config, identity, vault, ec2 }: TagShelfOptions
       const tags = new Map([
         [config.managerTokenTag, vault.secretOf(manager)],
         [config.workerTokenTag, vault.secretOf(worker)],
+        [CLUSTER_TAG, config.cluster],
       ]);
       return await (await ec2()).createTags(identity.instance, tags);
     },
@@ -47,7 +53,11 @@ export function createTagShelf({ config, identity, vault, ec2 }: TagShelfOptions
   };
 }
 
-function shownBy({ instance, state, tags }: Ec2Instance, config: Config, vault: Vault): Shown {
+function shownBy(
+  { instance, addresses, state, tags }: Ec2Instance,
+  config: Config,
+  vault: Vault,
+): Shown {
   const malformed: string[] = [];
   const markOf = (key: string): TokenMark | null => {
     const text = tags.get(key);
@@ -58,5 +68,14 @@ function shownBy({ instance, state, tags }: Ec2Instance, config: Config, vault: 
   };
   const manager = markOf(config.managerTokenTag);
   const worker = markOf(config.workerTokenTag);
-  return { by: instance, state: instanceStateOf(state), manager, worker, malformed };
+  const cluster = tags.get(CLUSTER_TAG) ?? null;
+  return {
+    by: instance,
+    addresses,
+    state: instanceStateOf(state),
+    cluster,
+    manager,
+    worker,
+    malformed,
+  };
 }

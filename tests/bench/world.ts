@@ -2,6 +2,7 @@
 import type { Node } from "../e2e/node.ts";
 import { AWS_PORT, HUB_ADDRESS } from "../e2e/node.ts";
 import { policiesOf } from "../e2e/policies.ts";
+import { fleetOf, programs } from "../e2e/programs.ts";
 import { type Store, Vpc } from "../e2e/vpc.ts";
 
 /** Two managers and a worker. */
@@ -11,7 +12,7 @@ export class World {
   private constructor(readonly vpc: Vpc) {}
 
   static async start(): Promise<World> {
-    return new World(await Vpc.start(MACHINES, null));
+    return new World(await Vpc.start(MACHINES, null, fleetOf(await programs(), "oldest")));
   }
 
   /** The manager that boots first. */

@@ -27,7 +27,21 @@ export interface EngineWorld {
   restart(n: number): Promise<void>;
   /** Its machine is off: no packet is answered. */
   stop(n: number): Promise<void>;
+  /** Left out by what knows no people. */
+  hand?: Hand;
   close(): Promise<void>;
+}
+
+/** What people and security groups do, behind the tool's back. */
+export interface Hand {
+  /** `docker node rm --force` of node `n`, on manager `by`. */
+  remove(n: number, by: number): Promise<void>;
+  /** Worker `n` becomes a manager whose swarm component restarts, while its daemon runs on. */
+  promoteRoughly(n: number, by: number): Promise<void>;
+  /** From now on nobody else reaches the node's swarm port. */
+  shut(n: number): Promise<void>;
+  /** Makes a cluster volume. False: this Engine is too old for them. */
+  makeVolume(n: number): Promise<boolean>;
 }
 
 /** A lost manager is noticed after some 15 s; a busy machine takes a multiple of it. */
@@ -35,11 +49,17 @@ const NOTICED_MS = 180_000;
 
 export interface EngineRule {
   promise: string;
+  /** Of what a hand does. */
+  byHand?: boolean;
   test: (world: EngineWorld) => Promise<void>;
 }
 
-export function engineContract(name: string, open: () => EngineWorld | Promise<EngineWorld>): void {
-  for (const { promise, test } of engineRules) {
+export function engineContract(
+  name: string,
+  open: () => EngineWorld | Promise<EngineWorld>,
+  { hands }: { hands: boolean },
+): void {
+  for (const { promise, test } of engineRules.filter(({ byHand }) => hands || !byHand)) {
     Deno.test({
       name: `engine ${name}: ${promise}`,
       sanitizeOps: false,
@@ -60,6 +80,20 @@ export const engineRules: EngineRule[] = [];
 
 function rule(promise: string, test: EngineRule["test"]): void {
   engineRules.push({ promise, test });
+}
+
+function handRule(
+  promise: string,
+  test: (world: EngineWorld, hand: Hand) => Promise<void>,
+): void {
+  engineRules.push({
+    promise,
+    byHand: true,
+    test: async (world) => {
+      assert.ok(world.hand);
+      await test(world, world.hand);
+    },
+  });
 }
 
 rule("in no swarm it says so, and nobody answers on its port", async (world) => {
@@ -92,8 +126,8 @@ rule("an init makes a swarm of one manager, whose tokens name it", async (world)
     node.address,
   ]]);
   assert.deepEqual(await must(world.node(2).probe([node.address])), [node.address]);
-  const { services, secrets, configs, networks, tasks } = await must(node.contents(true));
-  assert.deepEqual([services, secrets, configs, networks, tasks], [0, 0, 0, 0, 0]);
+  const contents = await must(node.contents(true));
+  assert.deepEqual(Object.entries(contents).filter(([, count]) => count > 0), []);
 });
 
 rule("a second init and a join are refused, and change nothing", async (world) => {
@@ -207,6 +241,7 @@ rule("a swarm that holds nothing is left, also by who leaves only an empty one",
 rule("without quorum a manager knows its swarm, and lets nobody in", async (world) => {
   const { managerToken, workerToken } = await swarmOf(world, 1);
   await must(world.node(2).join(world.node(1).address, managerToken));
+  await must(world.node(4).join(world.node(2).address, workerToken));
   await world.stop(2);
   await eventually(async () => {
     const { state, manager, swarm, fingerprint } = await must(world.node(1).engine());
@@ -217,11 +252,113 @@ rule("without quorum a manager knows its swarm, and lets nobody in", async (worl
       managerToken.fingerprint,
     ]);
   });
+  for (const n of [1, 4]) {
+    const { peers } = await must(world.node(n).engine());
+    const all = [1, 2].map((m) => world.node(m).address);
+    assert.deepEqual(peers.toSorted(), all.sort(), "who its managers are it knows all the same");
+  }
   // Engine 20.10 says at once that there is no leader; it may also go on trying.
   const fault = faultOf(await world.node(3).join(world.node(1).address, workerToken));
   assert.ok(fault === "unreachable" || fault === "pending", fault);
   assert.notEqual((await must(world.node(3).engine())).state, "active");
 });
+
+handRule(
+  "a worker that was removed says nothing of it; started again it is pending, for ever",
+  async (
+    world,
+    hand,
+  ) => {
+    const { workerToken, managers: [manager] } = await swarmOf(world, 1);
+    const worker = world.node(2);
+    await must(worker.join(world.node(1).address, workerToken));
+    const { nodeId } = await must(worker.engine());
+    await hand.remove(2, 1);
+    assert.deepEqual(await briefly(worker), ["active", nodeId, workerToken.fingerprint, "", null]);
+    await world.restart(2);
+    assert.deepEqual(await briefly(worker), ["pending", nodeId, workerToken.fingerprint, "", null]);
+    assert.equal(viewOf(await must(world.node(1).engine())).nodes, 1);
+    assert.equal(faultOf(await worker.join(manager?.address ?? "", workerToken)), "busy");
+    await must(worker.leave(false));
+    await must(worker.join(world.node(1).address, workerToken));
+    assert.notEqual((await must(worker.engine())).nodeId, nodeId);
+  },
+);
+
+handRule(
+  "a worker that was removed while it runs leaves without force, too",
+  async (world, hand) => {
+    const { workerToken } = await swarmOf(world, 1);
+    const worker = world.node(2);
+    await must(worker.join(world.node(1).address, workerToken));
+    await hand.remove(2, 1);
+    await must(worker.leave(false));
+    await must(worker.join(world.node(1).address, workerToken));
+    assert.equal((await must(worker.engine())).state, "active");
+  },
+);
+
+handRule(
+  "an Engine whose swarm component has restarted is in error, without a word, and works",
+  async (
+    world,
+    hand,
+  ) => {
+    const { workerToken, clusterId } = await swarmOf(world, 1);
+    const node = world.node(2);
+    await must(node.join(world.node(1).address, workerToken));
+    await hand.promoteRoughly(2, 1);
+    await eventually(async () => {
+      const { state, error, trouble, manager, swarm } = await must(node.engine());
+      assert.deepEqual([state, error, trouble, manager, swarm?.clusterId], [
+        "error",
+        "",
+        null,
+        true,
+        clusterId,
+      ]);
+    });
+    assert.equal(faultOf(await node.leave(false)), "refused");
+    await world.restart(2);
+    await eventually(async () => assert.equal((await must(node.engine())).state, "active"));
+  },
+);
+
+handRule(
+  "a manager that the others can't reach back gets in nowhere, and leaves a node behind",
+  async (
+    world,
+    hand,
+  ) => {
+    const { managerToken } = await swarmOf(world, 1);
+    await hand.shut(2);
+    const node = world.node(2);
+    assert.equal(faultOf(await node.join(world.node(1).address, managerToken)), "one-way");
+    assert.equal((await must(node.engine())).state, "inactive");
+    const { nodes, managers } = viewOf(await must(world.node(1).engine()));
+    assert.deepEqual([nodes, managers.length], [2, 1]);
+  },
+);
+
+handRule("a cluster volume counts among what a swarm holds, and is not left behind unasked", async (
+  world,
+  hand,
+) => {
+  await swarmOf(world, 1);
+  const node = world.node(1);
+  // Engines before 23 have none.
+  if (!(await hand.makeVolume(1))) return;
+  const held = Object.entries(await must(node.contents(true))).filter(([, count]) => count > 0);
+  assert.deepEqual(held.map(([, count]) => count), [1]);
+  assert.equal((await must(node.leave(true, true))).kind, "holds");
+  assert.equal((await must(node.engine())).state, "active");
+});
+
+/** What an Engine says of itself. */
+async function briefly(node: EngineNode): Promise<unknown[]> {
+  const { state, nodeId, fingerprint, error, trouble } = await must(node.engine());
+  return [state, nodeId, fingerprint, error, trouble];
+}
 
 /** The swarm that node `n` has just made. */
 async function swarmOf(world: EngineWorld, n: number): Promise<SwarmView> {

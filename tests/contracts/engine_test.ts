@@ -1,5 +1,5 @@
 /** The emulated Engines, behind the real edges, keep the contract of all Engines. */
-import { EngineServer } from "../emulators/engine.ts";
+import { ENGINE_20, ENGINE_29, type EngineRelease, EngineServer } from "../emulators/engine.ts";
 import { EngineState } from "../emulators/engine_state.ts";
 import { claimNetwork } from "../emulators/loopback.ts";
 import { Wire } from "../emulators/wire.ts";
@@ -21,7 +21,12 @@ const TIMES = {
   noLeader: 20,
 };
 
-engineContract("in the emulator", async (): Promise<EngineWorld> => {
+for (const release of [ENGINE_20, ENGINE_29]) {
+  const name = `in the emulator of ${release.name}`;
+  engineContract(name, () => openEmulator(release), { hands: true });
+}
+
+async function openEmulator(release: EngineRelease): Promise<EngineWorld> {
   const network = claimNetwork();
   const directory = await Deno.makeTempDir({ prefix: "swarm-join-engines-" });
   const wire = new Wire();
@@ -35,10 +40,12 @@ engineContract("in the emulator", async (): Promise<EngineWorld> => {
       network: (where) => servers.find((one) => one.state.address === where)?.state ?? null,
       wire,
     });
+    server.release = release;
     server.start();
     return server;
   });
   const serverOf = (n: number): EngineServer => servers[n - 1]!;
+  const idOf = (n: number): string => serverOf(n).state.membership?.nodeId ?? "";
 
   return {
     node: (n): EngineNode => {
@@ -48,7 +55,7 @@ engineContract("in the emulator", async (): Promise<EngineWorld> => {
         address,
         engine: () => engine.look(never),
         contents: (manager) => engine.contents(manager, never),
-        init: () => engine.init(config, address, never),
+        init: () => engine.init(config, address, [], never),
         join: (where, token) => engine.join(config, where, token, address, never),
         leave: (force, onlyEmpty = false) => engine.leave(force, onlyEmpty, never),
         probe: (addresses) => probe(addresses, never),
@@ -63,10 +70,29 @@ engineContract("in the emulator", async (): Promise<EngineWorld> => {
       server.state.reachable = false;
       await server.stop();
     },
+    hand: {
+      remove: (n, by) => Promise.resolve(serverOf(by).state.managed().remove(idOf(n))),
+      promoteRoughly: (n, by) => {
+        const node = serverOf(by).state.managed().nodes.find(({ id }) => id === idOf(n));
+        Object.assign(node ?? {}, { role: "manager", inRaft: true });
+        serverOf(n).state.isWordless = true;
+        serverOf(n).state.changed();
+        return Promise.resolve();
+      },
+      shut: (n) => {
+        serverOf(n).state.isShut = true;
+        return Promise.resolve();
+      },
+      makeVolume: (n) => {
+        const isKnown = release === ENGINE_29;
+        if (isKnown) serverOf(n).state.managed().volumes.push("held");
+        return Promise.resolve(isKnown);
+      },
+    },
     close: async () => {
       await Promise.all(servers.map((server) => server.close()));
       network.release();
       await Deno.remove(directory, { recursive: true });
     },
   };
-});
+}

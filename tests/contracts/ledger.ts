@@ -8,14 +8,8 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { counts, viewOf } from "../../src/ledger/versions.ts";
-import type {
-  Answer,
-  FoundingRecord,
-  LedgerView,
-  Memory,
-  Position,
-  WriteResult,
-} from "../../src/state.ts";
+import type { Answer, Memory } from "../../src/state.ts";
+import type { FoundingRecord, LedgerView, Position, WriteResult } from "../../src/founding.ts";
 import { record } from "../support/observations.ts";
 
 /** One node's access to the ledger, as the edges give it. */

@@ -29,7 +29,7 @@ from collections import OrderedDict, defaultdict
 from datetime import datetime, timezone
 
 from aws_control import ACCOUNT, REGION, Control
-from aws_iam import check_ec2_resources
+from aws_iam import check_ec2_resources, sign_queries_as_sent
 from moto.ec2 import utils
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance
@@ -254,7 +254,9 @@ def error(call, status, code, message):
             f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
             "<RequestID>e2e</RequestID></Response>"
         )
-    return f"{status} Injected", [("Content-Type", "text/xml")], text.encode()
+    # S3 names each of its answers.
+    headers = [("Content-Type", "text/xml"), ("x-amz-request-id", "e2e")]
+    return f"{status} Injected", headers, text.encode()
 
 
 def drop(environ):
@@ -270,6 +272,9 @@ def tolerate_lost_network():
     """moto's instances always have an interface; a terminated one has none here."""
     # A filter that moto lacks. Its instances have one address, so this is the same as the other.
     utils.filter_dict_attribute_mapping["network-interface.addresses.private-ip-address"] = "private_ip"
+    # And another; they have no IPv6 address.
+    utils.filter_dict_attribute_mapping["network-interface.ipv6-addresses.ipv6-address"] = "ipv6_addresses"
+    Instance.ipv6_addresses = []
     names = ("private_ip", "private_ip_address", "private_dns_name", "public_ip", "public_ip_address")
     for name in names:
         found = getattr(Instance, name)
@@ -298,6 +303,7 @@ def main():
     os.environ["MOTO_PORT"] = str(port)
     tolerate_lost_network()
     check_ec2_resources()
+    sign_queries_as_sent()
     Handler.cloud = Cloud()
     server = make_server(host, port, Handler.cloud, threaded=True, request_handler=Handler)
     server.daemon_threads = True

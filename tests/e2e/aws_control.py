@@ -229,6 +229,11 @@ class Control:
     def do_put(self, key, text):
         self.s3.put_object(Bucket="swarms", Key=key, Body=text.encode())
 
+    def do_remove(self, key):
+        """Deletes the objects whose keys match, as a lifecycle rule does."""
+        for name in [n for n in self.do_objects() if re.search(key, n)]:
+            self.s3.delete_object(Bucket="swarms", Key=name)
+
     def do_objects(self):
         found = self.s3.list_objects_v2(Bucket="swarms").get("Contents", [])
         return {

@@ -2,16 +2,45 @@
 
 import re
 import threading
+import urllib.parse
 
 from moto import settings
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.ec2.models import ec2_backends
-from moto.iam.access_control import IAMPolicyStatement, IAMRequest, PermissionResult
+from moto.iam.access_control import IAMPolicyStatement, IAMRequest, IAMRequestBase, PermissionResult
 
 
 def enforce_iam():
+    """From here on calls are judged; a query is signed in its encoded form, which moto has lost by then."""
+    plain = IAMRequestBase._create_aws_request
+
+    def encoded(self):
+        path, _, query = self._path.partition("?")
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
+        if pairs:
+            query = urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote, safe="-_.~")
+            self._path = f"{path}?{query}"
+        return plain(self)
+
+    IAMRequestBase._create_aws_request = encoded
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     ActionAuthenticatorMixin.request_count = 0
+
+
+def sign_queries_as_sent():
+    """What moto verifies has been decoded on its way, and a slash in a query is signed as it is escaped."""
+    plain = IAMRequestBase._create_aws_request
+
+    def escaped(part):
+        return urllib.parse.quote(urllib.parse.unquote(part), safe="-_.~")
+
+    def create(self):
+        path, mark, query = self._path.partition("?")
+        pairs = [pair.split("=", 1) for pair in query.split("&")]
+        self._path = path + mark + "&".join("=".join(map(escaped, pair)) for pair in pairs)
+        return plain(self)
+
+    IAMRequestBase._create_aws_request = create
 
 
 def check_ec2_resources():
@@ -83,8 +112,7 @@ def ec2_resources(request, action=None):
     if action == "ec2:CreateLaunchTemplate":
         return [home + "launch-template/lt-new"]
     if action == "ec2:CreateLaunchTemplateVersion":
-        name = params.get("LaunchTemplateId") or "lt-by-name"
-        return [home + "launch-template/" + name]
+        return [home + "launch-template/" + params["LaunchTemplateId"]]
     return ["*"]
 
 

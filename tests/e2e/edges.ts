@@ -1,7 +1,7 @@
 /** This program's own AWS edges of a node in the VPC, without the program around them. */
 import type { ImdsInstance } from "../emulators/imds.ts";
 import { staticCredentials } from "../support/aws_lab.ts";
-import { config, identity } from "../support/observations.ts";
+import { config, identity, s3 } from "../support/observations.ts";
 import type { Vpc } from "./vpc.ts";
 import { type Aws, AWS_DEADLINE_MS, createAws } from "../../src/node/stores.ts";
 import { Vault } from "../../src/tokens/vault.ts";
@@ -18,14 +18,13 @@ export function edgesOf(
     config: {
       ...config,
       cluster,
-      ...(vpc.store === "s3"
-        ? { store: { kind: "s3", bucket: "swarms", prefix: "prod", kmsKey: null } }
-        : {}),
+      ...(vpc.store === "s3" ? { store: { ...s3, bucket: "swarms", prefix: "prod" } } : {}),
     },
     identity: { ...identity(), instance, address, addresses: [address], vpc: vpc.aws.vpc },
     vault,
     credentials: staticCredentials(role.credentials),
     endpoints: { ec2: endpoint, s3: endpoint },
+    variant: { fips: false, dualstack: false },
     onCall: () => {},
     deadlineMs: AWS_DEADLINE_MS,
   });

@@ -5,6 +5,7 @@ import { output, sh, STATE_DIR, until } from "./machine.ts";
 
 export interface Info {
   Name: string;
+  ServerVersion: string;
   DockerRootDir: string;
   Swarm: {
     NodeID: string;
@@ -18,6 +19,7 @@ export interface Info {
 
 export interface SwarmNode {
   ID: string;
+  Version: { Index: number };
   Description: { Hostname: string };
   Spec: { Role: string };
   Status: { State: string; Addr: string };
@@ -60,6 +62,10 @@ export async function startContainerd(): Promise<void> {
 }
 
 export class Engine {
+  /** The daemon's program. Another one can be started on what this one leaves: an upgrade. */
+  program = "dockerd";
+  /** What is in its `daemon.json` when it starts. */
+  settings: Record<string, unknown> = {};
   readonly dir: string;
   readonly socket: string;
   #daemon: Deno.ChildProcess | null = null;
@@ -74,6 +80,10 @@ export class Engine {
     return `${this.dir}/data`;
   }
 
+  get altered(): boolean {
+    return Object.keys(this.settings).length > 0;
+  }
+
   get running(): boolean {
     return this.#daemon !== null;
   }
@@ -81,9 +91,9 @@ export class Engine {
   async start(): Promise<void> {
     if (this.#daemon) return;
     await Deno.mkdir(this.dir, { recursive: true });
-    await Deno.writeTextFile(`${this.dir}/daemon.json`, "{}");
+    await Deno.writeTextFile(`${this.dir}/daemon.json`, JSON.stringify(this.settings));
     this.#daemon = spawnLogged("nsenter", [
-      ...[`--net=/proc/${this.holder}/ns/net`, `--uts=/proc/${this.holder}/ns/uts`, "dockerd"],
+      ...[`--net=/proc/${this.holder}/ns/net`, `--uts=/proc/${this.holder}/ns/uts`, this.program],
       ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
       ...["--data-root", this.dataRoot, "--exec-root", `${this.dir}/exec`],
       ...["--pidfile", `${this.dir}/pid`, "--config-file", `${this.dir}/daemon.json`],
@@ -118,6 +128,15 @@ export class Engine {
     await Deno.remove(this.socket).catch(() => {});
   }
 
+  /** The daemon ends in order, as a service that is stopped or upgraded. */
+  async stop(): Promise<void> {
+    const daemon = this.#daemon;
+    if (!daemon) return;
+    this.#daemon = null;
+    daemon.kill("SIGTERM");
+    await daemon.status;
+  }
+
   /** All state is gone, as on a new disk. The daemon must be dead. */
   async wipe(): Promise<void> {
     await this.kill();
@@ -135,7 +154,7 @@ export class Engine {
     });
   }
 
-  /** `body`: bytes as they are, anything else as JSON. */
+  /** In the Engine's own version of the API. `body`: bytes as they are, anything else as JSON. */
   request(method: string, path: string, body?: unknown): Promise<Answered> {
     const isRaw = body instanceof Uint8Array;
     const text = body === undefined || isRaw ? "" : JSON.stringify(body);
@@ -144,7 +163,7 @@ export class Engine {
       const request = http.request({
         socketPath: this.socket,
         method,
-        path: `/v1.41${path}`,
+        path,
         headers: {
           Host: "docker",
           "Content-Type": isRaw ? "application/x-tar" : "application/json",

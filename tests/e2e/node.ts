@@ -11,6 +11,8 @@ export const AWS_PORT = 4566;
 
 /** A copy, so that a build during the tests does not change what is tested. */
 const BINARY = `${STATE_DIR}/swarm-join`;
+export const TUNNEL = "wg0";
+const OTHER_NETWORK = "203.0.113.0/24";
 /** A run that takes longer hangs: on a busy machine all of them take several times as long as usual. */
 const LIMIT_MS = 900_000;
 const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
@@ -74,9 +76,8 @@ export class Node {
 
   /** Makes the namespaces and the link to the hub. */
   static async make(slot: number, aws: Aws, imds: MetadataService): Promise<Node> {
-    const hostname = `ip-${addressOf(slot).replaceAll(".", "-")}`;
     const holder = new Deno.Command("unshare", {
-      args: ["--net", "--uts", "sh", "-c", `hostname ${hostname} && exec sleep infinity`],
+      args: ["--net", "--uts", "sh", "-c", `hostname ${hostnameOf(slot)} && exec sleep infinity`],
       stdin: "null",
       stdout: "null",
       stderr: "null",
@@ -95,6 +96,10 @@ export class Node {
     await node.inside("ip", "addr", "add", `${node.address}/24`, "dev", "eth0");
     await node.plug();
     return node;
+  }
+
+  get hostname(): string {
+    return hostnameOf(this.slot);
   }
 
   inside(command: string, ...args: string[]): Promise<string> {
@@ -209,6 +214,52 @@ export class Node {
     ]);
   }
 
+  /** As it was made: whatever a test did to its network is undone. */
+  async restoreNetwork(): Promise<void> {
+    await this.blackhole(false);
+    const ip = (...args: string[]) => output("nsenter", [...this.#namespaces, "ip", ...args]);
+    await ip("link", "del", TUNNEL);
+    for (const table of ["main", "local"]) {
+      await ip("route", "flush", "table", table, "root", OTHER_NETWORK);
+    }
+    await this.plug();
+  }
+
+  /** Makes an interface of its own with an address that no instance has: a tunnel's. */
+  async addTunnel(): Promise<string> {
+    const address = otherAddressOf(this.slot);
+    await this.inside("ip", "link", "add", TUNNEL, "type", "bridge");
+    await this.inside("ip", "addr", "add", `${address}/32`, "dev", TUNNEL);
+    await this.inside("ip", "link", "set", TUNNEL, "up");
+    return address;
+  }
+
+  async removeTunnel(): Promise<void> {
+    await this.inside("ip", "link", "del", TUNNEL);
+  }
+
+  /** Makes it answer at an address that no interface has, as AWS maps an Elastic IP to an instance. */
+  async addElastic(): Promise<string> {
+    const address = otherAddressOf(this.slot);
+    await this.inside("ip", "route", "add", "local", address, "dev", "lo");
+    for (const one of this.metadata.interfaces) one.publicAddresses = [address];
+    return address;
+  }
+
+  /** How to get to the other nodes' addresses of these kinds. */
+  async routeTo(others: Node[]): Promise<void> {
+    for (const { slot, address } of others.filter((other) => other !== this)) {
+      await this.inside("ip", "route", "replace", otherAddressOf(slot), "via", address);
+    }
+  }
+
+  /** Whether the others reach its swarm port. */
+  async open(on: boolean): Promise<void> {
+    await this.inside("iptables", "-w", "-F", "INPUT");
+    const port = ["-p", "tcp", "--dport", "2377", "-j", "DROP"];
+    if (!on) await this.inside("iptables", "-w", "-A", "INPUT", "!", "-i", "lo", ...port);
+  }
+
   /** Packets from and to other nodes vanish without a word. */
   async blackhole(on: boolean): Promise<void> {
     this.cut = on;
@@ -291,8 +342,17 @@ export class Node {
   }
 }
 
+/** An address of the network that stands for all that no instance has. */
+function otherAddressOf(slot: number): string {
+  return `203.0.113.${10 + slot}`;
+}
+
 export function addressOf(slot: number): string {
   return `10.77.0.${10 + slot}`;
+}
+
+function hostnameOf(slot: number): string {
+  return `ip-${addressOf(slot).replaceAll(".", "-")}`;
 }
 
 /** Notes a token in the arguments or the environment of a process. */

@@ -5,6 +5,7 @@ import { inTime } from "../support/in_time.ts";
 import { until } from "./machine.ts";
 import { exposures, type Node, type Run, type RunOptions, transcript } from "./node.ts";
 import { engineStates, observed, swarmOf } from "./observed.ts";
+import type { Fleet } from "./programs.ts";
 import type { Store, Vpc } from "./vpc.ts";
 
 export interface Case {
@@ -13,14 +14,21 @@ export interface Case {
   workers: number;
   /** Left out: both. */
   stores?: Store[];
+  /** Left out: the oldest Engine, and the newest. */
+  fleets?: Fleet[];
   /** Run so many times in a row. */
   times?: number;
   run: (vpc: Vpc) => Promise<void>;
 }
 
+export function fleetsOf({ fleets }: Case): Fleet[] {
+  return fleets ?? ["oldest", "newest"];
+}
+
 export interface Selection {
   store: Store;
-  /** Matches `name [store]`; null: all. */
+  fleet: Fleet;
+  /** Matches `name [store, fleet]`; null: all. */
   only: RegExp | null;
   /** Stops at the first failure. */
   failFast: boolean;
@@ -32,13 +40,17 @@ const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
 export async function play(
   vpc: Vpc,
   cases: Case[],
-  { store, only, failFast }: Selection,
+  { store, fleet, only, failFast }: Selection,
   say: (line: string) => void,
 ): Promise<{ passed: number; failed: number }> {
   const counts = { passed: 0, failed: 0 };
-  for (const one of cases.filter(({ stores }) => stores?.includes(store) ?? true)) {
+  const own = cases.filter((one) =>
+    (one.stores?.includes(store) ?? true) && fleetsOf(one).includes(fleet)
+  );
+  for (const one of own) {
     for (let turn = 1; turn <= (one.times ?? 1); turn++) {
-      const title = `${one.name} [${store}]${one.times ? ` ${turn}/${one.times}` : ""}`;
+      const times = one.times ? ` ${turn}/${one.times}` : "";
+      const title = `${one.name} [${store}, ${fleet}]${times}`;
       if (only && !only.test(title)) continue;
       const startMs = performance.now();
       const runs = transcript.length;
@@ -63,7 +75,7 @@ export async function play(
   else counts.failed++;
   say(
     leaks.length === 0
-      ? `  ok     no token in any output, argument or environment of ${transcript.length} runs [${store}]`
+      ? `  ok     no token in any output, argument or environment of ${transcript.length} runs [${store}, ${fleet}]`
       : `  FAILED tokens: ${leaks.join("; ")}`,
   );
   return counts;
@@ -104,7 +116,7 @@ function redacted(text: string): string {
 // What cases say
 
 /** For runs that end well: many times what they take on a quick machine. */
-export const AMPLE = ["--timeout", "600s"];
+export const AMPLE = ["--timeout", Deno.env.get("E2E_AMPLE") ?? "600s"];
 
 /** Runs on all of these at the same moment. */
 export function together(nodes: Node[]): Promise<Run[]> {

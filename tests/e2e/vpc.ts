@@ -8,6 +8,7 @@ import { MetadataService } from "./imds.ts";
 import { pause, sh, until } from "./machine.ts";
 import { AWS_PORT, HUB_ADDRESS, METADATA_ADDRESS, Node, takeBinary } from "./node.ts";
 import { policiesOf } from "./policies.ts";
+import type { Program } from "./programs.ts";
 
 export type Store = "tags" | "s3";
 
@@ -27,9 +28,15 @@ export class Vpc {
   /** The nodes that the present test has launched, by name. */
   readonly nodes = new Map<string, Node>();
 
-  private constructor(readonly aws: Aws, readonly imds: MetadataService, readonly pool: Node[]) {}
+  private constructor(
+    readonly aws: Aws,
+    readonly imds: MetadataService,
+    readonly pool: Node[],
+    /** The Engines of its machines, in turn. */
+    readonly engines: Program[],
+  ) {}
 
-  static async start(slots: number, binary: string | null): Promise<Vpc> {
+  static async start(slots: number, binary: string | null, engines: Program[]): Promise<Vpc> {
     await takeBinary(binary);
     await sh("ip", "link", "add", "hub", "type", "bridge");
     await sh("ip", "addr", "add", `${HUB_ADDRESS}/24`, "dev", "hub");
@@ -39,8 +46,16 @@ export class Vpc {
     const imds = new MetadataService(METADATA_ADDRESS, 80);
     const pool: Node[] = [];
     for (let slot = 1; slot <= slots; slot++) pool.push(await Node.make(slot, aws, imds));
-    await Promise.all(pool.map((node) => node.engine.start()));
-    return new Vpc(aws, imds, pool);
+    const vpc = new Vpc(aws, imds, pool, engines);
+    await Promise.all(pool.map((node) => {
+      node.engine.program = vpc.#programOf(node);
+      return node.engine.start();
+    }));
+    return vpc;
+  }
+
+  #programOf({ slot }: Node): string {
+    return this.engines[(slot - 1) % this.engines.length]?.path ?? "dockerd";
   }
 
   /** Fresh instances on empty Engines: `m1`, `m2`, … and `w1`, `w2`, …; nothing else is left. */
@@ -61,19 +76,35 @@ export class Vpc {
   }
 
   async #clear(node: Node, empty: boolean): Promise<void> {
-    await node.blackhole(false);
-    await node.plug();
-    if (!empty) await node.engine.wipe();
+    await node.restoreNetwork();
+    const program = this.#programOf(node);
+    const { engine } = node;
+    if (!empty || engine.program !== program || engine.altered) await engine.wipe();
+    Object.assign(engine, { program, settings: {} });
     await node.engine.start();
   }
 
   /** Launches an instance of that name on a machine that has none. */
   async launch(name: string, role: "manager" | "worker", tags = {}): Promise<Node> {
-    const node = this.pool.find((free) => ![...this.nodes.values()].includes(free));
-    if (!node) throw new Error("the pool has no machine left");
+    const node = this.#free();
     this.nodes.set(name, node);
     node.args = this.store === "tags" ? [] : ["--store", "s3://swarms/prod"];
     await node.launch(name, { role, policies: await policiesOf(this.store, role), tags });
+    return node;
+  }
+
+  /** A machine of that name on which no instance of EC2's is: on premises, or of another account. */
+  outsider(name: string): Node {
+    const node = this.#free();
+    this.nodes.set(name, node);
+    node.name = name;
+    node.instance = "";
+    return node;
+  }
+
+  #free(): Node {
+    const node = this.pool.find((free) => ![...this.nodes.values()].includes(free));
+    if (!node) throw new Error("the pool has no machine left");
     return node;
   }
 

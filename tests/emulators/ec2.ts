@@ -110,6 +110,7 @@ function perform(
   const version = {
     description: form.get("VersionDescription") ?? "",
     userData: form.get("LaunchTemplateData.UserData"),
+    httpTokens: form.get("LaunchTemplateData.MetadataOptions.HttpTokens"),
   };
   const clientToken = form.get("ClientToken");
   switch (action) {
@@ -134,7 +135,12 @@ function perform(
       state.deleteTags(list(form, "ResourceId"), tags(form));
       return "<return>true</return>";
     case "CreateLaunchTemplate": {
-      const template = state.createLaunchTemplate(caller, which.name ?? "", version, clientToken);
+      const given = tags(form, "TagSpecification.1.Tag").map(([key, value]): [string, string] => [
+        key,
+        value ?? "",
+      ]);
+      const name = which.name ?? "";
+      const template = state.createLaunchTemplate(caller, name, version, clientToken, given);
       return `<launchTemplate>${templateXml(template)}</launchTemplate>`;
     }
     case "CreateLaunchTemplateVersion": {
@@ -184,10 +190,10 @@ function filters(form: URLSearchParams): Ec2Filter[] {
   return found;
 }
 
-function tags(form: URLSearchParams): [string, string | null][] {
+function tags(form: URLSearchParams, name = "Tag"): [string, string | null][] {
   const found: [string, string | null][] = [];
-  for (let i = 1; form.has(`Tag.${i}.Key`); i++) {
-    found.push([form.get(`Tag.${i}.Key`) ?? "", form.get(`Tag.${i}.Value`)]);
+  for (let i = 1; form.has(`${name}.${i}.Key`); i++) {
+    found.push([form.get(`${name}.${i}.Key`) ?? "", form.get(`${name}.${i}.Value`)]);
   }
   return found;
 }
@@ -227,10 +233,11 @@ function reservation(instance: Ec2Instance): string {
     stopping: 64,
     stopped: 80,
   };
-  const place = instance.address === ""
+  const place = instance.vpc === ""
     ? ""
     : `<subnetId>${instance.subnet}</subnetId><vpcId>${instance.vpc}</vpcId>` +
-      `<privateIpAddress>${instance.address}</privateIpAddress>`;
+      (instance.address === "" ? "" : `<privateIpAddress>${instance.address}</privateIpAddress>`) +
+      interfaceXml(instance);
   const tagSet = [...instance.tags].map(([key, value]) =>
     `<item><key>${escape(key)}</key><value>${escape(value)}</value></item>`
   ).join("");
@@ -243,6 +250,15 @@ function reservation(instance: Ec2Instance): string {
     `<instanceType>t3.small</instanceType><launchTime>${iso(instance.launchedMs)}</launchTime>` +
     `<placement><availabilityZone>eu-central-1a</availabilityZone></placement>${place}` +
     (tagSet === "" ? "" : `<tagSet>${tagSet}</tagSet>`) + "</item></instancesSet>";
+}
+
+function interfaceXml({ address, others = [] }: Ec2Instance): string {
+  const all = [address, ...others].filter((one) => one !== "");
+  const item = (name: string, one: string): string => `<item><${name}>${one}</${name}></item>`;
+  const v6 = all.filter((one) => one.includes(":")).map((one) => item("ipv6Address", one));
+  const v4 = all.filter((one) => !one.includes(":")).map((one) => item("privateIpAddress", one));
+  return `<networkInterfaceSet><item><ipv6AddressesSet>${v6.join("")}</ipv6AddressesSet>` +
+    `<privateIpAddressesSet>${v4.join("")}</privateIpAddressesSet></item></networkInterfaceSet>`;
 }
 
 function templateXml(template: Ec2Template): string {

@@ -29,8 +29,11 @@ function valuesOf(instance: Ec2Instance, name: string): string[] {
     case "instance-state-name":
       return [instance.state];
     case "private-ip-address":
-    case "network-interface.addresses.private-ip-address":
       return instance.address === "" ? [] : [instance.address];
+    case "network-interface.addresses.private-ip-address":
+      return [instance.address, ...instance.others ?? []].filter((it) => /^[0-9.]+$/.test(it));
+    case "network-interface.ipv6-addresses.ipv6-address":
+      return (instance.others ?? []).filter((it) => it.includes(":"));
     default:
       throw new Ec2Error("InvalidParameterValue", `The filter '${name}' is invalid`);
   }

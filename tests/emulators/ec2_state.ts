@@ -19,7 +19,10 @@ export interface Ec2Instance {
   account: string;
   vpc: string;
   subnet: string;
+  /** Its first private IPv4 address; "": it has none. */
   address: string;
+  /** Its other private addresses, of either version. */
+  others?: string[];
   state: Ec2InstanceState;
   launchedMs: number;
   tags: Map<string, string>;
@@ -30,12 +33,15 @@ export interface Ec2TemplateVersion {
   createdMs: number;
   description: string;
   userData: string | null;
+  /** `MetadataOptions.HttpTokens` of what it would launch. */
+  httpTokens?: string | null;
   createdBy: string;
 }
 
 export interface Ec2Template {
   id: string;
   name: string;
+  tags: Map<string, string>;
   createdMs: number;
   createdBy: string;
   versions: Ec2TemplateVersion[];
@@ -75,6 +81,8 @@ export interface Ec2Caller {
   node: string;
   arn: string;
 }
+
+type NewVersion = Pick<Ec2TemplateVersion, "description" | "userData" | "httpTokens">;
 
 interface Snapshot {
   atMs: number;
@@ -118,7 +126,7 @@ export class Ec2State {
   setState(id: string, state: Ec2InstanceState): void {
     const instance = this.get(id);
     if (instance === null) throw new Error(`no instance ${id}`);
-    const lost = state === "terminated" ? { vpc: "", subnet: "", address: "" } : {};
+    const lost = state === "terminated" ? { vpc: "", subnet: "", address: "", others: [] } : {};
     this.#record({ ...instance, ...lost, state });
   }
 
@@ -178,10 +186,11 @@ export class Ec2State {
   createLaunchTemplate(
     caller: Ec2Caller,
     name: string,
-    version: { description: string; userData: string | null },
+    version: NewVersion,
     clientToken: string | null,
+    tags: [string, string][] = [],
   ): Ec2Template {
-    return this.#once(clientToken, JSON.stringify(["create", name, version]), () => {
+    return this.#once(clientToken, JSON.stringify(["create", name, version, tags]), () => {
       if (!/^[a-zA-Z0-9()./_-]{3,128}$/.test(name)) {
         throw new Ec2Error(
           "InvalidLaunchTemplateName.MalformedException",
@@ -199,6 +208,7 @@ export class Ec2State {
       const template: Ec2Template = {
         id: `lt-0${randomText(16, HEX)}`,
         name,
+        tags: new Map(tags),
         createdMs: this.now(),
         createdBy: caller.arn,
         versions: [],
@@ -213,7 +223,7 @@ export class Ec2State {
   createLaunchTemplateVersion(
     caller: Ec2Caller,
     which: { id: string | null; name: string | null },
-    version: { description: string; userData: string | null },
+    version: NewVersion,
     clientToken: string | null,
   ): { template: Ec2Template; version: Ec2TemplateVersion } {
     return this.#once(clientToken, JSON.stringify(["version", which, version]), () => {
@@ -336,7 +346,7 @@ export class Ec2State {
 
 function append(
   template: Ec2Template,
-  version: { description: string; userData: string | null },
+  version: NewVersion,
   caller: Ec2Caller,
   nowMs: number,
 ): Ec2TemplateVersion {
@@ -350,7 +360,7 @@ function append(
   return added;
 }
 
-function checkVersion(version: { description: string; userData: string | null }): void {
+function checkVersion(version: NewVersion): void {
   if (version.description.length > 255) {
     throw new Ec2Error("InvalidParameterValue", "The version description is too long.");
   }

@@ -9,11 +9,16 @@ import {
   DescribeLaunchTemplateVersionsCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
-import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { Aws } from "./aws.ts";
 import type { Ec2Instance } from "./ec2_state.ts";
-import { EngineServer } from "./engine.ts";
-import { EngineState, fingerprintOf, TEXTS } from "./engine_state.ts";
+import { ENGINE_29, EngineServer } from "./engine.ts";
+import { certificateEnded, EngineState, fingerprintOf, TEXTS } from "./engine_state.ts";
 import { serveHttp } from "./http.ts";
 import { claimNetwork } from "./loopback.ts";
 import { imdsHandler, type ImdsInstance } from "./imds.ts";
@@ -328,6 +333,49 @@ cloudTest(
 );
 
 cloudTest(
+  "S3 lists what is below a prefix, in order and in pages, to whom it may",
+  async (cloud) => {
+    const { s3, aws } = cloud;
+    const options = { name: "b", region: REGION, owner: ACCOUNT };
+    const bucket = aws.s3.addBucket({ ...options, listAllowed: true });
+    for (const key of ["a/3", "a/1", "b/1", "a/2"]) {
+      aws.s3.put(bucket, key, new Uint8Array(), { ifAbsent: false, ifMatch: null });
+    }
+    aws.s3.pageSize = 2;
+    const list = { Bucket: "b", Prefix: "a/" };
+    const first = await s3.send(new ListObjectsV2Command(list));
+    assert.deepEqual(first.Contents?.map(({ Key }) => Key), ["a/1", "a/2"]);
+    assert.ok(first.IsTruncated && first.Contents?.[0]?.LastModified instanceof Date);
+    const next = { ...list, ContinuationToken: first.NextContinuationToken };
+    const second = await s3.send(new ListObjectsV2Command(next));
+    assert.deepEqual(second.Contents?.map(({ Key }) => Key), ["a/3"]);
+    assert.equal(second.IsTruncated, false);
+    bucket.listAllowed = false;
+    assert.equal((await refusal(s3.send(new ListObjectsV2Command(list)))).name, "AccessDenied");
+  },
+);
+
+cloudTest(
+  "S3's bucket policy and its imitations: no header, no write; no condition counts",
+  async (cloud) => {
+    const { s3, aws } = cloud;
+    const options = { name: "b", region: REGION, owner: ACCOUNT, listAllowed: true };
+    aws.s3.addBucket({ ...options, wantsEncryption: true });
+    const put = (over: object): PutObjectCommand =>
+      new PutObjectCommand({ Bucket: "b", Key: "k", Body: "1", ...over });
+    const sse = { ServerSideEncryption: "AES256" };
+    assert.deepEqual(await refusal(s3.send(put({}))), { name: "AccessDenied", status: 403 });
+    await s3.send(put(sse));
+    aws.s3.ignores = "If-None-Match";
+    await s3.send(put({ ...sse, IfNoneMatch: "*" }));
+    assert.equal((await refusal(s3.send(put({ ...sse, IfMatch: '"x"' })))).status, 412);
+    aws.s3.ignores = "If-Match";
+    await s3.send(put({ ...sse, IfMatch: '"x"' }));
+    assert.equal((await refusal(s3.send(put({ ...sse, IfNoneMatch: "*" })))).status, 412);
+  },
+);
+
+cloudTest(
   "S3 tells a missing key, a missing bucket, another region and a denial apart",
   async (cloud) => {
     const { s3, aws } = cloud;
@@ -389,6 +437,21 @@ Deno.test("IMDSv2 wants a token, and a token wants a lifetime", async () => {
       200,
       "10.0.0.1\n10.0.0.9",
     ]);
+    assert.equal((await get("meta-data/ipv6"))[0], 404);
+    assert.equal((await get(`${macs}0a:00:00:00:00:01/ipv6s`))[0], 404);
+    asker.address = "fd00::1";
+    Object.assign(asker.interfaces[0]!, {
+      addresses: [],
+      ipv6: ["fd00::1"],
+      vpcRanges: ["fd00::/56"],
+    });
+    assert.deepEqual(await get("meta-data/ipv6"), [200, "fd00::1"]);
+    assert.equal((await get("meta-data/local-ipv4"))[0], 404);
+    assert.equal((await get(`${macs}0a:00:00:00:00:01/local-ipv4s`))[0], 404);
+    assert.deepEqual(await get(`${macs}0a:00:00:00:00:01/vpc-ipv6-cidr-blocks`), [
+      200,
+      "fd00::/56",
+    ]);
     assert.equal((await get("meta-data/iam/security-credentials/"))[0], 404);
     assert.equal((await get("meta-data/tags/instance/Role"))[0], 404);
     asker.tags = new Map([["Role", "manager"]]);
@@ -428,7 +491,11 @@ async function withEngines(
   );
   for (const engine of engines) engine.start();
   const clients = engines.map((_, i) =>
-    Deno.createHttpClient({ proxy: { transport: "unix", path: `${root}/${i}.sock` } })
+    Deno.createHttpClient({
+      proxy: { transport: "unix", path: `${root}/${i}.sock` },
+      // A connection that was kept is stale once the daemon has been started again.
+      poolMaxIdlePerHost: 0,
+    })
   );
   try {
     await test(engines, async (n, method, path, body) => {
@@ -554,4 +621,71 @@ Deno.test("a draw depends on the seed and its name, and spreads evenly", () => {
   assert.notEqual(draw(7, "a", 1), draw(8, "a", 1));
   const low = Array.from({ length: 2_000 }, (_, i) => draw(1, "x", i)).filter((n) => n < 0.25);
   assert.ok(low.length > 400 && low.length < 600, `${low.length} of 2000`);
+});
+
+Deno.test("engine: each state that a member can get into shows as a real one does", async () => {
+  await withEngines(2, async (engines, ask) => {
+    const [one, two] = engines as [EngineServer, EngineServer];
+    await ask(0, "POST", "/swarm/init", addressed(one));
+    const { swarm } = one.state.membership!;
+    const request = {
+      JoinToken: swarm.token("worker"),
+      RemoteAddrs: [`${one.state.address}:2377`],
+    };
+    const join = () => ask(1, "POST", "/swarm/join", addressed(two, request));
+    const said = async (): Promise<unknown[]> => {
+      const { Swarm: it } = JSON.parse((await ask(1, "GET", "/info"))[1]);
+      return [it.LocalNodeState, it.NodeID, it.NodeAddr, it.Error, it.RemoteManagers?.length ?? 0];
+    };
+    const restart = async (): Promise<void> => {
+      await two.stop();
+      two.start();
+    };
+    await join();
+    const { nodeId, address } = two.state.membership!;
+
+    two.state.isWordless = true;
+    assert.deepEqual(await said(), ["error", nodeId, address, "", 1]);
+    await restart();
+    assert.deepEqual(await said(), ["active", nodeId, address, "", 1]);
+
+    swarm.remove(nodeId);
+    assert.equal(JSON.parse((await ask(0, "GET", "/nodes"))[1]).length, 1);
+    assert.deepEqual(await said(), ["active", nodeId, address, "", 1]);
+    await restart();
+    assert.deepEqual(await said(), ["pending", nodeId, address, "", 1]);
+    assert.equal((await ask(1, "POST", "/swarm/leave?force=0"))[0], 200);
+    assert.deepEqual(await said(), ["inactive", "", "", "", 0]);
+
+    await join();
+    const again = two.state.membership!.nodeId;
+    two.state.isCertificateEnded = true;
+    assert.deepEqual(await said(), ["active", again, address, "", 1]);
+    await restart();
+    assert.deepEqual(await said(), ["error", "", address, certificateEnded(again), 0]);
+    assert.equal((await ask(1, "POST", "/swarm/leave?force=0"))[0], 200);
+    await join();
+    assert.equal((await said())[0], "active");
+  });
+});
+
+Deno.test("engine: a newer one says so, and lists the volumes of its swarm", async () => {
+  await withEngines(1, async (engines, ask) => {
+    const [engine] = engines as [EngineServer];
+    engine.release = { ...ENGINE_29, apiMin: "1.41" };
+    await ask(0, "POST", "/swarm/init", addressed(engine));
+    engine.state.membership?.swarm.volumes.push("shared");
+    const { Volumes } = JSON.parse((await ask(0, "GET", "/volumes"))[1]);
+    assert.deepEqual(
+      Volumes.map((it: { ClusterVolume?: object }) => it.ClusterVolume !== undefined),
+      [
+        false,
+        true,
+      ],
+    );
+    engine.release = ENGINE_29;
+    const [status, body] = await ask(0, "GET", "/info");
+    assert.equal(status, 400);
+    assert.match(body, /1\.41 is too old\. Minimum supported API version is 1\.44/);
+  });
 });

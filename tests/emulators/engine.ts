@@ -20,12 +20,20 @@ import {
   SWARM_PORT,
   swarmInfo,
   tasks,
+  volumes,
 } from "./engine_views.ts";
 import { type Exchange, type HttpServer, json, pause, type Reply, serveHttp } from "./http.ts";
 import type { Wire } from "./wire.ts";
 
-const API_VERSION = "1.41";
-const API_VERSION_MIN = "1.12";
+/** What an Engine says of itself: its release, and the API versions that it speaks. */
+export interface EngineRelease {
+  name: string;
+  api: string;
+  apiMin: string;
+}
+
+export const ENGINE_20: EngineRelease = { name: "20.10.24", api: "1.41", apiMin: "1.12" };
+export const ENGINE_29: EngineRelease = { name: "29.0.0", api: "1.52", apiMin: "1.44" };
 
 /** How long things take, in ms. */
 export interface EngineTimes {
@@ -63,6 +71,8 @@ export interface EngineOptions {
 export class EngineServer {
   readonly state: EngineState;
   readonly options: EngineOptions;
+  /** What it says that it is. */
+  release = ENGINE_20;
   /** The bodies of the last init and join, to look at what was asked. */
   lastInit: Record<string, unknown> | null = null;
   lastJoin: Record<string, unknown> | null = null;
@@ -78,14 +88,13 @@ export class EngineServer {
     state.changed = () => this.#sync();
   }
 
-  /** Starts the daemon. A join that was under way is lost, as the Engine loses its token. */
+  /** Starts the daemon. */
   start(): void {
     Deno.mkdirSync(this.options.dataRoot, { recursive: true });
     remove(this.options.socket);
     const listener = Deno.listen({ transport: "unix", path: this.options.socket });
     this.#server = serveHttp(listener, (exchange) => this.#handle(exchange));
-    this.state.running = true;
-    this.state.attempt = null;
+    this.state.boot();
     this.#sync();
   }
 
@@ -120,7 +129,7 @@ export class EngineServer {
         denied: () => message(403, "authorization denied by plugin"),
       },
       async () => {
-        const wrong = wrongVersion(versioned?.[1]);
+        const wrong = wrongVersion(versioned?.[1], this.release);
         if (wrong !== null) return message(400, wrong);
         try {
           return await this.#route(exchange, path);
@@ -140,14 +149,14 @@ export class EngineServer {
         return {
           kind: "reply",
           status: 200,
-          headers: { ...ABOUT, "content-type": "text/plain; charset=utf-8" },
+          headers: { ...about(this.release), "content-type": "text/plain; charset=utf-8" },
           body: exchange.method === "HEAD" ? "" : "OK",
         };
       case "GET /version":
         return reply({
-          Version: "20.10.24",
-          ApiVersion: API_VERSION,
-          MinAPIVersion: API_VERSION_MIN,
+          Version: this.release.name,
+          ApiVersion: this.release.api,
+          MinAPIVersion: this.release.apiMin,
           Os: "linux",
           Arch: "amd64",
         });
@@ -165,6 +174,8 @@ export class EngineServer {
         return reply(named(state.managed().configs));
       case "GET /networks":
         return reply(networks(state, exchange));
+      case "GET /volumes":
+        return reply(volumes(state));
       case "GET /tasks":
         return reply(tasks(state.managed(), exchange));
       case "GET /containers/json":
@@ -191,7 +202,7 @@ export class EngineServer {
       ID: `LAB:${state.node}`,
       Containers: state.tasks.length,
       Name: `ip-${state.address.replaceAll(".", "-")}`,
-      ServerVersion: "20.10.24",
+      ServerVersion: this.release.name,
       OSType: "linux",
       DockerRootDir: this.options.dataRoot,
       Swarm: swarmInfo(state),
@@ -311,34 +322,39 @@ export class EngineServer {
   }
 }
 
-const ABOUT = {
-  "api-version": API_VERSION,
-  "docker-experimental": "false",
-  ostype: "linux",
-  server: "Docker/20.10.24 (linux)",
-};
+function about({ name, api }: EngineRelease): Record<string, string> {
+  return {
+    "api-version": api,
+    "docker-experimental": "false",
+    ostype: "linux",
+    server: `Docker/${name} (linux)`,
+  };
+}
 
 function reply(value: unknown): Reply {
-  return json(200, value, ABOUT);
+  return json(200, value);
 }
 
 function empty(): Reply {
-  return { kind: "reply", status: 200, headers: ABOUT, body: "" };
+  return { kind: "reply", status: 200, headers: {}, body: "" };
 }
 
 function message(status: number, text: string): Reply {
-  return json(status, { message: text }, ABOUT);
+  return json(status, { message: text });
 }
 
-function wrongVersion(version: string | undefined): string | null {
+function wrongVersion(
+  version: string | undefined,
+  { api, apiMin }: EngineRelease,
+): string | null {
   if (version === undefined) return null;
   const asked = Number(version.split(".")[1]);
-  if (asked > Number(API_VERSION.split(".")[1])) {
-    return `client version ${version} is too new. Maximum supported API version is ${API_VERSION}`;
+  if (asked > Number(api.split(".")[1])) {
+    return `client version ${version} is too new. Maximum supported API version is ${api}`;
   }
-  if (asked < Number(API_VERSION_MIN.split(".")[1])) {
+  if (asked < Number(apiMin.split(".")[1])) {
     return `client version ${version} is too old. Minimum supported API version is ` +
-      `${API_VERSION_MIN}, please upgrade your client to a newer version`;
+      `${apiMin}, please upgrade your client to a newer version`;
   }
   return null;
 }

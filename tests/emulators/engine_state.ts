@@ -33,9 +33,36 @@ export const TEXTS = {
   rejected:
     "rpc error: code = InvalidArgument desc = A valid join token is necessary to join this cluster",
   malformedToken: "invalid join token",
-  certificatesExpired:
-    "Swarm certificates have expired. To replace them, leave the swarm and join again.",
+  oneWay:
+    "manager stopped: can't initialize raft node: rpc error: code = Unknown desc = could not connect to " +
+    "prospective new cluster member using its advertised address: rpc error: code = DeadlineExceeded " +
+    "desc = context deadline exceeded",
 } as const;
+
+/** What an Engine says that finds its node's certificate ended when it starts, as 20.10 and 29 do. */
+export function certificateEnded(nodeId: string): string {
+  return `error while loading TLS certificate in /var/lib/docker/swarm/certificates/swarm-node.crt: ` +
+    `certificate (1 - ${nodeId}) not valid after Tue, 01 Apr 2025 00:00:00 UTC, and it is currently ` +
+    "Thu, 26 Nov 2026 17:57:01 UTC: x509: certificate has expired or is not yet valid: ";
+}
+
+/** The settings of a swarm that nobody has changed: the same from 20.10 to 29. */
+const FRESH_SPEC = {
+  Name: "default",
+  Labels: {},
+  Orchestration: { TaskHistoryRetentionLimit: 5 },
+  Raft: {
+    SnapshotInterval: 10_000,
+    KeepOldSnapshots: 0,
+    LogEntriesForSlowFollowers: 500,
+    ElectionTick: 10,
+    HeartbeatTick: 1,
+  },
+  Dispatcher: { HeartbeatPeriod: 5_000_000_000 },
+  CAConfig: { NodeCertExpiry: 7_776_000_000_000_000 },
+  TaskDefaults: {},
+  EncryptionConfig: { AutoLockManagers: false },
+};
 
 /** An error in the Engine's words. */
 export class EngineError extends Error {
@@ -70,6 +97,8 @@ export class SwarmState {
   readonly secrets: string[] = [];
   readonly configs: string[] = [];
   readonly networks: string[] = [];
+  readonly volumes: string[] = [];
+  spec: Record<string, unknown> = FRESH_SPEC;
   /** Every token that this swarm ever had. */
   readonly tokensEver = new Set<string>();
 
@@ -104,6 +133,12 @@ export class SwarmState {
   get hasQuorum(): boolean {
     const managers = this.nodes.filter((node) => node.inRaft);
     return managers.filter(isLive).length * 2 > managers.length;
+  }
+
+  /** As `docker node rm`: its Engine is not told. */
+  remove(nodeId: string): void {
+    const index = this.nodes.findIndex((node) => node.id === nodeId);
+    if (index >= 0) this.nodes.splice(index, 1);
   }
 
   get leader(): SwarmNode | null {
@@ -146,12 +181,22 @@ export class EngineState {
   running = true;
   /** Whether packets reach it: without, callers hang instead of being refused. */
   reachable = true;
-  membership: { swarm: SwarmState; nodeId: string; certificatePem: string } | null = null;
+  membership:
+    | { swarm: SwarmState; nodeId: string; address: string; certificatePem: string }
+    | null = null;
   /** A join under way, in the foreground or behind. `caPem`: it got as far as the root CA. */
   attempt: { caPem: string | null } | null = null;
   /** The component's failure, while the daemon runs. */
   failure: string | null = null;
   locked = false;
+  /** Whether it says `error`, without a word, and works: as after any restart of its swarm component. */
+  isWordless = false;
+  /** Whether its certificate ends while the daemon is off. */
+  isCertificateEnded = false;
+  /** Whether the others can't connect to its swarm port, though it can to theirs. */
+  isShut = false;
+  /** Whether it has been removed from its swarm, and found that out: a daemon that runs on does not. */
+  isShutOut = false;
   /** Names of running containers that are tasks of services. */
   readonly tasks: string[] = [];
   /** Called after every change of what a file or a listener shows. */
@@ -165,7 +210,7 @@ export class EngineState {
   get status(): "inactive" | "pending" | "active" | "error" | "locked" {
     if (this.locked) return "locked";
     if (this.failure !== null) return "error";
-    if (this.attempt !== null) return "pending";
+    if (this.attempt !== null || this.isShutOut) return "pending";
     return this.membership === null ? "inactive" : "active";
   }
 
@@ -181,6 +226,16 @@ export class EngineState {
   /** The root CA's file, as it lies in the data root. */
   get caPem(): string | null {
     return this.membership?.swarm.caPem ?? this.attempt?.caPem ?? null;
+  }
+
+  /** The daemon starts: a join that was under way is lost, as the Engine loses its token. */
+  boot(): void {
+    this.running = true;
+    this.attempt = null;
+    this.isWordless = false;
+    if (this.membership === null) return;
+    if (this.isCertificateEnded) this.failure = certificateEnded(this.membership.nodeId);
+    this.isShutOut = this.self === null;
   }
 
   init(advertise: string, availability: SwarmNode["availability"], nowMs: number): SwarmState {
@@ -222,6 +277,13 @@ export class EngineState {
     );
     if (role === undefined) return failed(new EngineError(400, TEXTS.rejected));
     this.attempt = null;
+    if (role === "manager" && this.isShut) {
+      swarm.nodes.push({
+        ...this.#nodeOf(role, request.advertise, request.availability),
+        inRaft: false,
+      });
+      return failed(new EngineError(500, TEXTS.oneWay), true);
+    }
     this.#enter(swarm, role, request.advertise, request.availability);
     return { kind: "joined" };
   }
@@ -239,6 +301,9 @@ export class EngineState {
     this.attempt = null;
     this.failure = null;
     this.locked = false;
+    this.isWordless = false;
+    this.isCertificateEnded = false;
+    this.isShutOut = false;
     this.tasks.length = 0;
     this.changed();
   }
@@ -273,13 +338,12 @@ export class EngineState {
     };
   }
 
-  #enter(
-    swarm: SwarmState,
+  #nodeOf(
     role: SwarmRole,
     advertise: string,
     availability: SwarmNode["availability"],
-  ): void {
-    const node: SwarmNode = {
+  ): SwarmNode {
+    return {
       id: randomText(25, BASE36),
       engine: this,
       address: hostOf(advertise) || this.address,
@@ -287,9 +351,23 @@ export class EngineState {
       availability,
       inRaft: role === "manager",
     };
+  }
+
+  #enter(
+    swarm: SwarmState,
+    role: SwarmRole,
+    advertise: string,
+    availability: SwarmNode["availability"],
+  ): void {
+    const node = this.#nodeOf(role, advertise, availability);
     swarm.nodes.push(node);
     const subject = { organization: swarm.id, unit: `swarm-${role}`, name: node.id };
-    this.membership = { swarm, nodeId: node.id, certificatePem: certificatePem(subject) };
+    this.membership = {
+      swarm,
+      nodeId: node.id,
+      address: node.address,
+      certificatePem: certificatePem(subject),
+    };
     this.changed();
   }
 
@@ -328,7 +406,7 @@ export function fingerprintOf(caPem: string): string {
 
 /** The address without its port. */
 export function hostOf(address: string): string {
-  return address.replace(/:\d+$/, "");
+  return address.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }
 
 function failed(error: EngineError, atOnce = false): JoinOutcome {

@@ -15,12 +15,13 @@ export const SWARM_PORT = 2377;
 
 /** `/info`'s member `Swarm`. */
 export function swarmInfo(state: EngineState): unknown {
-  const { status, self, membership } = state;
-  if (membership === null || self === null || status !== "active") {
+  const { status, membership } = state;
+  const isRunning = membership !== null && (status === "active" || state.isShutOut);
+  if (!isRunning || state.failure !== null) {
     const error = status === "locked" ? TEXTS.locked : state.failure ?? "";
     return {
       NodeID: "",
-      NodeAddr: self?.address ?? "",
+      NodeAddr: membership?.address ?? "",
       LocalNodeState: status,
       ControlAvailable: false,
       Error: error,
@@ -29,14 +30,14 @@ export function swarmInfo(state: EngineState): unknown {
   }
   const { swarm } = membership;
   const common = {
-    NodeID: self.id,
-    NodeAddr: self.address,
-    LocalNodeState: status,
+    NodeID: membership.nodeId,
+    NodeAddr: membership.address,
+    LocalNodeState: state.isWordless ? "error" : status,
     ControlAvailable: state.isManager,
     Error: state.isManager && !swarm.hasQuorum ? TEXTS.noLeader : "",
     RemoteManagers: swarm.nodes.filter((node) => node.inRaft).map((node) => ({
       NodeID: node.id,
-      Addr: `${node.address}:${SWARM_PORT}`,
+      Addr: portOf(node.address),
     })),
   };
   if (!state.isManager) return common;
@@ -50,6 +51,10 @@ export function swarmInfo(state: EngineState): unknown {
   };
 }
 
+function portOf(address: string): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${SWARM_PORT}`;
+}
+
 function clusterJson(swarm: SwarmState): Record<string, unknown> {
   const created = new Date(swarm.createdMs).toISOString();
   return {
@@ -57,7 +62,7 @@ function clusterJson(swarm: SwarmState): Record<string, unknown> {
     Version: { Index: 10 },
     CreatedAt: created,
     UpdatedAt: created,
-    Spec: { Name: "default", Labels: {} },
+    Spec: swarm.spec,
     TLSInfo: { TrustRoot: swarm.caPem },
     RootRotationInProgress: false,
     DefaultAddrPool: ["10.0.0.0/8"],
@@ -94,7 +99,7 @@ function nodeJson(node: SwarmNode): unknown {
         ManagerStatus: {
           ...(swarm?.leader === node ? { Leader: true } : {}),
           Reachability: isUp ? "reachable" : "unreachable",
-          Addr: `${node.address}:${SWARM_PORT}`,
+          Addr: portOf(node.address),
         },
       }
       : {}),
@@ -125,6 +130,21 @@ export function networks(state: EngineState, exchange: Exchange): unknown {
       Labels: {},
     })),
   ].filter((network) => passes(exchange, "scope", network.Scope));
+}
+
+/** Volumes in the swarm's store, which Engines from 23 on list with their own. */
+export function volumes(state: EngineState): unknown {
+  const swarm = state.isManager ? state.membership?.swarm : undefined;
+  const shared = swarm?.volumes.map((name) => ({
+    Name: name,
+    Driver: "csi",
+    Scope: "global",
+    ClusterVolume: { ID: name, Spec: {} },
+  }));
+  return {
+    Volumes: [{ Name: "own", Driver: "local", Scope: "local" }, ...shared ?? []],
+    Warnings: null,
+  };
 }
 
 export function tasks(swarm: SwarmState, exchange: Exchange): unknown {

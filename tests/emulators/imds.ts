@@ -10,7 +10,12 @@ import { BASE36, randomText, type Wire } from "./wire.ts";
 
 export interface ImdsInterface {
   mac: string;
+  /** Private IPv4 addresses; none on an IPv6-only subnet. */
   addresses: string[];
+  ipv6?: string[];
+  publicAddresses?: string[];
+  /** The VPC's networks, of both versions. */
+  vpcRanges?: string[];
   vpc: string;
   subnet: string;
 }
@@ -23,6 +28,7 @@ export interface ImdsInstance {
   account: string;
   region: string;
   partition: string;
+  /** The primary private one: IPv4, or IPv6 on an IPv6-only subnet. */
   address: string;
   interfaces: ImdsInterface[];
   /** Null: the instance has no role. */
@@ -68,8 +74,7 @@ export function imdsTree(asker: ImdsInstance): Map<string, string> {
     ["dynamic/instance-identity/document", identityDocument(asker, zone)],
     ["meta-data/instance-id", asker.instance],
     ["meta-data/instance-type", "t3.small"],
-    ["meta-data/local-ipv4", asker.address],
-    ["meta-data/local-hostname", `ip-${asker.address.replaceAll(".", "-")}.ec2.internal`],
+    ["meta-data/local-hostname", `ip-${asker.address.replaceAll(/[.:]/g, "-")}.ec2.internal`],
     ["meta-data/mac", asker.interfaces[0]?.mac ?? ""],
     ["meta-data/placement/availability-zone", zone],
     ["meta-data/placement/region", asker.region],
@@ -79,10 +84,24 @@ export function imdsTree(asker: ImdsInstance): Map<string, string> {
     ],
     ["meta-data/services/partition", asker.partition],
   ]);
+  if (!asker.address.includes(":")) tree.set("meta-data/local-ipv4", asker.address);
+  const [ipv6] = asker.interfaces[0]?.ipv6 ?? [];
+  if (ipv6 !== undefined) tree.set("meta-data/ipv6", ipv6);
   for (const [number, one] of asker.interfaces.entries()) {
     const under = `meta-data/network/interfaces/macs/${one.mac}`;
+    const { addresses, ipv6 = [], publicAddresses = [], vpcRanges = [] } = one;
+    const lists = {
+      "local-ipv4s": addresses,
+      ipv6s: ipv6,
+      "public-ipv4s": publicAddresses,
+      "vpc-ipv4-cidr-blocks": vpcRanges.filter((range) => !range.includes(":")),
+      "vpc-ipv6-cidr-blocks": vpcRanges.filter((range) => range.includes(":")),
+    };
+    for (const [name, list] of Object.entries(lists)) {
+      // There is no entry for what there is none of.
+      if (list.length > 0) tree.set(`${under}/${name}`, list.join("\n"));
+    }
     tree.set(`${under}/device-number`, `${number}`);
-    tree.set(`${under}/local-ipv4s`, one.addresses.join("\n"));
     tree.set(`${under}/mac`, one.mac);
     tree.set(`${under}/owner-id`, asker.account);
     tree.set(`${under}/subnet-id`, one.subnet);

@@ -1,16 +1,17 @@
 /**
- * S3's REST protocol, path style, over `S3State`: GET, HEAD and PUT of objects.
+ * S3's REST protocol, path style, over `S3State`: GET, HEAD and PUT of objects, and lists of them.
  *
  * Source: the S3 API Reference and its page on conditional requests.
  */
 import { type Exchange, pause, type Reply } from "./http.ts";
 import { HEX, randomText, type Refusals, type Wire } from "./wire.ts";
-import { S3Error, type S3Object, type S3State } from "./s3_state.ts";
+import { type S3Bucket, S3Error, type S3Object, type S3State } from "./s3_state.ts";
 
 const KEPT_HEADERS = [
   "content-type",
   "x-amz-server-side-encryption",
   "x-amz-server-side-encryption-aws-kms-key-id",
+  "x-amz-tagging",
 ];
 
 export interface S3HandlerOptions {
@@ -41,7 +42,7 @@ export function s3Handler(
       {
         service: "s3",
         node: typeof caller === "string" ? caller : "",
-        action: `${action} ${key.split("/").at(-1)}`,
+        action: action === "ListObjects" ? action : `${action} ${key.split("/").at(-1)}`,
         write: action === "PutObject",
       },
       refusals,
@@ -88,6 +89,8 @@ async function perform(
   switch (action) {
     case "HeadBucket":
       return found(200, {}, "");
+    case "ListObjects":
+      return listed(state, bucket, exchange.query);
     case "GetObject":
     case "HeadObject": {
       const object = state.get(bucket, key);
@@ -95,6 +98,15 @@ async function perform(
       return found(200, { "content-length": `${object.body.length}`, ...about(object) }, body);
     }
     case "PutObject": {
+      if (bucket.wantsEncryption && !exchange.headers.has("x-amz-server-side-encryption")) {
+        throw new S3Error(
+          "AccessDenied",
+          "User: arn:aws:sts::123456789012:assumed-role/managers/i-1 is not authorized to perform: " +
+            `s3:PutObject on resource: "arn:aws:s3:::${bucketName}/${key}" with an explicit deny in a ` +
+            "resource-based policy",
+          403,
+        );
+      }
       const conditions = {
         ifAbsent: exchange.headers.get("if-none-match") === "*",
         ifMatch: exchange.headers.get("if-match"),
@@ -123,6 +135,29 @@ async function perform(
   }
 }
 
+function listed(state: S3State, bucket: S3Bucket, query: URLSearchParams): Reply {
+  const prefix = query.get("prefix") ?? "";
+  const after = atob(query.get("continuation-token") ?? "");
+  const { page, more } = state.list(bucket, prefix, after);
+  const contents = page.map(([key, { etag, modifiedMs, body }]) =>
+    `<Contents><Key>${key}</Key><LastModified>${new Date(modifiedMs).toISOString()}` +
+    `</LastModified><ETag>${
+      etag.replaceAll('"', "&quot;")
+    }</ETag><Size>${body.length}</Size></Contents>`
+  );
+  const next = btoa(page.at(-1)?.[0] ?? "");
+  return found(
+    200,
+    { "content-type": "application/xml" },
+    `<?xml version="1.0" encoding="UTF-8"?>\n` +
+      `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>${bucket.name}</Name>` +
+      `<Prefix>${prefix}</Prefix><KeyCount>${page.length}</KeyCount><MaxKeys>1000</MaxKeys>` +
+      `<IsTruncated>${more}</IsTruncated>${contents.join("")}` +
+      (more ? `<NextContinuationToken>${next}</NextContinuationToken>` : "") +
+      "</ListBucketResult>",
+  );
+}
+
 function about(object: S3Object): Record<string, string> {
   return {
     ...object.headers,
@@ -148,6 +183,7 @@ function place(path: string): [string, string] {
 }
 
 function actionOf(method: string, key: string): string {
+  if (key === "" && method === "GET") return "ListObjects";
   if (key === "") return method === "HEAD" ? "HeadBucket" : `${method}Bucket`;
   return { GET: "GetObject", HEAD: "HeadObject", PUT: "PutObject" }[method] ?? `${method}Object`;
 }

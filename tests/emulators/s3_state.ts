@@ -17,6 +17,8 @@ export interface S3Bucket {
   owner: string;
   /** Without s3:ListBucket a missing key is answered 403, not 404. */
   listAllowed: boolean;
+  /** Its policy denies a write without a header that says how to encrypt. */
+  wantsEncryption?: boolean;
   objects: Map<string, S3Object>;
 }
 
@@ -48,6 +50,10 @@ export interface S3Conditions {
 
 export class S3State {
   now: () => number;
+  /** As S3's imitations may: it writes whatever the conditions. */
+  ignores: "nothing" | "If-None-Match" | "If-Match" = "nothing";
+  /** How many objects a list shows at once. S3: 1,000. */
+  pageSize = 1_000;
   readonly buckets = new Map<string, S3Bucket>();
   /** Keys that a write is on its way to: a conditional one that arrives now is a conflict. */
   readonly #writing = new Set<string>();
@@ -91,6 +97,18 @@ export class S3State {
       : new S3Error("AccessDenied", "Access Denied", 403);
   }
 
+  /** A page of the objects whose keys begin with `prefix`, in order, behind the key `after`. */
+  list(
+    bucket: S3Bucket,
+    prefix: string,
+    after: string,
+  ): { page: [string, S3Object][]; more: boolean } {
+    if (!bucket.listAllowed) throw new S3Error("AccessDenied", "Access Denied", 403);
+    const rest = [...bucket.objects].sort(([a], [b]) => a < b ? -1 : 1)
+      .filter(([key]) => key.startsWith(prefix) && key > after);
+    return { page: rest.slice(0, this.pageSize), more: rest.length > this.pageSize };
+  }
+
   /** Begins a write; the answer finishes it. Between the two other conditional writes conflict. */
   begin(bucket: S3Bucket, key: string, conditions: S3Conditions): () => void {
     const place = `${bucket.name}/${key}`;
@@ -114,11 +132,13 @@ export class S3State {
     headers: Record<string, string> = {},
   ): S3Object {
     const present = bucket.objects.get(key);
-    if (conditions.ifMatch !== null && present === undefined) {
+    const ifAbsent = conditions.ifAbsent && this.ignores !== "If-None-Match";
+    const ifMatch = this.ignores === "If-Match" ? null : conditions.ifMatch;
+    if (ifMatch !== null && present === undefined) {
       throw new S3Error("NoSuchKey", "The specified key does not exist.", 404);
     }
-    const isRefused = (conditions.ifAbsent && present !== undefined) ||
-      (conditions.ifMatch !== null && conditions.ifMatch !== present?.etag);
+    const isRefused = (ifAbsent && present !== undefined) ||
+      (ifMatch !== null && ifMatch !== present?.etag);
     if (isRefused) {
       throw new S3Error(
         "PreconditionFailed",

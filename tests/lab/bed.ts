@@ -45,6 +45,8 @@ export function bedOf(lab: Lab): Bed {
       const { address, engine } = at(lab, name);
       engine.state.init(address, "active", Date.now());
     },
+    initElsewhere: (name) =>
+      void at(lab, name).engine.state.init("10.77.0.99", "active", Date.now()),
     lock: (name) => void (at(lab, name).engine.state.locked = true),
     spoilCertificate: (name) => {
       at(lab, name).engine.state.failure = "Swarm certificates have expired.";
@@ -63,6 +65,7 @@ export function bedOf(lab: Lab): Bed {
     },
     loseBucket: () => void lab.aws.s3.buckets.delete(BUCKET),
     moveBucket: () => void (lab.aws.s3.buckets.get(BUCKET)!.region = "us-east-1"),
+    wantEncryption: () => void (lab.aws.s3.buckets.get(BUCKET)!.wantsEncryption = true),
   };
 }
 

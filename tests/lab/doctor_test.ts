@@ -98,7 +98,7 @@ labTest("the doctor as text: each finding with what to do", async () => {
     await bedOf(lab).stopEngine("m1");
     const { exit, stdout } = await lab.run(nodeNamed(lab, "manager-1"), ["doctor"]);
     assert.equal(exit, 5);
-    assert.match(stdout, /^I am +i-\w+, manager, of the cluster "default"$/m);
+    assert.match(stdout, /^I am +i-\w+, manager, of the cluster "default" in the store tags$/m);
     assert.match(stdout, /^error +\[engine-unavailable\] .*\n +Docker is not installed/m);
     assert.match(stdout, /nothing was changed$/m);
   });

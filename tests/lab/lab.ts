@@ -69,7 +69,8 @@ export class Lab {
   /** Called when an Engine has become a member, before it answers. */
   onMember: (node: LabNode, how: "init" | "join") => Promise<void> | void = () => {};
   readonly #network: LoopbackNetwork;
-  readonly #endpoint: string;
+  /** Where its AWS is. */
+  readonly endpoint: string;
   readonly #metadata: HttpServer[] = [];
   readonly #subnet = ec2Id("subnet");
   readonly #seen = new Set<string>();
@@ -80,7 +81,7 @@ export class Lab {
     this.aws.clockAheadMs = options.clockAheadMs ?? 0;
     this.directory = Deno.makeTempDirSync({ prefix: "swarm-lab-" });
     this.#network = claimNetwork();
-    this.#endpoint = this.aws.serve(this.#network.address(250));
+    this.endpoint = this.aws.serve(this.#network.address(250));
     this.aws.s3.addBucket({ name: BUCKET, region: REGION, owner: ACCOUNT, listAllowed: true });
     for (let i = 1; i <= options.managers; i++) this.addNode(`manager-${i}`, "manager");
     for (let i = 1; i <= options.workers; i++) this.addNode(`worker-${i}`, "worker");
@@ -154,7 +155,7 @@ export class Lab {
       env: {
         DOCKER_HOST: `unix://${node.directory}/docker.sock`,
         AWS_EC2_METADATA_SERVICE_ENDPOINT: node.imdsEndpoint,
-        AWS_ENDPOINT_URL: this.#endpoint,
+        AWS_ENDPOINT_URL: this.endpoint,
         ...env,
       },
       onLine: (line) => {
@@ -258,6 +259,7 @@ export class Lab {
         addresses: [address],
         vpc: this.vpc,
         subnet: this.#subnet,
+        vpcRanges: ["127.77.0.0/16"],
       }],
       role: { name, credentials: this.aws.credentialsFor(instance, name) },
       // With S3 a worker needs no EC2 at all, when the metadata may show tags.

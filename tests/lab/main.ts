@@ -37,7 +37,9 @@ async function main(): Promise<number> {
   const beganMs = Date.now();
   const view = viewOf(lab, args.json);
   (args.json ? say : write)(
-    `${args.managers} managers and ${args.workers} workers, store ${args.store}, ` +
+    `${args.managers} managers and ${args.workers} worker${
+      args.workers === 1 ? "" : "s"
+    }, store ${args.store}, ` +
       `faults ${args.faults.join(", ") || "none"}, seed ${args.seed}\n\n`,
   );
   const verdict = await formSwarm(lab, { ...args, onChange: view.update });

@@ -41,6 +41,21 @@ for (const store of ["tags", "s3"] as const) {
   }
 }
 
+labTest(
+  "a store that ignores the conditions of writes is refused before a swarm is inited",
+  async () => {
+    await withLab({ store: "s3", managers: 1 }, async (lab) => {
+      lab.aws.s3.ignores = "If-None-Match";
+      const node = nodeNamed(lab, "manager-1");
+      const { exit, report } = await lab.run(node, ["join", "--json"]);
+      assert.equal(exit, 2);
+      assert.match(String(report?.because), /ignores the condition If-None-Match: \*/);
+      assert.equal(lab.wire.count({}).get("POST /swarm/init"), undefined);
+      assert.equal(node.engine.state.membership, null);
+    });
+  },
+);
+
 labTest("of two runs at once on one node, one does it and the other finds it done", async () => {
   await withLab({ managers: 1 }, async (lab) => {
     const node = nodeNamed(lab, "manager-1");

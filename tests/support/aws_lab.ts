@@ -2,17 +2,17 @@
 import assert from "node:assert/strict";
 import { type Aws as AwsEdges, createAws } from "../../src/node/stores.ts";
 import { createCredentials } from "../../src/aws/credentials.ts";
-import type { Answer, Config, Fault } from "../../src/state.ts";
+import type { Answer, Config, Fault, S3Store } from "../../src/state.ts";
 import { Vault } from "../../src/tokens/vault.ts";
 import { Aws } from "../emulators/aws.ts";
 import type { Ec2Instance } from "../emulators/ec2_state.ts";
 import type { Reply } from "../emulators/http.ts";
 import { Wire } from "../emulators/wire.ts";
-import { config, identity } from "./observations.ts";
+import { config, identity, s3 } from "./observations.ts";
 import { serveRaw } from "./raw_server.ts";
 
 export const BUCKET = "swarm-records";
-export const S3: Config["store"] = { kind: "s3", bucket: BUCKET, prefix: "team/a", kmsKey: null };
+export const S3: S3Store = { ...s3, bucket: BUCKET, prefix: "team/a" };
 
 /** `sent`: requests counted by the edges themselves. */
 export interface LabNode extends AwsEdges {
@@ -32,7 +32,7 @@ export interface AwsLab {
   put(n: number, change?: Partial<Ec2Instance>): Ec2Instance;
   /** What is in the bucket, by key. */
   objects(): Bucket["objects"];
-  putObject(key: string, text: string): void;
+  putObject(key: string, body: string | Uint8Array): void;
 }
 
 type Bucket = NonNullable<ReturnType<Aws["s3"]["buckets"]["get"]>>;
@@ -74,6 +74,7 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
         vault,
         credentials: staticCredentials(aws.credentialsFor(`i-${n}`, "managers")),
         endpoints: { ec2: at, s3: at },
+        variant: { fips: false, dualstack: false },
         onCall: () => sent++,
         deadlineMs: where.deadlineMs ?? 5_000,
       });
@@ -95,8 +96,8 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
       return instance;
     },
     objects: () => aws.s3.buckets.get(BUCKET)!.objects,
-    putObject: (key, text) => {
-      const bytes = new TextEncoder().encode(text);
+    putObject: (key, body) => {
+      const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
       aws.s3.put(aws.s3.buckets.get(BUCKET)!, key, bytes, { ifAbsent: false, ifMatch: null });
     },
   };

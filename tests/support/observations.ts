@@ -6,17 +6,16 @@ import type {
   Engine,
   Facts,
   Fault,
-  FoundingRecord,
   Identity,
   Instance,
-  LedgerView,
-  Member,
+  Mark,
   Memory,
   Observation,
   Shown,
   SwarmView,
   TokenMark,
 } from "../../src/state.ts";
+import type { FoundingRecord, LedgerView, Member } from "../../src/founding.ts";
 import { ACCOUNT, config, identityOf, outside, REGION, s3, VPC } from "../world/node.ts";
 
 export const NOW_MS = 1_800_000_000_000;
@@ -106,7 +105,11 @@ export function managerOf(
     state: "active",
     nodeId: "node-1",
     address: "10.0.0.1",
+    peers: ["10.0.0.1"],
+    api: 41,
     error: "",
+    trouble: null,
+    refuses: "",
     fingerprint: fp(letter),
     clusterId: change.clusterId ?? `cluster-${letter}`,
     manager: true,
@@ -115,6 +118,7 @@ export function managerOf(
       managerToken: mark(letter, "m"),
       workerToken: mark(letter, "w"),
       managers: [{ nodeId: "node-1", address: "10.0.0.1", reachable: true }],
+      strays: [],
       nodes: 1,
       ...change,
     },
@@ -128,10 +132,24 @@ export function workerOf(letter: string): Engine {
 export function shown(n: number, letter: string, change: Partial<Shown> = {}): Shown {
   return {
     by: `i-${n}`,
+    addresses: [`10.0.0.${n}`],
     state: "running",
+    cluster: config.cluster,
     manager: mark(letter, "m"),
     worker: mark(letter, "w"),
     malformed: [],
+    ...change,
+  };
+}
+
+/** The store's mark that swarm `letter` was founded for this cluster. */
+export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
+  return {
+    cluster: config.cluster,
+    fingerprint: fp(letter),
+    clusterId: `cluster-${letter}`,
+    over: false,
+    ageMs: 0,
     ...change,
   };
 }
@@ -168,8 +186,11 @@ export function observation(
       tokens: ok([]),
       instances: ok([instance(1)]),
       probe: ok([]),
+      neighbours: ok([]),
+      marks: ok([]),
+      interfaces: ok([]),
       permissions: ok([]),
-      contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+      contents: ok({}),
       ...change.facts,
     },
     nowMs: change.nowMs ?? 10_000,

@@ -26,7 +26,7 @@ function worldOf(store: Store): World {
     machine.power = "up";
     machine.ec2 = [{ value: "running", atMs: world.nowMs }];
   }
-  make(world, { kind: "init", advertiseAddr: world.machines[0]!.address });
+  make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
   return world;
 }
 
@@ -46,16 +46,21 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     self: { kind: "self" },
     engine: { kind: "engine" },
     contents: { kind: "contents", manager: true },
+    interfaces: { kind: "interfaces" },
     ledger: { kind: "ledger", missing: [] },
     tokens: { kind: "tokens", fingerprint, want: ["manager", "worker"] },
     instances: { kind: "instances", ids: [me!.instance], addresses: [other!.address] },
     probe: { kind: "probe", addresses: [me!.address] },
+    neighbours: { kind: "neighbours", roles: ["manager"] },
+    marks: { kind: "marks" },
     permissions: { kind: "permissions", role: "manager" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },
     publish: { kind: "publish", manager, worker },
+    attest: { kind: "attest", fingerprint, clusterId: "c", over: [] },
     retract: { kind: "retract" },
-    init: { kind: "init", advertiseAddr: me!.address },
+    init: { kind: "init", advertiseAddr: me!.address, pools: [] },
     join: { kind: "join", address: me!.address, token: manager, advertiseAddr: other!.address },
+    remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
   };
 }

@@ -1,6 +1,7 @@
 /** `src/imds.ts` against real sockets: an instance's metadata, and everything that gets in its way. */
 import assert from "node:assert/strict";
-import { createImds, type Imds, ImdsError, parseImdsEndpoint } from "../../src/imds.ts";
+import { createImds, type Imds } from "../../src/imds.ts";
+import { ImdsError, parseImdsEndpoint } from "../../src/imds/session.ts";
 import type { Answer, Fault, Identity } from "../../src/state.ts";
 import { type Exchange, type Reply } from "../emulators/http.ts";
 import { answer, closedPort, CUT, raw, serveRaw, SILENCE } from "../support/raw_server.ts";
@@ -39,6 +40,8 @@ const IDENTITY: Identity = {
   vpc: "vpc-0a1b2c3d",
   address: "10.0.0.7",
   addresses: ["10.0.0.7", "10.0.0.8", "10.0.1.7"],
+  publicAddresses: [],
+  vpcRanges: null,
   roleTag: "manager",
 };
 
@@ -68,7 +71,7 @@ function without(...paths: string[]): Record<string, string> {
 }
 
 function client(port: number, allowV1 = false): Imds {
-  return createImds({ endpoint: `http://127.0.0.1:${port}`, allowV1 });
+  return createImds({ endpoints: [`http://127.0.0.1:${port}`], allowV1 });
 }
 
 async function identify(
@@ -149,19 +152,96 @@ Deno.test("a tag's value comes as it is, whatever it is", async () => {
   assert.equal(result.ok && result.value.roleTag, " <b>Männager</b> ");
 });
 
+Deno.test("all that the interfaces have is read: private, IPv6 and public addresses, and the VPC's ranges", async () => {
+  const [first, second] = [`${MACS}0e:00:00:00:00:01`, `${MACS}0e:00:00:00:00:02`];
+  const shown = {
+    ...INSTANCE,
+    "/latest/meta-data/ipv6": "2001:db8::7",
+    [`${first}/ipv6s`]: "2001:db8::7\n2001:DB8:0::8",
+    [`${second}/ipv6s`]: "2001:db8:1::7",
+    [`${first}/public-ipv4s`]: "198.51.100.7\n198.51.100.8",
+    [`${first}/vpc-ipv4-cidr-blocks`]: "10.0.0.0/16\n100.64.0.0/16",
+    [`${second}/vpc-ipv4-cidr-blocks`]: "10.0.0.0/16",
+    [`${first}/vpc-ipv6-cidr-blocks`]: "2001:db8::/56",
+  };
+  const { result } = await identify(instance(undefined, shown));
+  assert.deepEqual(result, {
+    ok: true,
+    value: {
+      ...IDENTITY,
+      addresses: [
+        ...["10.0.0.7", "10.0.0.8", "10.0.1.7"],
+        ...["2001:db8::7", "2001:db8::8", "2001:db8:1::7"],
+      ],
+      publicAddresses: ["198.51.100.7", "198.51.100.8"],
+      vpcRanges: ["10.0.0.0/16", "100.64.0.0/16", "2001:db8::/56"],
+    },
+  });
+});
+
+/** What an instance in an IPv6-only subnet shows: EC2 has no entry for what there is none of. */
+const IPV6_ONLY = {
+  ...without(
+    "/latest/meta-data/local-ipv4",
+    `${MACS}0e:00:00:00:00:01/local-ipv4s`,
+    `${MACS}0e:00:00:00:00:02/local-ipv4s`,
+  ),
+  "/latest/meta-data/ipv6": "2001:DB8::0:7",
+  [`${MACS}0e:00:00:00:00:01/ipv6s`]: "2001:db8::7",
+};
+
+Deno.test("on an IPv6-only subnet an instance's address is its primary IPv6 address", async () => {
+  const { result } = await identify(instance(undefined, IPV6_ONLY));
+  assert.equal(result.ok && result.value.address, "2001:db8::7");
+  assert.deepEqual(result.ok && result.value.addresses, ["2001:db8::7"]);
+});
+
+Deno.test("an instance that shows the address of no version is not known", async () => {
+  const { "/latest/meta-data/ipv6": _, ...shown } = IPV6_ONLY;
+  const { result } = await identify(instance(undefined, shown));
+  const { kind, message } = faultOf(result);
+  assert.deepEqual([kind, /local-ipv4/.test(message)], ["no-metadata", true]);
+});
+
+for (
+  const [entry, text] of [["ipv6s", "10.0.0.7"], ["vpc-ipv4-cidr-blocks", "10.0.0.0"]] as const
+) {
+  Deno.test(`${entry} of "${text}" is not what EC2 would say`, async () => {
+    const shown = { ...INSTANCE, [`${MACS}0e:00:00:00:00:01/${entry}`]: text };
+    const { result } = await identify(instance(undefined, shown));
+    assert.equal(faultOf(result).kind, "malformed");
+  });
+}
+
 Deno.test("an interface that is just being attached has no addresses yet", async () => {
   const shown = without(`${MACS}0e:00:00:00:00:02/local-ipv4s`);
   const { result } = await identify(instance(undefined, shown));
   assert.deepEqual(result.ok && result.value.addresses, ["10.0.0.7", "10.0.0.8"]);
 });
 
-for (const [region, partition] of [["cn-north-1", "aws-cn"], ["us-gov-west-1", "aws-us-gov"]]) {
+/** What the SDK knows of AWS's partitions. It exports only what it makes of that. */
+const { partitionsInfo } = await import(
+  new URL(
+    "../../../dist-es/submodules/client/util-endpoints/lib/aws/partitions.js",
+    import.meta.resolve("@aws-sdk/core/client"),
+  ).href
+) as { partitionsInfo: { partitions: { id: string; regions: Record<string, unknown> }[] } };
+
+const REGIONS = partitionsInfo.partitions.flatMap(({ id, regions }) =>
+  // The SDK also lists names that stand for all of a partition (`aws-global`).
+  Object.keys(regions).filter((region) => !region.endsWith("-global")).map((region) => [region, id])
+);
+
+for (const [region, partition] of REGIONS) {
   Deno.test(`a service that does not know partitions in ${region} leaves ${partition}`, async () => {
     const document = JSON.stringify({ ...DOCUMENT, region });
     const path = "/latest/dynamic/instance-identity/document";
     const shown = { ...without("/latest/meta-data/services/partition"), [path]: document };
     const { result } = await identify(instance(undefined, shown));
-    assert.equal(result.ok && result.value.partition, partition);
+    assert.deepEqual(result.ok && [result.value.region, result.value.partition], [
+      region,
+      partition,
+    ]);
   });
 }
 
@@ -316,16 +396,20 @@ Deno.test("a token refused for ever ends when the caller's time does", async () 
 });
 
 Deno.test("version 1 is never spoken unless allowed", async () => {
-  const old: Intercept = (request) =>
-    request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
+  const old: Intercept = ({ method, path }) => {
+    const text = method === "PUT" ? undefined : INSTANCE[path];
+    return text === undefined ? answer(404, "") : answer(200, text);
+  };
   const { result, requests } = await identify(instance(old));
   assert.equal(faultOf(result).kind, "no-metadata");
   assert.ok(requests.every(({ method }) => method === "PUT"));
 });
 
 Deno.test("version 1 is spoken where allowed and there are no tokens", async () => {
-  const old: Intercept = (request) =>
-    request.method === "PUT" ? answer(404, "") : answer(200, INSTANCE[request.path] ?? "");
+  const old: Intercept = ({ method, path }) => {
+    const text = method === "PUT" ? undefined : INSTANCE[path];
+    return text === undefined ? answer(404, "") : answer(200, text);
+  };
   const { result, requests } = await identify(instance(old), { allowV1: true });
   assert.deepEqual(result, IDENTIFIED);
   assert.ok(requests.every(({ headers }) => !headers.has("x-aws-ec2-metadata-token")));
@@ -349,13 +433,59 @@ Deno.test("an endpoint may be IPv6, and have a port and a path", () => {
 
 for (const endpoint of ["", "169.254.169.254", "https://169.254.169.254", "unix:///x"]) {
   Deno.test(`the endpoint "${endpoint}" is refused`, () => {
-    assert.throws(() => createImds({ endpoint, allowV1: false }), TypeError);
+    assert.throws(() => createImds({ endpoints: [endpoint], allowV1: false }), TypeError);
   });
 }
 
 Deno.test("an IPv6 endpoint is reached", async () => {
   await using server = serveRaw(instance(), { hostname: "::1" });
-  const imds = createImds({ endpoint: `http://[::1]:${server.port}`, allowV1: false });
+  const imds = createImds({ endpoints: [`http://[::1]:${server.port}`], allowV1: false });
   assert.equal(await imds.get("meta-data/mac", never), "0e:00:00:00:00:01");
   assert.equal(server.requests[0]?.headers.get("host"), "[::1]");
+});
+
+/** Two endpoints: nobody listens at the first, unless it is served. */
+function dual(first: number, second: number, allowV1 = false): Imds {
+  return createImds({
+    endpoints: [`http://127.0.0.1:${first}`, `http://127.0.0.1:${second}`],
+    allowV1,
+  });
+}
+
+Deno.test("where the usual endpoint has no route, the other one is asked", async () => {
+  await using server = serveRaw(instance(undefined, IPV6_ONLY));
+  const result = await dual(closedPort(), server.port).identity("Role", never);
+  assert.equal(result.ok && result.value.address, "2001:db8::7");
+});
+
+Deno.test("where the usual endpoint swallows requests, the other one is asked, and then only that", async () => {
+  await using silent = serveRaw(() => SILENCE);
+  await using server = serveRaw(instance());
+  assert.deepEqual(await dual(silent.port, server.port).identity("Role", never), IDENTIFIED);
+  assert.deepEqual(silent.requests.map(({ method }) => method), ["PUT"]);
+});
+
+Deno.test("where the usual endpoint answers, whatever it says, the other one is not asked", async () => {
+  for (const first of [instance(), () => answer(403, "")]) {
+    await using usual = serveRaw(first);
+    await using other = serveRaw(instance());
+    await dual(usual.port, other.port).identity("Role", never);
+    assert.equal(other.requests.length, 0);
+  }
+});
+
+Deno.test("version 1 is spoken with whichever endpoint answers", async () => {
+  await using server = serveRaw(({ method, path }) => {
+    const text = method === "PUT" ? undefined : INSTANCE[path];
+    return text === undefined ? answer(404, "") : answer(200, text);
+  });
+  const imds = dual(closedPort(), server.port, true);
+  assert.deepEqual(await imds.identity("Role", never), IDENTIFIED);
+});
+
+Deno.test("where no endpoint answers, both are named, and the option that an IPv6-only subnet needs", async () => {
+  const imds = dual(closedPort(), closedPort());
+  const { kind, message } = faultOf(await imds.identity("Role", AbortSignal.timeout(300)));
+  assert.match(message, /127\.0\.0\.1 or 127\.0\.0\.1.*HttpProtocolIpv6/);
+  assert.ok(kind === "unreachable" || kind === "timeout", kind);
 });

@@ -11,12 +11,14 @@ import {
   remembered,
   steadyOf,
 } from "../../src/memory.ts";
-import { FAULT_KINDS, type LedgerRead, type Memory, type Waiting } from "../../src/state.ts";
+import { FAULT_KINDS, type Memory, type Waiting } from "../../src/state.ts";
+import type { LedgerRead } from "../../src/founding.ts";
 import {
   fault,
   fp,
   identity,
   instance,
+  managerOf,
   mark,
   member,
   memory,
@@ -26,7 +28,7 @@ import {
   record,
 } from "../support/observations.ts";
 
-const INIT: Act = { kind: "init", advertiseAddr: "10.0.0.1" };
+const INIT: Act = { kind: "init", advertiseAddr: "10.0.0.1", pools: [] };
 const JOIN: Act = {
   kind: "join",
   address: "10.0.0.2",
@@ -124,9 +126,33 @@ Deno.test("memory: a write whose answer is lost is nothing done, confirms nothin
 Deno.test("memory: a join that failed is held against its address and token, and not against the run", () => {
   const { failures, fault: kept } = failed(memory, JOIN, REFUSED, 7);
   assert.deepEqual(failures, [
-    { address: "10.0.0.2", digest: "a-m", kind: "refused", atMs: 7 },
+    { address: "10.0.0.2", digest: "a-m", kind: "refused", message: REFUSED.message, atMs: 7 },
   ]);
   assert.equal(kept, null);
+});
+
+Deno.test("memory: a join that this machine can't make is no failure of whom it asked", () => {
+  for (const kind of ["unusable", "clock", "denied"] as const) {
+    const ours = { kind, message: "live-restore" };
+    const after = failed(memory, JOIN, ours, 7);
+    assert.deepEqual([after.failures, after.fault], [[], ours]);
+  }
+});
+
+Deno.test("memory: a dead node that is not removed is left alone, and is no fault of the run", () => {
+  const after = failed(memory, { kind: "remove", nodeId: "node-9" }, REFUSED, 7);
+  assert.deepEqual([after.kept, after.fault], [["node-9"], null]);
+});
+
+Deno.test("memory: an Engine in error without a word, and with a node id, is well", () => {
+  const said = { ...managerOf("a"), state: "error" as const };
+  const call = { kind: "engine" as const };
+  const seen = remembered(memory, { kind: "engine", call, answer: ok(said) }, 0);
+  assert.deepEqual(seen.answer, ok({ ...said, state: "active" }));
+  for (const change of [{ error: "its words" }, { nodeId: "" }]) {
+    const answer = ok({ ...said, ...change });
+    assert.deepEqual(remembered(memory, { kind: "engine", call, answer }, 0).answer, answer);
+  }
 });
 
 Deno.test("memory: it holds the last fifty joins that failed, and no more", () => {

@@ -54,6 +54,11 @@ function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call
     instances: ok([instance(1), instance(2)]),
     probe: ok([]),
     contents: ok(empty),
+    neighbours: ok([]),
+    marks: ok([]),
+    interfaces: ok([]),
+    attest: ok(null),
+    remove: ok(null),
     retract: ok(null),
     init: ok(null),
     join: ok(null),
@@ -145,15 +150,21 @@ Deno.test("run: a dry run ends with its first decision and performs nothing", as
     "ledger",
     "tokens",
     "instances",
+    "neighbours",
     "probe",
     "contents",
   ];
   assert.deepEqual(made.filter(({ kind }) => !reads.includes(kind)), []);
 });
 
+/** This node's Engine has been in no swarm for so long that its data root must be there. */
+const MOUNTED: Partial<Memory> = {
+  steady: { rule: "swarm-missing", because: "", exit: 3, sinceMs: -30_000 },
+};
+
 Deno.test("run: own old tokens are taken back before an init, and no init without that", () => {
   const script: Script = { tokens: ok([shown(1, "z")]) };
-  const { decision, o } = toDecision(start(), script);
+  const { decision, o } = toDecision(start({ memory: MOUNTED }), script);
   assert.deepEqual(callsOf(decision), [{ kind: "retract" }]);
   const denied = toDecision(after(o, decision, [fault("denied")], 0), script);
   assert.equal(denied.decision.rule, "permission-missing");
@@ -244,6 +255,7 @@ Deno.test("run: a failed join is remembered with its reason, and is no fault of 
     address: "10.0.0.2",
     digest: "a-m",
     kind: "rejected",
+    message: "a rejected call",
     atMs: 5,
   }]);
   assert.equal(state.memory.fault, null);
@@ -325,7 +337,7 @@ Deno.test("run: after a join the Engine is looked at anew, and what the ledger h
     tokens: ok([shown(2, "a")]),
   });
   assert.deepEqual(joined.memory.did, ["join"]);
-  assert.deepEqual(Object.keys(joined.facts).sort(), ["ledger", "probe", "tokens"]);
+  assert.deepEqual(Object.keys(joined.facts).sort(), ["ledger", "tokens"]);
   assert.deepEqual(
     joined.facts.ledger,
     ok({
@@ -338,10 +350,10 @@ Deno.test("run: after a join the Engine is looked at anew, and what the ledger h
 });
 
 Deno.test("run: after an init only the Engine is looked at anew: founding is a write that compares", () => {
-  const retracted = afterDecision(start(), { tokens: ok([shown(1, "z")]) });
+  const retracted = afterDecision(start({ memory: MOUNTED }), { tokens: ok([shown(1, "z")]) });
   const inited = afterDecision(retracted, {});
   assert.deepEqual(inited.memory.did, ["retract", "init"]);
-  assert.deepEqual(Object.keys(inited.facts).sort(), ["ledger", "tokens"]);
+  assert.deepEqual(Object.keys(inited.facts).sort(), ["ledger", "neighbours", "tokens"]);
   const { decision, made } = toDecision(inited, { engine: ok(managerOf("a")) });
   assert.deepEqual(made.map(({ kind }) => kind), ["engine"]);
   assert.equal(decision.rule, "found-swarm");
@@ -398,7 +410,7 @@ Deno.test("run: after a throttled look only that one is made again", () => {
   const waited = afterDecision(start(), { ledger: fault("throttled") });
   assert.deepEqual(Object.keys(waited.facts), ["engine", "tokens"]);
   const { made } = toDecision(waited, {});
-  assert.deepEqual(made.map(({ kind }) => kind), ["ledger"]);
+  assert.deepEqual(made.map(({ kind }) => kind), ["ledger", "neighbours"], "and what comes next");
 });
 
 Deno.test("run: a throttled look at this instance's tags is made again, and is no sign that it has none", () => {

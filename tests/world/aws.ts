@@ -2,35 +2,38 @@
  * EC2 and S3. EC2's writes are atomic and in order, its reads may be old, each value by itself; S3 is
  * strongly consistent, and refuses a conditional write that comes late.
  */
-import { judgeRecord } from "./judge.ts";
+import { fault } from "./engine.ts";
+import { isListedIn, judgeLoss, judgeRecord } from "./judge.ts";
 import type { Choice } from "./enact.ts";
+import { config } from "./node.ts";
 import {
   type History,
   latest,
   type Machine,
   machineNamed,
   recordNow,
+  swarmNamed,
   type Version,
   type World,
 } from "./world.ts";
 import type {
-  FoundingRecord,
+  Answer,
   Instance,
   InstanceState,
-  LedgerRead,
-  Position,
+  Mark,
+  Neighbour,
   Role,
   Shown,
   TokenMark,
-  WriteResult,
 } from "../../src/state.ts";
+import type { FoundingRecord, LedgerRead, Position, WriteResult } from "../../src/founding.ts";
 
-export const TEMPLATE = "lt-1";
 /** What S3 takes for a write without a condition; only a mutant does that. */
 const ANY = "*";
 
 /** EC2's history of a machine's state goes on. */
 export function shows(world: World, machine: Machine, state: InstanceState | null): void {
+  if (machine.isOutside) return;
   machine.ec2 = after(world, machine.ec2, state);
 }
 
@@ -49,6 +52,46 @@ export function forget(machine: Machine): void {
   }
 }
 
+/**
+ * Whether the record can be lost now: while nobody writes it, or is on the way into its swarm or from
+ * another one.
+ */
+export function isLosable(world: World): boolean {
+  const { record } = recordNow(world) ?? {};
+  if (record === undefined || world.inFlight.length > 0) return false;
+  return world.machines.every((machine) => {
+    const { place, power } = machine;
+    if (power === "terminated") return true;
+    return place.kind === "member"
+      ? place.swarm === record.fingerprint || !place.manager
+      : !isListedIn(record, machine);
+  });
+}
+
+/**
+ * The record is deleted, by hand or by a rule by age, with S3 `alsoMarks`: long after all that was written
+ * is shown.
+ */
+export function lose(world: World, alsoMarks: boolean): void {
+  const { record } = recordNow(world) ?? {};
+  world.strays = world.machines.flatMap((machine) =>
+    world.strays.includes(machine.index) ||
+      (record !== undefined && isListedIn(record, machine))
+      ? machine.index
+      : []
+  );
+  world.former = world.store === "tags" ? world.versions : [];
+  world.versions = [];
+  world.lostMs = world.nowMs;
+  if (alsoMarks) world.marks = [];
+  for (const machine of world.machines) {
+    machine.ec2 = machine.ec2.slice(-1);
+    machine.managerTag = machine.managerTag.slice(-1);
+    machine.workerTag = machine.workerTag.slice(-1);
+  }
+  judgeLoss(world);
+}
+
 export function readLedger(world: World, missing: number[], choice: Choice): LedgerRead {
   const serverMs = world.nowMs;
   if (world.store === "s3") {
@@ -57,14 +100,16 @@ export function readLedger(world: World, missing: number[], choice: Choice): Led
     return {
       kind: "object",
       record: version?.record ?? null,
-      etag: version === null ? null : `etag-${version.number}`,
+      etag: version === null ? null : etagOf(world, version.number),
       serverMs,
     };
   }
-  const seen = choice.log(world.versions, missing);
+  const isFormer = world.former.length > 0 && choice.isFormer();
+  const seen = choice.log(isFormer ? world.former : world.versions, missing);
+  const made = world.versions.length === 0 ? world.templates : world.templates - 1;
   return {
     kind: "log",
-    template: seen.length === 0 ? null : TEMPLATE,
+    template: seen.length === 0 ? null : `lt-${isFormer ? made : world.templates}`,
     entries: seen.map(({ number, follows, record }) => ({ number, follows, record, newer: false })),
     serverMs,
   };
@@ -75,37 +120,57 @@ export function write(
   record: FoundingRecord,
   at: Position,
   choice: Choice,
-): WriteResult {
+): Answer<WriteResult> {
   const repeated = world.versions.find((version) => version.record.nonce === record.nonce);
   if (world.store === "s3") {
-    const etag = world.versions.length === 0 ? null : `etag-${world.versions.length}`;
+    const { length } = world.versions;
+    const etag = length === 0 ? null : etagOf(world, length);
     const wanted = at.kind === "object" ? at.etag : null;
-    if (wanted !== etag && wanted !== ANY) return { kind: "lost" };
-    append(world, record, world.versions.length, true);
-    return { kind: "done", at: { kind: "object", etag: `etag-${world.versions.length}` } };
+    if (wanted !== etag && wanted !== ANY) return ok({ kind: "lost" });
+    append(world, record, length, true);
+    return ok({ kind: "done", at: { kind: "object", etag: etagOf(world, length + 1) } });
   }
   if (at.kind !== "log") {
     if (world.versions.length > 0) {
       return repeated?.number === 1 && choice.isRepeated()
-        ? { kind: "done", at: { kind: "log", template: TEMPLATE, head: 1, last: 1 } }
-        : { kind: "lost" };
+        ? numbered(world, 1, 0)
+        : ok({ kind: "lost" });
     }
     append(world, record, 0, true);
-    return { kind: "done", at: { kind: "log", template: TEMPLATE, head: 1, last: 1 } };
+    return numbered(world, 1, 0);
   }
-  if (repeated !== undefined && choice.isRepeated()) return numbered(repeated.number, at.last);
+  if (world.versions.length === 0 || at.template !== `lt-${world.templates}`) {
+    return fault("not-found", `${at.template} does not exist`);
+  }
+  if (repeated !== undefined && choice.isRepeated()) {
+    return numbered(world, repeated.number, at.last);
+  }
   const isNext = (recordNow(world)?.number ?? 0) === at.head;
   append(world, record, at.head, isNext);
-  return numbered(world.versions.length, at.last);
+  return numbered(world, world.versions.length, at.last);
+}
+
+function ok(value: WriteResult): Answer<WriteResult> {
+  return { ok: true, value };
+}
+
+/** Of an object that was lost and made again, each version has another one. */
+function etagOf({ templates }: World, number: number): string {
+  return `etag-${templates}.${number}`;
 }
 
 /** `last`: the highest number that the writer had seen. */
-function numbered(number: number, last: number): WriteResult {
-  if (number !== last + 1) return { kind: "appended", template: TEMPLATE, number };
-  return { kind: "done", at: { kind: "log", template: TEMPLATE, head: number, last: number } };
+function numbered({ templates }: World, number: number, last: number): Answer<WriteResult> {
+  const template = `lt-${templates}`;
+  return ok(
+    number !== last + 1
+      ? { kind: "appended", template, number }
+      : { kind: "done", at: { kind: "log", template, head: number, last: number } },
+  );
 }
 
 function append(world: World, record: FoundingRecord, follows: number, counts: boolean): void {
+  if (world.versions.length === 0) world.templates++;
   const number = world.versions.length + 1;
   const version: Version = { number, follows, record, atMs: world.nowMs, counts };
   world.versions = [...world.versions, version];
@@ -159,7 +224,9 @@ export function readTokens(
     const object = world.objects.find((one) => one.fingerprint === fingerprint);
     return [{
       by: "s3",
+      addresses: [],
       state: "running",
+      cluster: null,
       manager: want.includes("manager") ? object?.manager ?? null : null,
       worker: want.includes("worker") ? object?.worker ?? null : null,
       malformed: [],
@@ -171,8 +238,39 @@ export function readTokens(
     if (state === null || state === "terminated" || (manager === null && worker === null)) {
       return [];
     }
-    return [{ by: machine.instance, state, manager, worker, malformed: [] }];
+    const { cluster } = config;
+    const { instance: by, address } = machine;
+    return [{ by, addresses: [address], state, cluster, manager, worker, malformed: [] }];
   });
+}
+
+/** The machines of these roles that EC2 shows as running, each with the time since it was launched. */
+export function readNeighbours(world: World, roles: Role[], choice: Choice): Neighbour[] {
+  return world.machines.flatMap((machine) => {
+    if (!roles.includes(machine.role)) return [];
+    if (choice.state(machine.ec2) !== "running") return [];
+    const { instance, address, launchedMs } = machine;
+    return [{ instance, address, runningMs: world.nowMs - launchedMs }];
+  });
+}
+
+export function readMarks(world: World, choice: Choice): Mark[] {
+  return world.marks.map(({ fingerprint, over, atMs }) => ({
+    cluster: config.cluster,
+    fingerprint,
+    clusterId: swarmNamed(world, fingerprint).clusterId,
+    over,
+    ageMs: choice.ageMs(atMs),
+  }));
+}
+
+export function attest(world: World, fingerprint: string, over: string[]): void {
+  const atMs = world.nowMs;
+  const others = world.marks.filter((mark) => mark.fingerprint !== fingerprint);
+  world.marks = [
+    ...others.map((mark) => over.includes(mark.fingerprint) ? { ...mark, over: true } : mark),
+    { fingerprint, over: false, atMs },
+  ];
 }
 
 export function readInstances(

@@ -1,9 +1,12 @@
 /** What each call does in the world and answers: the same calls as on a node. */
 import {
+  attest,
   instanceOf,
   publish,
   readInstances,
   readLedger,
+  readMarks,
+  readNeighbours,
   readTokens,
   retract,
   write,
@@ -18,6 +21,7 @@ import {
   leave,
   lookAt,
 } from "./engine.ts";
+import { judgeBare } from "./judge.ts";
 import { config, identityOf, s3 } from "./node.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
@@ -42,6 +46,10 @@ export interface Choice {
   course(): JoinCourse;
   /** Whether EC2 still knows a client token that it has seen. */
   isRepeated(): boolean;
+  /** Whether EC2 still shows the launch template that was deleted. */
+  isFormer(): boolean;
+  /** How long ago that was (ms, by AWS's clock). */
+  ageMs(atMs: number): number;
 }
 
 export function configOf(world: World, machine: Machine, change: Partial<Config> = {}): Config {
@@ -91,6 +99,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(lookAt(world, machine));
     case "contents":
       return ok(contentsOf(world, machine, call.manager));
+    case "interfaces":
+      return ok([{ name: "ens5", address: machine.address }]);
     case "ledger":
       return ok(readLedger(world, call.missing, choice));
     case "tokens":
@@ -99,12 +109,22 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(readInstances(world, call.ids, call.addresses, choice));
     case "probe":
       return ok(call.addresses.filter((address) => answers(world, machine, address)));
+    case "neighbours":
+      return ok(readNeighbours(world, call.roles, choice));
+    case "marks":
+      return ok(readMarks(world, choice));
     case "permissions":
       return ok([]);
     case "write":
-      return ok(write(world, call.record, call.at, choice));
+      if (call.as === "withdraw" && machine.ailment === "bare") {
+        judgeBare(world, machine, "withdraws");
+      }
+      return write(world, call.record, call.at, choice);
     case "publish":
       publish(world, machine, call.manager, call.worker);
+      return ok(null);
+    case "attest":
+      attest(world, call.fingerprint, call.over.map((one) => one.fingerprint));
       return ok(null);
     case "retract":
       retract(world, machine);
@@ -113,6 +133,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return init(world, machine);
     case "join":
       return join(world, machine, call.address, call.token, choice.course());
+    case "remove":
+      return ok(null);
     case "leave":
       return left(world, machine, call);
     default:

@@ -14,7 +14,7 @@ import {
   type World,
 } from "./world.ts";
 import { outside } from "./node.ts";
-import { judgeJoin, judgeLeave } from "./judge.ts";
+import { judgeBare, judgeJoin, judgeLeave } from "./judge.ts";
 import type { Answer, Contents, Engine, Fault, FaultKind, TokenMark } from "../../src/state.ts";
 
 /** What a join comes to: at once, in the background, or not at all. */
@@ -24,24 +24,60 @@ export function hasQuorum(world: World, swarm: Swarm, from?: Machine): boolean {
   let up = 0;
   for (const index of swarm.managers) {
     const machine = world.machines[index]!;
-    if (machine.power !== "up" || machine.readyMs > world.nowMs) continue;
+    if (!isUp(world, machine)) continue;
     if (!machine.isCut || (machine === from && swarm.managers.length === 1)) up++;
   }
   return up * 2 > swarm.managers.length + swarm.ghosts;
 }
 
+/** Whether its swarm's component is up, if it is a member. */
+function isUp({ nowMs }: World, { power, readyMs, ailment }: Machine): boolean {
+  return power === "up" && readyMs <= nowMs && ailment !== "loud" && ailment !== "bare";
+}
+
+/** A worker that reaches its managers is up, and knows all of them; others are as they were. */
+export function hear(world: World, machine: Machine): Machine {
+  const { place, ailment, heard, isCut } = machine;
+  if (place.kind !== "member" || place.manager || isCut || !isUp(world, machine)) return machine;
+  const swarm = swarmNamed(world, place.swarm);
+  if (!hasQuorum(world, swarm)) return ailment === "unheard" ? knocking(world, machine) : machine;
+  const isNews = heard.length !== swarm.managers.length || ailment === "unheard";
+  if (!isNews && heard.every((i) => swarm.managers.includes(i))) return machine;
+  return {
+    ...machine,
+    ailment: ailment === "unheard" ? null : ailment,
+    knocksMs: null,
+    heard: swarm.managers.toSorted((a, b) => a - b),
+  };
+}
+
+/** Managers may answer before they have a leader. */
+function knocking(world: World, machine: Machine): Machine {
+  const isAnswered = addressesOf(world, machine.heard).some((one) => answers(world, machine, one));
+  const knocksMs = isAnswered ? machine.knocksMs ?? world.nowMs : null;
+  return knocksMs === machine.knocksMs ? machine : { ...machine, knocksMs };
+}
+
 /** What `GET /info`, `GET /swarm` and `GET /nodes` say. */
 export function lookAt(world: World, machine: Machine): Engine {
-  const { place } = machine;
+  const { place, ailment } = machine;
+  if (ailment === "bare") return outside;
   switch (place.kind) {
     case "outside":
       return outside;
     case "attempt":
       return { ...outside, state: "pending" };
     case "failed":
-      return { ...outside, state: "error", error: "context deadline exceeded" };
+      return {
+        ...outside,
+        state: "error",
+        error: "context deadline exceeded",
+        trouble: "unreachable",
+      };
     case "member":
-      return member(world, machine, place.swarm, place.manager);
+      return ailing(member(world, machine, place.swarm, place.manager), machine);
+    case "removed":
+      return removed(world, machine, place);
     default:
       return place satisfies never;
   }
@@ -49,25 +85,33 @@ export function lookAt(world: World, machine: Machine): Engine {
 
 function member(world: World, machine: Machine, name: string, manager: boolean): Engine {
   const swarm = swarmNamed(world, name);
-  const isReady = machine.readyMs <= world.nowMs;
+  const isReady = machine.readyMs <= world.nowMs && machine.ailment !== "unheard";
   const engine: Engine = {
     state: isReady ? "active" : "pending",
     nodeId: `node-${machine.index}`,
     address: machine.address,
+    peers: addressesOf(world, manager ? swarm.managers : machine.heard),
+    api: outside.api,
     error: "",
+    trouble: null,
+    refuses: "",
     fingerprint: swarm.fingerprint,
     clusterId: swarm.clusterId,
     manager,
     swarm: null,
   };
   const isCutOff = machine.isCut && swarm.managers.length + swarm.ghosts > 1;
-  if (!isReady || !manager || isCutOff || !hasQuorum(world, swarm, machine)) return engine;
+  if (!isReady || !manager) return engine;
+  if (isCutOff || !hasQuorum(world, swarm, machine)) {
+    return { ...engine, error: "The swarm does not have a leader.", trouble: "no-quorum" };
+  }
   return {
     ...engine,
     swarm: {
       clusterId: swarm.clusterId,
       managerToken: markOf(swarm, "manager"),
       workerToken: markOf(swarm, "worker"),
+      strays: [],
       managers: swarm.managers.toSorted((a, b) => a - b).map((i) => ({
         nodeId: `node-${i}`,
         address: world.machines[i]!.address,
@@ -78,19 +122,51 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
   };
 }
 
-export function contentsOf(world: World, { place }: Machine, manager: boolean): Contents {
-  const swarm = place.kind === "member" ? swarmNamed(world, place.swarm) : undefined;
-  const services = swarm?.services ?? 0;
+function addressesOf(world: World, managers: number[]): string[] {
+  return managers.toSorted((a, b) => a - b).map((i) => world.machines[i]!.address);
+}
+
+/** What it says of itself when something is wrong, or seems to be. */
+function ailing(engine: Engine, { ailment }: Machine): Engine {
+  switch (ailment) {
+    case "mute":
+      return { ...engine, state: "error" };
+    case "loud":
+      return { ...engine, state: "error", error: "manager stopped", swarm: null };
+    default:
+      return engine;
+  }
+}
+
+/** Its managers let it in no more: with the words of its end, or with none. */
+function removed(
+  world: World,
+  machine: Machine,
+  { swarm, says }: Machine["place"] & { kind: "removed" },
+): Engine {
+  const engine = member(world, { ...machine, ailment: null }, swarm, false);
+  if (says !== "expired") return { ...engine, state: says };
   return {
-    services: manager ? services : 0,
-    secrets: 0,
-    configs: 0,
-    networks: 0,
-    tasks: services,
+    ...engine,
+    state: "error",
+    error: "certificate (1) not valid after yesterday, and it is currently today",
+    trouble: "expired",
   };
 }
 
+export function contentsOf(world: World, { place }: Machine, manager: boolean): Contents {
+  const swarm = place.kind === "member" || place.kind === "removed"
+    ? swarmNamed(world, place.swarm)
+    : undefined;
+  const services = swarm?.services ?? 0;
+  return { services: manager ? services : 0, tasks: services };
+}
+
 export function init(world: World, machine: Machine): Answer<null> {
+  if (machine.ailment === "bare") {
+    judgeBare(world, machine, "inits a swarm");
+    wipe(world, machine);
+  }
   if (machine.place.kind !== "outside") return fault("busy", "already part of a swarm");
   const swarm = addSwarm(world, machine.index);
   machine.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };
@@ -100,9 +176,7 @@ export function init(world: World, machine: Machine): Answer<null> {
 /** Whether a manager's port answers here. */
 export function answers(world: World, from: Machine, address: string): boolean {
   const machine = machineAt(world, address);
-  if (machine === undefined || machine.power !== "up" || machine.readyMs > world.nowMs) {
-    return false;
-  }
+  if (machine === undefined || !isUp(world, machine)) return false;
   if (machine !== from && (machine.isCut || from.isCut)) return false;
   return machine.place.kind === "member" && machine.place.manager;
 }
@@ -114,6 +188,7 @@ export function join(
   token: TokenMark,
   course: JoinCourse,
 ): Answer<null> {
+  if (machine.ailment === "bare") wipe(world, machine);
   if (machine.place.kind !== "outside") return fault("busy", "already part of a swarm");
   const through = machineAt(world, address);
   if (through === undefined || through.power !== "up" || through.isCut || machine.isCut) {
@@ -136,6 +211,18 @@ export function join(
   if (!hasQuorum(world, swarm)) return fault("unreachable", "the swarm does not have a leader");
   enter(world, machine, swarm, manager, false);
   return { ok: true, value: null };
+}
+
+/** What it was is lost to it: its swarm goes on listing that node. */
+function wipe(world: World, machine: Machine): void {
+  const { place, index } = machine;
+  if (place.kind === "member" && place.manager) {
+    const swarm = swarmNamed(world, place.swarm);
+    swarm.managers = swarm.managers.filter((i) => i !== index);
+    swarm.ghosts++;
+  }
+  machine.place = { kind: "outside" };
+  machine.ailment = null;
 }
 
 function attempt(
@@ -185,7 +272,7 @@ export function leave(world: World, machine: Machine, force: boolean): Answer<nu
   if (place.kind === "member") {
     if (place.manager && !force) return fault("refused", "this node is a manager");
     const swarm = swarmNamed(world, place.swarm);
-    judgeLeave(world, machine, swarm, place.manager, foundedSwarm(world));
+    judgeLeave(world, machine, swarm, place.manager, foundedSwarm(world), hasQuorum(world, swarm));
     if (place.manager) {
       swarm.managers = swarm.managers.filter((i) => i !== machine.index);
       swarm.ghosts++;
@@ -194,14 +281,38 @@ export function leave(world: World, machine: Machine, force: boolean): Answer<nu
     }
   }
   machine.place = { kind: "outside" };
+  machine.ailment = null;
+  machine.heard = [];
   return { ok: true, value: null };
 }
 
 /** The daemon starts anew: an attempt is forgotten, its token was never on the disk. */
 export function daemonRestarts(machine: Machine): void {
-  if (machine.place.kind === "attempt" || machine.place.kind === "failed") {
-    machine.place = { kind: "outside" };
+  const { place } = machine;
+  machine.ailment = place.kind === "member" && !place.manager ? "unheard" : null;
+  if (place.kind === "attempt" || place.kind === "failed") machine.place = { kind: "outside" };
+  if (place.kind === "removed" && place.says === "active") {
+    machine.place = { ...place, says: "pending" };
   }
+}
+
+/** Whether a person can take this node, a worker, out of its swarm. */
+export function isRemovable(world: World, { place }: Machine): boolean {
+  return place.kind === "member" && !place.manager &&
+    hasQuorum(world, swarmNamed(world, place.swarm));
+}
+
+/** A person removes it, or its certificate ends while it is off: then it is listed still. */
+export function remove(
+  world: World,
+  machine: Machine,
+  says: "active" | "pending" | "expired",
+): void {
+  const { place } = machine;
+  if (place.kind !== "member") return;
+  if (says !== "expired") swarmNamed(world, place.swarm).workers--;
+  machine.place = { kind: "removed", swarm: place.swarm, says };
+  machine.ailment = null;
 }
 
 export function fault(kind: FaultKind, message: string): { ok: false; fault: Fault } {

@@ -1,6 +1,6 @@
 /** The world's Engines keep the contract that the lab's emulator keeps. */
 import { enact } from "./enact.ts";
-import { daemonRestarts } from "./engine.ts";
+import { daemonRestarts, hear } from "./engine.ts";
 import { TRUTH } from "./check/view.ts";
 import { createWorld } from "./world.ts";
 import { engineContract, type EngineNode, type EngineWorld } from "../contracts/engine.ts";
@@ -13,7 +13,10 @@ engineContract("in the world", (): EngineWorld => {
   const machineOf = (n: number) => world.machines[n - 1]!;
 
   function perform<T>(n: number, call: Call): Promise<Answer<T>> {
-    return Promise.resolve(enact(world, machineOf(n), call, TRUTH) as Answer<T>);
+    const answer = enact(world, machineOf(n), call, TRUTH) as Answer<T>;
+    // As the checker has it after each step.
+    for (const machine of world.machines) Object.assign(machine, hear(world, machine));
+    return Promise.resolve(answer);
   }
 
   return {
@@ -23,7 +26,7 @@ engineContract("in the world", (): EngineWorld => {
         address,
         engine: () => perform(n, { kind: "engine" }),
         contents: (manager) => perform(n, { kind: "contents", manager }),
-        init: () => perform(n, { kind: "init", advertiseAddr: address }),
+        init: () => perform(n, { kind: "init", advertiseAddr: address, pools: [] }),
         join: (where, token) =>
           perform(n, { kind: "join", address: where, token, advertiseAddr: address }),
         leave: (force) => perform(n, { kind: "leave", force, onlyEmpty: false }),
@@ -37,4 +40,4 @@ engineContract("in the world", (): EngineWorld => {
     },
     close: () => Promise.resolve(),
   };
-});
+}, { hands: false });

@@ -1,7 +1,7 @@
 /** Whether a run that ended without its node in the swarm said something true. */
+import { hasQuorum } from "./engine.ts";
 import {
   foundedSwarm,
-  latest,
   type Machine,
   recordNow,
   type Swarm,
@@ -11,32 +11,40 @@ import {
 import type { End } from "../../src/state.ts";
 
 export function isExcused(world: World, machine: Machine, { rule, exit }: End): boolean {
-  if (exit === 0) return false;
   const founded = foundedSwarm(world);
+  const own = swarmOf(world, machine);
+  // A record that was lost comes back with a manager's next run, and no manager can.
+  if (exit === 0) {
+    return founded === null && own !== null && isLost(world, own) && isHeard(world, own);
+  }
   switch (rule) {
     case "quorum-lost":
+      return [founded, own].some((swarm) => swarm !== null && isBeyondHelp(world, swarm));
     case "joins-failed":
-    case "engine-starting":
     case "attempt-pending":
     case "attempt-failed":
     case "register-member":
     case "withdraw-member":
-    case "members-silent":
     case "join-swarm":
       return founded !== null && isBeyondHelp(world, founded);
+    case "members-silent":
+      return founded !== null && (isBeyondHelp(world, founded) || isUnknown(world, founded));
+    case "engine-starting":
     case "managers-silent":
-      return founded !== null &&
-        (isBeyondHelp(world, founded) || founded.managers.every((i) => isGone(world, i)));
+      return [founded, own].some((swarm) =>
+        swarm !== null &&
+        (isBeyondHelp(world, swarm) || swarm.managers.every((i) => isGone(world, i)))
+      );
     case "no-swarm-yet":
+      return !hasManager(world, machine) || world.swarms.some((swarm) => isLost(world, swarm));
     case "token-missing":
       return !hasManager(world, machine) || (founded !== null && isBeyondHelp(world, founded));
     case "swarm-unfounded":
-      return world.swarms.some((swarm) => swarm.isOld) &&
-        world.machines.some(({ power, managerTag }) =>
-          power !== "up" && latest(managerTag) !== null
-        );
+      return world.swarms.some((swarm) => isLost(world, swarm));
     case "swarm-conflict":
       return isInAnother(world, machine, founded);
+    case "node-removed":
+      return own !== null && own.services > 0;
     default:
       return false;
   }
@@ -48,24 +56,56 @@ export function isBeyondHelp(world: World, swarm: Swarm): boolean {
   return left > 0 && left * 2 <= swarm.managers.length + swarm.ghosts;
 }
 
+/** Whether nobody can found it, though something still shows it: there is no record of any. */
+function isLost(world: World, swarm: Swarm): boolean {
+  if (recordNow(world) !== null) return false;
+  const isShown = world.marks.some(({ fingerprint }) => fingerprint === swarm.fingerprint) ||
+    swarm.managers.some((i) => !isGone(world, i));
+  const canFound = swarm.managers.some((i) => {
+    const { power, isOutside } = world.machines[i]!;
+    return power === "up" && !isOutside;
+  });
+  return isShown && !(canFound && hasQuorum(world, swarm));
+}
+
+/** All its managers are gone, and of one outside the VPC nobody can know that. */
+function isUnknown({ machines }: World, { managers }: Swarm): boolean {
+  return managers.some((i) => machines[i]!.isOutside) &&
+    managers.every((i) => machines[i]!.power === "terminated");
+}
+
+function isHeard(world: World, swarm: Swarm): boolean {
+  return swarm.managers.some((i) => world.machines[i]!.power === "up");
+}
+
 function isGone(world: World, index: number): boolean {
   return world.machines[index]!.power === "terminated";
 }
 
 function hasManager(world: World, machine: Machine): boolean {
   return world.machines.some((other) =>
-    other !== machine && other.role === "manager" && other.power === "up"
+    other !== machine && other.role === "manager" && other.power === "up" && !other.isOutside
   );
 }
 
-function isInAnother(world: World, { place }: Machine, founded: Swarm | null): boolean {
-  if (place.kind !== "member" || recordNow(world) === null) return false;
-  const swarm = swarmNamed(world, place.swarm);
-  return swarm !== founded &&
-    (swarm.services > 0 || !place.manager || swarm.managers.length + swarm.workers > 1);
+function isInAnother(world: World, machine: Machine, founded: Swarm | null): boolean {
+  const { place } = machine;
+  const swarm = swarmOf(world, machine);
+  if (swarm === null || recordNow(world) === null || swarm === founded) return false;
+  const isManager = place.kind === "member" && place.manager;
+  return !isManager || swarm.services > 0 || swarm.managers.length + swarm.workers > 1;
 }
 
-/** Whether a machine is where all should be. */
-export function isInFounded(world: World, { place }: Machine): boolean {
-  return place.kind === "member" && swarmNamed(world, place.swarm) === foundedSwarm(world);
+/** Whether a machine is where all should be; a worker that was removed can't know it before its Engine restarts. */
+export function isInFounded(world: World, machine: Machine): boolean {
+  const { place } = machine;
+  const isIn = place.kind === "member" || (place.kind === "removed" && place.says === "active");
+  const swarm = swarmOf(world, machine);
+  return isIn && swarm !== null && swarm === foundedSwarm(world);
+}
+
+function swarmOf(world: World, { place }: Machine): Swarm | null {
+  return place.kind === "member" || place.kind === "removed"
+    ? swarmNamed(world, place.swarm)
+    : null;
 }

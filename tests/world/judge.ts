@@ -2,7 +2,15 @@
  * What must never be: each change that could break a property is judged as it happens. It shares no
  * code with `decide`, and knows the whole world as it is.
  */
-import type { Machine, Property, Swarm, Version, World } from "./world.ts";
+import {
+  latest,
+  type Machine,
+  type Property,
+  type Swarm,
+  type Version,
+  type World,
+} from "./world.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 /** Somebody entered a swarm. */
 export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager: boolean): void {
@@ -19,15 +27,13 @@ export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager:
 /** A record was written that counts. */
 export function judgeRecord(world: World, { record }: Version): void {
   const founded = world.swarms.find((swarm) => swarm.fingerprint === record.fingerprint);
-  if (founded !== undefined) founded.isFounded = true;
-  const live = world.swarms.filter((swarm) => swarm.isFounded && isLive(world, swarm));
+  if (founded !== undefined) founded.isFounded = founded.isShown = true;
+  const live = world.swarms.filter((swarm) => swarm.isShown && isLive(world, swarm));
   if (live.length > 1) {
-    broken(
-      world,
-      "one-founded-swarm",
-      `${live.map(nameOf).join(" and ")} are both founded and live`,
-    );
+    const what = `${live.map(nameOf).join(" and ")} are both live, and founded or there before`;
+    broken(world, "one-founded-swarm", what);
   }
+  world.strays = world.strays.filter((i) => !isListedIn(record, world.machines[i]!));
   judgeMembers(world);
 }
 
@@ -39,11 +45,8 @@ function judgeMembers(world: World): void {
   if (swarm === undefined || swarm.isOld) return;
   for (const index of swarm.managers) {
     const machine = world.machines[index]!;
-    if (machine.power === "terminated") continue;
-    const isListed = version.record.members.some(({ instance, address }) =>
-      instance === machine.instance || (instance === null && address === machine.address)
-    );
-    if (!isListed) {
+    if (machine.power === "terminated" || world.strays.includes(index)) continue;
+    if (!isListedIn(version.record, machine)) {
       broken(
         world,
         "members-are-recorded",
@@ -53,6 +56,56 @@ function judgeMembers(world: World): void {
   }
 }
 
+/**
+ * Something was lost that may have shown a swarm: of one that nothing shows any more, no record and nobody
+ * else, others can't know. `wasMissed`: somebody was not heard who answers.
+ */
+export function judgeLoss(world: World, wasMissed = false): void {
+  if (world.versions.length > 0) return;
+  const isDeaf = wasMissed || world.machines.some(({ isCut, power }) => isCut && power === "up");
+  for (const swarm of world.swarms) {
+    if (!swarm.isShown || isMarked(world, swarm)) continue;
+    if (!isDeaf && swarm.managers.some((i) => isToBeFound(world, world.machines[i]!))) continue;
+    swarm.isShown = false;
+  }
+}
+
+/** Tokens of it are shown, or the store has a mark of it. */
+function isMarked({ store, marks, machines }: World, { fingerprint }: Swarm): boolean {
+  if (store === "s3") return marks.some((one) => one.fingerprint === fingerprint && !one.over);
+  return machines.some(({ power, managerTag }) =>
+    power !== "terminated" && managerTag.every(({ value }) => value?.fingerprint === fingerprint)
+  );
+}
+
+/** Whether every read of EC2 shows this manager, and it answers. */
+function isToBeFound({ nowMs }: World, machine: Machine): boolean {
+  const { role, power, isCut, ailment, ec2, readyMs } = machine;
+  return role === "manager" && power === "up" && !isCut && readyMs <= nowMs &&
+    (ailment === null || ailment === "mute") &&
+    ec2.length === 1 && latest(ec2) === "running";
+}
+
+/** By then every read shows it. */
+const SHOWN_MS = 5 * 60_000;
+
+/** Its data root comes back in a moment: what it does now, it does as if it had never been a member. */
+export function judgeBare(world: World, machine: Machine, does: string): void {
+  const { instance, managerTag } = machine;
+  // Who is neither listed nor shows tokens can't know that it was in a swarm.
+  const surelyMs = world.nowMs - SHOWN_MS;
+  const isListed = world.versions.some(({ counts, atMs, record }) =>
+    counts && atMs <= surelyMs && isListedIn(record, machine)
+  );
+  const isShown = world.store === "tags" && managerTag.some(({ atMs }) => atMs <= surelyMs) &&
+    managerTag.every(({ value }) => value !== null);
+  if (!isListed && !isShown) return;
+  broken(world, "nothing-lost-by-leaving", `${instance} ${does} before its data root is mounted`);
+}
+
+/** How long managers have to answer whom they do not let in. */
+const SHUT_OUT_MS = 60_000;
+
 /** A member is about to leave. */
 export function judgeLeave(
   world: World,
@@ -60,11 +113,15 @@ export function judgeLeave(
   swarm: Swarm,
   manager: boolean,
   founded: Swarm | null,
+  hasQuorum: boolean,
 ): void {
   const lose = (why: string): void =>
     broken(world, "nothing-lost-by-leaving", `${machine.instance} leaves ${nameOf(swarm)}: ${why}`);
   // A worker gives up an attempt to join, which succeeds at this moment: it was given nothing to do yet.
   if (!manager && machine.place.kind === "member" && machine.place.cameLate) return;
+  // A worker that has restarted is let in by nobody before there is a leader, as if it had been removed.
+  const isShutOut = !hasQuorum || world.nowMs - (machine.knocksMs ?? world.nowMs) > SHUT_OUT_MS;
+  if (machine.ailment === "unheard" && isShutOut) return;
   if (swarm === founded) lose("it is the founded swarm");
   if (swarm.services > 0) lose("it has services");
   if (manager && swarm.managers.length + swarm.workers > 1) {
@@ -82,7 +139,17 @@ export function judgeLeave(
 
 /** A run has ended as done. Workers may go by an older record, and say so when there is none. */
 export function judgeDone(world: World, { instance, place }: Machine): void {
-  const swarm = place.kind === "member"
+  const record = world.versions.findLast(({ counts }) => counts)?.record;
+  if (
+    world.store === "s3" && place.kind === "member" && place.manager &&
+    place.swarm === record?.fingerprint &&
+    !world.marks.some(({ fingerprint }) => fingerprint === place.swarm)
+  ) {
+    const what = `${instance} is done, and nothing would outlive the record of ${place.swarm}`;
+    broken(world, "done-is-in-the-founded-swarm", what);
+  }
+  // A worker that was removed can't know it before its Engine restarts.
+  const swarm = place.kind === "member" || (place.kind === "removed" && place.says === "active")
     ? world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)
     : undefined;
   if (swarm === undefined) {
@@ -94,6 +161,15 @@ export function judgeDone(world: World, { instance, place }: Machine): void {
       `${instance} is done in ${nameOf(swarm)}, which nobody has founded`,
     );
   }
+}
+
+export function isListedIn(
+  { members }: FoundingRecord,
+  { instance, address }: Machine,
+): boolean {
+  return members.some((one) =>
+    one.instance === instance || (one.instance === null && one.address === address)
+  );
 }
 
 export function broken(world: World, property: Property, what: string): void {

@@ -4,7 +4,8 @@ import { truthBut } from "./check/view.ts";
 import { createWorld, type World } from "./world.ts";
 import { ledgerContract, type LedgerNode, type LedgerWorld } from "../contracts/ledger.ts";
 import type { Call } from "../../src/calls.ts";
-import type { Answer, LedgerRead, WriteResult } from "../../src/state.ts";
+import type { Answer } from "../../src/state.ts";
+import type { LedgerRead, WriteResult } from "../../src/founding.ts";
 
 function inWorld(store: World["store"]): LedgerWorld {
   const world = createWorld(store, ["manager", "manager", "manager", "manager", "manager"]);

@@ -29,7 +29,15 @@ type PlanName =
   | "tags-3"
   | "s3-3"
   | "tags-2-faults"
-  | "s3-2-faults";
+  | "s3-2-faults"
+  | "tags-late"
+  | "s3-old"
+  | "s3-mixed"
+  | "s3-hidden"
+  | "s3-lost"
+  | "s3-lost-worker"
+  | "s3-removed"
+  | "s3-mute";
 
 export interface Caught {
   by: "checker" | "simulator";
@@ -49,6 +57,14 @@ const PLANS: Record<PlanName, Plan> = {
   "s3-3": plan("s3", 3, 0, "nothing", 1),
   "tags-2-faults": plan("tags", 2, 0, "nothing", 2),
   "s3-2-faults": plan("s3", 2, 0, "nothing", 2),
+  "tags-late": plan("tags", 2, 0, "late", 0),
+  "s3-old": plan("s3", 2, 0, "old-swarm", 0),
+  "s3-mixed": plan("s3", 2, 0, "mixed", 1, 1),
+  "s3-hidden": plan("s3", 2, 0, "hidden", 0, 1),
+  "s3-lost": plan("s3", 2, 0, "founded", 2, 0, ["lost"]),
+  "s3-lost-worker": plan("s3", 1, 1, "founded", 2, 0, ["lost"]),
+  "s3-removed": plan("s3", 1, 1, "founded", 2, 0, ["removed"]),
+  "s3-mute": plan("s3", 2, 0, "founded", 1, 0, ["mute"]),
 };
 const STATES_MAX = 60_000;
 const FIRST_STATES_MAX = 250_000;
@@ -65,14 +81,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "init after a failed join",
     file: "decide/join/candidate.ts",
-    find: `    return wait(
-      o,
-      "joins-failed",
-      \``,
-    put: `    return act(
-      { kind: "init", advertiseAddr: s.me.address },
-      "joins-failed",
-      \``,
+    find: `return wait(o, "joins-failed",`,
+    put: `return act({ kind: "init", advertiseAddr: s.me.address, pools: [] }, "joins-failed",`,
     first: "s3",
   },
   {
@@ -119,7 +129,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "terminated managers are candidates",
-    file: "decide/join/manager.ts",
+    file: "decide/join/outside.ts",
     find: "const living = peers.filter((member) => !gone(s, member, known));",
     put: "const living = peers;",
     first: "s3-dead",
@@ -134,20 +144,21 @@ export const MUTANTS: Mutant[] = [
   {
     name: "leaves a swarm that has services",
     file: "decide/join/manager.ts",
-    find: `return inventory === "" ? null`,
-    put: "return inventory !== null ? null",
+    find: `if (inventory !== "") return`,
+    put: "if (inventory === null) return",
     first: "sim",
   },
   {
     name: "takes over by the clock alone",
     file: "decide/members.ts",
     find: "if (known !== undefined) return known",
-    put: "if (known !== undefined && serverMs - member.sinceMs <= FORGOTTEN_MS) return known",
+    put:
+      "if (known !== undefined && evidence.serverMs - member.sinceMs <= FORGOTTEN_MS) return known",
     first: "s3-dead",
   },
   {
     name: "joins before it registers",
-    file: "decide/join/manager.ts",
+    file: "decide/join/outside.ts",
     find: `  if (!isConfirmed(s, record)) {
     const because = \`\${me.instance} is about`,
     put: `  if (record === null) {
@@ -156,10 +167,10 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "joins on an unconfirmed read",
-    file: "decide/join/manager.ts",
+    file: "decide/join/outside.ts",
     find: `  if (!isConfirmed(s, record)) {
     const because = \`\${me.instance} is about`,
-    put: `  if (!isListed(record, me, s.address)) {
+    put: `  if (!record.members.some((one) => isMe(one, me))) {
     const because = \`\${me.instance} is about`,
     first: "tags-2-faults",
   },
@@ -219,8 +230,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a registration drops the other members",
     file: "decide/members.ts",
-    find: "return others(record, w.me).filter((member) => !isGone(member, w));",
-    put: "return [];",
+    find: "const members = others(record, w.me).filter((member) => !isGone(member, w));",
+    put: "const members: Member[] = [];",
     first: "s3",
   },
   {
@@ -232,10 +243,104 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: "a node that is listed starts another swarm without withdrawing",
-    file: "decide/join/manager.ts",
-    find: "return isMember ? withdraw(s, record, because) : init",
-    put: "return init",
+    file: "decide/join/outside.ts",
+    find: `    return isMember
+      ? lookAgain(s) ?? withdraw(s, record, because)
+      : unseen(`,
+    put: "    return unseen(",
     first: "s3-3",
+  },
+  {
+    name: "a member that EC2 has forgotten is gone though it answers",
+    file: "decide/members.ts",
+    find: "return !evidence.answering.includes(member.address) ||",
+    put: "return evidence.answering.length >= 0 ||",
+    first: "s3-hidden",
+  },
+  {
+    name: "a member known by its address only is gone after an hour",
+    file: "decide/members.ts",
+    find: `  if (known !== undefined) return known.state === "terminated";`,
+    put: `  if (member.instance === null) return evidence.serverMs - member.sinceMs > FORGOTTEN_MS;
+  if (known !== undefined) return known.state === "terminated";`,
+    first: "s3-mixed",
+  },
+  {
+    name: "a refresh drops a member known by its address only that the swarm lists",
+    file: "decide/members.ts",
+    find: "(serverMs - sinceMs > FORGOTTEN_MS && !managers.some((one) => one.address === address))",
+    put: "serverMs - sinceMs > FORGOTTEN_MS + 0 * managers.length",
+    first: "s3-mixed",
+  },
+  {
+    name: "init without a look at who answers",
+    file: "decide/join/outside.ts",
+    find: "return found.length === 0 ? null : wait(",
+    put: "return found.length >= 0 ? null : wait(",
+    first: "s3-old",
+  },
+  {
+    name: "init without a look at the marks",
+    file: "decide/join/signs.ts",
+    find: ".filter(({ cluster, over }) => cluster === o.config.cluster && !over)",
+    put: ".filter(({ cluster }) => cluster !== o.config.cluster)",
+    first: "s3-lost",
+  },
+  {
+    name: "a founding is not marked",
+    file: "decide/join/manager.ts",
+    find: "if (!traits.marksFoundings || o.memory.attested === fingerprint) return null;",
+    put: "if (!traits.marksFoundings || o.memory.attested !== undefined) return null;",
+    first: "s3",
+  },
+  {
+    name: "of two that have swarms of their own each waits for the other",
+    file: "decide/join/signs.ts",
+    find: "mine === undefined || runningMs > mine.runningMs ||",
+    put: "mine === undefined || runningMs >= 0 ||",
+    first: "tags-late",
+  },
+  {
+    name: "a removed worker stays",
+    file: "decide/join/worker.ts",
+    find: "return isWell ? removed(s, because)",
+    put: "return isWell && o.nowMs < 0 ? removed(s, because)",
+    first: "s3-removed",
+  },
+  {
+    name: "a worker that does not come up leaves though no manager answers",
+    file: "decide/join/worker.ts",
+    find: "answering(s).length * 2 > living.length",
+    put: "answering(s).length >= 0",
+    first: "s3-removed",
+  },
+  {
+    name: "a worker that does not come up leaves as soon as managers answer",
+    file: "decide/join/worker.ts",
+    find: `if (heldMs(o, "node-removed") < STARTING_MS) {`,
+    put: `if (o.nowMs < 0) {`,
+    first: "sim",
+  },
+  {
+    name: "a worker is done in a swarm of which nothing is left",
+    file: "decide/join/worker.ts",
+    find: `if (answering(s).length > 0) return done("in-order", \`\${because}, and`,
+    put: `if (answering(s).length >= 0) return done("in-order", \`\${because}, and`,
+    first: "s3-lost-worker",
+  },
+  {
+    name: "an Engine that errs without words is in error",
+    file: "memory.ts",
+    find: `const isWell = state === "error" && isMute`,
+    put: `const isWell = isMute && nowMs < 0`,
+    first: "s3-mute",
+  },
+  {
+    name: "a data root that is not mounted yet is taken for an empty one",
+    file: "decide/join/outside.ts",
+    find: `if (hasChanged || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;`,
+    put: `if (hasChanged || o.nowMs >= 0) return null;`,
+    first: "sim",
   },
 ];
 

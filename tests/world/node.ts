@@ -2,7 +2,7 @@
  * A node as it is before anything has happened, in the simulated world and in the tests' observations:
  * what it was told, who it is, and its Engine in no swarm.
  */
-import type { Config, Engine, Identity } from "../../src/state.ts";
+import type { Config, Engine, Identity, S3Store } from "../../src/state.ts";
 
 export const ACCOUNT = "123456789012";
 export const REGION = "eu-west-1";
@@ -17,17 +17,29 @@ export const config: Config = {
   managerTokenTag: "ManagerToken",
   workerTokenTag: "WorkerToken",
   clusterTag: null,
+  tags: [],
   advertiseAddr: null,
   listenAddr: null,
   dataPathAddr: null,
   dataPathPort: null,
   defaultAddrPool: [],
   availability: null,
+  abandonTasks: false,
+  region: null,
+  givenKeys: false,
+  ec2Endpoint: null,
   timeoutMs: 600_000,
   dryRun: false,
 };
 
-export const s3: Config["store"] = { kind: "s3", bucket: "b", prefix: "p", kmsKey: null };
+export const s3: S3Store = {
+  kind: "s3",
+  bucket: "b",
+  prefix: "p",
+  sse: null,
+  kmsKey: null,
+  bucketOwner: null,
+};
 
 export function identityOf({ instance, address }: { instance: string; address: string }): Identity {
   return {
@@ -38,6 +50,8 @@ export function identityOf({ instance, address }: { instance: string; address: s
     vpc: VPC,
     address,
     addresses: [address],
+    publicAddresses: [],
+    vpcRanges: ["10.0.0.0/16"],
     roleTag: null,
   };
 }
@@ -46,7 +60,11 @@ export const outside: Engine = {
   state: "inactive",
   nodeId: "",
   address: "",
+  peers: [],
+  api: 41,
   error: "",
+  trouble: null,
+  refuses: "",
   fingerprint: null,
   clusterId: null,
   manager: false,

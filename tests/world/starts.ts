@@ -2,36 +2,58 @@
 import { shows } from "./aws.ts";
 import { ACCOUNT, REGION, VPC } from "./node.ts";
 import { PAST } from "./check/nonces.ts";
-import {
-  addSwarm,
-  createWorld,
-  latest,
-  type Machine,
-  markOf,
-  type Swarm,
-  type World,
-} from "./world.ts";
-import type { FoundingRecord, Role } from "../../src/state.ts";
+import { addSwarm, createWorld, latest, markOf, type Swarm, type World } from "./world.ts";
+import type { Role } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
-export type Start = "nothing" | "old-swarm" | "founded" | "dead" | "foreign";
+export type Start =
+  | "nothing"
+  | "late"
+  | "founded"
+  | "foreign"
+  | "dead"
+  | "old-swarm"
+  | "mixed"
+  | "hidden";
 
 /**
+ * - `late`: nothing but machines that have run for long: the tool comes to them later
  * - `founded`: machine 0 is a manager of the founded swarm
  * - `dead`: a swarm was founded whose only manager, a machine of its own behind the others, is terminated
  * - `old-swarm`: machine 0 is a manager of a swarm with services that nobody has founded
  * - `foreign`: as that, and its tokens are shown
+ * - `mixed`: machine 0 and one outside the VPC, behind the others, are managers of the founded swarm, where
+ *   that one is known by its address only
+ * - `hidden`: the same, and it is known by an id that EC2 does not
  */
 export function worldOf(store: World["store"], roles: Role[], start: Start): World {
-  const world = createWorld(store, start === "dead" ? [...roles, "manager"] : roles);
+  const isMixed = start === "mixed" || start === "hidden";
+  const hasAnother = isMixed || start === "dead";
+  const world = createWorld(store, hasAnother ? [...roles, "manager"] : roles);
   if (start === "nothing") return world;
+  if (start === "late") {
+    for (const machine of world.machines) {
+      const launchedMs = machine.index;
+      Object.assign(machine, { power: "up", launchedMs, ec2: [{ value: "running", atMs: 0 }] });
+    }
+    return world;
+  }
   const founder = start === "dead" ? world.machines.at(-1)! : world.machines[0]!;
   founder.power = start === "dead" ? "terminated" : "up";
   shows(world, founder, "running");
   if (start === "dead") shows(world, founder, "terminated");
   const swarm = addSwarm(world, founder.index);
   founder.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };
-  if (start === "founded" || start === "dead") {
-    found(world, founder, swarm);
+  if (isMixed) {
+    const outside = world.machines.at(-1)!;
+    Object.assign(outside, { isOutside: true, power: "up", place: founder.place });
+    swarm.managers = [founder.index, outside.index];
+  }
+  // Others can see it: by its tokens, or as it answers.
+  swarm.isShown = true;
+  if (isMixed || start === "founded" || start === "dead") {
+    swarm.isFounded = true;
+    found(world, swarm, start === "mixed");
   } else {
     swarm.services = 1;
     swarm.isOld = true;
@@ -39,7 +61,10 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   if (start !== "old-swarm") {
     const manager = markOf(swarm, "manager");
     const worker = markOf(swarm, "worker");
-    if (store === "s3") world.objects = [{ fingerprint: swarm.fingerprint, manager, worker }];
+    if (store === "s3") {
+      world.objects = [{ fingerprint: swarm.fingerprint, manager, worker }];
+      if (!swarm.isOld) world.marks = [{ fingerprint: swarm.fingerprint, over: false, atMs: 0 }];
+    }
     founder.managerTag = [...founder.managerTag, { value: manager, atMs: 0 }];
     founder.workerTag = [...founder.workerTag, { value: worker, atMs: 0 }];
     world.tagged = [founder.index];
@@ -52,18 +77,15 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   return world;
 }
 
-function found(world: World, founder: Machine, swarm: Swarm): void {
-  swarm.isFounded = true;
-  world.versions = [{
-    number: 1,
-    follows: 0,
-    record: recordOf(world, founder, swarm),
-    atMs: 0,
-    counts: true,
-  }];
+/** `byAddress`: who is outside is known by its address only. */
+function found(world: World, swarm: Swarm, byAddress: boolean): void {
+  const record = recordOf(world, swarm, byAddress);
+  world.versions = [{ number: 1, follows: 0, record, atMs: 0, counts: true }];
+  world.templates = 1;
 }
 
-function recordOf(world: World, founder: Machine, swarm: Swarm): FoundingRecord {
+function recordOf(world: World, swarm: Swarm, byAddress: boolean): FoundingRecord {
+  const managers = swarm.managers.map((i) => world.machines[i]!);
   return {
     cluster: "default",
     account: ACCOUNT,
@@ -71,10 +93,14 @@ function recordOf(world: World, founder: Machine, swarm: Swarm): FoundingRecord 
     vpc: VPC,
     fingerprint: swarm.fingerprint,
     clusterId: swarm.clusterId,
-    members: [{ instance: founder.instance, address: founder.address, sinceMs: world.nowMs }],
+    members: managers.map(({ instance, address, isOutside }) => ({
+      instance: isOutside && byAddress ? null : instance,
+      address,
+      sinceMs: world.nowMs,
+    })),
     rotated: [],
     replaced: [],
-    writer: founder.instance,
+    writer: managers[0]!.instance,
     nonce: PAST,
   };
 }

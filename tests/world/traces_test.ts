@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, at, callsOf, decide } from "../../src/run.ts";
 import type { AnyAnswer, Call } from "../../src/calls.ts";
-import type { Acting, LogEntry, Observation, Waiting } from "../../src/state.ts";
+import type { Acting, Observation, Waiting } from "../../src/state.ts";
+import type { LogEntry } from "../../src/founding.ts";
 import {
   config,
   fault,
@@ -63,7 +64,8 @@ Deno.test("trace: after a replacing write without an answer, an older own write 
   const script: Script = {
     engine: ok(managerOf("b")),
     ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
-    contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    contents: ok({}),
+    neighbours: ok([]),
     tokens: ok([]),
   };
   const dead = [instance(2, { state: "terminated", address: null })];
@@ -85,7 +87,8 @@ Deno.test("trace: a read from before does not revive a terminated member", () =>
   ];
   const script: Script = {
     ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
-    contents: ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    contents: ok({}),
+    neighbours: ok([]),
     tokens: ok([]),
     probe: ok([]),
   };

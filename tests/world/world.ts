@@ -6,7 +6,8 @@
  * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
  */
 import type { Call } from "../../src/calls.ts";
-import type { FoundingRecord, InstanceState, Role, TokenMark } from "../../src/state.ts";
+import type { InstanceState, Role, TokenMark } from "../../src/state.ts";
+import type { FoundingRecord } from "../../src/founding.ts";
 
 /** A value and when it became so (ms, by AWS's clock). */
 export interface Stamped<T> {
@@ -24,12 +25,25 @@ export type History<T> = Stamped<T>[];
  *   ever will. `through`: the machine that it asks
  * - `failed`: an attempt ended in `LocalNodeState: error` without a node id
  * - `member`: `cameLate` by an attempt in the background, which its node may not know yet
+ * - `removed`: a worker that its swarm has removed (`docker node rm`), or whose certificate has `expired`.
+ *   Its Engine does not know before it restarts, and is never up again then
  */
 export type Place =
   | { kind: "outside" }
   | { kind: "attempt"; swarm: string | null; through: number | null; manager: boolean }
   | { kind: "failed" }
-  | { kind: "member"; swarm: string; manager: boolean; cameLate: boolean };
+  | { kind: "member"; swarm: string; manager: boolean; cameLate: boolean }
+  | { kind: "removed"; swarm: string; says: "active" | "pending" | "expired" };
+
+/**
+ * What is wrong with an Engine that is a member.
+ *
+ * - `mute`: it says `error` without words, and is well, until it restarts
+ * - `loud`: it says why, and its swarm's component is down until it restarts
+ * - `unheard`: a worker that has restarted and reached no manager since: it is not up yet
+ * - `bare`: it was started before its data root was mounted: it is in no swarm until that is there
+ */
+export type Ailment = "mute" | "loud" | "unheard" | "bare";
 
 export interface Machine {
   index: number;
@@ -43,6 +57,15 @@ export interface Machine {
   /** From when on its Engine has its swarm's component up (ms). */
   readyMs: number;
   place: Place;
+  ailment: Ailment | null;
+  /** The managers that a worker's Engine has heard of: all, while it reaches them. */
+  heard: number[];
+  /** Since when a manager's port answers a worker that is `unheard` (ms); null: none does. */
+  knocksMs: number | null;
+  /** A manager outside the VPC, founded by hand: EC2 never shows it, and no tool runs there. */
+  isOutside: boolean;
+  /** When it was last started (ms, by AWS's clock; in the checker only which came first). */
+  launchedMs: number;
   /** As EC2 shows it; null: not shown, not yet or not any more. */
   ec2: History<InstanceState | null>;
   managerTag: History<TokenMark | null>;
@@ -65,6 +88,8 @@ export interface Swarm {
   services: number;
   /** Whether a record that counts has ever named it. */
   isFounded: boolean;
+  /** Whether others can know of it: by a record, or by what shows it where there is none. */
+  isShown: boolean;
   /** Whether it came from before the tool, with members that no tool registered. */
   isOld: boolean;
 }
@@ -87,12 +112,22 @@ export interface World {
   swarms: Swarm[];
   /** The launch template's versions, or the object's, oldest first; empty: there is none. */
   versions: Version[];
+  /** How many of them were made: one that was lost is another than the next. */
+  templates: number;
+  /** The versions of the template that was deleted, which EC2 may go on showing for a while. */
+  former: Version[];
+  /** When it was deleted (ms). */
+  lostMs: number;
+  /** The machines that it listed, until a record does again. */
+  strays: number[];
   /** Writes that arrive after their node gave them up. */
   inFlight: (Call & { kind: "write" })[];
   /** The machines that ever carried a token in their tags. */
   tagged: number[];
   /** With S3: the tokens under each fingerprint. */
   objects: { fingerprint: string; manager: TokenMark; worker: TokenMark }[];
+  /** With S3: the marks of foundings. */
+  marks: { fingerprint: string; over: boolean; atMs: number }[];
   /** What must never be and was. */
   broken: Broken[];
 }
@@ -126,9 +161,14 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     machines: roles.map(machine),
     swarms: [],
     versions: [],
+    templates: 0,
+    former: [],
+    lostMs: 0,
+    strays: [],
     inFlight: [],
     tagged: [],
     objects: [],
+    marks: [],
     broken: [],
   };
 }
@@ -143,6 +183,11 @@ function machine(role: Role, index: number): Machine {
     isCut: false,
     readyMs: 0,
     place: { kind: "outside" },
+    ailment: null,
+    heard: [],
+    knocksMs: null,
+    isOutside: false,
+    launchedMs: 0,
     ec2: [{ value: null, atMs: 0 }],
     managerTag: [{ value: null, atMs: 0 }],
     workerTag: [{ value: null, atMs: 0 }],
@@ -184,6 +229,7 @@ export function addSwarm(world: World, founder: number): Swarm {
     secret: 0,
     services: 0,
     isFounded: false,
+    isShown: false,
     isOld: false,
   };
   world.swarms.push(swarm);

@@ -1,10 +1,12 @@
 /** Which manager a node tries to join, with which token. */
-import { answering, tokens } from "../needs.ts";
-import { JOINING_MS, RETRY_MS } from "../patience.ts";
+import { isIp, isIpv6, splitAddress } from "../../addresses.ts";
+import { answering, need, tokens } from "../needs.ts";
+import { JOINING_MS, LATE_MS, retryMs } from "../patience.ts";
 import type { Scene } from "../scene.ts";
-import { act, wait } from "../verdict.ts";
+import { act, fail, wait } from "../verdict.ts";
 import { brief } from "../words.ts";
-import type { Decision, FoundingRecord, Member, Role, Shown, TokenMark } from "../../state.ts";
+import type { Decision, Role, Shown, TokenMark } from "../../state.ts";
+import type { FoundingRecord, Member } from "../../founding.ts";
 
 interface Candidate {
   kind: "candidate";
@@ -23,10 +25,11 @@ export function candidateOf(
   role: Role,
 ): Candidate | Decision | null {
   const { o } = s;
-  const answer = answering(s, members);
-  if (answer.length === 0) return null;
+  const answered = answering(s);
+  const there = members.filter(({ address }) => answered.includes(address));
+  if (there.length === 0) return null;
   const shown = tokens(s, record.fingerprint, [role]);
-  const recent = o.memory.failures.filter(({ atMs }) => o.nowMs - atMs < RETRY_MS);
+  const recent = o.memory.failures.filter((one) => o.nowMs - one.atMs < retryMs(o.memory, one));
   const marks = shown
     .flatMap((by) => by.state === "terminated" ? [] : by[role] ?? [])
     .filter((mark) => mark.fingerprint === record.fingerprint);
@@ -35,18 +38,17 @@ export function candidateOf(
   );
   const token = pick(fresh, o.dice);
   if (token === null) return wait(o, "token-missing", tokenMissing(role, shown, marks));
-  const willing = members.filter(({ address }) =>
-    answer.includes(address) &&
-    !recent.some((f) => f.kind !== "rejected" && f.address === address)
-  );
+  // By whomever it is tried: the swarm's leader dials a manager back.
+  const isOneWay = recent.some(({ kind }) => kind === "one-way");
+  const willing = isOneWay
+    ? []
+    : there.filter(({ address }) =>
+      !recent.some((f) => f.kind !== "rejected" && f.address === address)
+    );
   const member = pick(settled(s, record, willing, shown), o.dice);
   if (member === null) {
-    const reasons = recent.map(({ address, kind }) => `${address} (${kind})`).join(", ");
-    return wait(
-      o,
-      "joins-failed",
-      `every manager that answers would not let this node join: ${reasons}`,
-    );
+    const words = [...new Set(recent.map(({ message }) => message))].join("; ");
+    return wait(o, "joins-failed", `no manager that answers has let this node join: ${words}`);
   }
   return { kind: "candidate", address: member.address, token };
 }
@@ -84,17 +86,48 @@ function tokenMissing(role: Role, shown: Shown[], marks: TokenMark[]): string {
 }
 
 export function joinBy(s: Scene, { address, token }: Candidate, record: FoundingRecord): Decision {
-  return act(
+  return unfit(s) ?? act(
     { kind: "join", address, token, advertiseAddr: advertised(s) },
     "join-swarm",
     `the manager at ${address} answers for the founded swarm ${brief(record)}`,
   );
 }
 
-/** What the Engine is told to advertise: as the person wrote it, an interface's name too. */
-export function advertised({ o, me }: Scene): string {
-  return o.config.advertiseAddr ?? me.address;
+/**
+ * What the Engine is told to advertise: as the person wrote it, and the address of an interface. By name the
+ * Engine would refuse one with two addresses at an init, and ignore it in silence at a join (moby `cluster/listen_addr.go`).
+ */
+export function advertised({ o, address }: Scene): string {
+  const asked = o.config.advertiseAddr;
+  if (asked === null) return address;
+  const { host, port } = splitAddress(asked);
+  if (isIp(host)) return asked;
+  return port === null ? address : `${isIpv6(address) ? `[${address}]` : address}:${port}`;
 }
+
+/** What this machine's Engine can't do, whoever lets it in; null: nothing stands against it. */
+export function unfit({ o, engine, address }: Scene): Decision | null {
+  const { advertiseAddr, dataPathAddr } = o.config;
+  const asked = advertiseAddr === null ? null : splitAddress(advertiseAddr).host;
+  if (asked !== null && !isIp(asked)) {
+    const isThere = need(o, { kind: "interfaces" }).some(({ name }) => name === asked);
+    if (!isThere) {
+      const because =
+        `--advertise-addr names the interface ${asked}, and this machine has none that is up`;
+      return fail(2, "setting-unusable", because, LATE_MS);
+    }
+  }
+  const overlays = dataPathAddr ?? address;
+  if (!isIpv6(overlays) || engine.api >= OVERLAYS_V6_API) return null;
+  return fail(
+    6,
+    "engine-unfit",
+    `its overlay networks would go over IPv6 (${overlays}), which this Docker Engine (API 1.${engine.api}) can't: Engine 25 or later can`,
+  );
+}
+
+/** N of the API 1.N of Engine 25, whose overlays are the first that can go over IPv6. */
+const OVERLAYS_V6_API = 44;
 
 function pick<T>(list: T[], dice: number): T | null {
   return list[Math.floor(dice * list.length)] ?? null;

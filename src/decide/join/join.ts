@@ -3,18 +3,23 @@
  * node is in one of four places: a manager in a swarm or in none (`manager.ts`), a worker in a swarm or
  * in none (`worker.ts`).
  */
-import { managerInSwarm, managerOutside } from "./manager.ts";
+import { managerInSwarm } from "./manager.ts";
+import { managerOutside } from "./outside.ts";
+import { poolWarnings } from "./pools.ts";
 import { starting, workerInSwarm, workerOutside } from "./worker.ts";
 import {
+  addressElsewhere,
   attemptUnderWay,
-  clonedDisk,
   engineDown,
   engineInError,
   engineLocked,
+  engineRefuses,
+  engineStarting,
   noMetadata,
   noRecord,
   noRole,
   recordElsewhere,
+  regionElsewhere,
   warmPool,
 } from "../obstacles.ts";
 import { type Obstacles, type Scene, sceneOf } from "../scene.ts";
@@ -24,20 +29,23 @@ import type { Decision, Observation } from "../../state.ts";
 export const OBSTACLES: Obstacles = {
   near: [
     noMetadata,
+    regionElsewhere,
     warmPool,
     engineDown,
     engineLocked,
-    clonedDisk,
+    engineRefuses,
     engineInError,
     attemptUnderWay,
+    engineStarting,
   ],
-  far: [noRole, noRecord, recordElsewhere],
+  far: [addressElsewhere, noRole, noRecord, recordElsewhere],
 };
 
 export function join(o: Observation): Decision {
   const s = sceneOf(o, OBSTACLES);
   const { engine, role } = s;
-  if (engine.state === "pending") return starting(s);
+  // A member whose Engine is in error and did not stop it is a worker that can come back as another node.
+  if (engine.state === "pending" || engine.state === "error") return starting(s);
   if (engine.state === "inactive") return role === "manager" ? managerOutside(s) : workerOutside(s);
   return warned(s, engine.manager ? managerInSwarm(s) : workerInSwarm(s));
 }
@@ -52,6 +60,7 @@ function warned(s: Scene, decision: Decision): Decision {
     ...(s.record === null
       ? ["no swarm is founded: run swarm-join on a manager of this node's swarm"]
       : []),
+    ...poolWarnings(s.o.memory, s.me),
   ];
   return { ...decision, warnings };
 }

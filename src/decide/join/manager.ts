@@ -1,39 +1,33 @@
-/**
- * What a manager does: found its swarm, keep the record and its tokens true, give way to the founded
- * swarm, join it, or start it.
- */
-import { advertised, candidateOf, joinBy } from "./candidate.ts";
+/** What a manager in a swarm does: found it, keep the record and its tokens true, or give way to the founded one. */
 import { conflict } from "./conflict.ts";
+import {
+  clusterElsewhere,
+  foundings,
+  olderStrangers,
+  runThere,
+  signsOf,
+  signsText,
+  strangersText,
+} from "./signs.ts";
 import {
   founding,
   isListed,
-  isMe,
   isSameSwarm,
   others,
-  questionOf,
-  reached,
+  outdated,
   refreshed,
-  registered,
   unlisted,
-  withdrawn,
 } from "../members.ts";
-import {
-  addressesOf,
-  instances,
-  need,
-  showing,
-  shownAlive,
-  stop,
-  together,
-  tokens,
-} from "../needs.ts";
+import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
 import { CONFLICT_MS } from "../patience.ts";
 import { ledgerLook, type Scene } from "../scene.ts";
 import { act, done, fail, look, wait } from "../verdict.ts";
-import { brief, inventoryOf, membersText, names } from "../words.ts";
-import { allGone, gone, writeRecord } from "../writes.ts";
+import { brief, inventoryOf, membersText } from "../words.ts";
+import { allGone, isConfirmed, register, writeRecord } from "../writes.ts";
 import type { Rule } from "../../rules.ts";
-import type { Decision, FoundingRecord, Shown, SwarmView } from "../../state.ts";
+import { ENGINE_API_MAX } from "../../state.ts";
+import type { Decision, SwarmView } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
 
 export function managerInSwarm(s: Scene): Decision {
   const { engine, record } = s;
@@ -46,28 +40,58 @@ export function managerInSwarm(s: Scene): Decision {
 /** It can neither read its swarm nor change it; whoever is missing has to come back. */
 function withoutQuorum(s: Scene): Decision {
   const { o, me, record, engine } = s;
+  if (engine.trouble !== null && engine.trouble !== "no-quorum") {
+    return wait(o, "unreachable", `this manager's swarm can't be read: ${engine.error}`);
+  }
+  // Its Engine's list is that of raft; the record may have dropped who is dead, and raft has not.
+  const voters = engine.peers.length === 0
+    ? ""
+    : `; its Engine knows the managers at ${engine.peers.join(", ")}`;
+  const because = `this manager's swarm has no quorum${voters}`;
   if (record === null || !isSameSwarm(record, engine)) {
     const other = record === null ? "no swarm is founded" : `the founded swarm is ${brief(record)}`;
-    return wait(o, "quorum-lost", `this manager's swarm has no quorum, and ${other}`);
+    return wait(o, "quorum-lost", `${because}; ${other}`);
   }
-  return wait(
-    o,
-    "quorum-lost",
-    `this manager's swarm has no quorum; its other managers are ${
-      membersText(others(record, me), instances(s, record.members, []))
-    }`,
-  );
+  const who = membersText(others(record, me), instances(s, record.members));
+  return wait(o, "quorum-lost", `${because}; of the record's others are left ${who}`);
 }
 
 function unfounded(s: Scene, swarm: SwarmView): Decision {
-  const foreign = showing(s).filter((shown) => !shows(shown, swarm.managerToken.fingerprint));
+  const { fingerprint } = swarm.managerToken;
+  const elsewhere = ofElsewhere(s, fingerprint);
+  if (elsewhere !== null) return elsewhere;
+  // Its own of before a rotation of the CA may still be shown: by its managers, or under its id.
+  const managers = swarm.managers.map(({ address }) => address);
+  const foreign = signsOf(s).filter((sign) =>
+    sign.fingerprint !== fingerprint && sign.clusterId !== swarm.clusterId &&
+    !sign.addresses.some((address) => managers.includes(address))
+  );
   if (foreign.length > 0) {
-    const because = `no swarm is founded, and ${names(foreign)} shows tokens of another one`;
-    return lossOf(s, swarm, because) ??
-      wait(s.o, "swarm-unfounded", runThere(because, foreign));
+    const because = `no swarm is founded, and ${signsText(foreign)}`;
+    return lossOf(s, swarm, because) ?? wait(s.o, "swarm-unfounded", runThere(because, foreign));
   }
-  const because = "no swarm is founded yet: this one becomes it";
-  return foundWith(s, swarm, "found", "found-swarm", because);
+  const because = "no swarm is founded yet";
+  return givesWay(s, swarm, because) ??
+    foundWith(s, swarm, "found", "found-swarm", `${because}: this one becomes it`);
+}
+
+/** An empty swarm of this node alone waits for an older manager that is in another one, which the record may have lost. */
+function givesWay(s: Scene, swarm: SwarmView, because: string): Decision | null {
+  const older = olderStrangers(s);
+  if (older.length === 0 || lossOf(s, swarm, because) !== null) return null;
+  return wait(s.o, "swarm-unfounded", strangersText(s, because, older));
+}
+
+/** A swarm that was founded for another cluster is neither founded for this one nor left for it. */
+function ofElsewhere(s: Scene, fingerprint: string): Decision | null {
+  const elsewhere = clusterElsewhere(s, fingerprint);
+  if (elsewhere === null) return null;
+  return fail(
+    5,
+    "swarm-conflict",
+    `this node's swarm was founded for cluster "${elsewhere}", and this run is for cluster "${s.o.config.cluster}": run it with --cluster ${elsewhere}`,
+    s.traits.readsMayBeOld ? CONFLICT_MS : 0,
+  );
 }
 
 /** In the founded swarm: list itself, show its tokens, keep the record true. */
@@ -79,35 +103,87 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
   }
   const publishing = publish(s, swarm, "asks");
   if (publishing !== null) return publishing;
-  const missing = present(s, record, unlisted(record, swarm));
-  if (missing.length > 0 || record.fingerprint !== swarm.managerToken.fingerprint) {
-    const because = missing.length > 0
-      ? `the record lacks the managers at ${missing.join(", ")}`
-      : "the swarm's CA was rotated";
+  const missing = present(s, unlisted(record, swarm));
+  const because = missing.length > 0
+    ? `the record lacks the managers at ${missing.join(", ")}`
+    : record.fingerprint !== swarm.managerToken.fingerprint
+    ? "the swarm's CA was rotated"
+    : unnamed(s, record, swarm);
+  if (because !== null) {
     const write = { as: "refresh", rule: "refresh-record", because } as const;
-    return writeRecord(s, write, missing, (w) => refreshed(record, swarm, missing, w));
+    return writeRecord(s, write, (w) => refreshed(record, swarm, missing, w));
   }
-  return done("in-order", `a manager of the founded swarm ${brief(record)}`);
+  return attest(s, record) ?? removeOwn(s, swarm) ??
+    done("in-order", `a manager of the founded swarm ${brief(record)}`);
 }
 
 /**
- * Which of the managers that the record lacks are there. What the Engine said may be older than the record,
- * from which whoever was terminated in between has been dropped: so they are asked after both.
+ * Takes out what joins of this very machine have left that the others could not reach back. The address is
+ * its own now: a node there that is down, no voter and not this one is dead for certain.
  */
-function present({ o }: Scene, record: FoundingRecord, unlisted: string[]): string[] {
+function removeOwn({ o, engine, address }: Scene, { strays }: SwarmView): Decision | null {
+  const dead = strays.find((one) =>
+    one.isDown && one.address === address && one.nodeId !== engine.nodeId &&
+    !o.memory.kept.includes(one.nodeId)
+  );
+  if (dead === undefined) return null;
+  return act(
+    { kind: "remove", nodeId: dead.nodeId },
+    "remove-dead-node",
+    `the node ${dead.nodeId} is what an earlier join of this machine left behind`,
+  );
+}
+
+/** What is known by now of members that were listed by their address only; null: nothing new. */
+function unnamed(s: Scene, record: FoundingRecord, swarm: SwarmView): string | null {
+  const { me, ledger: { serverMs } } = s;
+  if (others(record, me).every(({ instance }) => instance !== null)) return null;
+  const known = instances(s, record.members);
+  const members = outdated(record, swarm, { me, instances: known, serverMs });
+  if (members.length === 0) return null;
+  return `EC2 or the swarm now says more of ${addressesOf(members).join(", ")}`;
+}
+
+/** Marks a founding where nothing else would outlive the record, and again before a store's rule by age could take the mark. */
+function attest(s: Scene, record: FoundingRecord): Decision | null {
+  const { o, traits } = s;
+  const { fingerprint, clusterId, replaced, rotated } = record;
+  if (!traits.marksFoundings || o.memory.attested === fingerprint) return null;
+  const marks = foundings(s).filter(({ cluster }) => cluster === o.config.cluster);
+  const own = marks.find((mark) => mark.fingerprint === fingerprint);
+  const over = marks
+    .filter((mark) => !mark.over && [...replaced, ...rotated].includes(mark.fingerprint))
+    .map((mark) => ({ fingerprint: mark.fingerprint, clusterId: mark.clusterId }));
+  if (own !== undefined && own.ageMs < MARK_MS && over.length === 0) return null;
+  const state = own === undefined ? "not marked yet" : "to be marked anew";
+  const because = `the founding of ${brief(record)} is ${state}`;
+  return act({ kind: "attest", fingerprint, clusterId, over }, "attest-founding", because);
+}
+
+/** A store's rule by age counts whole days. */
+const MARK_MS = 12 * 3_600_000;
+
+/**
+ * Which of the managers that the record lacks are there. What the Engine said may be older than the record,
+ * from which whoever was terminated in between has been dropped, and into which who joined beside this
+ * node has come: so both are asked anew.
+ */
+function present(s: Scene, unlisted: string[]): string[] {
   if (unlisted.length === 0) return [];
-  const answering = need(o, { kind: "probe", addresses: unlisted });
-  // A manager probes before it joins: who joined beside it may have registered since it read the record.
-  const hasJoined = addressesOf(record.members).some((one) => answering.includes(one));
-  if (hasJoined) stop(look(ledgerLook(o)));
-  return unlisted.filter((address) => answering.includes(address));
+  const probe = probeOf(s);
+  if (s.o.facts.probe === undefined && probe !== null) stop(look(ledgerLook(s.o), probe));
+  const answered = answering(s);
+  return unlisted.filter((address) => answered.includes(address));
 }
 
 function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision {
-  const known = instances(s, record.members, []);
+  const elsewhere = ofElsewhere(s, swarm.managerToken.fingerprint);
+  if (elsewhere !== null) return elsewhere;
+  const known = instances(s, record.members);
   if (allGone(s, record, known)) {
     const because = `every manager of the founded swarm ${brief(record)} is gone`;
-    return foundWith(s, swarm, "replace", "replace-dead-swarm", because);
+    return givesWay(s, swarm, because) ??
+      foundWith(s, swarm, "replace", "replace-dead-swarm", because);
   }
   const because = `the founded swarm is ${brief(record)}, and this manager is in ${
     brief(swarm.managerToken)
@@ -125,10 +201,17 @@ function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
 /** Rule 4's condition: null for a swarm of this node alone in which nothing would be lost; else a conflict. */
 function lossOf(s: Scene, swarm: SwarmView, because: string): Decision | null {
   // An Engine that does not say how many there are has not said that this one is alone.
-  const nodes = swarm.nodes === 0 ? "an unknown number of" : swarm.nodes;
+  const nodes = swarm.nodes === null ? "an unknown number of" : swarm.nodes;
   if (nodes !== 1) return conflict(s, `${because} with ${nodes} nodes`);
   const inventory = inventoryOf(need(s.o, { kind: "contents", manager: true }));
-  return inventory === "" ? null : conflict(s, `${because}, which has ${inventory}`);
+  if (inventory !== "") return conflict(s, `${because}, which has ${inventory}`);
+  // Nobody has put anything into a swarm that this very run has started.
+  const { api } = s.engine;
+  const isKnown = api <= ENGINE_API_MAX || s.o.memory.did.includes("init");
+  return isKnown ? null : conflict(
+    s,
+    `${because}, which may have what Docker API 1.${api} has and this version of swarm-join can't count`,
+  );
 }
 
 /**
@@ -144,7 +227,7 @@ function foundWith(
 ): Decision {
   const publishing = s.traits.tokensBy === "swarm" ? publish(s, swarm, "knows") : null;
   return publishing ??
-    writeRecord(s, { as, rule, because }, reached(swarm), (w) => founding(s.record, swarm, w));
+    writeRecord(s, { as, rule, because }, (w) => founding(s.record, swarm, w));
 }
 
 /** Null when both tokens are shown as they are now. `knows`: nobody has to look whether they are. */
@@ -155,7 +238,9 @@ function publish(s: Scene, swarm: SwarmView, how: "asks" | "knows"): Decision | 
   const isKnown = how === "knows" && o.facts.tokens === undefined;
   const shown = isKnown ? [] : tokens(s, manager.fingerprint, ["manager", "worker"]);
   const own = traits.tokensBy === "swarm" ? shown[0] : shown.find(({ by }) => by === me.instance);
-  if (own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest) return null;
+  const isOurs = traits.tokensBy === "swarm" || own?.cluster === o.config.cluster;
+  const isShown = own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest;
+  if (isShown && isOurs) return null;
   const state = own === undefined || (own.manager === null && own.worker === null)
     ? "not shown"
     : "not those that are shown";
@@ -164,111 +249,4 @@ function publish(s: Scene, swarm: SwarmView, how: "asks" | "knows"): Decision | 
     "publish-tokens",
     `the swarm's tokens are ${state}`,
   );
-}
-
-export function managerOutside(s: Scene): Decision {
-  const { o, me, record } = s;
-  if (record === null) return firstManager(s);
-  const peers = others(record, me);
-  lookAtMembers(s, record);
-  const known = instances(s, record.members, []);
-  const living = peers.filter((member) => !gone(s, member, known));
-  const isMember = record.members.some((member) => isMe(member, me));
-  if (living.length === 0) {
-    const because = `every manager of the founded swarm ${brief(record)} is gone`;
-    // Whoever still saw this node listed would take the swarm that it starts for the dead one.
-    return isMember ? withdraw(s, record, because) : init(s, "members-gone", because);
-  }
-  const candidate = candidateOf(s, record, living, "manager");
-  if (candidate === null) {
-    const who = membersText(living, known);
-    return isMember ? withdraw(s, record, `no manager of the founded swarm answers: ${who}`) : wait(
-      o,
-      "members-silent",
-      `no manager of the founded swarm answers, and not all are gone: ${who}`,
-    );
-  }
-  if (candidate.kind !== "candidate") return candidate;
-  if (!isConfirmed(s, record)) {
-    const because = `${me.instance} is about to join the founded swarm ${brief(record)}`;
-    return register(s, record, "register-member", because);
-  }
-  return joinBy(s, candidate, record);
-}
-
-/** Who of the members lives and answers, and which tokens are shown: side by side. */
-function lookAtMembers(s: Scene, record: FoundingRecord): void {
-  const { o, me, traits } = s;
-  const peers = others(record, me);
-  // Kept by instance, tokens show who of the members lives, as a rule.
-  const mayBeShown = traits.tokensBy === "instance" && o.facts.tokens === undefined;
-  together(
-    o,
-    peers.length > 0 && { kind: "probe", addresses: addressesOf(peers) },
-    !mayBeShown && shownAlive(s, record.members) === null &&
-      { kind: "instances", ...questionOf(record.members, me, []) },
-    // Both, because after its join it sees to it that both are shown.
-    { kind: "tokens", fingerprint: record.fingerprint, want: ["manager", "worker"] },
-  );
-}
-
-/** Whether a write of this run has confirmed that this record lists this node: what can't be taken back stands on that. */
-function isConfirmed({ o, me, address }: Scene, record: FoundingRecord): boolean {
-  return o.memory.confirmed === record.fingerprint && isListed(record, me, address);
-}
-
-function register(s: Scene, record: FoundingRecord, rule: Rule, because: string): Decision {
-  return writeRecord(s, { as: "register", rule, because }, [], (w) => registered(record, w));
-}
-
-/** Only from outside, with no attempt under way. */
-function withdraw(s: Scene, record: FoundingRecord, because: string): Decision {
-  const write = { as: "withdraw", rule: "withdraw-member", because } as const;
-  return writeRecord(s, write, [], (w) => withdrawn(record, w));
-}
-
-function firstManager(s: Scene): Decision {
-  const rivals = showing(s);
-  if (rivals.length === 0) {
-    const because = "no swarm is founded, and no other instance shows tokens of one";
-    return init(s, "first-manager", because);
-  }
-  const swarms = new Set(
-    rivals.flatMap(({ manager, worker }) => manager?.fingerprint ?? worker?.fingerprint ?? []),
-  );
-  if (swarms.size > 1) {
-    return fail(
-      5,
-      "swarm-conflict",
-      `no swarm is founded, and tokens of ${swarms.size} swarms are shown, by ${
-        names(rivals)
-      }: remove those of all but one`,
-      CONFLICT_MS,
-    );
-  }
-  const because = `no swarm is founded, and ${names(rivals)} shows tokens of one`;
-  return wait(s.o, "swarm-unfounded", runThere(because, rivals));
-}
-
-/** Only ever this node's own swarm, which nobody can be in before it is founded. Tokens from before are taken away first. */
-function init(s: Scene, rule: Rule, because: string): Decision {
-  const { o, me, traits } = s;
-  const isByInstance = traits.tokensBy === "instance";
-  // A read of the tokens that failed is no sign that none are shown.
-  const shown = isByInstance || o.facts.tokens?.ok === false
-    ? tokens(s, "", ["manager", "worker"])
-    : [];
-  if (isByInstance && o.memory.published !== "" && shown.some(({ by }) => by === me.instance)) {
-    return act({ kind: "retract" }, rule, `${because}; it shows tokens from before`);
-  }
-  return act({ kind: "init", advertiseAddr: advertised(s) }, rule, because);
-}
-
-/** Whether all that this one shows is of that swarm. */
-function shows({ manager, worker }: Shown, fingerprint: string): boolean {
-  return [manager, worker].every((mark) => mark === null || mark.fingerprint === fingerprint);
-}
-
-function runThere(because: string, shown: Shown[]): string {
-  return `${because}: run swarm-join once on ${names(shown)}, which founds it`;
 }

@@ -2,27 +2,35 @@
 import { conflict } from "./conflict.ts";
 import { candidateOf, joinBy } from "./candidate.ts";
 import { isSameSwarm } from "../members.ts";
-import { addressesOf, answering, need, together } from "../needs.ts";
-import { BOOT_MS } from "../patience.ts";
+import { answering, instances, need, probeOf, together } from "../needs.ts";
+import { startingText } from "../obstacles.ts";
+import { heldMs, LATE_MS, startedMs, STARTING_MS } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, done, fail, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
-import type { Decision, FoundingRecord } from "../../state.ts";
+import { gone } from "../writes.ts";
+import type { Decision } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
 
 export function workerInSwarm(s: Scene): Decision {
   const { o, engine, record } = s;
   const { fingerprint } = engine;
-  if (record === null) return done("in-order", "a worker of a swarm that nobody has founded");
+  if (record === null) {
+    const because = "a worker of a swarm that nobody has founded";
+    if (answering(s).length > 0) return done("in-order", `${because}, and a manager of it answers`);
+    const who = engine.peers.join(", ");
+    return wait(o, "managers-silent", `${because}, and none of its managers answers: ${who}`);
+  }
   if (fingerprint === null) {
     return fail(
       6,
       "engine-unavailable",
       "the Engine is in a swarm, and its root CA certificate can't be read",
-      BOOT_MS,
+      LATE_MS,
     );
   }
   if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
-  if (answering(s, record.members).length > 0) {
+  if (answering(s).length > 0) {
     return done("in-order", `a worker of the founded swarm ${brief(record)}`);
   }
   return wait(
@@ -40,13 +48,24 @@ function afterReplacement(s: Scene, record: FoundingRecord, fingerprint: string)
     brief(record)
   }`;
   if (!record.replaced.includes(fingerprint)) return conflict(s, because);
-  const inventory = inventoryOf(need(s.o, { kind: "contents", manager: false }));
-  if (inventory !== "") return conflict(s, `${because}, which replaced it; here run ${inventory}`);
+  const { abandonTasks } = s.o.config;
+  const tasks = tasksHere(s);
+  if (tasks !== "" && !abandonTasks) {
+    return conflict(
+      s,
+      `${because}, which replaced it; here run ${tasks}, which --abandon-tasks would give up`,
+    );
+  }
   return act(
-    { kind: "leave", force: false, onlyEmpty: true },
+    { kind: "leave", force: false, onlyEmpty: !abandonTasks },
     "swarm-replaced",
-    `${because}, which replaced it; no task runs here`,
+    `${because}, which replaced it; here run${tasks === "" ? "s no task" : ` ${tasks}`}`,
   );
+}
+
+/** What would be lost if this worker left: "" is nothing. */
+function tasksHere({ o }: Scene): string {
+  return inventoryOf(need(o, { kind: "contents", manager: false }));
 }
 
 export function workerOutside(s: Scene): Decision {
@@ -60,7 +79,7 @@ export function workerOutside(s: Scene): Decision {
   }
   together(
     o,
-    { kind: "probe", addresses: addressesOf(record.members) },
+    probeOf(s) ?? false,
     { kind: "tokens", fingerprint: record.fingerprint, want: ["worker"] },
   );
   const candidate = candidateOf(s, record, record.members, "worker");
@@ -74,18 +93,46 @@ export function workerOutside(s: Scene): Decision {
   return candidate.kind === "candidate" ? joinBy(s, candidate, record) : candidate;
 }
 
-/** The Engine is a member and not up yet; only a worker of a replaced swarm need not wait for it. */
+/**
+ * The Engine is a member that does not come up. A worker of a replaced swarm need not wait for it; nor one
+ * whose swarm is well and would let it in if it still knew it: it was removed, or its certificate ran out.
+ * Docker says `pending` with a node id for ever then (swarmkit `ca/auth.go`, "was removed from swarm").
+ */
 export function starting(s: Scene): Decision {
-  const { o, engine, record, role } = s;
-  const { fingerprint } = engine;
-  if (role === "worker" && fingerprint !== null && record?.replaced.includes(fingerprint)) {
-    return afterReplacement(s, record, fingerprint);
+  const { o, engine, record } = s;
+  const { fingerprint, manager } = engine;
+  const because = startingText(engine);
+  const hasHeld = startedMs(o) >= STARTING_MS;
+  if (manager || record === null || fingerprint === null || !hasHeld) {
+    return wait(o, "engine-starting", because);
   }
-  return wait(
-    o,
-    "engine-starting",
-    `the Engine is a member (${engine.nodeId}) and not up yet${
-      engine.error === "" ? "" : `: ${engine.error}`
-    }`,
-  );
+  if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
+  // A minority that answers may be without a leader, and so let nobody in.
+  const known = s.traits.tokensBy === "instance" ? instances(s, record.members) : [];
+  const living = record.members.filter((member) => !gone(s, member, known));
+  const isWell = answering(s).length * 2 > living.length;
+  return isWell ? removed(s, because) : wait(o, "engine-starting", because);
+}
+
+/** Managers that have just come back answer before they let anybody in: so they must have answered for a while. */
+function removed(s: Scene, because: string): Decision {
+  const { o } = s;
+  const { abandonTasks } = o.config;
+  const why = (was: string): string =>
+    `${because}, while its swarm's managers answer: ${was} removed from it, or its certificate ran out`;
+  if (heldMs(o, "node-removed") < STARTING_MS) {
+    return wait(o, "node-removed", why("it may have been"));
+  }
+  const tasks = tasksHere(s);
+  if (tasks !== "" && !abandonTasks) {
+    return fail(
+      5,
+      "node-removed",
+      `${
+        why("it was")
+      }; here run ${tasks}: stop them, or give --abandon-tasks, and run swarm-join again`,
+    );
+  }
+  const call = { kind: "leave", force: false, onlyEmpty: !abandonTasks } as const;
+  return act(call, "node-removed", `${why("it was")}; it joins anew`);
 }

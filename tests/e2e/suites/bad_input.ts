@@ -108,6 +108,12 @@ function bedOf(vpc: Vpc): Bed {
       }
     },
     initByHand: (name) => byHand(vpc.node(name)),
+    initElsewhere: async (name) => {
+      const node = vpc.node(name);
+      const address = await node.addTunnel();
+      await byHand(node, [], () => address);
+      await node.removeTunnel();
+    },
     lock: (name) => lock(vpc.node(name)),
     spoilCertificate: async (name) => {
       const node = vpc.node(name);
@@ -138,7 +144,12 @@ function bedOf(vpc: Vpc): Bed {
       const effect = { kind: "error", status: 301, code: "PermanentRedirect" } as const;
       await vpc.aws.rule({ action: S3_CALLS, effect });
     },
+    wantEncryption: inLab,
   };
+}
+
+function inLab(): never {
+  throw new Error("the lab alone can do this");
 }
 
 async function spoilRecord(vpc: Vpc, edit: (text: string) => string): Promise<void> {

@@ -14,29 +14,35 @@ interface Moment {
 }
 
 const HOLD = { kind: "hold" } as const;
-const RECORD = "record|founding|\\.json$";
+const RECORD = "record\\.json$";
+const TOKENS = "/tokens/";
 
 const moments: Moment[] = [
   {
     name: "after init, before founding",
     rules: {
       tags: { action: "CreateLaunchTemplate", effect: HOLD },
-      s3: { action: "PutObject", effect: HOLD },
+      s3: { action: "PutObject", path: TOKENS, effect: HOLD },
     },
     plan: ["found", "publish"],
   },
   {
     name: "in the middle of publishing, before founding",
-    rules: { s3: { action: "PutObject", skip: 1, effect: HOLD } },
+    rules: { s3: { action: "PutObject", path: TOKENS, skip: 1, effect: HOLD } },
     plan: ["found", "publish"],
   },
   {
     name: "after founding, before hearing so",
     rules: {
       tags: { action: "CreateLaunchTemplate", phase: "after", effect: HOLD },
-      s3: { action: "PutObject", skip: 2, phase: "after", effect: HOLD },
+      s3: { action: "PutObject", path: RECORD, phase: "after", effect: HOLD },
     },
-    plan: ["publish", "done"],
+    plan: ["publish", "attest", "done"],
+  },
+  {
+    name: "after founding, before marking that it did",
+    rules: { s3: { action: "PutObject", path: "/founded/", effect: HOLD } },
+    plan: ["attest"],
   },
   {
     name: "after founding, before publishing",

@@ -3,6 +3,7 @@ import { type EngineNode, engineRules, type EngineWorld } from "../../contracts/
 import { config } from "../../world/node.ts";
 import type { Case } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
+import { makeVolume, promoteRoughly, removeNode } from "./living.ts";
 import { probe } from "../../../src/swarm/probe.ts";
 import { createEngine } from "../../../src/swarm/engine.ts";
 import { Vault } from "../../../src/tokens/vault.ts";
@@ -15,6 +16,7 @@ export const engines: Case[] = engineRules.map(({ promise, test }): Case => ({
   managers: 4,
   workers: 0,
   stores: ["s3"],
+  fleets: ["oldest", "newest", "mixed"],
   run: (vpc) => test(realEngines(vpc)),
 }));
 
@@ -29,9 +31,9 @@ function realEngines(vpc: Vpc): EngineWorld {
         address,
         engine: () => client.look(never),
         contents: (manager) => client.contents(manager, never),
-        init: () => client.init(config, address, never),
+        init: () => client.init(config, address, [], never),
         join: (where, token) => client.join(config, where, token, address, never),
-        leave: (force) => client.leave(force, false, never),
+        leave: (force, onlyEmpty = false) => client.leave(force, onlyEmpty, never),
         probe: (addresses) => probe(addresses, never),
       };
     },
@@ -42,6 +44,12 @@ function realEngines(vpc: Vpc): EngineWorld {
     stop: async (n) => {
       await nodeOf(n).engine.kill();
       await nodeOf(n).unplug();
+    },
+    hand: {
+      remove: (n, by) => removeNode(nodeOf(by), nodeOf(n)),
+      promoteRoughly: (n, by) => promoteRoughly(nodeOf(n), nodeOf(by)),
+      shut: (n) => nodeOf(n).open(false),
+      makeVolume: (n) => makeVolume(nodeOf(n)),
     },
     close: () => Promise.resolve(),
   };

@@ -1,5 +1,6 @@
 /** (f), (g), (h), (i), (j): what a swarm meets while it lives. */
 import assert from "node:assert/strict";
+import type { SwarmNode } from "../engine.ts";
 import { loadImage, service } from "../image.ts";
 import { until } from "../machine.ts";
 import type { Node } from "../node.ts";
@@ -35,23 +36,96 @@ export async function updateSwarm(
   });
 }
 
-/** Makes these managers a swarm by hand, as before the tool. */
-export async function byHand(first: Node, rest: Node[] = []): Promise<void> {
+/** Makes these managers a swarm by hand, as before the tool; `at`: where each is, if not at its own address. */
+export async function byHand(
+  first: Node,
+  rest: Node[] = [],
+  at: (node: Node) => string = ({ address }) => address,
+): Promise<void> {
   const listen = { ListenAddr: "0.0.0.0:2377" };
-  await first.engine.call("POST", "/swarm/init", { ...listen, AdvertiseAddr: first.address });
-  const { JoinTokens } = await swarmOf(first);
-  for (const node of rest) {
-    const { status, text } = await node.engine.request("POST", "/swarm/join", {
-      ...listen,
-      AdvertiseAddr: node.address,
-      RemoteAddrs: [`${first.address}:2377`],
-      JoinToken: JoinTokens.Manager,
-    });
-    assert.ok(status === 200 || text.includes("continue in the background"), text);
-    await until(`${node.name} in the swarm`, 300_000, async () => {
-      return (await node.engine.info()).Swarm.LocalNodeState === "active";
-    });
-  }
+  await first.engine.call("POST", "/swarm/init", { ...listen, AdvertiseAddr: at(first) });
+  for (const node of rest) await joinByHand(node, first, "Manager", at);
+}
+
+/** Joins by hand. */
+export async function joinByHand(
+  node: Node,
+  through: Node,
+  role: "Manager" | "Worker",
+  at: (node: Node) => string = ({ address }) => address,
+): Promise<void> {
+  const { JoinTokens } = await swarmOf(through);
+  const { status, text } = await node.engine.request("POST", "/swarm/join", {
+    ListenAddr: "0.0.0.0:2377",
+    AdvertiseAddr: at(node),
+    RemoteAddrs: [`${at(through)}:2377`],
+    JoinToken: JoinTokens[role],
+  });
+  assert.ok(status === 200 || text.includes("continue in the background"), text);
+  await until(`${node.name} in the swarm`, 300_000, async () => {
+    return (await node.engine.info()).Swarm.LocalNodeState === "active";
+  });
+}
+
+/** Takes a node out of the list, by hand on another one, as a person does who thinks that it is dead. */
+export async function removeNode(by: Node, node: Node): Promise<void> {
+  const id = (await node.engine.info()).Swarm.NodeID;
+  await by.engine.call("DELETE", `/nodes/${id}?force=1`);
+}
+
+/**
+ * Makes the worker a manager while nobody reaches its port, which is opened then: its swarm component
+ * fails, and is started again by the Engine itself.
+ */
+export async function promoteRoughly(node: Node, by: Node): Promise<void> {
+  const swarm = async () => (await node.engine.info()).Swarm;
+  await node.open(false);
+  await changeNode(by, (await swarm()).NodeID, { Role: "manager" });
+  await until("the Engine's words", 120_000, async () => (await swarm()).Error !== "", 250);
+  await node.open(true);
+  await until(`${node.name} a manager`, 120_000, async () => {
+    const { ControlAvailable, Error } = await swarm();
+    return ControlAvailable && Error === "";
+  }, 250);
+}
+
+/** Makes a cluster volume, whose driver nobody has; gives whether the Engine knows such. */
+export async function makeVolume({ engine }: Node): Promise<boolean> {
+  const { ApiVersion } = await engine.call<{ ApiVersion: string }>("GET", "/version");
+  if (Number(ApiVersion.split(".")[1]) < 42) return false;
+  await engine.call("POST", "/volumes/create", {
+    Name: "held",
+    Driver: "csi.example",
+    ClusterVolumeSpec: { AccessMode: { Scope: "single", Sharing: "none", MountVolume: {} } },
+  });
+  return true;
+}
+
+/** Makes the manager a worker, by hand on another one, and waits until it is no voter. */
+export async function demote(by: Node, node: Node): Promise<void> {
+  const id = (await node.engine.info()).Swarm.NodeID;
+  await changeNode(by, id, { Role: "worker" });
+  await until(`${node.name} without a vote`, 120_000, async () => {
+    const list = await by.engine.nodes().catch(() => null);
+    return list?.find(({ ID }) => ID === id)?.ManagerStatus === undefined && list !== null;
+  }, 250);
+}
+
+/** Changes a node's own settings by one of its swarm's managers. */
+export async function changeNode(
+  by: Node,
+  id: string,
+  change: Partial<SwarmNode["Spec"]>,
+): Promise<void> {
+  await until(`a change of the node ${id}`, 60_000, async () => {
+    const node = (await by.engine.nodes()).find(({ ID }) => ID === id);
+    assert.ok(node, `no node ${id}`);
+    const path = `/nodes/${id}/update?version=${node.Version.Index}`;
+    const { status, text } = await by.engine.request("POST", path, { ...node.Spec, ...change });
+    if (text.includes("out of sequence")) return false;
+    assert.equal(status, 200, text);
+    return true;
+  });
 }
 
 /** Runs a real service on these nodes' swarm and waits for its tasks. Gives their containers. */

@@ -14,8 +14,7 @@ export const replacing: Case[] = [
       assert.ok(m1 && m2 && m3 && idle && busy);
       await form(vpc);
       const before = await m1.engine.fingerprint();
-      const hostname = `ip-${busy.address.replaceAll(".", "-")}`;
-      const held = await serve(m1, [busy], `node.hostname==${hostname}`);
+      const held = await serve(m1, [busy], `node.hostname==${busy.hostname}`);
       await Promise.all([m1, m2, m3].map((node) => node.terminate()));
       const fresh = await Promise.all(
         ["n1", "n2", "n3"].map((name) => vpc.launch(name, "manager")),

@@ -8,7 +8,17 @@ const LAG_SECONDS = 20;
  * What a manager in the swarm may plan that still sees a world without its own writes. What it would
  * write then counts for nothing.
  */
-const OLD_VIEW = ["done", "publish", "found", "register", "refresh", "replace", "wait", "fail"];
+const OLD_VIEW = [
+  "done",
+  "publish",
+  "found",
+  "register",
+  "refresh",
+  "replace",
+  "attest",
+  "wait",
+  "fail",
+];
 
 export const stale: Case[] = [
   {

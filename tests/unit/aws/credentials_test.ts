@@ -29,7 +29,7 @@ async function within(
   await using server = serveRaw(({ method, path }) =>
     method === "PUT" ? answer(200, "session") : path === PATH ? list : role
   );
-  const imds = createImds({ endpoint: `http://127.0.0.1:${server.port}`, allowV1: false });
+  const imds = createImds({ endpoints: [`http://127.0.0.1:${server.port}`], allowV1: false });
   const { signal } = new AbortController();
   const credentials = createCredentials({
     env: (name) => env[name],

@@ -33,7 +33,7 @@ labTest("EC2: a log of many pages is read whole, as are many instances", async (
 const FAULTS: { trouble: Trouble; kind: Fault["kind"]; says: RegExp }[] = [
   { trouble: { kind: "reset" }, kind: "unreachable", says: /^Cannot .*: no connection to / },
   { trouble: { kind: "silence" }, kind: "timeout", says: /no answer within 0\.3 s/ },
-  { trouble: { kind: "html" }, kind: "malformed", says: /is the endpoint right/ },
+  { trouble: { kind: "html" }, kind: "malformed", says: /is the endpoint right, or a proxy in/ },
   { trouble: { kind: "huge" }, kind: "malformed", says: /longer than \d+ bytes/ },
   { trouble: { kind: "throttled" }, kind: "throttled", says: /RequestLimitExceeded/ },
   { trouble: { kind: "denied" }, kind: "denied", says: /; allow ec2:/ },
@@ -111,6 +111,11 @@ const CODES: [string, number, Fault["kind"], RegExp][] = [
   ["InvalidParameterValue", 400, "declined", /InvalidParameterValue: it is wrong/],
   ["InvalidInstanceID.NotFound", 400, "not-found", /./],
   ["OptInRequired", 401, "denied", /./],
+  ["InvalidLaunchTemplateId.NotFound", 400, "not-found", /./],
+  ["TagLimitExceeded", 400, "declined", /50 tags.*--store s3:/],
+  ["TagPolicyViolation", 400, "declined", /tag policy of the organization/],
+  ["LaunchTemplateVersionLimitExceeded", 400, "declined", /Service Quotas/],
+  ["IdempotentParameterMismatch", 400, "declined", /run it again/],
 ];
 
 for (const [code, status, kind, says] of CODES) {
@@ -140,6 +145,82 @@ labTest("EC2's word for the missing action wins over the one that was called", a
   });
 });
 
+labTest("EC2: a page that names itself as the next one has no end", async (lab) => {
+  const again = "<nextToken>again</nextToken>";
+  for (
+    const [action, set, ask] of [
+      ["DescribeInstances", "reservationSet", (one: LabNode) => one.instances(["i-1"], [])],
+      [
+        "DescribeLaunchTemplateVersions",
+        "launchTemplateVersionSet",
+        (one: LabNode) => one.ledger.read([]),
+      ],
+    ] as const
+  ) {
+    const reply = dated(`<${action}Response><${set}/>${again}</${action}Response>`);
+    await against(lab, {}, () => reply, async (node) => {
+      assert.match((await faultOf(ask(node))).message, /pages do not end/);
+      assert.equal(node.sent(), 2);
+    });
+  }
+});
+
+/** What EC2 would say, with something left out: what is not understood is not nothing. */
+const LACKING: [string, string, RegExp][] = [
+  [
+    "no set of instances",
+    "<DescribeInstancesResponse><requestId>r</requestId></DescribeInstancesResponse>",
+    /lacks the reservations/,
+  ],
+  [
+    "an instance without an id",
+    instanceXml("<instanceState><name>running</name></instanceState>"),
+    /lacks an instance's id/,
+  ],
+  [
+    "an instance without a state",
+    instanceXml("<instanceId>i-1</instanceId>"),
+    /lacks an instance's id or state/,
+  ],
+  ["no set of versions", whole("<requestId>r</requestId>"), /lacks the versions/],
+  [
+    "a version without a number",
+    versionsXml("<launchTemplateId>lt-1</launchTemplateId>"),
+    /lacks a version's template or number/,
+  ],
+  [
+    "versions of two templates",
+    versionsXml(
+      "<launchTemplateId>lt-1</launchTemplateId><versionNumber>2</versionNumber>",
+      "<launchTemplateId>lt-2</launchTemplateId><versionNumber>1</versionNumber>",
+    ),
+    /lacks one and the same template/,
+  ],
+];
+
+for (const [what, body, says] of LACKING) {
+  labTest(`EC2: an answer with ${what} is malformed, never an empty list`, async (lab) => {
+    await against(lab, {}, () => dated(body), async (node) => {
+      const ofLog = body.startsWith("<DescribeLaunch");
+      const ask = ofLog ? node.ledger.read([]) : node.instances(["i-1"], []);
+      const fault = await faultOf(ask);
+      assert.equal(fault.kind, "malformed");
+      assert.match(fault.message, says);
+    });
+  });
+}
+
+labTest("EC2: tags that it says it has not written or deleted are not", async (lab) => {
+  for (const action of ["CreateTags", "DeleteTags"]) {
+    const reply = dated(`<${action}Response><return>false</return></${action}Response>`);
+    await against(lab, {}, () => reply, async ({ shelf, vault }) => {
+      const mark = vault.keep(token("a"))!;
+      const ask = action === "CreateTags" ? shelf.publish(mark, mark) : shelf.retract();
+      assert.equal((await faultOf(ask)).kind, "malformed");
+    });
+  }
+});
+
 const CUT = "<DescribeInstancesResponse><reservationSet><item>";
 const BROKEN: [string, Reply, Fault["kind"]][] = [
   ["an answer that is cut short inside", answer(200, CUT), "malformed"],
@@ -152,6 +233,15 @@ const BROKEN: [string, Reply, Fault["kind"]][] = [
     "unreachable",
   ],
   ["a redirect", answer(302, "", { Location: "http://127.0.0.1:9/" }), "malformed"],
+  ["a 404 of a proxy", answer(404, "<html>Not Found</html>"), "malformed"],
+  ["a 400 without a word", answer(400, ""), "malformed"],
+  ["an error of S3", answer(404, "<Error><Code>NoSuchBucket</Code></Error>"), "malformed"],
+  ["an error without a code", answer(400, "<Response><Errors/></Response>"), "malformed"],
+  [
+    "an error that is cut short",
+    answer(400, "<Response><Errors><Error><Code>A</Code>"),
+    "malformed",
+  ],
 ];
 
 for (const [what, reply, kind] of BROKEN) {
@@ -161,6 +251,20 @@ for (const [what, reply, kind] of BROKEN) {
       assert.equal((await faultOf(ask)).kind, kind);
     });
   });
+}
+
+function dated(body: string): Reply {
+  return answer(200, body, { Date: new Date(0).toUTCString() });
+}
+
+function instanceXml(inner: string): string {
+  return `<DescribeInstancesResponse><reservationSet><item><instancesSet><item>${inner}</item>` +
+    "</instancesSet></item></reservationSet></DescribeInstancesResponse>";
+}
+
+function versionsXml(...items: string[]): string {
+  const inner = items.map((one) => `<item>${one}</item>`).join("");
+  return whole(`<launchTemplateVersionSet>${inner}</launchTemplateVersionSet>`);
 }
 
 function whole(inner: string): string {

@@ -1,6 +1,7 @@
 /** What EC2 knows of instances, against the emulated EC2. */
 import assert from "node:assert/strict";
-import { labTest, valueOf } from "../../support/aws_lab.ts";
+import { against, faultOf, labTest, valueOf } from "../../support/aws_lab.ts";
+import { answer } from "../../support/raw_server.ts";
 
 labTest(
   "instances: by id in any state, by address only the living of this VPC, unknown ones not",
@@ -38,3 +39,68 @@ labTest("instances: asking for nothing asks nobody", async (lab) => {
   assert.deepEqual(await one.instances([], []), { ok: true, value: [] });
   assert.equal(one.sent(), 0);
 });
+
+labTest(
+  "instances: an address that is not the first of its instance is found, of either version",
+  async (lab) => {
+    lab.put(1, { others: ["10.0.1.1", "fd00::1"] });
+    lab.put(2, { address: "", others: ["fd00::2"] });
+    lab.put(3, { vpc: "vpc-2", others: ["10.0.1.3", "fd00::3"] });
+    const one = lab.node(9);
+    const asked = ["10.0.1.1", "fd00:0:0::1", "fd00::2", "10.0.1.3", "fd00::3", "10.0.1.9"];
+    const read = await valueOf(one.instances(["i-2"], asked));
+    // An address stands as it was asked for.
+    assert.deepEqual(read.map((i) => [i.instance, i.address]), [
+      ["i-2", "fd00::2"],
+      ["i-1", "10.0.1.1"],
+      ["i-1", "fd00:0:0::1"],
+    ]);
+    assert.equal(one.sent(), 4);
+  },
+);
+
+labTest(
+  "neighbours: the managers of this VPC and cluster that run, where, and since when",
+  async (lab) => {
+    const launchedMs = Date.now() - 600_000;
+    const as = (role: string, cluster: string): Map<string, string> =>
+      new Map([["Role", role], ["Cluster", cluster]]);
+    for (let n = 1; n <= 120; n++) lab.put(n, { launchedMs, tags: as("manager", "blue") });
+    lab.put(121, { launchedMs, address: "", others: ["fd00::7"], tags: as("manager", "blue") });
+    lab.put(131, { tags: as("worker", "blue") });
+    lab.put(132, { tags: as("manager", "green") });
+    lab.put(133, { tags: as("manager", "blue"), vpc: "vpc-2" });
+    lab.put(134, { tags: as("manager", "blue"), state: "stopped" });
+    lab.put(135, { tags: new Map([["Cluster", "blue"]]) });
+    const change = { cluster: "blue", clusterTag: "Cluster" };
+    const read = await valueOf(lab.node(1, change).neighbours(["manager"]));
+    assert.deepEqual(
+      read.map(({ instance, address }) => `${instance} ${address}`),
+      [...range(1, 120).map((n) => `i-${n} 10.0.0.${n}`), "i-121 fd00::7"],
+    );
+    for (const { runningMs } of read) assert.ok(Math.abs(runningMs - 600_000) < 60_000);
+    // Where a flag says which role a node has, each may be a manager.
+    const all = await valueOf(lab.node(1, { ...change, role: "manager" }).neighbours(["manager"]));
+    assert.ok(all.some((one) => one.instance === "i-131"));
+    // Without a cluster's tag all are of this one.
+    assert.ok(
+      (await valueOf(lab.node(1).neighbours(["manager"]))).some((one) => one.instance === "i-132"),
+    );
+  },
+);
+
+labTest("neighbours: one whose launch EC2 does not show is no young one", async (lab) => {
+  const xml = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item>" +
+    "<instanceId>i-2</instanceId><instanceState><name>running</name></instanceState>" +
+    "<privateIpAddress>10.0.0.2</privateIpAddress></item></instancesSet></item></reservationSet>" +
+    "</DescribeInstancesResponse>";
+  await against(lab, {}, () => answer(200, xml), async (node) => {
+    const fault = await faultOf(node.neighbours(["manager"]));
+    assert.equal(fault.kind, "malformed");
+    assert.match(fault.message, /does not say where i-2 is, or since when/);
+  });
+});
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}

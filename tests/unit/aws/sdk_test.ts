@@ -4,11 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
-import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import type { Handler, SdkRequest } from "../../../src/aws/call.ts";
 import type { Credentials } from "../../../src/aws/credentials.ts";
 import { createEc2Client, describeInstances } from "../../../src/aws/sdk_ec2.ts";
-import { createS3Client, getObject, putObject } from "../../../src/aws/sdk_s3.ts";
+import { createS3Client, getObject, listObjects, putObject } from "../../../src/aws/sdk_s3.ts";
 
 const REGIONS = [
   ...["us-east-1", "eu-central-1", "me-south-1", "cn-north-1", "cn-northwest-1"],
@@ -25,11 +30,20 @@ const S3_OPTIONS = {
 } as const;
 const ec2Input = { Filters: [{ Name: "vpc-id", Values: ["vpc-1", "a\\*b ü"] }], MaxResults: 100 };
 const getInput = { Bucket: "", Key: "a b/ü+(1)/record.json", ExpectedBucketOwner: "123456789012" };
-const putInput = { ...getInput, Body: "{}", ContentType: "application/json", IfNoneMatch: "*" };
+const putInput = {
+  ...getInput,
+  Body: "{}",
+  ContentType: "application/json",
+  IfNoneMatch: "*",
+  ServerSideEncryption: "aws:kms" as const,
+  Tagging: "Team=a%20b&Cost=1",
+};
+const listInput = { Prefix: "a b/ü+(1)/", ContinuationToken: "1/+=", ExpectedBucketOwner: "1" };
 
 for (const region of REGIONS) {
   for (const endpoint of [null, "http://127.0.0.1:4566"]) {
-    const own = { region, endpoint, credentials: credentials() };
+    const variant = { fips: false, dualstack: false };
+    const own = { region, endpoint, variant, credentials: credentials() };
     const theirs = (requestHandler: unknown): Record<string, unknown> => ({
       ...{ region, credentials: SECRETS, requestHandler, maxAttempts: 1 },
       ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
@@ -63,9 +77,34 @@ for (const region of REGIONS) {
             new S3Client({ ...theirs(handler), ...S3_OPTIONS }).send(new PutObjectCommand(put))
           ),
         );
+        const list = { ...listInput, Bucket };
+        assert.deepEqual(
+          await sent((handler) => client(handler).send(listObjects(list), OPTIONS)),
+          await sent((handler) =>
+            new S3Client({ ...theirs(handler), ...S3_OPTIONS }).send(new ListObjectsV2Command(list))
+          ),
+        );
       }
     });
   }
+}
+
+for (const endpoint of [null, "https://s3.example:9000/sub"]) {
+  Deno.test(`S3 at an access point is asked as the SDK asks it at ${endpoint ?? "AWS"}`, async () => {
+    const region = "eu-central-1";
+    const Bucket = `arn:aws:s3:${region}:999999999999:accesspoint/swarms`;
+    const get = { ...getInput, Bucket };
+    const variant = { fips: false, dualstack: endpoint === null };
+    const own = { region, endpoint, variant, credentials: credentials(), bucket: Bucket };
+    const theirs = (requestHandler: unknown): Record<string, unknown> => ({
+      ...{ region, credentials: SECRETS, requestHandler, maxAttempts: 1, ...S3_OPTIONS },
+      ...(endpoint === null ? { useDualstackEndpoint: true } : { endpoint }),
+    });
+    assert.deepEqual(
+      await sent((handler) => createS3Client({ ...own, handler }).send(getObject(get), OPTIONS)),
+      await sent((handler) => new S3Client(theirs(handler)).send(new GetObjectCommand(get))),
+    );
+  });
 }
 
 type Sent = Omit<SdkRequest, "headers"> & { headers: [string, string][]; scope: string };

@@ -1,10 +1,11 @@
 /** The command line: what people write, and what they are told when it can't be used. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Environment, parse, type Parsed } from "../../../src/cli/parse.ts";
-import { ENVIRONMENT, FLAGS, variableOf, VARIABLES, VERSION } from "../../../src/cli/flags.ts";
+import { type FileRead, type Outside, parse, type Parsed } from "../../../src/cli/parse.ts";
+import type { Environment } from "../../../src/cli/sources.ts";
+import { FLAGS, variableOf, VARIABLES, VERSION } from "../../../src/cli/flags.ts";
 import { VERBS, verbUsage } from "../../../src/cli/verbs.ts";
-import type { Config } from "../../../src/state.ts";
+import type { Config, S3Store } from "../../../src/state.ts";
 
 const DEFAULTS: Config = {
   goal: "join",
@@ -15,12 +16,17 @@ const DEFAULTS: Config = {
   managerTokenTag: "ManagerToken",
   workerTokenTag: "WorkerToken",
   clusterTag: null,
+  tags: [],
   advertiseAddr: null,
   listenAddr: null,
   dataPathAddr: null,
   dataPathPort: null,
   defaultAddrPool: [],
   availability: null,
+  abandonTasks: false,
+  region: null,
+  givenKeys: false,
+  ec2Endpoint: null,
   timeoutMs: 600_000,
   dryRun: false,
 };
@@ -32,26 +38,60 @@ Deno.test("without flags it joins the default cluster by tags, for ten minutes",
     dockerSocket: "/var/run/docker.sock",
     imdsEndpoint: null,
     imdsV1: false,
-    ec2Endpoint: null,
     s3Endpoint: null,
-    region: null,
-    lockFile: "/run/lock/swarm-join.lock",
+    fips: false,
+    dualstack: false,
+    ...PLAIN,
+    lockFile: "/run/swarm-join.lock",
   });
   assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
 });
+
+/** A file that is there. */
+const SETTINGS = "/settings.env";
+
+/** How requests get out, and who is asked for, when nobody has said so. */
+const PLAIN = {
+  caCerts: null,
+  proxies: { https: null, http: null, none: [] },
+  credentials: {
+    AWS_ACCESS_KEY_ID: undefined,
+    AWS_SECRET_ACCESS_KEY: undefined,
+    AWS_SESSION_TOKEN: undefined,
+  },
+};
+
+const s3: S3Store = {
+  kind: "s3",
+  bucket: "abc",
+  prefix: "",
+  sse: null,
+  kmsKey: null,
+  bucketOwner: null,
+};
 
 /** Each flag with a value that is not its default, and where that value goes. */
 const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } } = {
   "cluster": { text: "blue", also: ["--cluster-tag", "Cluster"], want: { cluster: "blue" } },
   "store": {
     text: "s3://my-bucket/swarms/prod/",
-    want: { store: { kind: "s3", bucket: "my-bucket", prefix: "swarms/prod", kmsKey: null } },
+    want: { store: { ...s3, bucket: "my-bucket", prefix: "swarms/prod" } },
   },
   "role": { text: "worker", want: { role: "worker" } },
   "role-tag": { text: "swarm:role", want: { roleTag: "swarm:role" } },
   "manager-token-tag": { text: "M", want: { managerTokenTag: "M" } },
   "worker-token-tag": { text: "W", want: { workerTokenTag: "W" } },
   "cluster-tag": { text: "Cluster", want: { clusterTag: "Cluster" } },
+  "tags": {
+    text: "CostCenter=12 a/b, Owner=,a:b=c=d",
+    want: {
+      tags: [
+        { key: "CostCenter", value: "12 a/b" },
+        { key: "Owner", value: "" },
+        { key: "a:b", value: "c=d" },
+      ],
+    },
+  },
   "advertise-addr": { text: "10.0.0.5", want: { advertiseAddr: "10.0.0.5" } },
   "listen-addr": { text: "0.0.0.0:2377", want: { listenAddr: "0.0.0.0:2377" } },
   "data-path-addr": { text: "ens6", want: { dataPathAddr: "ens6" } },
@@ -61,6 +101,7 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
     want: { defaultAddrPool: ["10.20.0.0/16", "10.30.0.0/20"] },
   },
   "availability": { text: "drain", want: { availability: "drain" } },
+  "abandon-tasks": { text: "true", want: { abandonTasks: true } },
   "timeout": { text: "1h30m", want: { timeoutMs: 5_400_000 } },
   "dry-run": { text: "true", want: { dryRun: true } },
   "json": { text: "true", want: { json: true } },
@@ -69,8 +110,19 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
   "s3-kms-key": {
     text: "alias/swarm",
     also: ["--store", "s3://abc"],
-    want: { store: { kind: "s3", bucket: "abc", prefix: "", kmsKey: "alias/swarm" } },
+    want: { store: { ...s3, sse: "aws:kms", kmsKey: "alias/swarm" } },
   },
+  "s3-sse": {
+    text: "AES256",
+    also: ["--store", "s3://abc"],
+    want: { store: { ...s3, sse: "AES256" } },
+  },
+  "s3-bucket-owner": {
+    text: "210987654321",
+    also: ["--store", "s3://abc"],
+    want: { store: { ...s3, bucketOwner: "210987654321" } },
+  },
+  "config": { text: SETTINGS, want: { timeoutMs: 7_000 } },
   "imds-v1": { text: "true", want: { imdsV1: true } },
   "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
 };
@@ -104,31 +156,39 @@ Deno.test("the last of two values of a flag counts, and pools add up", () => {
 });
 
 Deno.test("the ecosystem's own variables say where things are", () => {
-  const { surroundings } = running([], {
+  const { config, surroundings } = running([], {
     DOCKER_HOST: "unix:///run/other.sock",
     AWS_REGION: "eu-west-1",
     AWS_ENDPOINT_URL: "http://10.0.0.9:5000/",
     AWS_ENDPOINT_URL_S3: "https://s3.example",
     AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1338",
   });
+  const { region, ec2Endpoint } = config;
+  assert.deepEqual({ region, ec2Endpoint }, {
+    region: "eu-west-1",
+    ec2Endpoint: "http://10.0.0.9:5000",
+  });
   assert.deepEqual(surroundings, {
     dockerSocket: "/run/other.sock",
     imdsEndpoint: "http://127.0.0.1:1338",
     imdsV1: false,
-    ec2Endpoint: "http://10.0.0.9:5000",
     s3Endpoint: "https://s3.example",
-    region: "eu-west-1",
-    lockFile: "/run/lock/swarm-join.lock",
+    fips: false,
+    dualstack: false,
+    ...PLAIN,
+    lockFile: "/run/swarm-join.lock",
   });
 });
 
-Deno.test("the program may read each variable that it knows, and no other", () => {
-  const known = [
-    ...FLAGS.map(({ name }) => variableOf(name)),
-    ...VARIABLES.map(({ name }) => name),
-  ];
-  for (const name of known) assert.ok(ENVIRONMENT.includes(name), name);
-  assert.equal(new Set(ENVIRONMENT).size, ENVIRONMENT.length);
+Deno.test("AWS's endpoints by FIPS 140 and those for IPv6 are asked for as AWS's tools do", () => {
+  const of = (env: Environment): unknown => {
+    const { fips, dualstack } = running([], env).surroundings;
+    return { fips, dualstack };
+  };
+  assert.deepEqual(of({ AWS_USE_FIPS_ENDPOINT: "True" }), { fips: true, dualstack: false });
+  assert.deepEqual(of({ AWS_USE_DUALSTACK_ENDPOINT: "TRUE" }), { fips: false, dualstack: true });
+  const no = { AWS_USE_FIPS_ENDPOINT: "false", AWS_USE_DUALSTACK_ENDPOINT: "false" };
+  assert.deepEqual(of({ ...no, AWS_ENDPOINT_URL: "http://a" }), { fips: false, dualstack: false });
 });
 
 const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
@@ -177,13 +237,41 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
   { argv: ["--store", "s3://xn--abc/x"], says: /S3 keeps for itself/ },
   { argv: ["--store", "s3://bucket//x"], says: /empty or unsafe part/ },
   { argv: ["--store", "s3://bucket/../x"], says: /empty or unsafe part/ },
-  { argv: ["--s3-kms-key", "alias/k"], says: /a KMS key is only for an s3:\/\/ store/ },
+  { argv: ["--store", "s3://abc--x-s3"], says: /S3 keeps for itself/ },
+  { argv: ["--store", "s3://arn:aws:s3::123456789012:accesspoint/a.mrap/x"], says: /no access/ },
+  {
+    argv: ["--store", "s3://arn:aws:s3-outposts:eu-west-1:123456789012:outpost/op/x"],
+    says: /no access point's of one region; write s3:\/\/arn:aws:s3:REGION/,
+  },
+  { argv: ["--s3-kms-key", "alias/k"], says: /--s3-kms-key counts only with an s3:\/\/ store/ },
+  { argv: ["--s3-sse", "AES256"], says: /--s3-sse counts only with an s3:\/\/ store/ },
+  { argv: ["--s3-bucket-owner", "123456789012"], says: /--s3-bucket-owner counts only with/ },
+  { argv: ["--store", "s3://abc", "--s3-bucket-owner", "me"], says: /number of 12 digits/ },
+  { argv: ["--store", "s3://abc", "--s3-sse", "aes256"], says: /not one of AES256, aws:kms/ },
+  {
+    argv: ["--store", "s3://abc", "--s3-sse", "AES256", "--s3-kms-key", "alias/k"],
+    says: /--s3-sse is "AES256": AES256, but --s3-kms-key names a key of KMS/,
+  },
   { argv: ["--store", "s3://abc", "--s3-kms-key", "my key"], says: /not a KMS key/ },
   { argv: ["--cluster", "a/b", "--cluster-tag", "C"], says: /not a name of 1 to 64/ },
   { argv: ["--cluster", ""], says: /not a name of 1 to 64/ },
   { argv: ["--cluster", "blue"], says: /--cluster blue needs --cluster-tag KEY: .* told apart/ },
   { argv: [], env: { SWARM_JOIN_CLUSTER: "blue" }, says: /needs --cluster-tag/ },
-  { argv: ["--role-tag", "aws:role"], says: /AWS keeps for itself/ },
+  { argv: ["--manager-token-tag", "aws:token"], says: /AWS keeps for itself/ },
+  { argv: ["--worker-token-tag", "AWS:token"], says: /AWS keeps for itself/ },
+  { argv: ["--tags", "aws:a=b"], says: /AWS keeps for itself/ },
+  { argv: ["--tags", "Team"], says: /--tags is "Team": not KEY=VALUE/ },
+  { argv: ["--tags", "a=b,c"], says: /--tags is "c": not KEY=VALUE \(a comma ends a value\)/ },
+  { argv: ["--tags", "=b"], says: /not a tag's key/ },
+  { argv: ["--tags", `${"k".repeat(129)}=b`], says: /not a tag's key/ },
+  { argv: ["--tags", `a=${"v".repeat(257)}`], says: /not a tag's value/ },
+  { argv: ["--tags", "a=<b>"], says: /not a tag's value/ },
+  { argv: ["--tags", "a=b,a=c"], says: /--tags has "a" twice/ },
+  { argv: ["--tags", "swarm-join=b"], says: /"swarm-join", which swarm-join writes itself/ },
+  { argv: ["--tags", "ManagerToken=b"], says: /"ManagerToken", which swarm-join writes/ },
+  { argv: ["--worker-token-tag", "W", "--tags", "W=b"], says: /"W", which swarm-join writes/ },
+  { argv: ["--store", "s3://abc", "--tags", tagsOf(11)], says: /11 tags: S3 takes 10/ },
+  { argv: ["--tags", tagsOf(50)], says: /50 tags: EC2 takes 50, one is its own/ },
   { argv: ["--role-tag", ""], says: /not a tag's key/ },
   { argv: ["--role-tag", "k".repeat(129)], says: /not a tag's key/ },
   { argv: ["--worker-token-tag", "ManagerToken"], says: /"ManagerToken" can't hold two things/ },
@@ -212,13 +300,25 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
     env: { AWS_ENDPOINT_URL_EC2: "http://a:b@c" },
     says: /an address with a password/,
   },
+  {
+    argv: [],
+    env: { AWS_USE_FIPS_ENDPOINT: "true", AWS_ENDPOINT_URL_S3: "http://a" },
+    says: /AWS_USE_FIPS_ENDPOINT asks for .* and AWS_ENDPOINT_URL .* names another/,
+  },
+  {
+    argv: [],
+    env: { AWS_USE_DUALSTACK_ENDPOINT: "true", AWS_ENDPOINT_URL: "http://a" },
+    says: /AWS_USE_DUALSTACK_ENDPOINT asks for .* and AWS_ENDPOINT_URL .* names another/,
+  },
+  { argv: [], env: { AWS_USE_FIPS_ENDPOINT: "1" }, says: /neither true nor false/ },
+  { argv: [], env: { AWS_USE_DUALSTACK_ENDPOINT: "yes" }, says: /neither true nor false/ },
   { argv: [], env: { AWS_REGION: "Ireland" }, says: /not a region; write eu-west-1/ },
 ];
 
 for (const { argv, env = {}, says } of REFUSED) {
   const given = [...Object.entries(env).map(([k, v]) => `${k}=${v}`), ...argv].join(" ");
   Deno.test(`it refuses ${given.slice(0, 80)}`, () => {
-    const parsed = parse(argv, env);
+    const parsed = parse(argv, outside(env));
     assert.equal(parsed.kind, "usage");
     assert.match(parsed.kind === "usage" ? parsed.message : "", says);
   });
@@ -238,26 +338,34 @@ const TAKEN: string[][] = [
   ["--store", "s3://abc"],
   ["--store", "s3://my.bucket-1/a/b_c"],
   ["--cluster", "blue", "--store", "s3://abc"],
+  ["--role-tag", "aws:autoscaling:groupName", "--cluster-tag", "aws:cloudformation:stack-name"],
+  ["--store", "s3://abc", "--s3-sse", "aws:kms"],
+  ["--store", "s3://abc", "--s3-sse", "aws:kms", "--s3-kms-key", "alias/k"],
+  ["--store", "s3://abc", "--tags", tagsOf(10)],
+  ["--tags", tagsOf(49)],
 ];
 
 for (const argv of TAKEN) {
   Deno.test(`it takes ${argv.join(" ")}`, () => {
-    assert.equal(parse(argv, {}).kind, "run");
+    assert.equal(parse(argv, outside({})).kind, "run");
   });
 }
 
 Deno.test("plan --observation reads a file, and needs nothing else", () => {
-  assert.deepEqual(parse(["plan", "--observation", "seen.json", "--json"], {}), {
+  assert.deepEqual(parse(["plan", "--observation", "seen.json", "--json"], outside({})), {
     kind: "replay",
     file: "seen.json",
     output: { json: true, logFormat: "auto", logLevel: "info" },
   });
-  assert.equal(parse(["plan", "--observation", "-"], { SWARM_JOIN_ROLE: "boss" }).kind, "replay");
+  assert.equal(
+    parse(["plan", "--observation", "-"], outside({ SWARM_JOIN_ROLE: "boss" })).kind,
+    "replay",
+  );
 });
 
 Deno.test("who asked for JSON is refused in JSON too", () => {
   const of = (argv: string[], env: Environment = {}): unknown => {
-    const parsed = parse(argv, env);
+    const parsed = parse(argv, outside(env));
     return parsed.kind === "usage" && parsed.json;
   };
   assert.equal(of(["--json", "--nope"]), true);
@@ -302,18 +410,22 @@ Deno.test("whatever is written, it answers and never throws", () => {
     fc.tuple(fc.constantFrom(...FLAGS.map(({ name }) => name)), fc.string())
       .map(([name, value]) => `--${name}=${value}`),
   );
-  const env = fc.dictionary(fc.constantFrom(...ENVIRONMENT), fc.string());
+  const names = [
+    ...VARIABLES.map(({ name }) => name),
+    ...FLAGS.map(({ name }) => variableOf(name)),
+  ];
+  const env = fc.dictionary(fc.constantFrom(...names, "SWARM_JOIN_X", "AWS_PROFILE"), fc.string());
   fc.assert(fc.property(fc.array(word), env, (argv, env) => {
-    const parsed = parse(argv, env);
-    assert.ok(["run", "replay", "print", "usage"].includes(parsed.kind));
+    const parsed = parse(argv, outside(env));
+    assert.ok(["run", "replay", "print", "settings", "usage"].includes(parsed.kind));
   }));
 });
 
 Deno.test("what a flag says and what its variable says is the same, for any text", () => {
   const flag = fc.constantFrom(...FLAGS.filter(({ value }) => value !== null));
   fc.assert(fc.property(flag, fc.string({ minLength: 1 }), ({ name }, text) => {
-    const fromFlag = parse([`--${name}=${text}`], {});
-    const fromEnv = parse([], { [variableOf(name)]: text });
+    const fromFlag = parse([`--${name}=${text}`], outside({}));
+    const fromEnv = parse([], outside({ [variableOf(name)]: text }));
     if (fromFlag.kind === "run" && fromEnv.kind === "run") {
       assert.deepEqual(fromFlag, fromEnv);
     } else {
@@ -322,14 +434,37 @@ Deno.test("what a flag says and what its variable says is the same, for any text
   }));
 });
 
+Deno.test("a store may be an access point, by its alias or its ARN", () => {
+  const arn = "arn:aws-us-gov:s3:us-gov-west-1:123456789012:accesspoint/swarms";
+  const at = (text: string): unknown => running(["--store", text]).config.store;
+  assert.deepEqual(at(`s3://${arn}/a/b/`), { ...s3, bucket: arn, prefix: "a/b" });
+  assert.deepEqual(at(`s3://${arn}`), { ...s3, bucket: arn });
+  const alias = "swarms-abc123-s3alias";
+  assert.deepEqual(at(`s3://${alias}/a`), { ...s3, bucket: alias, prefix: "a" });
+});
+
+/** That many tags. */
+function tagsOf(count: number): string {
+  return Array.from({ length: count }, (_, i) => `k${i}=v`).join(",");
+}
+
+/** An environment, and one file. */
+function outside(env: Environment = {}): Outside {
+  return {
+    env,
+    readFile: (path): FileRead =>
+      path === SETTINGS ? { kind: "text", text: "SWARM_JOIN_TIMEOUT=7s" } : { kind: "missing" },
+  };
+}
+
 function running(argv: string[], env: Environment = {}): Parsed & { kind: "run" } {
-  const parsed = parse(argv, env);
+  const parsed = parse(argv, outside(env));
   assert.equal(parsed.kind, "run", parsed.kind === "usage" ? parsed.message : "");
   return parsed as Parsed & { kind: "run" };
 }
 
 function printed(argv: string[]): string {
-  const parsed = parse(argv, {});
+  const parsed = parse(argv, outside({}));
   assert.equal(parsed.kind, "print");
   return parsed.kind === "print" ? parsed.text : "";
 }

@@ -1,10 +1,11 @@
 /** The table of verbs: what each row makes of a run, and what it refuses. */
 import assert from "node:assert/strict";
-import { type Environment, parse, type Parsed } from "../../../src/cli/parse.ts";
+import { type Outside, parse, type Parsed } from "../../../src/cli/parse.ts";
+import type { Environment } from "../../../src/cli/sources.ts";
 import { DEFAULT_VERB, VERBS, verbUsage } from "../../../src/cli/verbs.ts";
 
 for (const verb of VERBS) {
-  if (verb.way === "replay") continue;
+  if (verb.way === "replay" || verb.way === "show") continue;
   Deno.test(`${verb.name} runs with the goal and the way of its row`, () => {
     const { config } = running([verb.name]);
     assert.equal(config.goal, verb.goal);
@@ -37,7 +38,10 @@ Deno.test("doctor takes join's flags and never acts", () => {
 });
 
 Deno.test("a file is decided again by plan, whatever else is set", () => {
-  const parsed = parse(["plan", "--observation", "seen.json"], { SWARM_JOIN_DRY_RUN: "1" });
+  const parsed = parse(
+    ["plan", "--observation", "seen.json"],
+    outside({ SWARM_JOIN_DRY_RUN: "1" }),
+  );
   assert.equal(parsed.kind, "replay");
 });
 
@@ -50,7 +54,7 @@ Deno.test("no two rows are written alike, so that words name one", () => {
 const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["jion"], says: /^unknown verb "jion"; did you mean join\?$/ },
   { argv: ["docter"], says: /^unknown verb "docter"; did you mean doctor\?$/ },
-  { argv: ["destroy"], says: /^unknown verb "destroy"; there are join, plan, doctor$/ },
+  { argv: ["destroy"], says: /^unknown verb "destroy"; there are join, plan, doctor, settings$/ },
   { argv: ["join", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["doctor", "join"], says: /^unexpected argument "join"$/ },
   { argv: ["plan", "join", "now"], says: /^unexpected argument "now"$/ },
@@ -59,19 +63,28 @@ const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["plan", "plan"], says: /^plan changes nothing: there is no plan of it$/ },
   { argv: ["plan", "join", "--observation", "x"], says: /^unexpected argument "join"$/ },
   { argv: ["doctor", "--observation", "x"], says: /use it with plan$/ },
+  { argv: ["plan", "settings"], says: /^settings changes nothing: there is no plan of it$/ },
+  { argv: ["settings", "now"], says: /^unexpected argument "now"$/ },
+  { argv: ["settings", "--dry-run"], says: /^--dry-run has no effect with settings/ },
+  { argv: ["settings", "--timeout", "soon"], says: /^--timeout is "soon"/ },
   { argv: ["doctor", "--dry-run"], says: /^--dry-run has no effect with doctor/ },
 ];
 
 for (const { argv, says } of REFUSED) {
   Deno.test(`it refuses ${argv.join(" ")}`, () => {
-    const parsed = parse(argv, {});
+    const parsed = parse(argv, outside({}));
     assert.equal(parsed.kind, "usage");
     assert.match(parsed.kind === "usage" ? parsed.message : "", says);
   });
 }
 
+/** No file is there. */
+function outside(env: Environment): Outside {
+  return { env, readFile: () => ({ kind: "missing" }) };
+}
+
 function running(argv: string[], env: Environment = {}): Parsed & { kind: "run" } {
-  const parsed = parse(argv, env);
+  const parsed = parse(argv, outside(env));
   assert.equal(parsed.kind, "run", parsed.kind === "usage" ? parsed.message : "");
   return parsed as Parsed & { kind: "run" };
 }

@@ -15,21 +15,21 @@ import {
   type Facts,
   type Fault,
   FAULT_KINDS,
-  type FoundingRecord,
   type Identity,
   type Instance,
   INSTANCE_STATES,
-  type LedgerRead,
-  type LedgerView,
+  type Interface,
   type Lifecycle,
-  type Member,
+  type Mark,
   type Memory,
+  type Neighbour,
   type Observation,
   type Permission,
   type Shown,
   type TokenMark,
   VERDICTS,
 } from "../../../src/state.ts";
+import type { FoundingRecord, LedgerRead, LedgerView, Member } from "../../../src/founding.ts";
 import {
   config,
   fp,
@@ -90,24 +90,31 @@ const engine: fc.Arbitrary<Engine> = fc.record({
   state: fc.constantFrom(...ENGINE_STATES),
   nodeId: fc.constantFrom("", "node-1"),
   address: fc.constantFrom("", "10.0.0.1", "10.0.0.2"),
+  api: fc.constantFrom(41, 44, 56),
+  peers: fc.subarray(["10.0.0.1", "10.0.0.2"]),
   error: fc.constantFrom("", "no route"),
+  trouble: fc.constantFrom(null, "no-quorum", "expired", "unreachable"),
   fingerprint: fc.option(swarm.map(fp)),
   manager: fc.boolean(),
   letter: fc.option(swarm),
   managers: fc.subarray(managersAt(1, 2, 3)),
-  nodes: node,
+  nodes: fc.option(node),
 }).map(({ letter, managers, nodes, ...rest }) => ({
   ...managerOf(letter ?? "a", { managers, nodes }),
   ...rest,
   ...(letter === null || !rest.manager ? { swarm: null } : {}),
 }));
 
-const contents: fc.Arbitrary<Contents> = fc.record({
-  services: fc.constantFrom(0, 0, 1),
-  secrets: fc.constantFrom(0, 0, 2),
-  configs: fc.constant(0),
-  networks: fc.constant(0),
-  tasks: fc.constantFrom(0, 0, 1),
+const contents: fc.Arbitrary<Contents> = fc.constantFrom<Contents>(
+  {},
+  { services: 0, tasks: 0 },
+  { services: 1, "cluster volumes": 2 },
+  { tasks: 1 },
+);
+
+const networkInterface: fc.Arbitrary<Interface> = fc.record({
+  name: fc.constantFrom("lo", "ens5"),
+  address: fc.constantFrom("10.0.0.1", "fd00::1"),
 });
 
 const instance: fc.Arbitrary<Instance> = fc.tuple(node, fc.constantFrom(...INSTANCE_STATES), tag)
@@ -118,7 +125,24 @@ const shown: fc.Arbitrary<Shown> = fc.tuple(
   fc.constantFrom(...INSTANCE_STATES),
   fc.option(token),
   fc.option(token),
-).map(([n, state, manager, worker]) => shownOf(n, "a", { state, manager, worker }));
+  fc.constantFrom(null, "default", "blue"),
+).map(([n, state, manager, worker, cluster]) =>
+  shownOf(n, "a", { state, manager, worker, cluster })
+);
+
+const neighbour: fc.Arbitrary<Neighbour> = fc.tuple(node, age).map(([n, runningMs]) => ({
+  instance: `i-${n}`,
+  address: `10.0.0.${n}`,
+  runningMs,
+}));
+
+const foundingMark: fc.Arbitrary<Mark> = fc.record({
+  cluster: fc.constantFrom("default", "blue"),
+  fingerprint: swarm.map(fp),
+  clusterId: swarm.map((letter) => `cluster-${letter}`),
+  over: fc.boolean(),
+  ageMs: fc.constantFrom(0, 86_400_000),
+});
 
 const ledgerView: fc.Arbitrary<LedgerView> = fc.oneof(
   { weight: 6, arbitrary: fc.option(record).map(settled) },
@@ -168,10 +192,13 @@ const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   self: fc.option(tag.map((roleTag) => instanceOf(1, { roleTag }))),
   engine,
   contents,
+  interfaces: fc.array(networkInterface, { maxLength: 2 }),
   ledger: ledgerView,
   tokens: fc.array(shown, { maxLength: 3 }),
   instances: fc.array(instance, { maxLength: 3 }),
   probe: fc.subarray(["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+  neighbours: fc.array(neighbour, { maxLength: 2 }),
+  marks: fc.array(foundingMark, { maxLength: 2 }),
   permissions: fc.array(permission, { maxLength: 2 }),
 };
 
@@ -213,17 +240,22 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
   confirmed: fc.option(swarm.map(fp)),
   published: fc.constantFrom(null, "", "a-m a-w"),
+  pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
+  attested: fc.option(swarm.map(fp)),
+  kept: fc.subarray(["node-9"]),
   terminated: fc.subarray(["i-1", "i-2", "i-3"]),
   failures: fc.array(
     fc.record({
       address: node.map((n) => `10.0.0.${n}`),
       digest: token.map(({ digest }) => digest),
       kind: fc.constantFrom(...FAULT_KINDS),
+      message: fc.constant("its words"),
       atMs: fc.constantFrom(0, 9_000),
     }),
     { maxLength: 2 },
   ),
   attemptMs: fc.constantFrom(null, 0, 9_000),
+  startingMs: fc.constantFrom(null, 0, 9_000),
   fault: fc.option(fault, { freq: 4 }),
   steady: fc.option(
     fc.record({

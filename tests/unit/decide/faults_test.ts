@@ -1,22 +1,30 @@
 /** What a call that failed means to a run, wherever it comes from. */
 import assert from "node:assert/strict";
-import { engineFaulted, faulted, ledgerFaulted, lockFaulted } from "../../../src/decide/faults.ts";
-import { BOOT_MS, DENIED_MS } from "../../../src/decide/patience.ts";
+import { engineFaulted, faulted, lockFaulted } from "../../../src/decide/faults.ts";
+import { noRecord } from "../../../src/decide/obstacles.ts";
+import { LATE_MS, STRANGE_MS } from "../../../src/decide/patience.ts";
 import { type Rule, RULES } from "../../../src/rules.ts";
 import { type Decision, type FailExit, FAULT_KINDS, type FaultKind } from "../../../src/state.ts";
 import { decided, held, others2, type Row, table } from "./table.ts";
-import { fault, founded, observation, s3, unfounded } from "../../support/observations.ts";
+import { fault, founded, observation, ok, s3, unfounded } from "../../support/observations.ts";
+
+/** At the deadline of a run. */
+const LATE = { nowMs: 600_000 };
 
 table("a fault", [
   {
-    name: "a denied call may be IAM that is not through yet: looks again",
-    state: observation({ facts: { ledger: fault("denied") } }),
+    name: "a policy may come late: a denied call is waited for, however long it has held",
+    state: observation({
+      memory: { steady: { rule: "permission-missing", because: "", exit: 4, sinceMs: 0 } },
+      nowMs: 599_999,
+      facts: { ledger: fault("denied") },
+    }),
     want: ["wait", "permission-missing"],
   },
   ...(["ledger", "tokens", "instances"] as const).map((what): Row => ({
     name: `a denied read of the ${what} is a denial, and no sign that nothing is there`,
     state: observation({
-      memory: held("permission-missing", DENIED_MS),
+      ...LATE,
       facts: {
         ledger: what === "tokens" ? unfounded : founded(others2),
         [what]: fault("denied", "allow ec2:DescribeInstances"),
@@ -29,10 +37,8 @@ table("a fault", [
   {
     name: "a denied write",
     state: observation({
-      memory: {
-        fault: { kind: "denied", message: "allow ec2:CreateTags" },
-        ...held("permission-missing", DENIED_MS),
-      },
+      ...LATE,
+      memory: { fault: { kind: "denied", message: "allow ec2:CreateTags" } },
     }),
     want: ["fail", "permission-missing"],
     because: "ec2:CreateTags",
@@ -65,7 +71,7 @@ table("a fault", [
     state: observation({
       memory: {
         fault: { kind: "refused", message: "invalid address pool" },
-        ...held("engine-refused", BOOT_MS),
+        ...held("engine-refused", STRANGE_MS),
       },
     }),
     want: ["fail", "engine-refused"],
@@ -75,8 +81,8 @@ table("a fault", [
   {
     name: "a record of a later version",
     state: observation({
-      memory: held("record-unreadable", DENIED_MS),
-      facts: { ledger: fault("newer") },
+      memory: held("record-unreadable", STRANGE_MS),
+      facts: { ledger: ok({ kind: "unreadable", why: "a later version wrote it" }) },
     }),
     want: ["fail", "record-unreadable"],
     exit: 5,
@@ -85,23 +91,24 @@ table("a fault", [
 
 /** By which rule; and with which exit once it has held for how long, or that it is waited out. */
 const MEANINGS: { [K in FaultKind]: [Rule, "waits" | FailExit, number] } = {
-  denied: ["permission-missing", 4, DENIED_MS],
+  denied: ["permission-missing", 4, LATE_MS],
   throttled: ["throttled", "waits", 0],
-  "no-metadata": ["imds-unavailable", 6, BOOT_MS],
-  "no-role": ["credentials-missing", 4, BOOT_MS],
-  "no-socket": ["engine-unavailable", 6, BOOT_MS],
+  "no-metadata": ["imds-unavailable", 6, LATE_MS],
+  "no-role": ["credentials-missing", 4, LATE_MS],
+  "no-socket": ["engine-unavailable", 6, LATE_MS],
   "no-folder": ["node-lock", 6, 0],
   "not-found": ["not-shown", "waits", 0],
   unreachable: ["unreachable", "waits", 0],
+  "one-way": ["engine-refused", 5, STRANGE_MS],
   timeout: ["unreachable", "waits", 0],
   malformed: ["unreachable", "waits", 0],
-  newer: ["record-unreadable", 5, DENIED_MS],
   unusable: ["setting-unusable", 2, 0],
-  declined: ["aws-refused", 5, BOOT_MS],
-  refused: ["engine-refused", 5, BOOT_MS],
-  rejected: ["engine-refused", 5, BOOT_MS],
-  foreign: ["engine-refused", 5, BOOT_MS],
-  pending: ["engine-refused", 5, BOOT_MS],
+  clock: ["clock-wrong", 6, LATE_MS],
+  declined: ["aws-refused", 5, STRANGE_MS],
+  refused: ["engine-refused", 5, STRANGE_MS],
+  rejected: ["engine-refused", 5, STRANGE_MS],
+  foreign: ["engine-refused", 5, STRANGE_MS],
+  pending: ["engine-refused", 5, STRANGE_MS],
   busy: ["write-lost", "waits", 0],
 };
 
@@ -136,17 +143,17 @@ Deno.test("decide: a fault: an Engine that does not say how it is may be startin
     const want = kind === "denied" ? ["permission-missing", 4, 0] : [
       "engine-unavailable",
       6,
-      BOOT_MS,
+      LATE_MS,
     ];
     assert.deepEqual(meaningOf(engineFaulted({ kind, message: "" })), want, kind);
   }
 });
 
-Deno.test("decide: a fault: a ledger that makes no sense is a damaged record, and else a fault as any", () => {
+Deno.test("decide: a fault: a ledger's answer that makes no sense says nothing of the record", () => {
   for (const kind of FAULT_KINDS) {
-    const decision = ledgerFaulted(observation(), { kind, message: "" });
-    const want = kind === "malformed" ? ["record-unreadable", 5, DENIED_MS] : MEANINGS[kind];
-    assert.deepEqual(meaningOf(decision), want, kind);
+    const decision = noRecord(observation({ facts: { ledger: fault(kind) } }));
+    assert.ok(decision !== null);
+    assert.deepEqual(meaningOf(decision), MEANINGS[kind], kind);
   }
 });
 

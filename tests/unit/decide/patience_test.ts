@@ -1,38 +1,58 @@
 /** How long a run waits, how long a bad sign must hold, and what is said at the deadline. */
 import assert from "node:assert/strict";
 import { decide } from "../../../src/decide/decide.ts";
-import { backoffMs, BOOT_MS, CONFLICT_MS } from "../../../src/decide/patience.ts";
+import { backoffMs, CONFLICT_MS, retryMs, STRANGE_MS } from "../../../src/decide/patience.ts";
 import type { Rule } from "../../../src/rules.ts";
 import { decided, held, known, table, twoMembers, worker } from "./table.ts";
 import { fault, managerOf, observation, ok } from "../../support/observations.ts";
 
 const LATE = { nowMs: 600_000 };
+const DECLINED = { ledger: fault("declined") };
 
 table("patience", [
   {
     name: "a bad sign that has not held for long enough is looked at again",
-    state: observation({
-      memory: held("engine-unavailable", BOOT_MS - 1),
-      facts: { engine: fault("no-socket") },
-    }),
-    want: ["wait", "engine-unavailable"],
+    state: observation({ memory: held("aws-refused", STRANGE_MS - 1), facts: DECLINED }),
+    want: ["wait", "aws-refused"],
   },
   {
     name: "a bad sign that has held is believed",
-    state: observation({
-      memory: held("engine-unavailable", BOOT_MS),
-      facts: { engine: fault("no-socket") },
-    }),
-    want: ["fail", "engine-unavailable"],
-    exit: 6,
+    state: observation({ memory: held("aws-refused", STRANGE_MS), facts: DECLINED }),
+    want: ["fail", "aws-refused"],
+    exit: 5,
   },
   {
     name: "another bad sign has held for nothing yet",
+    state: observation({ memory: held("engine-error", 10 * STRANGE_MS), facts: DECLINED }),
+    want: ["wait", "aws-refused"],
+  },
+  {
+    name: "what a boot brings late is waited for, however long it takes",
     state: observation({
-      memory: held("imds-unavailable", 10 * BOOT_MS),
+      memory: { steady: { rule: "engine-unavailable", because: "", exit: 6, sinceMs: 0 } },
+      nowMs: 599_999,
       facts: { engine: fault("no-socket") },
     }),
     want: ["wait", "engine-unavailable"],
+  },
+  {
+    name: "at the deadline the join that failed last is said, not the look that was cut",
+    state: observation({
+      ...LATE,
+      memory: {
+        failures: [{
+          address: "10.0.0.2",
+          digest: "a-m",
+          kind: "unreachable",
+          message: "the swarm does not have a leader",
+          atMs: 5_000,
+        }],
+      },
+      facts: { ledger: twoMembers, probe: fault("timeout") },
+    }),
+    want: ["fail", "joins-failed"],
+    because: "does not have a leader",
+    exit: 3,
   },
   {
     name: "at the deadline a bad sign is believed, however short it has held",
@@ -100,12 +120,34 @@ Deno.test("decide: patience: no wait is longer than what is left of the run", ()
 
 Deno.test("decide: patience: waits grow up to a bound, shorter for the local Engine, longer for a herd", () => {
   const longest = (rule: Rule, role: "manager" | "worker", waits: number): number =>
-    backoffMs(observation({ config: { role }, memory: { waits }, dice: 0.999999 }), rule);
+    backoffMs(
+      observation({
+        config: { role },
+        memory: rule === "throttled" ? { waits: 50, refusals: waits } : { waits },
+        dice: 0.999999,
+      }),
+      rule,
+    );
   const growth = [0, 1, 2, 3, 4, 5, 50].map((waits) => longest("members-silent", "manager", waits));
   assert.deepEqual(growth, [1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
   assert.equal(longest("engine-starting", "manager", 50), 2_000);
   assert.equal(longest("write-lost", "manager", 0), 250);
   assert.equal(longest("throttled", "manager", 50), 4_000);
-  assert.equal(longest("throttled", "worker", 0), 35_000);
-  assert.equal(longest("throttled", "worker", 50), 240_000);
+  const throttled = [0, 1, 2, 50].map((waits) => longest("throttled", "worker", waits));
+  assert.deepEqual(throttled, [3_000, 12_000, 80_000, 240_000]);
+});
+
+Deno.test("decide: patience: where the managers can't reach it back, each try is further apart", () => {
+  const failure = { address: "10.0.0.2", digest: "a-m", message: "", atMs: 0 };
+  const after = (tries: number): number => {
+    const last = { ...failure, kind: "one-way" as const };
+    const { memory } = observation({ memory: { failures: Array(tries).fill(last) } });
+    return retryMs(memory, last);
+  };
+  assert.deepEqual([1, 2, 3, 20].map(after), [30_000, 60_000, 120_000, 300_000]);
+  const plain = { ...failure, kind: "unreachable" as const };
+  assert.equal(
+    retryMs(observation({ memory: { failures: [plain, plain] } }).memory, plain),
+    15_000,
+  );
 });

@@ -48,9 +48,28 @@ const CASES: { what: string; change: Parameters<typeof observation>[0]; want: st
   { what: "a worker in no swarm", change: { config: worker }, want: ["ledger"] },
   { what: "a manager with S3", change: { config: { store: s3 } }, want: ["ledger"] },
   {
-    what: "an Engine that starts up",
-    change: { facts: { engine: ok({ ...managerOf("a"), state: "pending" }) } },
+    what: "an Engine that has been starting up for a minute",
+    change: {
+      memory: { startingMs: -60_000 },
+      facts: { engine: ok({ ...managerOf("a"), state: "pending" }) },
+    },
     want: ["ledger"],
+  },
+  {
+    what: "a node at an address that the metadata don't know",
+    change: {
+      facts: {
+        engine: ok({ ...managerOf("a"), address: "10.9.9.9" }),
+        ledger: unfounded,
+        tokens: ok([]),
+      },
+    },
+    want: ["interfaces"],
+  },
+  {
+    what: "a manager that is to advertise an interface",
+    change: { config: { advertiseAddr: "wg0" }, facts: { ledger: unfounded, tokens: ok([]) } },
+    want: ["interfaces"],
   },
   {
     what: "a manager in a swarm",
@@ -84,7 +103,10 @@ const CASES: { what: string; change: Parameters<typeof observation>[0]; want: st
   },
   {
     what: "a dry run that knows all else, for what it may",
-    change: { config: { dryRun: true }, facts: { ledger: unfounded, tokens: ok([]) } },
+    change: {
+      config: { dryRun: true },
+      facts: { ledger: unfounded, tokens: ok([]), neighbours: ok([]) },
+    },
     want: ["permissions"],
   },
   {

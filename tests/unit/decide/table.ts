@@ -3,14 +3,8 @@ import assert from "node:assert/strict";
 import { type ActionKind, actionOf } from "../../../src/actions.ts";
 import { decide } from "../../../src/decide/decide.ts";
 import type { Rule } from "../../../src/rules.ts";
-import type {
-  Contents,
-  Decision,
-  FailExit,
-  FoundingRecord,
-  Memory,
-  Observation,
-} from "../../../src/state.ts";
+import type { Contents, Decision, FailExit, Memory, Observation } from "../../../src/state.ts";
+import type { FoundingRecord } from "../../../src/founding.ts";
 import { founded, instance, member, ok } from "../../support/observations.ts";
 
 export interface Row {
@@ -64,7 +58,7 @@ export function held(rule: Rule, ms: number): Pick<Memory, "steady"> {
   return { steady: { rule, because: "as before", exit: 3, sinceMs: 10_000 - ms } };
 }
 
-export const empty: Contents = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
+export const empty: Contents = {};
 export const worker = { role: "worker" as const };
 export const others2 = { members: [member(2)] };
 export const twoMembers = founded({ members: [member(1), member(2)] });

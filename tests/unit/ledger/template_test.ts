@@ -49,6 +49,10 @@ labTest("template: what is no record in the log is an entry without one", async 
     log.entries.map(({ number, record, newer }) => [number, record, newer]),
     [[1, null, false], [2, null, true], [3, null, false], [4, null, false]],
   );
+  const whys = log.entries.map(({ why }) => why ?? "");
+  for (const [i, why] of [/not JSON/, /later version/, /not JSON/, /no text/].entries()) {
+    assert.match(whys[i] ?? "", why);
+  }
 });
 
 labTest("template: the template says what it is, and holds no secret", async (lab) => {
@@ -56,6 +60,33 @@ labTest("template: the template says what it is, and holds no secret", async (la
   const [template] = lab.aws.ec2.templates;
   assert.equal(template?.name, "swarm-join-vpc-1-default");
   assert.match(template?.versions[0]?.description ?? "", /swarm-join's record .* no image/);
+  assert.deepEqual([...template?.tags ?? []], [["swarm-join", "founding-record"]]);
+});
+
+labTest(
+  "template: it has the tags that were asked for, and wants IMDSv2 in each version",
+  async (lab) => {
+    const tags = [{ key: "Team", value: "a b" }, { key: "Cost", value: "" }];
+    const { ledger } = lab.node(1, { tags });
+    const made = await valueOf(ledger.write(record({ nonce: "n-1" }), { kind: "none" }));
+    assert.ok(made.kind === "done");
+    await valueOf(ledger.write(record({ nonce: "n-2" }), made.at));
+    const [template] = lab.aws.ec2.templates;
+    assert.deepEqual(
+      [...template?.tags ?? []],
+      [["swarm-join", "founding-record"], ["Team", "a b"], ["Cost", ""]],
+    );
+    assert.deepEqual(template?.versions.map(({ httpTokens }) => httpTokens), [
+      "required",
+      "required",
+    ]);
+  },
+);
+
+labTest("template: EC2 needs no trial of its conditions", async (lab) => {
+  const one = lab.node(1);
+  assert.deepEqual(await one.ledger.tryConditions(), { ok: true, value: null });
+  assert.equal(one.sent(), 0);
 });
 
 Deno.test("template: every cluster's template has a name that EC2 takes, and of its own", () => {
@@ -88,11 +119,19 @@ labTest(
     lab.wire.trouble = ({ action }) =>
       action.startsWith("CreateLaunchTemplateVersion") ? { kind: "denied" } : null;
     const { ledger } = lab.node(1);
-    assert.deepEqual(await ledger.permissions("manager"), [
-      { action: "ec2:CreateLaunchTemplate", verdict: "allowed" },
-      { action: "ec2:CreateLaunchTemplateVersion", verdict: "denied" },
-    ]);
-    assert.deepEqual(lab.aws.ec2.templates, []);
+    const asked = async (): Promise<string[]> =>
+      (await ledger.permissions("manager")).map(({ action, verdict }) => `${action} ${verdict}`);
+    const before = ["ec2:CreateLaunchTemplate allowed", "ec2:CreateLaunchTemplateVersion unasked"];
+    // Of a template that does not exist AWS would say what its policies say of any.
+    assert.deepEqual(await asked(), before);
+    assert.equal(lab.aws.ec2.templates.length, 0);
+    await valueOf(ledger.write(record(), { kind: "none" }));
+    assert.deepEqual(await asked(), [before[0], "ec2:CreateLaunchTemplateVersion denied"]);
+    lab.wire.trouble = () => null;
+    assert.deepEqual(await asked(), [before[0], "ec2:CreateLaunchTemplateVersion allowed"]);
+    assert.deepEqual(lab.aws.ec2.templates.map(({ versions }) => versions.length), [1]);
+    lab.wire.trouble = ({ action }) => action.startsWith("Describe") ? { kind: "denied" } : null;
+    assert.deepEqual(await asked(), [before[0], "ec2:CreateLaunchTemplateVersion unknown"]);
     assert.deepEqual(await ledger.permissions("worker"), []);
   },
 );

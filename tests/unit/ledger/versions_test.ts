@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { counts, headOf, missingNumbers, viewOf } from "../../../src/ledger/versions.ts";
-import type { LedgerView, LogEntry } from "../../../src/state.ts";
+import type { LedgerView, LogEntry } from "../../../src/founding.ts";
 import { record } from "../../support/observations.ts";
 
 /** An entry whose record is named by its number. */
@@ -11,7 +11,7 @@ function entry(number: number, follows: number): LogEntry {
 }
 
 function damaged(number: number): LogEntry {
-  return { number, follows: 0, record: null, newer: false };
+  return { number, follows: 0, record: null, newer: false, why: `${number} is damaged` };
 }
 
 function view(entries: LogEntry[], written: Parameters<typeof viewOf>[1] = []): LedgerView {
@@ -69,9 +69,21 @@ Deno.test("log: a version that somebody else made counts for nothing, and hides 
   assert.equal(view([entry(1, 0), damaged(2)]).kind, "settled");
 });
 
-Deno.test("log: only damaged versions, or one of a later tool, can't be read", () => {
-  assert.equal(view([damaged(1)]).kind, "unreadable");
-  assert.equal(view([entry(1, 0), { ...damaged(2), newer: true }]).kind, "unreadable");
+Deno.test("log: only damaged versions, or one of a later tool, can't be read, and it says why", () => {
+  const all = view([damaged(1), damaged(2)]);
+  assert.ok(all.kind === "unreadable");
+  assert.match(all.why, /^version 2 of the launch template: 2 is damaged$/);
+  const newer = view([entry(1, 0), { ...damaged(2), newer: true }, entry(3, 1)]);
+  assert.ok(newer.kind === "unreadable");
+  assert.match(newer.why, /^version 2 .*: 2 is damaged$/);
+});
+
+Deno.test("an object that can't be read is no absent record", () => {
+  const read = { kind: "object" as const, record: null, etag: '"e"', serverMs: 1 };
+  assert.deepEqual(viewOf({ ...read, unreadable: "it is odd" }, []), {
+    kind: "unreadable",
+    why: "it is odd",
+  });
 });
 
 Deno.test("log: a read older than this run's own write is read as if it had it", () => {

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { fingerprintOf } from "../../../src/swarm/certificates.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
 import { Node } from "../../../src/node/perform.ts";
-import type { Config, Engine, FoundingRecord, LedgerRead } from "../../../src/state.ts";
+import type { WayTo } from "../../../src/node/ways.ts";
+import type { Config, Engine } from "../../../src/state.ts";
+import type { FoundingRecord, LedgerRead } from "../../../src/founding.ts";
 import { config as plain, identity, record } from "../../support/observations.ts";
 import { type AwsLab, labTest, S3 } from "../../support/aws_lab.ts";
 import { type Exchange, type Reply } from "../../emulators/http.ts";
@@ -20,17 +22,18 @@ interface Bench {
   node: Node;
   lab: AwsLab;
   ask(call: Call): Promise<unknown>;
+  /** How often its Engine was asked to init a swarm. */
+  inited: () => number;
 }
 
 /** Instance 1, with its metadata, its Engine and its AWS, for the time of a test. */
 async function withNode(
   lab: AwsLab,
-  { change = {}, services = [], region = null, ec2Endpoint = lab.endpoint, nowMs = () => 0 }: {
+  { change = {}, services = [], wayTo = () => null, nowMs = () => 0 }: {
     change?: Partial<Config>;
     /** What its swarm holds. */
     services?: object[];
-    region?: string | null;
-    ec2Endpoint?: string;
+    wayTo?: WayTo;
     nowMs?: () => number;
   },
   test: (bench: Bench) => Promise<void>,
@@ -41,19 +44,22 @@ async function withNode(
   const imds = serveRaw(metadataOf(lab));
   const dockerSocket = `${directory}/docker.sock`;
   const engine = serveRaw(engineIn(directory, services), { path: dockerSocket });
-  const config = { ...plain, ...change };
+  const config = { ...plain, ec2Endpoint: lab.endpoint, ...change };
   const node = new Node({
     config,
     surroundings: {
       dockerSocket,
       imdsEndpoint: `http://127.0.0.1:${imds.port}`,
       imdsV1: false,
-      ec2Endpoint,
       s3Endpoint: lab.endpoint,
-      region,
+      fips: false,
+      dualstack: false,
+      caCerts: null,
+      proxies: { https: null, http: null, none: [] },
+      credentials: {},
       lockFile: `${directory}/lock`,
     },
-    env: () => undefined,
+    wayTo,
     nowMs,
   });
   const ask = async (call: Call): Promise<unknown> => {
@@ -61,8 +67,10 @@ async function withNode(
     assert.ok(result.ok, result.ok ? "" : `${call.kind}: ${result.fault.message}`);
     return result.value;
   };
+  const inited = (): number =>
+    engine.requests.filter(({ path }) => path.endsWith("/swarm/init")).length;
   try {
-    await test({ node, lab, ask });
+    await test({ node, lab, ask, inited });
   } finally {
     await imds.close();
     await engine.close();
@@ -118,7 +126,7 @@ function engineIn(directory: string, services: object[]): (request: Exchange) =>
   return ({ path }) => {
     if (path === "/_ping") return answer(200, "OK", { "Api-Version": "1.41" });
     if (path.endsWith("/info")) return json(200, { DockerRootDir: directory, Swarm: swarm });
-    if (path.endsWith("/swarm")) return json(200, { ID: "cluster1", JoinTokens: TOKENS });
+    if (path.endsWith("/swarm")) return json(200, { ID: "cluster1", Spec: {}, JoinTokens: TOKENS });
     if (path.includes("/swarm/")) return answer(200, "");
     if (path.endsWith("/services")) return json(200, services);
     return json(200, []);
@@ -179,8 +187,13 @@ for (const { name, change } of STORES) {
 
       await ask({ kind: "contents", manager: true });
       await ask({ kind: "contents", manager: false });
-      await ask({ kind: "init", advertiseAddr: "10.0.0.1" });
-      await ask({ kind: "join", address: "10.0.0.2", token: worker, advertiseAddr: "10.0.0.1" });
+      await ask({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
+      await ask({
+        kind: "join",
+        address: "10.0.0.2",
+        token: worker,
+        advertiseAddr: "10.0.0.1",
+      });
       const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
       assert.deepEqual(left, { kind: "left" });
       assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);
@@ -188,11 +201,30 @@ for (const { name, change } of STORES) {
   });
 }
 
+labTest("no swarm is inited where the store ignores conditions", async (lab) => {
+  lab.aws.s3.ignores = "If-None-Match";
+  await withNode(lab, { change: { store: S3 } }, async ({ node, ask, inited }) => {
+    await ask({ kind: "identity" });
+    const result = await node.perform({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
+    assert.ok(!result.ok);
+    assert.equal(result.fault.kind, "unusable");
+    assert.match(result.fault.message, /ignores the condition/);
+    assert.equal(inited(), 0);
+    lab.aws.s3.ignores = "nothing";
+    // It is not asked twice in a run: the next one is another.
+    assert.ok(!(await node.perform({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] })).ok);
+  });
+  await withNode(lab, { change: { store: S3 } }, async ({ ask, inited }) => {
+    await ask({ kind: "identity" });
+    await ask({ kind: "init", advertiseAddr: "10.0.0.1", pools: [] });
+    assert.equal(inited(), 1);
+  });
+});
+
 labTest("a swarm that holds something is not left by who leaves only an empty one", async (lab) => {
   await withNode(lab, { services: [{}] }, async ({ ask }) => {
     const answer = await ask({ kind: "leave", force: true, onlyEmpty: true });
-    const contents = { services: 1, secrets: 0, configs: 0, networks: 0, tasks: 0 };
-    assert.deepEqual(answer, { kind: "holds", contents });
+    assert.deepEqual(answer, { kind: "holds", contents: { services: 1 } });
     assert.deepEqual(await ask({ kind: "leave", force: true, onlyEmpty: false }), { kind: "left" });
   });
 });
@@ -206,13 +238,33 @@ labTest("an instance that EC2 does not show yet is null", async (lab) => {
 
 labTest("another region is asked where one is given", async (lab) => {
   await using ec2 = serveRaw(() => answer(500, ""));
-  const options = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
-  await withNode(lab, options, async ({ node, ask }) => {
+  const change = { region: "eu-north-1", ec2Endpoint: `http://127.0.0.1:${ec2.port}` };
+  await withNode(lab, { change }, async ({ node, ask }) => {
     const seen = await ask({ kind: "identity" }) as { region: string };
     assert.equal(seen.region, identity(1).region);
     assert.ok(!(await node.perform({ kind: "self" })).ok);
     assert.match(ec2.requests[0]?.headers.get("authorization") ?? "", /\/eu-north-1\/ec2\//);
   });
+});
+
+labTest("AWS is asked by its way, and nobody else is", async (lab) => {
+  const asked: string[] = [];
+  const wayTo = (url: URL): null => {
+    asked.push(url.origin);
+    return null;
+  };
+  for (const store of [plain.store, S3]) {
+    await withNode(lab, { change: { store }, wayTo }, async ({ node, ask }) => {
+      await ask({ kind: "identity" });
+      await ask({ kind: "engine" });
+      await ask({ kind: "self" });
+      const sent = node.awsCalls;
+      await ask({ kind: "ledger", missing: [] });
+      assert.equal(asked.length, node.awsCalls);
+      assert.ok(node.awsCalls > sent);
+    });
+    assert.deepEqual([...new Set(asked.splice(0))], [lab.endpoint]);
+  }
 });
 
 labTest("a call of AWS before the identity is a defect", async (lab) => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Log } from "../../../src/report/log.ts";
 import { ACTS, type AnyAnswer, type Call } from "../../../src/calls.ts";
+import { Live } from "../../../src/report/live.ts";
 import { hold, type Surface } from "../../../src/node/session.ts";
 import type { Engine } from "../../../src/state.ts";
 import {
@@ -77,6 +78,48 @@ Deno.test("a wait is slept, is in the log, and is part of what the run cost", as
   assert.equal(slept().length, 1);
   assert.ok("sleep" in report.phases);
   assert.match(log(), /wait \[managers-silent\]/);
+});
+
+Deno.test("a terminal shows what is waited for: a call that takes long, or what the run waits for itself", async () => {
+  const { surface, calls } = surfaceOf({ role: "worker" });
+  let nowMs = 100;
+  let text = (): string => "nothing was begun";
+  class Heard extends Live {
+    override start(shown: () => string): void {
+      text = shown;
+    }
+  }
+  const live = new Heard({ write: () => {}, columns: () => 80 });
+  const seen: string[] = [];
+  const perform = async (call: Call): Promise<AnyAnswer> => {
+    if (call.kind === "identity") {
+      seen.push(text());
+      nowMs += 700;
+      seen.push(text());
+    }
+    const answer = await surface.perform(call);
+    return call.kind === "probe" && calls().filter((kind) => kind === "probe").length === 1
+      ? ok([])
+      : answer;
+  };
+  const sleep = async (ms: number): Promise<void> => {
+    nowMs += ms;
+    seen.push(text());
+    await surface.sleep(ms);
+  };
+  await hold({ ...config, role: "worker" }, {
+    ...surface,
+    perform,
+    sleep,
+    live,
+    nowMs: () => nowMs,
+  });
+  const [atOnce, later, waiting, ...more] = seen;
+  assert.equal(atOnce, "");
+  assert.match(later ?? "", /^waiting 0s, at most until \S+ \(9m59s\): the instance metadata$/);
+  assert.match(waiting ?? "", /^waiting .*: no manager of the founded swarm answers/);
+  assert.deepEqual(more, []);
+  assert.equal(text(), "");
 });
 
 Deno.test("who can't have the node's lock in time is told to try again", async () => {
@@ -160,7 +203,7 @@ function surfaceOf({ role }: { role: string }): {
     lifecycle: () => ok(null),
     self: () => ok(instance(1, { roleTag: role })),
     engine: () => ok(engine),
-    contents: () => ok({ services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 }),
+    contents: () => ok({}),
     ledger: () =>
       ok({
         kind: "object",

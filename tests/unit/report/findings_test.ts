@@ -32,7 +32,7 @@ function doctor(...findings: Finding[]): Report {
 Deno.test("a doctor says what it found, how to mend it, and the worst first", () => {
   assert.equal(
     pageOf(doctor(NOTE, WARNING, ERROR, OTHER)),
-    `I am        i-1, manager, of the cluster "default"
+    `I am        i-1, manager, of the cluster "default" in the store tags
 error       [engine-locked] it is locked
             ${RULES["engine-locked"].mend}
 error       [role-unknown] it has no tag
@@ -49,7 +49,7 @@ Took        2.3s, 5 calls of AWS; nothing was changed
 Deno.test("a doctor that found nothing says so", () => {
   assert.equal(
     pageOf(doctor()),
-    `I am        i-1, manager, of the cluster "default"
+    `I am        i-1, manager, of the cluster "default" in the store tags
 In all      this is the sum
 Took        2.3s, 5 calls of AWS; nothing was changed
 `,
@@ -67,6 +67,7 @@ Deno.test("a doctor's JSON is its findings, and who it asked for; the exit code 
       { ...NOTE, mend: "" },
     ],
     cluster: "default",
+    store: "tags",
     role: "manager",
     instance: "i-1",
     ...METERS,

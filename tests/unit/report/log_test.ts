@@ -16,7 +16,7 @@ const SILENT = {
 const WAIT: Waiting = { ...SILENT, kind: "wait", ms: 1_500, exit: 3, keeps: "nothing" };
 const INIT: Acting = {
   kind: "act",
-  call: { kind: "init", advertiseAddr: "10.0.0.1" },
+  call: { kind: "init", advertiseAddr: "10.0.0.1", pools: [] },
   rule: "first-manager",
   because: "no swarm is founded",
 };
@@ -146,6 +146,34 @@ Deno.test("the live line fits the terminal, and is gone before anything else is 
   await new Promise((resolve) => setTimeout(resolve, 700));
   live.stop();
   assert.equal(out, "\r\x1b[Kwaiting for someth…\r\x1b[K");
+});
+
+Deno.test("the live line shows nothing while there is nothing to wait for, and takes back what it showed", async () => {
+  let out = "";
+  const live = new Live({ write: (text) => out += text, columns: () => 20 });
+  const texts = ["", "waiting", ""];
+  const drawn = Promise.withResolvers<void>();
+  live.start(() => {
+    const text = texts.shift();
+    if (texts.length === 0) drawn.resolve();
+    return text ?? "";
+  });
+  await drawn.promise;
+  assert.equal(out, "\r\x1b[Kwaiting\r\x1b[K");
+  live.stop();
+  assert.equal(out, "\r\x1b[Kwaiting\r\x1b[K");
+});
+
+Deno.test("a run first says which cluster it is for, and where that is looked for", () => {
+  const about = { version: "1.2.3", cluster: "blue", store: "s3://b/p" };
+  const text = logOf({});
+  text.log.begin(about);
+  assert.deepEqual(text.lines(), ['   2.5s  swarm-join 1.2.3: cluster "blue", store s3://b/p']);
+  const json = logOf({ format: "json" });
+  json.log.begin(about);
+  const { message, level, version, cluster, store } = JSON.parse(json.lines()[0] ?? "");
+  assert.deepEqual({ version, cluster, store }, about);
+  assert.deepEqual([level, message], ["info", 'swarm-join 1.2.3: cluster "blue", store s3://b/p']);
 });
 
 Deno.test("a token is scrubbed wherever it stands, in every form of the log", () => {

@@ -4,7 +4,7 @@ import type { Act } from "../../../src/calls.ts";
 import { decide } from "../../../src/decide/decide.ts";
 import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { reportOf } from "../../../src/report/report.ts";
-import type { Decision, Observation, Permission } from "../../../src/state.ts";
+import type { Contents, Decision, Observation, Permission } from "../../../src/state.ts";
 import {
   fault,
   founded,
@@ -30,7 +30,8 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       probe: ok(["10.0.0.2"]),
       permissions: ok<Permission[]>([
         { action: "ec2:CreateTags", verdict: "denied" },
-        { action: "ec2:CreateLaunchTemplateVersion", verdict: "allowed" },
+        { action: "ec2:CreateLaunchTemplate", verdict: "allowed" },
+        { action: "ec2:CreateLaunchTemplateVersion", verdict: "unasked" },
       ]),
     },
   });
@@ -50,16 +51,17 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   const text = pageOf(report);
   for (
     const line of [
+      "Cluster     default, in the store tags",
       "I am        i-1 at 10.0.0.1, manager, in vpc-1, eu-west-1, account 123456789012",
       "Engine      inactive, in no swarm",
       `Record      swarm ${fp("a")} is founded, with i-1 (10.0.0.1) (the launch template)`,
       "Tokens      i-2 (running) has the managers' token, the workers' token; i-3 (running) has the workers' token, no token in ManagerToken",
       "Instances   i-2 running at 10.0.0.2; i-3 stopped at 10.0.0.3",
       "Answering   10.0.0.2",
-      `Decision    join the swarm ${fp("a")} by 10.0.0.2`,
+      `Decision    join the swarm ${fp("a")} through 10.0.0.2`,
       "Rule        join-swarm",
       "Because     the manager at 10.0.0.2 answers",
-      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplateVersion allowed",
+      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplate allowed, ec2:CreateLaunchTemplateVersion not asked (there is no template yet)",
       "Denied      ec2:CreateTags: a run that needs it ends with exit 4",
       "Took        2.3s, 5 calls of AWS; nothing was changed",
     ]
@@ -73,6 +75,7 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   assert.deepEqual(json.permissions.map(({ verdict }: Permission) => verdict), [
     "denied",
     "allowed",
+    "unasked",
   ]);
   assert.deepEqual(json.observation, JSON.parse(JSON.stringify(seen)));
 });
@@ -97,8 +100,11 @@ Deno.test("what is done next is said in words, with what follows if nothing else
   const write = { kind: "write", record: record(), at: { kind: "none" } } as const;
   const advertiseAddr = "10.0.0.1";
   const rows: [Act, string][] = [
-    [{ kind: "retract" }, "take old tokens out of its tags; then init a swarm"],
-    [{ kind: "init", advertiseAddr }, "init a swarm; then found it and publish its tokens"],
+    [{ kind: "retract" }, "take old tokens out of its tags; then look again"],
+    [
+      { kind: "init", advertiseAddr, pools: [] },
+      "init a swarm; then found it and publish its tokens",
+    ],
     [{ ...write, as: "found" }, "found: write a record with i-1; then publish its tokens"],
     [{ ...write, as: "register" }, "register: write a record with i-1; then join"],
     [{ ...write, as: "withdraw" }, "withdraw: write a record with i-1"],
@@ -119,7 +125,11 @@ Deno.test("what is done next is said in words, with what follows if nothing else
 Deno.test("a dry run of a done node warns of what is no obstacle, and plans nothing", () => {
   const seen = observation({
     config: { dryRun: true, role: "worker" },
-    facts: { engine: ok(workerOf("a")), permissions: ok([]) },
+    facts: {
+      engine: ok({ ...workerOf("a"), peers: ["10.0.0.2"] }),
+      probe: ok(["10.0.0.2"]),
+      permissions: ok([]),
+    },
   });
   const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
   assert.match(text, /^Decision {4}done$/m);
@@ -138,10 +148,24 @@ Deno.test("what could not be seen says why, and what was not looked at says noth
   const { contents: _, ...facts } = seen.facts;
   const o = { ...seen, facts };
   const text = pageOf(reportOf({ decision: decide(o), observation: o, meters: METERS }));
-  assert.match(text, /^Record {6}unreachable: no route to EC2$/m);
-  assert.match(text, /^Permissions timeout: no answer$/m);
+  assert.match(text, /^Record {6}no route to EC2$/m);
+  assert.match(text, /^Permissions no answer$/m);
   assert.match(text, /^Decision {4}wait$/m);
   assert.doesNotMatch(text, /^Contents/m);
+});
+
+Deno.test("what a swarm holds is named, and what an Engine does not count is said to be unknown", () => {
+  const page = (contents: Contents): string => {
+    const engine = ok(managerOf("a", { nodes: null }));
+    const o = observation({ config: { dryRun: true }, facts: { engine, contents: ok(contents) } });
+    return pageOf(reportOf({ decision: decide(o), observation: o, meters: METERS }));
+  };
+  assert.match(
+    page({ services: 1, "cluster volumes": 2 }),
+    /^Contents +1 services, 2 cluster volumes$/m,
+  );
+  assert.match(page({}), /^Contents +nothing$/m);
+  assert.match(page({}), /managers 1 of an unknown number of nodes/);
 });
 
 Deno.test("an instance in an Auto Scaling group is said to be where that wants it", () => {

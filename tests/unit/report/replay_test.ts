@@ -14,6 +14,7 @@ import {
   managerOf,
   observation,
   ok,
+  s3,
   shown,
 } from "../../support/observations.ts";
 
@@ -28,12 +29,12 @@ const SEEN: Observation[] = [
   observation({ facts: { engine: fault("denied", "no"), identity: ok(identity(2)) } }),
   observation({
     config: {
-      store: { kind: "s3", bucket: "b", prefix: "", kmsKey: null },
+      store: { ...s3, prefix: "" },
       defaultAddrPool: ["x"],
     },
     memory: {
       did: ["init"],
-      failures: [{ address: "10.0.0.2", digest: "a", kind: "rejected", atMs: 5 }],
+      failures: [{ address: "10.0.0.2", digest: "a", kind: "rejected", message: "no", atMs: 5 }],
       steady: { rule: "members-silent", because: "nobody answers", exit: 3, sinceMs: 3 },
       fault: { kind: "denied", message: "m", permission: "ec2:CreateTags" },
     },

@@ -46,6 +46,7 @@ Deno.test("--json prints one object with what scripts rely on", () => {
   assert.deepEqual(json, {
     result: "joined",
     cluster: "default",
+    store: "tags",
     role: "manager",
     instance: "i-1",
     nodeId: "node-1",
@@ -109,11 +110,13 @@ Deno.test("a run that could not begin reports the same way", () => {
   assert.equal(json.rule, "node-lock");
   assert.equal(json.exit, 6);
   assert.equal(json.cluster, "default");
+  assert.equal(json.store, "tags");
 });
 
 Deno.test("a command line that was wrong is of no cluster", () => {
   const failure = { exit: 2, rule: "usage", because: "", config: null, meters: METERS } as const;
   assert.equal(failureOf(failure).cluster, null);
+  assert.equal(failureOf(failure).store, null);
 });
 
 Deno.test("no token is printed, not even one that a fault brought along", () => {

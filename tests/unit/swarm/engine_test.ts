@@ -1,4 +1,4 @@
-/** `src/swarm.ts` against a Unix socket on which an Engine answers well, badly, or something else does. */
+/** `src/swarm/` against a Unix socket on which an Engine answers well, badly, or something else does. */
 import assert from "node:assert/strict";
 import {
   fingerprintOf,
@@ -86,10 +86,31 @@ const MANAGER_SWARM = {
   LocalNodeState: "active",
   ControlAvailable: true,
   Error: "",
-  RemoteManagers: [{ NodeID: NODE_ID, Addr: "10.0.0.7:2377" }],
+  RemoteManagers: [
+    { NodeID: NODE_ID, Addr: "10.0.0.7:2377" },
+    { NodeID: "second", Addr: "10.0.0.8:2377" },
+  ],
   Nodes: 3,
   Managers: 2,
   Cluster: { ID: "oytpfm48q6up9cqh5xdkcivwo" },
+};
+
+/** As Engine 20.10 shows it of a swarm that nobody has changed. */
+const FRESH_SPEC = {
+  Name: "default",
+  Labels: {},
+  Orchestration: { TaskHistoryRetentionLimit: 5 },
+  Raft: {
+    SnapshotInterval: 10_000,
+    KeepOldSnapshots: 0,
+    LogEntriesForSlowFollowers: 500,
+    ElectionTick: 10,
+    HeartbeatTick: 1,
+  },
+  Dispatcher: { HeartbeatPeriod: 5_000_000_000 },
+  CAConfig: { NodeCertExpiry: 7_776_000_000_000_000 },
+  TaskDefaults: {},
+  EncryptionConfig: { AutoLockManagers: false },
 };
 
 const NODES = [
@@ -106,6 +127,9 @@ const NODES = [
     ManagerStatus: { Reachability: "unreachable", Addr: "10.0.0.8:2377" },
   },
   { ID: "third", Spec: { Role: "manager" }, Status: { State: "ready", Addr: "10.0.0.9" } },
+  // What a join leaves that the others could not reach back: after the dispatcher's time, and at once.
+  { ID: "fourth", Spec: { Role: "manager" }, Status: { State: "down", Addr: "10.0.0.7" } },
+  { ID: "fifth", Spec: { Role: "manager" }, Status: { State: "unknown" } },
 ];
 
 type Routes = Record<string, Reply | ((request: Exchange) => Reply)>;
@@ -117,9 +141,11 @@ function manager(dataRoot: string): Routes {
     "GET /v1.41/info": json(200, { DockerRootDir: dataRoot, Swarm: MANAGER_SWARM }),
     "GET /v1.41/swarm": json(200, {
       ID: "oytpfm48q6up9cqh5xdkcivwo",
+      Spec: FRESH_SPEC,
       JoinTokens: { Manager: MANAGER_TOKEN, Worker: WORKER_TOKEN },
     }),
-    "GET /v1.41/nodes": json(200, NODES),
+    // In all there is this one; the managers are what tests of the list have.
+    "GET /v1.41/nodes": ({ target }) => json(200, target.includes("filters") ? NODES : [NODES[0]]),
     "GET /v1.41/services": json(200, []),
     "GET /v1.41/secrets": json(200, []),
     "GET /v1.41/configs": json(200, []),
@@ -208,7 +234,11 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
         state: "active",
         nodeId: NODE_ID,
         address: "10.0.0.7",
+        peers: ["10.0.0.7", "10.0.0.8"],
+        api: 41,
         error: "",
+        trouble: null,
+        refuses: "",
         fingerprint: FINGERPRINT,
         clusterId: "oytpfm48q6up9cqh5xdkcivwo",
         manager: true,
@@ -219,6 +249,11 @@ Deno.test("a manager with quorum tells its whole swarm", async () => {
           managers: [
             { nodeId: NODE_ID, address: "10.0.0.7", reachable: true },
             { nodeId: "second", address: "10.0.0.8", reachable: false },
+          ],
+          strays: [
+            { nodeId: "third", address: "10.0.0.9", isDown: false },
+            { nodeId: "fourth", address: "10.0.0.7", isDown: true },
+            { nodeId: "fifth", address: "", isDown: false },
           ],
           nodes: 3,
         },
@@ -243,6 +278,45 @@ Deno.test("the same is read when the Engine answers in chunks", async () => {
   await withEngine(change, async ({ engine }) => {
     assert.equal(valueOf(await engine.look(never)).swarm?.managers.length, 2);
   });
+});
+
+Deno.test("a dead node is removed without force; one that is there no more is, and one that lives is not", async () => {
+  const alive = { message: "node second is not down and can't be removed" };
+  const routes = (all: Routes): Routes => ({
+    ...all,
+    "DELETE /v1.41/nodes/fourth": answer(200, ""),
+    "DELETE /v1.41/nodes/gone": json(404, { message: "node gone not found" }),
+    "DELETE /v1.41/nodes/second": json(400, alive),
+  });
+  await withEngine(routes, async ({ engine, server }) => {
+    assert.equal(valueOf(await engine.remove("fourth", never)), null);
+    assert.equal(valueOf(await engine.remove("gone", never)), null);
+    assert.match(faultOf(await engine.remove("second", never)).message, /not down/);
+    const targets = server.requests.filter(({ method }) => method === "DELETE");
+    assert.ok(targets.every(({ target }) => !target.includes("force")));
+  });
+});
+
+Deno.test("a setting with which an Engine refuses swarm mode is known before it is asked for it", async () => {
+  const rows: [Record<string, unknown>, RegExp][] = [
+    [{ LiveRestoreEnabled: true }, /live-restore.*daemon\.json/],
+    [{ FirewallBackend: { Driver: "nftables" } }, /nftables.*daemon\.json/],
+    [{ FirewallBackend: { Driver: "iptables+firewalld" } }, /^$/],
+    [{ LiveRestoreEnabled: false }, /^$/],
+  ];
+  for (const [settings, says] of rows) {
+    const routes = (all: Routes, directory: string): Routes => ({
+      ...all,
+      "GET /v1.41/info": json(200, {
+        DockerRootDir: directory,
+        Swarm: { LocalNodeState: "inactive" },
+        ...settings,
+      }),
+    });
+    await withEngine(routes, async ({ engine }) => {
+      assert.match(valueOf(await engine.look(never)).refuses, says);
+    });
+  }
 });
 
 Deno.test("an Engine in no swarm says so, whatever an old file says", async () => {
@@ -283,7 +357,7 @@ Deno.test("a member whose swarm component is down is known by its certificate", 
   await withEngine(info(swarm), async ({ engine }) => {
     const value = valueOf(await engine.look(never));
     assert.deepEqual([value.state, value.nodeId, value.manager], ["error", NODE_ID, true]);
-    assert.equal(value.error, "Swarm certificates have expired.");
+    assert.deepEqual([value.error, value.trouble], ["Swarm certificates have expired.", "expired"]);
   }, { node: MANAGER_PEM });
 });
 
@@ -351,6 +425,154 @@ Deno.test("a root CA's file that holds something else is malformed", async () =>
       assert.match(fault.message, /swarm-root-ca\.crt/);
     }, { root });
   }
+});
+
+const EXPIRED =
+  "error while loading TLS certificate in /var/lib/docker/swarm/certificates/swarm-node.crt: " +
+  "certificate (1 - r9uz9oaevldhgu73ut810x2fw) not valid after Tue, 01 Apr 2025 00:00:00 UTC, and it is " +
+  "currently Thu, 26 Nov 2026 17:57:01 UTC: x509: certificate has expired or is not yet valid: ";
+
+/** What `/info` says in each state, from running Engines (20.10.24 and one of API 1.56 say the same). */
+const TROUBLES: { state: string; swarm: Record<string, unknown>; trouble: string | null }[] = [
+  {
+    state: "that its swarm component was restarted, which is none",
+    swarm: { LocalNodeState: "error", NodeID: NODE_ID, Error: "" },
+    trouble: null,
+  },
+  {
+    state: "that it was removed, of which it says nothing",
+    swarm: { LocalNodeState: "pending", NodeID: NODE_ID, Error: "" },
+    trouble: null,
+  },
+  {
+    state: "that its certificate ended while it was off",
+    swarm: { LocalNodeState: "error", Error: EXPIRED },
+    trouble: "expired",
+  },
+  {
+    state: "the same, below a data root with a long path",
+    swarm: { LocalNodeState: "error", Error: EXPIRED.replace("/var/lib", `/${"x".repeat(300)}`) },
+    trouble: "expired",
+  },
+  {
+    state: "the same, in the words of older Engines",
+    swarm: {
+      LocalNodeState: "error",
+      Error: "Swarm certificates have expired. To replace them, leave the swarm and join again.",
+    },
+    trouble: "expired",
+  },
+  {
+    state: "that its certificate is not valid yet, so that its clock is behind",
+    swarm: { LocalNodeState: "error", Error: EXPIRED.replace("valid after", "valid before") },
+    trouble: "clock",
+  },
+  {
+    state: "that the others can't reach it back",
+    swarm: {
+      LocalNodeState: "error",
+      Error: "could not connect to prospective new cluster member using its advertised address",
+    },
+    trouble: "one-way",
+  },
+  {
+    state: "that its swarm has no leader",
+    swarm: {
+      LocalNodeState: "active",
+      ControlAvailable: true,
+      Error: "The swarm does not have a leader.",
+    },
+    trouble: "no-quorum",
+  },
+  {
+    state: "that its swarm did not answer in time, which is not the same",
+    swarm: {
+      LocalNodeState: "active",
+      ControlAvailable: true,
+      Error: "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+    },
+    trouble: "unreachable",
+  },
+  {
+    state: "something that nobody has seen",
+    swarm: { LocalNodeState: "error", Error: "manager stopped: sphere not found" },
+    trouble: null,
+  },
+];
+
+for (const { state, swarm, trouble } of TROUBLES) {
+  Deno.test(`an Engine says ${state}`, async () => {
+    await withEngine(info(swarm), async ({ engine }) => {
+      const value = valueOf(await engine.look(never));
+      assert.equal(value.trouble, trouble);
+      assert.ok(value.error.startsWith(String(swarm["Error"] ?? "").slice(0, 100)));
+      assert.equal(value.swarm, null);
+    });
+  });
+}
+
+for (
+  const [path, words, trouble] of [
+    ["/nodes", "rpc error: code = Unknown desc = The swarm does not have a leader.", "no-quorum"],
+    ["/swarm", "raft: no elected cluster leader", "no-quorum"],
+    [
+      "/nodes",
+      "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+      "unreachable",
+    ],
+    ["/swarm", "This node is not a swarm manager.", "refused"],
+    ["/swarm", "authorization denied by plugin opa", "denied"],
+  ] as const
+) {
+  Deno.test(`a swarm that can't be read for "${words.slice(0, 50)}" is ${trouble}`, async () => {
+    const change = (routes: Routes): Routes => ({
+      ...routes,
+      [`GET /v1.41${path}`]: json(trouble === "denied" ? 403 : 503, { message: words }),
+    });
+    await withEngine(change, async ({ engine }) => {
+      const value = valueOf(await engine.look(never));
+      assert.deepEqual([value.swarm, value.trouble], [null, trouble]);
+      assert.ok(value.error.includes(words));
+    });
+  });
+}
+
+Deno.test("a manager that says error without a word tells its whole swarm like any other", async () => {
+  await withEngine(info({ ...MANAGER_SWARM, LocalNodeState: "error" }), async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.state, value.error, value.trouble], ["error", "", null]);
+    assert.deepEqual([value.manager, value.swarm?.nodes], [true, 3]);
+  });
+});
+
+Deno.test("an Engine that does not count its swarm's nodes has not said how many there are", async () => {
+  const { Nodes: _, ...swarm } = MANAGER_SWARM;
+  await withEngine(info(swarm), async ({ engine }) => {
+    assert.equal(valueOf(await engine.look(never)).swarm?.nodes, null);
+  });
+});
+
+Deno.test("addresses of IPv6 are read in one spelling, without brackets and port", async () => {
+  const swarm = {
+    ...MANAGER_SWARM,
+    NodeAddr: "FD00:0::7",
+    RemoteManagers: [{ Addr: "[fd00::7]:2377" }, { Addr: "[FD00::0:8]:2377" }, { Addr: "" }, null],
+  };
+  const nodes = [{
+    ID: NODE_ID,
+    Spec: { Role: "manager" },
+    Status: { State: "ready", Addr: "fd00::0007" },
+    ManagerStatus: { Leader: true, Reachability: "reachable", Addr: "[::]:2377" },
+  }];
+  const change = (routes: Routes, directory: string): Routes => ({
+    ...info(swarm)(routes, directory),
+    "GET /v1.41/nodes": json(200, nodes),
+  });
+  await withEngine(change, async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.address, value.peers], ["fd00::7", ["fd00::7", "fd00::8"]]);
+    assert.deepEqual(value.swarm?.managers.map(({ address }) => address), ["fd00::7"]);
+  });
 });
 
 const STARVED: Record<string, Reply> = {
@@ -552,7 +774,7 @@ Deno.test("an empty swarm has nothing to lose", async () => {
   await withEngine(same, async ({ engine }) => {
     assert.deepEqual(
       valueOf(await engine.contents(true, never)),
-      { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 } satisfies Contents,
+      {} satisfies Contents,
     );
   });
 });
@@ -563,13 +785,17 @@ Deno.test("a manager counts what its swarm holds, without the network that every
     "GET /v1.41/services": json(200, [{}, {}]),
     "GET /v1.41/secrets": json(200, [{}]),
     "GET /v1.41/configs": json(200, [{}, {}, {}]),
-    "GET /v1.41/networks": json(200, [{ Ingress: true }, { Name: "app", Ingress: false }]),
+    "GET /v1.41/networks": json(200, [
+      { Name: "ingress", Ingress: true },
+      { Name: "app", Ingress: false },
+      { Name: "my-ingress", Ingress: true },
+    ]),
     "GET /v1.41/tasks": json(200, [{}, {}, {}, {}]),
   });
   await withEngine(change, async ({ engine, server }) => {
     assert.deepEqual(
       valueOf(await engine.contents(true, never)),
-      { services: 2, secrets: 1, configs: 3, networks: 1, tasks: 4 } satisfies Contents,
+      { services: 2, secrets: 1, configs: 3, networks: 2, tasks: 4 } satisfies Contents,
     );
     const asked = server.requests.map(({ target }) => decodeURIComponent(target)).join(" ");
     assert.match(asked, /networks\?filters=\{"scope":\["swarm"\]\}/);
@@ -591,16 +817,119 @@ Deno.test("a worker counts the containers of tasks that have not ended", async (
 });
 
 Deno.test("a count that fails is never taken for nothing", async () => {
-  for (const what of ["services", "secrets", "configs", "networks", "tasks"]) {
+  for (
+    const [what, named] of [
+      ...["services", "secrets", "configs", "networks", "tasks"].map((it) => [it, it] as const),
+      ["nodes", "other nodes"],
+      ["swarm", "settings"],
+    ] as const
+  ) {
     for (
       const reply of [json(503, { message: "no leader" }), answer(200, "null"), answer(200, HTML)]
     ) {
       const change = (routes: Routes): Routes => ({ ...routes, [`GET /v1.41/${what}`]: reply });
       await withEngine(change, async ({ engine }) => {
-        assert.match(faultOf(await engine.contents(true, never)).message, new RegExp(what));
+        assert.match(faultOf(await engine.contents(true, never)).message, new RegExp(named));
       });
     }
   }
+});
+
+/** Of an Engine that speaks at most this API: the same answers, at that version. */
+function speaking(minor: number, over: Routes = {}): (routes: Routes) => Routes {
+  const version = Math.min(minor, 56);
+  return (routes) =>
+    Object.fromEntries(
+      Object.entries({
+        ...routes,
+        "GET /_ping": answer(200, "OK", { "Api-Version": `1.${minor}` }),
+        "GET /v1.41/volumes": json(200, { Volumes: [{ Name: "own" }], Warnings: null }),
+        ...over,
+      }).map(([route, reply]) => [route.replace("/v1.41/", `/v1.${version}/`), reply]),
+    );
+}
+
+function volumesOf(answered: unknown): Routes {
+  return { "GET /v1.41/volumes": json(200, answered) };
+}
+
+Deno.test("volumes in the swarm's store are counted, and the Engine's own are not", async () => {
+  const shared = volumesOf({ Volumes: [{ Name: "own" }, { ClusterVolume: { ID: "a" } }] });
+  const own = volumesOf({ Volumes: null, Warnings: ["list nfs: dial unix: connection refused"] });
+  for (const minor of [42, 51, 56]) {
+    await withEngine(speaking(minor, shared), async ({ engine }) => {
+      assert.deepEqual(valueOf(await engine.contents(true, never)), { "cluster volumes": 1 });
+    });
+    await withEngine(speaking(minor, own), async ({ engine }) => {
+      assert.deepEqual(valueOf(await engine.contents(true, never)), {});
+    });
+  }
+});
+
+Deno.test("volumes that could not be listed are not none, though the Engine answers 200", async () => {
+  const words = "rpc error: code = Unknown desc = The swarm does not have a leader.";
+  for (
+    const [answered, says] of [
+      [{ Volumes: [], Warnings: [words] }, words],
+      [{ Volumes: {} }, "not what a Docker Engine answers"],
+      [[], "not what a Docker Engine answers"],
+    ] as const
+  ) {
+    await withEngine(speaking(45, volumesOf(answered)), async ({ engine }) => {
+      const { message } = faultOf(await engine.contents(true, never));
+      assert.match(message, /cluster volumes/);
+      assert.ok(message.includes(says), message);
+    });
+  }
+});
+
+/** What somebody may have changed in a swarm's settings, and how much that is. */
+const SETTINGS: [what: string, change: Record<string, unknown>, count: number][] = [
+  ["nothing", {}, 0],
+  ["a label", { Labels: { team: "a", stage: "b" } }, 2],
+  ["autolock", { EncryptionConfig: { AutoLockManagers: true } }, 1],
+  ["task history", { Orchestration: { TaskHistoryRetentionLimit: 0 } }, 0],
+  ["task history of 10", { Orchestration: { TaskHistoryRetentionLimit: 10 } }, 1],
+  ["the dispatcher", { Dispatcher: { HeartbeatPeriod: 10_000_000_000 } }, 1],
+  ["an external CA", { CAConfig: { ExternalCAs: [{ Protocol: "cfssl", URL: "https://ca" }] } }, 1],
+  ["the certificates' time", { CAConfig: { NodeCertExpiry: 3_600_000_000_000 } }, 1],
+  ["a rotation of the CA", { CAConfig: { ForceRotate: 1 } }, 1],
+  ["the log driver", { TaskDefaults: { LogDriver: { Name: "awslogs" } } }, 1],
+  ["raft's snapshots", { Raft: { KeepOldSnapshots: 3, SnapshotInterval: 10_000 } }, 1],
+  ["the daemon's own ticks", { Raft: { ElectionTick: 30, HeartbeatTick: 3 } }, 0],
+  ["something of a later Engine, empty", { Later: { A: false, B: 0, C: "", D: [], E: null } }, 0],
+  ["something of a later Engine", { Later: { A: { B: true } } }, 1],
+];
+
+for (const [what, change, count] of SETTINGS) {
+  Deno.test(`a swarm with ${what} changed has ${count} changed settings`, async () => {
+    const swarm = { ID: "c", Spec: { ...FRESH_SPEC, ...change } };
+    const routes = (all: Routes): Routes => ({ ...all, "GET /v1.41/swarm": json(200, swarm) });
+    await withEngine(routes, async ({ engine }) => {
+      const { "changed settings": found = 0 } = valueOf(await engine.contents(true, never));
+      assert.equal(found, count);
+    });
+  });
+}
+
+Deno.test("a swarm that shows no settings has not said that they are those of a fresh one", async () => {
+  const swarm = { ID: "c", JoinTokens: { Manager: MANAGER_TOKEN, Worker: WORKER_TOKEN } };
+  const routes = (all: Routes): Routes => ({ ...all, "GET /v1.41/swarm": json(200, swarm) });
+  await withEngine(routes, async ({ engine }) => {
+    const { kind, message } = faultOf(await engine.contents(true, never));
+    assert.equal(kind, "malformed");
+    assert.match(message, /settings/);
+    assert.doesNotMatch(message, /SWMTKN|mmmmm|wwwww/);
+  });
+});
+
+Deno.test("labels that somebody gave to a node are counted", async () => {
+  const nodes = [{ ID: NODE_ID, Spec: { Labels: { disk: "ssd" } } }, { ID: "x", Spec: {} }, {}];
+  const routes = (all: Routes): Routes => ({ ...all, "GET /v1.41/nodes": json(200, nodes) });
+  await withEngine(routes, async ({ engine }) => {
+    const held = { "other nodes": 2, "node labels": 1 };
+    assert.deepEqual(valueOf(await engine.contents(true, never)), held);
+  });
 });
 
 // Writes --------------------------------------------------------------------------------------------
@@ -611,7 +940,7 @@ function bodyOf(server: RawServer): unknown {
 
 Deno.test("a swarm is initialized with what was asked for, and nothing else", async () => {
   await withEngine(same, async ({ engine, server }) => {
-    valueOf(await engine.init(configOf({}), "10.0.0.7", never));
+    valueOf(await engine.init(configOf({}), "10.0.0.7", [], never));
     assert.deepEqual(bodyOf(server), {
       ListenAddr: "0.0.0.0:2377",
       AdvertiseAddr: "10.0.0.7:2377",
@@ -620,10 +949,10 @@ Deno.test("a swarm is initialized with what was asked for, and nothing else", as
       listenAddr: "eth1",
       dataPathAddr: "10.9.0.7",
       dataPathPort: 7777,
-      defaultAddrPool: ["10.20.0.0/16", "10.30.0.0/26"],
       availability: "drain",
     });
-    valueOf(await engine.init(config, "fd00::7", never));
+    const pools = ["10.20.0.0/16", "10.30.0.0/26"];
+    valueOf(await engine.init(config, "fd00::7", pools, never));
     assert.deepEqual(bodyOf(server), {
       ListenAddr: "eth1:2377",
       AdvertiseAddr: "[fd00::7]:2377",
@@ -652,6 +981,23 @@ Deno.test("a join names one manager and carries the token out of the vault", asy
   });
 });
 
+Deno.test("a node with an IPv6 address listens on all of IPv6, and joins through brackets", async () => {
+  await withEngine(same, async ({ engine, vault, server }) => {
+    const mark = vault.keep(WORKER_TOKEN) as TokenMark;
+    valueOf(await engine.join(configOf({}), "fd00::8", mark, "[FD00::7]", never));
+    const joined = {
+      ListenAddr: "[::]:2377",
+      AdvertiseAddr: "[fd00::7]:2377",
+      RemoteAddrs: ["[fd00::8]:2377"],
+      JoinToken: WORKER_TOKEN,
+    };
+    assert.deepEqual(bodyOf(server), joined);
+    valueOf(await engine.init(configOf({}), "fd00::7", [], never));
+    const { ListenAddr, AdvertiseAddr } = joined;
+    assert.deepEqual(bodyOf(server), { ListenAddr, AdvertiseAddr });
+  });
+});
+
 Deno.test("a token that this run never read can't be joined with", async () => {
   await withEngine(same, async ({ engine, server }) => {
     const mark = { fingerprint: FINGERPRINT, digest: "0000000000000000" };
@@ -662,7 +1008,7 @@ Deno.test("a token that this run never read can't be joined with", async () => {
 });
 
 const RPC = "rpc error: code = ";
-const REFUSALS: { status: number; words: string; kind: string }[] = [
+const REFUSALS: { status: number; words: string; kind: string; advice?: RegExp }[] = [
   {
     status: 400,
     words: `${RPC}InvalidArgument desc = A valid join token is necessary to join this cluster`,
@@ -707,7 +1053,8 @@ const REFUSALS: { status: number; words: string; kind: string }[] = [
     status: 500,
     words:
       `${RPC}Unknown desc = could not connect to prospective new cluster member using its advertised address: ${RPC}DeadlineExceeded`,
-    kind: "unreachable",
+    kind: "one-way",
+    advice: /TCP 2377.*security group/,
   },
   {
     status: 400,
@@ -719,6 +1066,55 @@ const REFUSALS: { status: number; words: string; kind: string }[] = [
     status: 500,
     words: "--live-restore daemon configuration is incompatible with swarm mode",
     kind: "unusable",
+    advice: /"live-restore": false.*restart Docker/,
+  },
+  {
+    status: 500,
+    words: "--firewall-backend=nftables is incompatible with swarm mode",
+    kind: "unusable",
+    advice: /"firewall-backend": "iptables".*restart Docker/,
+  },
+  { status: 500, words: "node is not FIPS-enabled but cluster requires FIPS", kind: "unusable" },
+  {
+    status: 500,
+    words:
+      "certificate (1 - x35suc2naclx) not valid before Sat, 01 Jan 2039 00:00:00 UTC, and it is " +
+      "currently Thu, 26 Nov 2026 17:57:14 UTC: x509: certificate has expired or is not yet valid: ",
+    kind: "clock",
+    advice: /timedatectl/,
+  },
+  {
+    status: 500,
+    words:
+      `${RPC}Unavailable desc = connection error: desc = "transport: authentication handshake ` +
+      "failed: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: " +
+      'current time 2026-11-26T17:57:14Z is before 2027-01-01T00:00:00Z"',
+    kind: "clock",
+  },
+  {
+    status: 500,
+    words:
+      `${RPC}Unavailable desc = connection error: desc = "remote error: tls: expired certificate"`,
+    kind: "clock",
+  },
+  {
+    status: 500,
+    words:
+      "failed to listen on remote API address: listen tcp 0.0.0.0:2377: bind: address already in use",
+    kind: "refused",
+    advice: /ss -ltnp/,
+  },
+  {
+    status: 500,
+    words:
+      "could not find local IP address: dial udp 10.0.0.8:2377: connect: network is unreachable",
+    kind: "unreachable",
+  },
+  {
+    status: 500,
+    words: "plugin opa failed with error: Post http://opa/AuthZPlugin.AuthZReq: EOF",
+    kind: "denied",
+    advice: /authorization plugin does not work/,
   },
   { status: 500, words: "subnet size is out of range: 30", kind: "unusable" },
   {
@@ -731,7 +1127,7 @@ const REFUSALS: { status: number; words: string; kind: string }[] = [
   { status: 500, words: "something else", kind: "refused" },
 ];
 
-for (const { status, words, kind } of REFUSALS) {
+for (const { status, words, kind, advice = /./ } of REFUSALS) {
   Deno.test(`"${words.slice(0, 60)}" is ${kind}`, async () => {
     const change = (routes: Routes): Routes => ({
       ...routes,
@@ -742,7 +1138,8 @@ for (const { status, words, kind } of REFUSALS) {
       const fault = faultOf(await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never));
       assert.equal(fault.kind, kind);
       assert.match(fault.message, /^Cannot join the swarm at 10\.0\.0\.8: /);
-      assert.ok(fault.message.includes(words.slice(0, 30)), "the Engine's own words are kept");
+      assert.ok(fault.message.includes(`"${words.trim()}"`), "the Engine's own words are kept");
+      assert.match(fault.message, advice);
     });
   });
 }
@@ -762,7 +1159,7 @@ Deno.test("an Engine that echoes a token does not get it into a message", async 
         await engine.look(never),
         await engine.contents(true, never),
         await engine.contents(false, never),
-        await engine.init(configOf({}), "10.0.0.7", never),
+        await engine.init(configOf({}), "10.0.0.7", [], never),
         await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never),
         await engine.leave(true, false, never),
         await engine.leave(true, true, never),
@@ -805,14 +1202,12 @@ for (
       ...routes,
       [holding]: json(200, [{ State: "running" }]),
     });
-    const empty = { services: 0, secrets: 0, configs: 0, networks: 0, tasks: 0 };
     const leaves = (server: RawServer): string[] =>
       server.requests.map(({ target }) => target).filter((one) => one.includes("/leave"));
     await withEngine(change, async ({ engine, server }) => {
-      const contents = { ...empty, [what]: 1 };
       assert.deepEqual(valueOf(await engine.leave(force, true, never)), {
         kind: "holds",
-        contents,
+        contents: { [what]: 1 },
       });
       assert.deepEqual(leaves(server), []);
     });
@@ -869,7 +1264,7 @@ Deno.test("a write whose answer is lost may have happened", async () => {
     await withEngine(change, async ({ engine, vault }) => {
       const mark = vault.keep(WORKER_TOKEN) as TokenMark;
       const result = path === "init"
-        ? await engine.init(configOf({}), "10.0.0.7", never)
+        ? await engine.init(configOf({}), "10.0.0.7", [], never)
         : path === "join"
         ? await engine.join(configOf({}), "10.0.0.8", mark, "10.0.0.7", never)
         : await engine.leave(true, false, never);

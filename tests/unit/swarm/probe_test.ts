@@ -23,6 +23,13 @@ Deno.test("a manager that accepts and resets at once has answered", async () => 
   listener.close();
 });
 
+Deno.test("a manager with an IPv6 address answers", async () => {
+  const listener = Deno.listen({ hostname: "::1", port: SWARM_PORT });
+  const result = await probe(["::1", "fd00:78::1"], never);
+  listener.close();
+  assert.deepEqual(result, { ok: true, value: ["::1"] });
+});
+
 Deno.test("nobody is asked, and nobody answers", async () => {
   assert.deepEqual(await probe([], never), { ok: true, value: [] });
 });

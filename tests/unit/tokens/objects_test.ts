@@ -17,6 +17,8 @@ labTest("S3: each token is where the docs say", async (lab) => {
   assert.deepEqual(shown, [{
     by: `s3://${BUCKET}/${FOLDER}`,
     state: "running",
+    addresses: [],
+    cluster: null,
     manager,
     worker,
     malformed: [],

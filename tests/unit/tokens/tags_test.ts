@@ -20,13 +20,40 @@ labTest(
     assert.equal(lab.aws.ec2.get("i-2")?.tags.size, 1);
     const two = lab.node(2);
     const shown = await valueOf(two.shelf.read(fp("a"), ["manager", "worker"]));
-    assert.deepEqual(shown, [{ by: "i-1", state: "running", manager, worker, malformed: [] }]);
+    const shownBy1 = {
+      by: "i-1",
+      addresses: ["10.0.0.1"],
+      state: "running",
+      cluster: "default",
+      manager,
+      worker,
+    };
+    assert.deepEqual(shown, [{ ...shownBy1, malformed: [] }]);
     assert.equal(two.vault.take(manager)?.reveal(), token("a", "1"));
   },
 );
 
-labTest("tags: retracting takes both tokens away, and nothing else", async (lab) => {
-  lab.put(1, { tags: tags({ ManagerToken: token("a"), WorkerToken: token("a"), Name: "x" }) });
+labTest(
+  "tags: whose swarm it is stands beside the tokens, for whoever looks for another",
+  async (lab) => {
+    lab.put(1);
+    lab.put(2, { tags: tags({ ManagerToken: token("b") }) });
+    // It shows no token.
+    lab.put(3, { tags: tags({ SwarmCluster: "green" }) });
+    const one = lab.node(1, { cluster: "blue" });
+    const mark = one.vault.keep(token("a"))!;
+    await valueOf(one.shelf.publish(mark, mark));
+    const shown = await valueOf(lab.node(2).shelf.read("", []));
+    assert.deepEqual(shown.map(({ by, cluster }) => [by, cluster]), [["i-1", "blue"], [
+      "i-2",
+      null,
+    ]]);
+  },
+);
+
+labTest("tags: retracting takes the tokens and the cluster away, and nothing else", async (lab) => {
+  const own = { ManagerToken: token("a"), WorkerToken: token("a"), SwarmCluster: "default" };
+  lab.put(1, { tags: tags({ ...own, Name: "x" }) });
   await valueOf(lab.node(1).shelf.retract());
   assert.deepEqual([...lab.aws.ec2.get("i-1")?.tags.keys() ?? []], ["Role", "Name"]);
 });

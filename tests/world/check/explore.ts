@@ -8,7 +8,7 @@ import type { Code } from "../program.ts";
 import { consequenceOf, consequencesOf } from "./reduce/facts.ts";
 import { keyOf, type Row, States } from "./states.ts";
 import { type Start, worldOf } from "../starts.ts";
-import { type Emit, HOURS_MS, type Next, start, Steps } from "./steps.ts";
+import { type Besides, type Emit, HOURS_MS, type Next, start, Steps } from "./steps.ts";
 import { type Broken, EPOCH_MS, type Property, type World } from "../world.ts";
 import type { Role } from "../../../src/state.ts";
 
@@ -20,6 +20,8 @@ export interface Plan {
   faults: number;
   /** How often hours may pass. */
   hours: number;
+  /** Faults that are not everywhere. */
+  besides: Besides[];
 }
 
 export interface Limits {
@@ -62,7 +64,7 @@ export function explore(code: Code, plan: Plan, limits: Limits, reductions = ALL
 
 /** A step in a table: its cost, the world, whose run becomes what, what it breaks; each is a number. */
 const COST = 0, WORLD = 1, OF = 2, LOCAL = 3, BROKEN = 4, FIELDS = 5;
-const NOTHING = -1;
+const NOTHING = -1, ALL_RUNS = -2;
 
 /** A state that was reached, and from which one (its number). */
 interface Reached extends Row {
@@ -102,8 +104,10 @@ class Checker {
     this.#found = Array.from({ length: plan.faults + 1 }, () => []);
     this.#start = {
       world: this.#states.worldId(world),
-      locals: world.machines.map(({ power }, i) =>
-        this.#states.localId(power === "up" ? this.#steps.begun(world, i) : { kind: "off" })
+      locals: world.machines.map(({ power, isOutside }, i) =>
+        this.#states.localId(
+          power === "up" && !isOutside ? this.#steps.begun(world, i) : { kind: "off" },
+        )
       ),
     };
   }
@@ -195,6 +199,7 @@ class Checker {
   /** Others may have looked at their Engines before a step changed what these say. */
   #ledTo({ world, locals }: Row, step: Int32Array): Row {
     const after = step[WORLD]!;
+    if (step[OF] === ALL_RUNS) return this.#steps.anew({ world: after, locals });
     return {
       world: after,
       locals: locals.map((id, i) =>
@@ -219,7 +224,7 @@ class Checker {
     if (of !== NOTHING) return this.#steps.ofNode(id, of, locals[of]!, faults, emit);
     const world = this.#states.world(id);
     const hours = world.nowMs - EPOCH_MS < this.#plan.hours * HOURS_MS;
-    this.#steps.ofWorld(world, faults, hours, emit);
+    this.#steps.ofWorld(world, faults ? this.#plan.besides : null, hours, emit);
   }
 
   #note(steps: number[], { world, local, cost }: Next): void {
@@ -228,8 +233,8 @@ class Checker {
     steps.push(
       cost,
       this.#states.worldId(world),
-      local?.of ?? NOTHING,
-      local === null ? NOTHING : this.#states.localId(local.is),
+      local === "anew" ? ALL_RUNS : local?.of ?? NOTHING,
+      local === null || local === "anew" ? NOTHING : this.#states.localId(local.is),
       broken === undefined ? NOTHING : this.#broken.length - 1,
     );
   }

@@ -10,7 +10,7 @@ import { canFinish, daemonRestarts, finish } from "../engine.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
 import { forgetRun, named } from "./nonces.ts";
 import { keyOf, type Local, type Row, type States } from "./states.ts";
-import { fork, type Steps } from "./steps.ts";
+import { fork, heard, type Steps } from "./steps.ts";
 import { settled, tell } from "./timeless.ts";
 import type { Code } from "../program.ts";
 import { TRUTH } from "./view.ts";
@@ -28,8 +28,8 @@ export interface Unwell {
 const CYCLES_MAX = 60;
 const LOOKS_MAX = 12;
 const DICE = [0, 0.34, 0.68] as const;
-/** An attempt, or a failed join, is over by then. */
-const NOW_MS = 20_000;
+/** Whatever has to have held, or to be over, has by then. */
+const NOW_MS = 200_000;
 
 /** What one round of one node comes to that sees what is. */
 interface Healing {
@@ -59,19 +59,7 @@ export class Healer {
 
   /** Null: all ends well, and so it does when all runs end and begin anew. Otherwise what is wrong, and the way there. */
   judge(row: Row): Unwell | null {
-    return this.#play(row, "") ?? this.#play(this.#anew(row), ", and all runs begin anew");
-  }
-
-  #anew({ world: id, locals }: Row): Row {
-    const world = fork(this.#states.world(id), null);
-    const isRun = locals.map((local) => this.#states.local(local).kind === "run");
-    isRun.forEach((is, i) => is && forgetRun(world, i));
-    return {
-      world: this.#states.worldId(world),
-      locals: locals.map((local, i) =>
-        isRun[i] ? this.#states.localId(this.#steps.begun(world, i)) : local
-      ),
-    };
+    return this.#play(row, "") ?? this.#play(this.#steps.anew(row), ", and all runs begin anew");
   }
 
   #play(row: Row, how: string): Unwell | null {
@@ -125,7 +113,7 @@ export class Healer {
   #isToRun(id: number, i: number, local: number): boolean {
     const world = this.#states.world(id);
     const machine = world.machines[i]!;
-    if (machine.power !== "up") return false;
+    if (machine.power !== "up" || machine.isOutside) return false;
     return this.#states.local(local).kind !== "done" || !isInFounded(world, machine);
   }
 
@@ -143,7 +131,7 @@ export class Healer {
   #round(id: number, i: number, local: Local, dice: number): Healing {
     const world = this.#states.world(id);
     const ended = (after: World, local: Local, decision: Healing["decision"]): Healing => ({
-      world: after === world ? id : this.#states.worldId(after),
+      world: after === world ? id : this.#states.worldId(heard(after)),
       local: this.#states.localId(plain(local)),
       decision,
       broken: after.broken[0] ?? null,
@@ -195,16 +183,17 @@ export class Healer {
   ): Unwell | null {
     for (const [i, local] of locals.entries()) {
       const machine = world.machines[i]!;
-      if (machine.power !== "up") continue;
+      if (machine.power !== "up" || machine.isOutside) continue;
       if (this.#states.local(local).kind === "done" && isInFounded(world, machine)) {
         // A second run on a node that is done changes nothing.
         const { decision } = this.#decided(world, i, this.#steps.begun(world, i).o, 0);
-        if (decision.kind !== "act") continue;
+        // Whom a record listed that was lost is listed again once it is found.
+        if (decision.kind !== "act" || world.strays.length > 0) continue;
         const what = `${machine.instance} is done, and a second run would ${decision.call.kind}`;
         return { property: "done-writes-nothing", what, told };
       }
       const decision = last[i]!;
-      if (isExcused(world, machine, late(decision))) continue;
+      if (isExcused(world, machine, decision.kind === "end" ? decision : late(decision))) continue;
       return unwell(`${machine.instance} never ends well (${tell(decision)})`, told);
     }
     return null;
@@ -242,7 +231,7 @@ function healed(before: World): World {
   world.machines = world.machines.map((before) => {
     if (before.power === "terminated") return before;
     const machine: Machine = { ...before, power: "up", isCut: false };
-    if (before.power === "down") daemonRestarts(machine);
+    if (before.power === "down" || before.ailment === "loud") daemonRestarts(machine);
     if (latest(machine.ec2) !== "running") shows(world, machine, "running");
     return machine;
   });
@@ -251,5 +240,5 @@ function healed(before: World): World {
       finish(world, machine, canFinish(world, machine) ? "member" : "outside");
     }
   }
-  return world;
+  return heard(world);
 }

@@ -2,9 +2,10 @@
  * Under which names the model checker lets runs write. `decide` names a write by a hash of what it says
  * and where, which a change of the machines' names would change; here that is written out.
  */
-import type { World } from "../world.ts";
+import type { Version, World } from "../world.ts";
 import type { Act } from "../../../src/calls.ts";
-import type { FoundingRecord, Memory, Position } from "../../../src/state.ts";
+import type { Memory } from "../../../src/state.ts";
+import type { FoundingRecord, Position } from "../../../src/founding.ts";
 
 /** Of a write that no run asks about any more. */
 export const PAST = "past";
@@ -53,7 +54,8 @@ export function forgetLate(world: World): void {
 }
 
 function forgetWrites(world: World, isOf: (record: FoundingRecord) => boolean): void {
-  world.versions = world.versions.map((version) =>
-    isOf(version.record) ? { ...version, record: { ...version.record, nonce: PAST } } : version
-  );
+  const forgotten = (version: Version): Version =>
+    isOf(version.record) ? { ...version, record: { ...version.record, nonce: PAST } } : version;
+  world.versions = world.versions.map(forgotten);
+  world.former = world.former.map(forgotten);
 }

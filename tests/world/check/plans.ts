@@ -1,6 +1,7 @@
 /**
  * The small worlds that are searched, with faults of any kind and at any point, from every start: two
- * managers, alone or with a worker, and three managers; on S3, where reads are never old, with more of them.
+ * managers, alone or with a worker, and three managers; and, where there is more to lose, with these faults
+ * too. On S3 reads are never old.
  */
 import type { Plan } from "./explore.ts";
 
@@ -8,11 +9,11 @@ const STARTS = ["nothing", "founded", "foreign", "dead"] as const;
 
 /** About how many seconds those need on one core that need more than most; the time is shared out so. */
 const SECONDS: { [name: string]: number } = {
-  "tags 2 dead, 2 faults": 310,
+  "s3 2 nothing, 2 faults": 60,
 };
 
 export function secondsOf({ name }: Plan): number {
-  return SECONDS[name] ?? 25;
+  return SECONDS[name] ?? 12;
 }
 
 /** Whether a search is over soon. */
@@ -23,16 +24,39 @@ export function isSmall({ name, roles }: Plan): boolean {
 /** The longest first, so that both threads end at about the same time. */
 export const PLANS: Plan[] = [
   ...STARTS.flatMap((start) => [
-    plan("s3", 2, 0, start, 3),
-    plan("s3", 2, 1, start, 2),
-    plan("s3", 3, 0, start, 1),
-    plan("tags", 2, 0, start, 2),
-    plan("tags", 2, 1, start, 1),
+    plan("s3", 2, 0, start, 2),
+    plan("s3", 2, 1, start, 1),
+    plan("s3", 3, 0, start, start === "founded" ? 1 : 0),
+    plan("tags", 2, 0, start, start === "nothing" || start === "dead" ? 1 : 2),
+    plan("tags", 2, 1, start, start === "dead" ? 0 : 1),
+    plan("tags", 3, 0, start, 0),
   ]),
-  // With a dead swarm that one is not whole in eight minutes.
-  ...STARTS.filter((start) => start !== "dead").map((start) => plan("tags", 3, 0, start, 0)),
   plan("s3", 2, 0, "dead", 1, 1),
   plan("tags", 2, 0, "dead", 1, 1),
+  // The tool comes to machines, or to a swarm, that were there before it.
+  plan("s3", 2, 0, "late", 2),
+  plan("tags", 2, 0, "late", 1),
+  plan("s3", 3, 0, "late", 0),
+  plan("tags", 3, 0, "late", 0),
+  plan("s3", 2, 0, "old-swarm", 2),
+  plan("tags", 2, 0, "old-swarm", 1),
+  // A member that EC2 can't show.
+  plan("s3", 2, 0, "mixed", 2),
+  plan("s3", 2, 0, "mixed", 1, 1),
+  plan("tags", 2, 0, "mixed", 1),
+  plan("tags", 2, 0, "mixed", 1, 1),
+  plan("s3", 2, 0, "hidden", 0, 1),
+  plan("tags", 2, 0, "hidden", 0, 1),
+  // A record that is lost, a node that was removed, an Engine that errs.
+  plan("s3", 2, 0, "nothing", 1, 0, ["lost", "marks"]),
+  plan("s3", 2, 0, "founded", 2, 0, ["lost", "marks", "mute", "loud"]),
+  plan("s3", 2, 0, "mixed", 2, 0, ["lost", "mute"]),
+  plan("s3", 1, 1, "founded", 3, 0, ["lost", "marks", "removed", "mute", "loud"]),
+  plan("s3", 2, 1, "founded", 1, 0, ["lost", "removed"]),
+  plan("tags", 2, 0, "nothing", 1, 0, ["lost"]),
+  plan("tags", 2, 0, "founded", 1, 0, ["lost", "mute", "loud"]),
+  plan("tags", 1, 1, "founded", 3, 0, ["lost", "removed", "mute", "loud"]),
+  plan("tags", 2, 1, "founded", 1, 0, ["lost", "removed"]),
 ].sort((a, b) => secondsOf(b) - secondsOf(a));
 
 /** `hours`: how often EC2 may have forgotten what was there before. */
@@ -43,10 +67,15 @@ export function plan(
   start: Plan["start"],
   faults: number,
   hours = 0,
+  besides: Plan["besides"] = [],
 ): Plan {
   const size = workers === 0 ? `${managers}` : `${managers}+${workers}`;
   return {
-    name: `${store} ${size} ${start}, ${faults} faults${hours > 0 ? ", an hour" : ""}`,
+    name: [
+      `${store} ${size} ${start}, ${faults} faults`,
+      ...(hours > 0 ? ["an hour"] : []),
+      ...besides,
+    ].join(", "),
     store,
     roles: [
       ...Array.from({ length: managers }, () => "manager" as const),
@@ -55,5 +84,6 @@ export function plan(
     start,
     faults,
     hours,
+    besides,
   };
 }

@@ -11,12 +11,16 @@ import type { Horizon, Seeing } from "./view.ts";
 import type { AnyAnswer, Look } from "../../../src/calls.ts";
 import type { Acting, Decision, End, Observation, Waiting } from "../../../src/state.ts";
 
-/** What a round comes to. `cost`: whether a look went wrong; `blind`: one that says who is where. */
+/**
+ * What a round comes to. `cost`: whether a look went wrong; `blind`: one that says who is where; `deaf`: who
+ * answers was not heard.
+ */
 export interface Outcome {
   decision: Acting | Waiting | End;
   before: Observation;
   cost: number;
   blind: boolean;
+  deaf: boolean;
   horizon: Horizon;
   /** What the run knows after each answer to its act, as far as that was worked out. */
   answered: Map<string, Observation>;
@@ -26,6 +30,7 @@ interface Place {
   o: Observation;
   cost: number;
   blind: boolean;
+  deaf: boolean;
   horizon: Horizon;
 }
 
@@ -43,21 +48,22 @@ export function roundsOf(code: Code, start: Place, rules: Rules): Outcome[] {
   const outcomes = new Map<string, Outcome>();
   const visited = new Set<string>();
   const decided = (place: Place, decision: Outcome["decision"]): void => {
-    const { o, cost, blind, horizon } = place;
+    const { o, cost, blind, deaf, horizon } = place;
     // After an act, and at the end, it is nothing how old the reads before may have been.
     const { floor, seen } = decision.kind === "wait" ? horizon : { floor: 0, seen: [] };
-    const key = `${cost} ${blind} ${floor} ${seen.length} ${JSON.stringify(o.memory)} ${
+    const key = `${cost} ${blind} ${deaf} ${floor} ${seen.length} ${JSON.stringify(o.memory)} ${
       rules.consequenceOf(o, decision)
     }`;
     if (outcomes.has(key)) return;
-    outcomes.set(key, { decision, before: o, cost, blind, horizon, answered: new Map() });
+    const answered = new Map();
+    outcomes.set(key, { decision, before: o, cost, blind, deaf, horizon, answered });
   };
   const go = (place: Place): void => {
-    const { o, cost, blind, horizon } = place;
+    const { o, cost, blind, deaf, horizon } = place;
     const here = keyOf(place);
     if (visited.has(here)) return;
     visited.add(here);
-    for (const decision of decisionsOf(code, o)) {
+    for (const decision of decisionsOf(code, o, cost === 0)) {
       if (decision.kind !== "look") {
         decided(place, decision);
         continue;
@@ -70,6 +76,7 @@ export function roundsOf(code: Code, start: Place, rules: Rules): Outcome[] {
           o: timeless(code.after(o, decision, looked.answers, 0)),
           cost: cost + looked.cost,
           blind: blind || looked.blind,
+          deaf: deaf || looked.deaf,
           horizon: looked.horizon,
         });
       }
@@ -83,18 +90,22 @@ interface Looked {
   answers: AnyAnswer[];
   cost: number;
   blind: boolean;
+  deaf: boolean;
   horizon: Horizon;
 }
 
 /** One answer of each, in every combination. */
 function combined(seen: Seeing[][], horizon: Horizon): Looked[] {
-  let all: Looked[] = [{ answers: [], cost: 0, blind: false, horizon }];
+  let all: Looked[] = [{ answers: [], cost: 0, blind: false, deaf: false, horizon }];
   for (const seeings of seen) {
     all = all.flatMap((so) =>
-      seeings.filter(({ cost }) => so.cost + cost <= 1).map(({ answer, cost, blind, then }) => ({
+      seeings.filter(({ cost }) => so.cost + cost <= 1).map((
+        { answer, cost, blind, deaf, then },
+      ) => ({
         answers: [...so.answers, answer],
         cost: so.cost + cost,
         blind: so.blind || blind,
+        deaf: so.deaf || deaf,
         // Each look moves one of the two.
         horizon: {
           floor: Math.max(so.horizon.floor, then.floor),
@@ -116,7 +127,11 @@ function idOf(value: object): number {
   return id;
 }
 
-function keyOf({ o: { memory, facts }, cost, blind, horizon: { floor, seen } }: Place): string {
+function keyOf(
+  { o: { memory, facts }, cost, blind, deaf, horizon: { floor, seen } }: Place,
+): string {
   const known = Object.entries(facts).map(([name, fact]) => `${name}${idOf(fact)}`);
-  return `${cost} ${blind} ${floor} ${seen.length} ${JSON.stringify(memory)} ${known.join()}`;
+  return `${cost} ${blind} ${deaf} ${floor} ${seen.length} ${
+    JSON.stringify(memory)
+  } ${known.join()}`;
 }

@@ -2,7 +2,6 @@
  * A state of the model checker: a world, and of each node what its run knows. Equal worlds and equal
  * runs have equal numbers; a state is a row of them. What a number stands for is never changed.
  */
-import { lookAt } from "../engine.ts";
 import { Intern } from "./intern.ts";
 import {
   permutations,
@@ -11,8 +10,8 @@ import {
   renamedMachine,
   renamedRest,
 } from "./reduce/names.ts";
-import type { Horizon } from "./view.ts";
-import type { History, Machine, Version, World } from "../world.ts";
+import { glimpseOf, type Horizon } from "./view.ts";
+import { EPOCH_MS, type History, type Machine, type Version, type World } from "../world.ts";
 import type { InstanceState, Observation, TokenMark } from "../../../src/state.ts";
 
 /**
@@ -83,13 +82,13 @@ export class States {
   readonly #known = new Intern<number>();
   readonly #knownIds = new WeakMap<Observation, number>();
   readonly #names = new Intern<null>();
-  readonly #engines = new Intern<null>();
+  readonly #glimpses = new Intern<null>();
   readonly #consequencesOf: (o: Observation) => string;
   readonly #renamings: number[][];
   /** Of each world: what it is when machines change names so that it comes first, and how they may. */
   readonly #turned: { world: number; renamings: number[] }[] = [];
   readonly #renamedLocals: number[][];
-  readonly #engineIds: number[][] = [];
+  readonly #glimpseIds: number[][] = [];
   readonly #seeing = new Map<string, number>();
 
   /** `alike`: those of `count` machines that may change names. `consequencesOf`: names what a run knows. */
@@ -145,10 +144,12 @@ export class States {
     return this.#locals.value(id);
   }
 
-  /** The run of a node when others changed the world: what its Engine said before it may have seen. */
+  /** The run of a node when others changed the world: what there was before it may have seen. */
   seeing(id: number, index: number, before: number, after: number): number {
-    const was = this.#engineId(before, index);
-    if (before === after || was === this.#engineId(after, index)) return id;
+    const was = this.#glimpseId(before, index);
+    if (before === after || was === this.#glimpseId(after, index)) return id;
+    // A worker that has waited for its managers for a minute looks again before it does anything.
+    if (this.world(before).machines[index]!.ailment === "unheard") return id;
     const key = `${id} ${was}`;
     let seeing = this.#seeing.get(key);
     if (seeing === undefined) {
@@ -162,16 +163,16 @@ export class States {
   #havingSeen(local: Local & { kind: "run" }, index: number, before: number): Local {
     const world = this.world(before);
     const { floor, seen } = local.horizon;
-    const more = [...seen, lookAt(world, world.machines[index]!)];
+    const more = [...seen, glimpseOf(world, world.machines[index]!)];
     return { ...local, horizon: { floor, seen: more } };
   }
 
-  #engineId(id: number, index: number): number {
-    const known = this.#engineIds[index] ??= [];
+  #glimpseId(id: number, index: number): number {
+    const known = this.#glimpseIds[index] ??= [];
     if (known[id] !== undefined) return known[id];
     const world = this.world(id);
-    const text = JSON.stringify(lookAt(world, world.machines[index]!));
-    return known[id] = this.#engines.id(text, () => null);
+    const text = JSON.stringify(glimpseOf(world, world.machines[index]!));
+    return known[id] = this.#glimpses.id(text, () => null);
   }
 
   /** The one row that stands for all that a change of names makes of it. */
@@ -233,6 +234,10 @@ function normalRest(rest: Rest): Rest {
     swarms: swarms.sort((a, b) => a.fingerprint < b.fingerprint ? -1 : 1),
     tagged: rest.tagged.toSorted((a, b) => a - b),
     objects: rest.objects.toSorted((a, b) => a.fingerprint < b.fingerprint ? -1 : 1),
+    marks: rest.marks.toSorted((a, b) => a.fingerprint < b.fingerprint ? -1 : 1)
+      .map((mark) => ({ ...mark, atMs: longAgoOrNow(mark.atMs) })),
+    former: normalVersions(rest.former),
+    lostMs: 0,
     broken: [],
   };
 }
@@ -243,10 +248,15 @@ function normalMachine(machine: Machine): Machine {
     ...machine,
     isCut: machine.isCut && machine.power !== "terminated",
     readyMs: 0,
+    knocksMs: null,
     ec2: asSet(machine.ec2),
     managerTag: asSet(machine.managerTag),
     workerTag: asSet(machine.workerTag),
   };
+}
+
+function longAgoOrNow(atMs: number): number {
+  return atMs === 0 ? 0 : EPOCH_MS;
 }
 
 /** Any older value may be seen: which came when is nothing, but which is the newest. */

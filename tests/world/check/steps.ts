@@ -1,28 +1,38 @@
 /** What may happen next in a state: a node's round and its act, or what befalls machines and the world. */
-import { forget, shows } from "../aws.ts";
+import { forget, isLosable, lose, shows } from "../aws.ts";
 import { type Choice, configOf, enact, land, type Trouble } from "../enact.ts";
-import { canFinish, daemonRestarts, finish } from "../engine.ts";
-import { broken, judgeDone } from "../judge.ts";
+import { canFinish, daemonRestarts, finish, hear, isRemovable, remove } from "../engine.ts";
+import { broken, judgeDone, judgeLoss } from "../judge.ts";
 import { forgetLate, forgetRun, named, runId } from "./nonces.ts";
 import { type Outcome, roundsOf, type Rules } from "./round.ts";
-import type { Local, States } from "./states.ts";
+import type { Local, Row, States } from "./states.ts";
 import { nameOf, settled, tell, timeless } from "./timeless.ts";
 import { seeings, sightOf, troubled, TRUTH, truthBut } from "./view.ts";
 import type { Code } from "../program.ts";
 import { latest, type Machine, type World } from "../world.ts";
 import type { Act, AnyAnswer } from "../../../src/calls.ts";
-import type { FoundingRecord, Observation } from "../../../src/state.ts";
+import type { Observation } from "../../../src/state.ts";
+import type { FoundingRecord } from "../../../src/founding.ts";
 
 /** What follows on a step. `cost`: the faults in it; `told`: what happened, in words. */
 export interface Next {
   world: World;
-  /** Of which node's run it makes what; null: as before. */
-  local: { of: number; is: Local } | null;
+  /** Of which node's run it makes what; null: as before. `anew`: all runs have ended, and others begin. */
+  local: { of: number; is: Local } | "anew" | null;
   cost: number;
   told: () => string;
 }
 
 export type Emit = (next: Next) => void;
+
+/**
+ * Faults that only some worlds have.
+ *
+ * - `lost`: the record; `marks`: and with S3 its mark
+ * - `removed`: a worker from its swarm, while it is on, or off
+ * - `mute`, `loud`: an Engine that says `error`, without words or with
+ */
+export type Besides = "lost" | "marks" | "removed" | "mute" | "loud";
 
 export const HOURS_MS = 2 * 60 * 60_000;
 const OFF: Local = { kind: "off" };
@@ -58,8 +68,22 @@ export class Steps {
     return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
   }
 
+  /** All runs end, and others begin. */
+  anew({ world: id, locals }: Row): Row {
+    const world = fork(this.#states.world(id), null);
+    const isRun = locals.map((local) => this.#states.local(local).kind === "run");
+    isRun.forEach((is, i) => is && forgetRun(world, i));
+    return {
+      world: this.#states.worldId(world),
+      locals: locals.map((local, i) =>
+        isRun[i] ? this.#states.localId(this.begun(world, i)) : local
+      ),
+    };
+  }
+
   /** All that a node may do next: it looks, and acts, waits or ends. `faults`: whether any may happen. */
-  ofNode(id: number, i: number, localId: number, faults: boolean, emit: Emit): void {
+  ofNode(id: number, i: number, localId: number, faults: boolean, out: Emit): void {
+    const emit = hearing(out);
     const world = this.#states.world(id);
     const local = this.#states.local(localId);
     if (local.kind !== "run" || world.machines[i]!.power !== "up") return;
@@ -79,7 +103,7 @@ export class Steps {
     const key = `${faults} ${id} ${sightOf(world, machine)}`;
     let rounds = this.#rounds.get(key);
     if (rounds === undefined) {
-      rounds = roundsOf(this.#code, { o, horizon, cost: 0, blind: false }, {
+      rounds = roundsOf(this.#code, { o, horizon, cost: 0, blind: false, deaf: false }, {
         see: (call, horizon, faults) => seeings(world, machine, call, horizon, faults),
         faults,
         consequenceOf: this.#consequenceOf,
@@ -138,6 +162,7 @@ export class Steps {
     const isFallback = outcome.blind && (call.kind === "init" || call.kind === "retract");
     const make = (choice: Choice, more: number, said: string, survives = true): void => {
       const next = fork(world, i);
+      if (outcome.deaf) judgeLoss(next, true);
       const answer = enact(next, next.machines[i]!, call, choice);
       if (isFallback) {
         broken(next, "no-init-as-a-fallback", `${instance} inits after a read that failed`);
@@ -181,9 +206,11 @@ export class Steps {
     return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
   }
 
-  /** What happens beside what runs do. `hours`: hours may pass. */
-  ofWorld(world: World, faults: boolean, hours: boolean, emit: Emit): void {
-    for (const machine of world.machines) this.#befall(world, machine, faults, emit);
+  /** What happens beside what runs do. `besides` null: no faults; `hours`: hours may pass. */
+  ofWorld(world: World, besides: Besides[] | null, hours: boolean, out: Emit): void {
+    const emit = hearing(out);
+    for (const machine of world.machines) this.#befall(world, machine, besides, emit);
+    if (besides !== null) loses(world, besides, emit);
     if (world.inFlight.length > 0) {
       const next = fork(world, null);
       land(next, TRUTH);
@@ -206,10 +233,10 @@ export class Steps {
   #befall(
     world: World,
     { index: i, instance, ...machine }: Machine,
-    faults: boolean,
+    besides: Besides[] | null,
     emit: Emit,
   ): void {
-    const { power, place, isCut } = machine;
+    const { power, place, isCut, ailment, isOutside } = machine;
     if (power === "terminated") return;
     const change = (
       cost: number,
@@ -219,9 +246,10 @@ export class Steps {
     ): void => {
       const next = fork(world, i);
       happen(next.machines[i]!, next);
+      judgeLoss(next);
       if (run !== "kept") forgetRun(next, i);
       const is = run === "off" ? OFF : this.begun(next, i);
-      const local = run === "kept" ? null : { of: i, is };
+      const local = run === "kept" || isOutside ? null : { of: i, is };
       emit({ world: next, local, cost, told: () => `${instance} ${told}` });
     };
     const isUp = power === "up";
@@ -234,7 +262,8 @@ export class Steps {
       }
     }
     if (isCut) change(0, "can be reached again", "kept", (machine) => machine.isCut = false);
-    if (!faults) return;
+    if (ailment === "loud") change(0, "'s Engine is restarted", "lost", daemonRestarts);
+    if (besides === null) return;
     const isTrying = place.kind === "attempt" || place.kind === "failed";
     // That a run alone is lost is found right after its acts: it does nothing else that matters.
     if (isUp && isTrying) change(1, "reboots", "lost", daemonRestarts);
@@ -249,11 +278,56 @@ export class Steps {
     if (isUp && !isCut) {
       change(1, "is cut off from the others", "kept", (machine) => machine.isCut = true);
     }
+    if (isUp && ailment === null && place.kind === "member" && !isOutside) {
+      for (const what of ["mute", "loud"] as const) {
+        if (!besides.includes(what)) continue;
+        change(1, `'s Engine is in error, ${what}`, "kept", (machine) => machine.ailment = what);
+      }
+    }
+    if (besides.includes("removed") && isUp && isRemovable(world, world.machines[i]!)) {
+      change(1, "is removed", "kept", (machine, next) => remove(next, machine, "active"));
+      for (const says of ["pending", "expired"] as const) {
+        const told = `is off, and back: ${says}`;
+        change(1, told, "lost", (machine, next) => remove(next, machine, says));
+      }
+    }
   }
 }
 
+/** What the record, or that and its marks, were to show is gone. */
+function loses(world: World, besides: Besides[], emit: Emit): void {
+  if (!isLosable(world)) return;
+  for (const what of ["lost", "marks"] as const) {
+    if (!besides.includes(what)) continue;
+    const next = fork(world, null);
+    next.machines = next.machines.map((machine) => ({ ...machine }));
+    lose(next, what === "marks");
+    const told = (): string => `the record is lost${what === "marks" ? ", and its marks" : ""}`;
+    emit({ world: next, local: "anew", cost: 1, told });
+  }
+}
+
+/** Workers have heard of it before anything else happens. */
+function hearing(emit: Emit): Emit {
+  return (next) => emit({ ...next, world: heard(next.world) });
+}
+
+export function heard(world: World): World {
+  const machines = world.machines.map((machine) => hear(world, machine));
+  return machines.every((machine, i) => machine === world.machines[i])
+    ? world
+    : { ...world, machines };
+}
+
+/** It is the youngest then. */
 export function start(machine: Machine, world: World): void {
   machine.power = "up";
+  const others = world.machines.filter((other) => other !== machine)
+    .sort((a, b) => a.launchedMs - b.launchedMs);
+  machine.launchedMs = others.length;
+  for (const [launchedMs, other] of others.entries()) {
+    if (other.launchedMs !== launchedMs) world.machines[other.index] = { ...other, launchedMs };
+  }
   if (latest(machine.ec2) !== "running") shows(world, machine, "running");
 }
 
@@ -282,6 +356,7 @@ function troublesOf({ kind }: Act): Trouble[] {
       return ["lost-request", "lost-answer", "busy", "late"];
     case "join":
     case "publish":
+    case "attest":
     case "retract":
       return ["lost-request", "lost-answer"];
     default:

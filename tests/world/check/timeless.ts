@@ -4,6 +4,7 @@
  */
 import type { Code } from "../program.ts";
 import { at } from "../../../src/run.ts";
+import type { Rule } from "../../../src/rules.ts";
 import type { Decision, Memory, Observation } from "../../../src/state.ts";
 
 /** Before anything has lasted; after an attempt or a failed join is over; after any patience is. */
@@ -31,21 +32,41 @@ export function timeless(o: Observation): Observation {
       failures: failuresOf(memory),
       attemptMs: memory.attemptMs === null ? null : 0,
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
-      steady: null,
+      steady: heldOf(memory),
+      pools: null,
       waits: 0,
     },
   };
 }
 
+/** What a run does something about once it has held. */
+const ACTED_ON: readonly Rule[] = [
+  "engine-starting",
+  "node-removed",
+  "swarm-missing",
+  "swarm-unfounded",
+];
+
+/** That such a rule has kept the run waiting, for a time that the clock says. */
+function heldOf({ steady }: Memory): Memory["steady"] {
+  if (steady === null || !ACTED_ON.includes(steady.rule)) return null;
+  return { ...steady, because: "", sinceMs: 0 };
+}
+
 function failuresOf({ failures }: Memory): Memory["failures"] {
   const unique = new Map(
-    failures.map((one) => [`${one.address} ${one.digest} ${one.kind}`, { ...one, atMs: 0 }]),
+    failures.map((
+      one,
+    ) => [`${one.address} ${one.digest} ${one.kind}`, { ...one, message: "", atMs: 0 }]),
   );
   return [...unique].sort(([a], [b]) => a < b ? -1 : 1).map(([, one]) => one);
 }
 
-/** All that may be decided, whatever the clock and the dice say, each once. */
-export function decisionsOf(code: Code, o: Observation): Decision[] {
+/**
+ * All that may be decided, whatever the clock and the dice say, each once. `mayHold`: what is seen now may
+ * have been seen for long; not what only one look shows that went wrong.
+ */
+export function decisionsOf(code: Code, o: Observation, mayHold = true): Decision[] {
   const found = new Map<string, Decision>();
   const add = (o: Observation, nowMs: number, dice: number): Decision => {
     const decision = code.decide(at(o, nowMs, dice));
@@ -55,13 +76,13 @@ export function decisionsOf(code: Code, o: Observation): Decision[] {
     if (!found.has(key)) found.set(key, decision);
     return decision;
   };
-  const { failures, attemptMs } = o.memory;
-  const depends = failures.length > 0 || attemptMs !== null;
+  const { failures, attemptMs, steady } = o.memory;
+  const depends = failures.length > 0 || attemptMs !== null || steady !== null;
   for (const clockMs of depends ? CLOCKS_MS : [LATE_MS]) {
     const decision = add(o, clockMs, 0);
     if (decision.kind === "act" && decision.call.kind === "join") {
       for (const dice of DICE) add(o, clockMs, dice);
-    } else if (decision.kind === "wait") {
+    } else if (decision.kind === "wait" && mayHold) {
       const { rule, exit } = decision;
       const steady = { rule, because: "", exit, sinceMs: 0 };
       add({ ...o, memory: { ...o.memory, steady } }, LATE_MS, 0);

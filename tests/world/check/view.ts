@@ -48,7 +48,12 @@ export const TRUTH: Choice = {
   object: (versions) => versions.length,
   course: () => "direct",
   isRepeated: () => true,
+  isFormer: () => false,
+  ageMs: (atMs) => atMs === 0 ? LONG_MS : 0,
 };
+
+/** Longer than anything has to last. */
+const LONG_MS = 100 * 24 * 3_600_000;
 
 /** As the truth, with one thing otherwise. */
 export function truthBut(change: Partial<Choice>): Choice {
@@ -63,21 +68,45 @@ export function troubled(trouble: Trouble): Choice {
 export interface Horizon {
   /** Reads of the S3 object show at least so many versions. */
   floor: number;
-  /** What its Engine has said since then, but what it says now. */
-  seen: Engine[];
+  /** What there was to see since then, but what there is now. */
+  seen: Glimpse[];
 }
 
-/** An answer that a read may have. `cost`: whether it is a fault; `blind`: it says nothing of who is where. */
+/** What its Engine said; and who answered, while there was no record: then it counts that nobody does. */
+export interface Glimpse {
+  engine: Engine;
+  answering: string[] | null;
+}
+
+export function glimpseOf(world: World, machine: Machine): Glimpse {
+  const isBare = world.versions.length === 0;
+  const addresses = isBare ? world.machines.map(({ address }) => address) : [];
+  const answering = addresses.filter((one) => answersTruly(world, machine, one));
+  return { engine: lookAt(world, machine), answering: isBare ? answering : null };
+}
+
+/**
+ * An answer that a read may have. `cost`: whether it is a fault; `blind`: it says nothing of who is where;
+ * `deaf`: it lacks somebody who answers.
+ */
 export interface Seeing {
   answer: AnyAnswer;
   cost: number;
   blind: boolean;
+  deaf: boolean;
   /** Where that read leaves the node's horizon. */
   then: Horizon;
 }
 
 const FAULTS: Fault["kind"][] = ["denied", "timeout", "throttled"];
-const REMOTE: readonly Look["kind"][] = ["ledger", "tokens", "instances", "probe"];
+const REMOTE: readonly Look["kind"][] = [
+  "ledger",
+  "tokens",
+  "instances",
+  "probe",
+  "neighbours",
+  "marks",
+];
 
 /** All that a read may answer. `faults`: and what may go wrong with it. */
 export function seeings(
@@ -92,11 +121,12 @@ export function seeings(
   const wrong = call.kind === "probe" ? wrongProbes(world, machine, call.addresses) : [];
   return [
     ...all,
-    ...wrong.map((answer) => ({ answer, cost: 1, blind: false, then: horizon })),
+    ...wrong.map(({ answer, deaf }) => ({ answer, cost: 1, blind: false, deaf, then: horizon })),
     ...FAULTS.map((kind) => ({
       answer: { ok: false as const, fault: { kind, message: "" } },
       cost: 1,
       blind: call.kind !== "probe",
+      deaf: false,
       then: horizon,
     })),
   ];
@@ -108,18 +138,30 @@ function answersOf(world: World, machine: Machine, call: Look, horizon: Horizon)
     answer,
     cost: 0,
     blind: false,
+    deaf: false,
     then,
   });
   if (call.kind === "engine") {
-    return [...seen, lookAt(world, machine)].map((value, k) =>
-      sure({ ok: true, value }, { floor, seen: seen.slice(k) })
+    return unlike(
+      [...seen, { engine: lookAt(world, machine) }].map(({ engine: value }, k) =>
+        sure({ ok: true, value }, { floor, seen: seen.slice(k) })
+      ),
     );
   }
+  if (call.kind === "probe") {
+    const before = seen.flatMap(({ answering }, k) => {
+      if (answering === null) return [];
+      const value = call.addresses.filter((one) => answering.includes(one));
+      return sure({ ok: true, value }, { floor, seen: seen.slice(k) });
+    });
+    return unlike([...before, sure(enact(world, machine, call, TRUTH), { floor, seen: [] })]);
+  }
   if (call.kind === "ledger" && world.store === "s3") {
-    const count = world.versions.length - floor + 1;
-    return Array.from({ length: count }, (_, k) => {
-      const choice = truthBut({ object: () => floor + k });
-      return sure(enact(world, machine, call, choice), { floor: floor + k, seen });
+    // Of an object that was lost since, its versions are nothing to go by.
+    const least = Math.min(floor, world.versions.length);
+    return Array.from({ length: world.versions.length - least + 1 }, (_, k) => {
+      const choice = truthBut({ object: () => least + k });
+      return sure(enact(world, machine, call, choice), { floor: least + k, seen });
     });
   }
   const found = new Map<string, AnyAnswer>();
@@ -132,7 +174,20 @@ function answersOf(world: World, machine: Machine, call: Look, horizon: Horizon)
   return [...found.values()].map((answer) => sure(answer));
 }
 
-/** EC2 shows any older value, each by itself, and any beginning of the log, with one version missing or none. */
+/** Each answer once, as early as it may come: later ones are still to be had then. */
+function unlike(seeings: Seeing[]): Seeing[] {
+  const first = new Map<string, Seeing>();
+  for (const one of seeings) {
+    const name = JSON.stringify(one.answer);
+    if (!first.has(name)) first.set(name, one);
+  }
+  return [...first.values()];
+}
+
+/**
+ * EC2 shows any older value, each by itself, and any beginning of the log, with one version missing or none.
+ * What is not from long ago may have become so.
+ */
 function anything(paths: Paths): Choice {
   const any = <T>(history: History<T>): T =>
     history[history.length === 1 ? 0 : paths.take(history.length)]!.value;
@@ -148,6 +203,8 @@ function anything(paths: Paths): Choice {
       const age = managerTag.length === 1 ? 0 : paths.take(managerTag.length);
       return { state, manager: managerTag[age]!.value, worker: workerTag[age]!.value };
     },
+    isFormer: () => paths.take(2) === 1,
+    ageMs: (atMs) => atMs === 0 || paths.take(2) === 1 ? LONG_MS : 0,
     log: (versions) => {
       const shown = versions.slice(0, paths.take(versions.length + 1));
       if (shown.length < 2) return shown;
@@ -158,12 +215,16 @@ function anything(paths: Paths): Choice {
 }
 
 /** A probe with one answer that is not true: a connection was lost, or was there a moment ago. */
-function wrongProbes(world: World, machine: Machine, addresses: string[]): AnyAnswer[] {
+function wrongProbes(
+  world: World,
+  machine: Machine,
+  addresses: string[],
+): { answer: AnyAnswer; deaf: boolean }[] {
   const truly = addresses.filter((one) => answersTruly(world, machine, one));
   return addresses.flatMap((address) => {
     if (!truly.includes(address) && !isManagerAt(world, address)) return [];
     const value = addresses.filter((one) => truly.includes(one) !== (one === address));
-    return [{ ok: true as const, value }];
+    return [{ answer: { ok: true as const, value }, deaf: truly.includes(address) }];
   });
 }
 
@@ -174,16 +235,18 @@ function isManagerAt(world: World, address: string): boolean {
 
 /** All that a node can see of the world, as a text: equal texts, equal answers to all that it may ask. */
 export function sightOf(world: World, machine: Machine): string {
-  const { versions, objects, tagged, nowMs } = world;
-  const others = world.machines.map(({ address, ec2, managerTag, workerTag }) => [
+  const { versions, templates, former, objects, marks, tagged, nowMs } = world;
+  const others = world.machines.map(({ address, ec2, managerTag, workerTag, launchedMs }) => [
     ec2,
     managerTag,
     workerTag,
+    launchedMs,
     answersTruly(world, machine, address),
     isManagerAt(world, address),
   ]);
   const { place } = machine;
   const isManager = place.kind === "member" && place.manager;
   const own = [lookAt(world, machine), contentsOf(world, machine, isManager)];
-  return JSON.stringify([machine.index, versions, objects, tagged, nowMs, others, own]);
+  const aws = [versions, templates, former, objects, marks, tagged, nowMs];
+  return JSON.stringify([machine.index, aws, others, own]);
 }

@@ -16,7 +16,8 @@ import {
 } from "../world.ts";
 import { ACCOUNT, REGION, VPC } from "../node.ts";
 import type { AnyAnswer, Call, Values } from "../../../src/calls.ts";
-import type { Answer, Decision, FoundingRecord, Shown, TokenMark } from "../../../src/state.ts";
+import type { Answer, Decision, Shown, TokenMark } from "../../../src/state.ts";
+import type { FoundingRecord } from "../../../src/founding.ts";
 
 export const PEERS = ["NAIVE", "TRJ", "D4A", "GAR", "JAI", "DEV"] as const;
 export type Peer = typeof PEERS[number];
@@ -120,7 +121,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
       // The put is atomic: only the first finds it absent.
       if (node.shelf.lock === null) {
         node.shelf.lock = node.machine.address;
-        yield { kind: "init", advertiseAddr: node.machine.address };
+        yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
         if (!node.isIn()) return false;
         yield node.row();
         return node.putPrimary();
@@ -145,7 +146,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
     if (node.isIn()) return true;
     const first = yield* node.oldestManager();
     if (node.isManager && first === node.machine.instance && node.shelf.primary === null) {
-      yield { kind: "init", advertiseAddr: node.machine.address };
+      yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
       if (!node.isIn()) return false;
       yield node.row();
       return node.putPrimary();
@@ -171,7 +172,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
       yield node.sleep(5_000);
       yield node.row();
       if (node.shelf.lock === node.machine.instance) {
-        yield { kind: "init", advertiseAddr: node.machine.address };
+        yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
         if (!node.isIn()) return false;
         yield node.row();
         return node.putPrimary();
@@ -195,7 +196,7 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
     const { managers } = node.shelf;
     if (managers.some(({ address }) => address === node.machine.address)) return true;
     if (managers.length === 0 && node.isManager) {
-      yield { kind: "init", advertiseAddr: node.machine.address };
+      yield { kind: "init", advertiseAddr: node.machine.address, pools: [] };
       if (!node.isIn()) return false;
       yield node.row();
       return node.putPrimary();
@@ -278,7 +279,7 @@ class Node {
   }
 
   *initAndTag(): Script {
-    if (!this.isIn()) yield { kind: "init", advertiseAddr: this.machine.address };
+    if (!this.isIn()) yield { kind: "init", advertiseAddr: this.machine.address, pools: [] };
     if (!this.isIn()) return false;
     claim(this.world, this.machine);
     return yield* this.tag();

@@ -38,6 +38,7 @@ export class Buckets {
 export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] {
   switch (call.kind) {
     case "self":
+    case "neighbours":
       return ["DescribeInstances"];
     case "ledger":
       if (store === "s3") return [null];
@@ -57,6 +58,9 @@ export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] 
       return store === "s3" ? [null, null] : ["CreateTags"];
     case "retract":
       return ["CreateTags"];
+    case "attest":
+      return [null, ...call.over.map(() => null)];
+    case "marks":
     case "permissions":
       return [null];
     default:

@@ -1,5 +1,6 @@
 /** What a history is like: drawn from its seed, so that rare mixes come up as often as usual ones. */
 import { createDice, type Dice } from "./dice.ts";
+import type { Start } from "../starts.ts";
 import type { World } from "../world.ts";
 
 export interface Conditions {
@@ -23,21 +24,44 @@ export interface Conditions {
   /** When everything that can be healed is, and all boot once more; null: never. */
   healMs: number | null;
   /** The world as it is found. */
-  start: "nothing" | "old-swarm" | "founded" | "dead";
+  start: Start;
   /** Whether EC2's token buckets are those of an account with nothing else in it. */
   isThrottled: boolean;
   timeoutMs: number;
 }
 
-export type MishapKind =
-  | "crash"
-  | "reboot"
-  | "stop"
-  | "terminate"
-  | "cut"
-  | "rotate"
-  | "launch"
-  | "hour";
+/**
+ * What happens to a machine, or to all.
+ *
+ * - `bare`: it reboots, and its Engine is started before its data root is mounted
+ * - `remove`: a worker's node is removed from its swarm, while it is on; `remove-off`, `expire`: while it is
+ *   off, by a person or because its certificate ends
+ * - `mute`, `loud`: its Engine says `error`, without words or with
+ * - `lose`: the record is lost, an hour after all else; `lose-all`: with S3 its mark too
+ */
+const MISHAPS = [
+  "crash",
+  "crash",
+  "crash",
+  "reboot",
+  "reboot",
+  "bare",
+  "stop",
+  "terminate",
+  "terminate",
+  "cut",
+  "rotate",
+  "launch",
+  "hour",
+  "remove",
+  "remove-off",
+  "expire",
+  "mute",
+  "loud",
+  "lose",
+  "lose-all",
+] as const;
+export type MishapKind = typeof MISHAPS[number];
 
 export interface Mishap {
   kind: MishapKind;
@@ -69,7 +93,18 @@ export function conditionsOf(
     backgroundRate: quiet ? 0 : dice.pick([0, 0.05, 0.5]),
     pauseRate: quiet ? 0 : dice.pick([0, 0, 0.02, 0.2]),
     pauseMs: dice.pick([2_000, 30_000, 120_000]),
-    start: dice.pick(["nothing", "nothing", "nothing", "founded", "dead", "old-swarm"]),
+    start: dice.pick<Start>([
+      "nothing",
+      "nothing",
+      "nothing",
+      "late",
+      "founded",
+      "dead",
+      "old-swarm",
+      "foreign",
+      "mixed",
+      "mixed",
+    ]),
     isThrottled: true,
     timeoutMs: 600_000,
     healMs,
@@ -80,24 +115,13 @@ export function conditionsOf(
 }
 
 function mishap(dice: Dice, nodes: number, managers: number, healMs: number): Mishap {
-  const kind = dice.pick<MishapKind>([
-    "crash",
-    "crash",
-    "crash",
-    "reboot",
-    "stop",
-    "terminate",
-    "terminate",
-    "cut",
-    "rotate",
-    "launch",
-    "hour",
-  ]);
+  const kind = dice.pick(MISHAPS);
   const early = dice.chance(0.5) ? 20_000 : healMs;
   return {
     kind,
     atMs: dice.between(0, early),
-    node: dice.below(dice.chance(0.8) ? managers : nodes),
-    forMs: dice.pick([1_000, 10_000, 60_000]),
+    // One more: in a mixed swarm that is who is outside the VPC.
+    node: dice.below(dice.chance(0.7) ? managers : nodes + 1),
+    forMs: dice.pick([1_000, 10_000, 60_000, 150_000]),
   };
 }

@@ -1,6 +1,8 @@
-/** How long calls take in virtual time, and how an answer reads in a timeline. */
+/** How long calls take in virtual time, and how they read in a timeline. */
 import type { Dice } from "./dice.ts";
+import { actionOf } from "../../../src/actions.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
+import type { Acting, End, Waiting } from "../../../src/state.ts";
 
 /** How long a call takes, ms: of an Engine as measured, of AWS as usual. */
 export function durationOf(call: Call, answer: AnyAnswer, dice: Dice): number {
@@ -31,4 +33,8 @@ export function brief(call: Call, answer: AnyAnswer): string {
   return text.length > 400
     ? `${text.slice(0, 400)}…`
     : text + (call.kind === "join" ? ` (${call.address})` : "");
+}
+
+export function told(decision: Acting | Waiting | End): string {
+  return `${actionOf(decision)} (${decision.rule}): ${decision.because}`;
 }

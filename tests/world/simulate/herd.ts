@@ -19,7 +19,7 @@ export interface Herd {
 export const HERDS = [
   { store: "tags", nodes: 1_000, wholeMsMax: 180_000, callsMax: 6 },
   { store: "s3", nodes: 1_000, wholeMsMax: 60_000, callsMax: 5 },
-  { store: "tags", nodes: 10_000, wholeMsMax: 900_000, callsMax: 6 },
+  { store: "tags", nodes: 10_000, wholeMsMax: 900_000, callsMax: 8 },
   { store: "s3", nodes: 10_000, wholeMsMax: 120_000, callsMax: 5 },
 ] as const;
 

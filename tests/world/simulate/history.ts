@@ -38,7 +38,9 @@ export type Event =
   | { kind: "wake"; node: Node; run: number }
   | { kind: "start"; node: Node }
   | { kind: "mishap"; mishap: Mishap }
-  | { kind: "up"; node: Node }
+  | { kind: "up"; node: Node; isBare: boolean }
+  | { kind: "mounted"; node: Node }
+  | { kind: "heard"; node: Node }
   | { kind: "join"; node: Node }
   | { kind: "uncut"; node: Node }
   | { kind: "land" }
@@ -52,4 +54,18 @@ export interface Setting {
   tell?: Tell;
   /** Plays on when a property is broken, and judges nothing at the end. */
   isUnjudged?: boolean;
+}
+
+export function nodeOf(machine: Machine): Node {
+  return {
+    machine,
+    program: null,
+    startedMs: 0,
+    run: 0,
+    answers: null,
+    ending: null,
+    doneMs: 0,
+    place: machine.place,
+    joinedMs: 0,
+  };
 }

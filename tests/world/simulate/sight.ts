@@ -7,8 +7,16 @@ import type { Call } from "../../../src/calls.ts";
 
 /** What is left of staleness once all is healed. */
 const HEALED_STALE_MS = 1_000;
-const READS: readonly Call["kind"][] = ["ledger", "tokens", "instances", "self", "probe"];
-const WRITES: readonly Call["kind"][] = ["write", "publish", "retract"];
+const READS: readonly Call["kind"][] = [
+  "ledger",
+  "tokens",
+  "instances",
+  "self",
+  "probe",
+  "neighbours",
+  "marks",
+];
+const WRITES: readonly Call["kind"][] = ["write", "publish", "attest", "retract"];
 
 export interface Sight extends Choice {
   heal(): void;
@@ -63,5 +71,7 @@ export function createSight(world: World, dice: Dice, conditions: Conditions): S
     object: (versions) => versions.length,
     course: () => dice.chance(backgroundRate) ? "background" : "direct",
     isRepeated: () => true,
+    isFormer: () => world.lostMs > world.nowMs - dice.next() * staleMs,
+    ageMs: (atMs) => world.nowMs - atMs,
   };
 }

@@ -2,34 +2,42 @@
  * One random history of a large world under virtual time. Everything is drawn from the seed; the
  * production loop runs on each machine.
  */
-import { forget, shows } from "../aws.ts";
+import { forget, isLosable, lose, shows } from "../aws.ts";
 import { Agenda } from "./agenda.ts";
 import { Buckets, requestsOf } from "./buckets.ts";
 import type { Conditions, Mishap } from "./conditions.ts";
 import { createDice, type Dice } from "./dice.ts";
-import { brief, durationOf } from "./durations.ts";
+import { brief, durationOf, told } from "./durations.ts";
+import { judgeEnds } from "./ends.ts";
 import { configOf, enact, land } from "../enact.ts";
-import { canFinish, daemonRestarts, finish } from "../engine.ts";
+import { canFinish, daemonRestarts, finish, hear } from "../engine.ts";
 import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "../starts.ts";
 import { addMachine, EPOCH_MS, latest, type Machine, swarmNamed, type World } from "../world.ts";
-import type { Event, History, Node, Setting, Tell } from "./history.ts";
+import { type Event, type History, type Node, nodeOf, type Setting, type Tell } from "./history.ts";
+import { befall, isOfAll } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
-import { judgeDone } from "../judge.ts";
+import { judgeDone, judgeLoss } from "../judge.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
-import { actionOf } from "../../../src/actions.ts";
 import { callsOf } from "../../../src/run.ts";
-import type { Acting, End, Role, Waiting } from "../../../src/state.ts";
+import type { End, Role } from "../../../src/state.ts";
 
 /** How long after the healing everyone must have ended, besides the run's own deadline. */
 const BOUND_MS = 900_000;
 const RESTART_MS = 30_000;
 const BOOT_MS = 20_000;
+/** A worker's agent tries its managers again after at most that long. */
+const HEAR_MS = 10_000;
+/** A data root that is mounted late is so by then. */
+const MOUNT_MS = 20_000;
 const RUNS_MAX = 50;
 /** Long enough for EC2 to forget who was terminated. */
 const HOUR_MS = 65 * 60_000;
+
+/** What changes who is reached, and is seldom. */
+const CHANGING: readonly Event["kind"][] = ["mishap", "up", "uncut", "mounted", "heal"];
 
 export function simulate(code: Code, conditions: Conditions, setting: Setting = {}): History {
   return new Simulation(code, conditions, setting).play();
@@ -40,6 +48,8 @@ class Simulation {
   readonly #tell: Tell | null;
   readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
   readonly #isUnjudged: boolean;
+  /** Nobody stands still, where what it saw last would be another Engine's. */
+  readonly #isSteady: boolean;
   readonly #dice: Dice;
   readonly #world: World;
   readonly #nodes: Node[];
@@ -57,6 +67,7 @@ class Simulation {
 
   constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
     this.#isUnjudged = isUnjudged === true;
+    this.#isSteady = conditions.mishaps.some(({ kind }) => kind === "bare");
     this.#c = conditions;
     this.#tell = tell ?? null;
     this.#spawn = spawn ??
@@ -69,27 +80,13 @@ class Simulation {
     );
     this.#world = worldOf(conditions.store, roles, conditions.start);
     this.#sight = createSight(this.#world, this.#dice, conditions);
-    this.#nodes = this.#world.machines.map((machine) => this.#nodeOf(machine));
-  }
-
-  #nodeOf(machine: Machine): Node {
-    return {
-      machine,
-      program: null,
-      startedMs: 0,
-      run: 0,
-      answers: null,
-      ending: null,
-      doneMs: 0,
-      place: machine.place,
-      joinedMs: 0,
-    };
+    this.#nodes = this.#world.machines.map(nodeOf);
   }
 
   play(): History {
     const { launchMs, mishaps, healMs } = this.#c;
     for (const node of this.#nodes) {
-      if (node.machine.power === "terminated") continue;
+      if (node.machine.power === "terminated" || node.machine.isOutside) continue;
       const bootedMs = this.#dice.between(0, launchMs);
       if (node.machine.power === "unborn") launch(node.machine, EPOCH_MS + bootedMs - BOOT_MS);
       this.#agenda.add(bootedMs, { kind: "start", node });
@@ -109,13 +106,16 @@ class Simulation {
       if (entry.atMs > endMs) break;
       this.#now = entry.atMs;
       this.#world.nowMs = EPOCH_MS + this.#skippedMs + Math.floor(entry.atMs);
+      const changes = CHANGING.includes(entry.what.kind);
+      if (changes) this.#spread();
       this.#happen(entry.what);
+      if (changes) this.#spread();
       if (this.#world.broken.length > 0 && !this.#isUnjudged) break;
       // Asking everyone at each event would take longer than all else in a herd.
       const mayEnd = this.#isHealed || healMs === null;
       if (mayEnd && events++ % pace === 0 && this.#isOver()) break;
     }
-    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeEnds();
+    if (this.#world.broken.length === 0 && !this.#isUnjudged) judgeEnds(this.#world, this.#nodes);
     if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecond();
     return {
       broken: this.#world.broken,
@@ -138,7 +138,13 @@ class Simulation {
       case "mishap":
         return this.#mishap(event.mishap);
       case "up":
-        return this.#up(event.node);
+        return this.#up(event.node, event.isBare);
+      case "heard":
+        Object.assign(event.node.machine, hear(this.#world, event.node.machine));
+        return;
+      case "mounted":
+        if (event.node.machine.ailment === "bare") event.node.machine.ailment = null;
+        return;
       case "join":
         return this.#background(event.node);
       case "uncut":
@@ -153,8 +159,25 @@ class Simulation {
     }
   }
 
+  /** Workers hear of their managers; and of what nobody shows any more nobody can know. */
+  #spread(): void {
+    for (const node of this.#nodes) this.#hear(node);
+    judgeLoss(this.#world);
+  }
+
+  /** Who was not up yet tries again within seconds. */
+  #hear(node: Node): void {
+    const { machine } = node;
+    const so = hear(this.#world, machine);
+    if (machine.ailment !== "unheard" || so.ailment === "unheard") Object.assign(machine, so);
+    else {
+      this.#agenda.add(this.#now + this.#dice.between(0, HEAR_MS), { kind: "heard", node });
+    }
+  }
+
   #start(node: Node): void {
     const { machine } = node;
+    if (machine.isOutside) return;
     if (machine.power === "unborn") machine.power = "up";
     if (machine.power !== "up" || node.program !== null) return;
     node.run++;
@@ -170,6 +193,7 @@ class Simulation {
   #wake(node: Node): void {
     const { machine, program } = node;
     if (program === null || machine.power !== "up") return;
+    this.#hear(node);
     const runMs = Math.floor(this.#now - node.startedMs);
     if (node.answers !== null) program.absorb(node.answers, runMs);
     const decision = program.decide(runMs, this.#dice.next());
@@ -183,7 +207,7 @@ class Simulation {
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
       this.#tell?.(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
     }
-    if (!this.#isHealed && this.#dice.chance(this.#c.pauseRate)) {
+    if (!this.#isHealed && !this.#isSteady && this.#dice.chance(this.#c.pauseRate)) {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
     this.#notePlace(node);
@@ -234,58 +258,56 @@ class Simulation {
     }
   }
 
-  #mishap({ kind, node: index, forMs }: Mishap): void {
-    const node = this.#nodes[index];
+  #mishap(mishap: Mishap): void {
+    const node = this.#nodes[mishap.node];
     if (node === undefined) return;
     const { machine } = node;
-    const isUp = machine.power === "up";
-    if (kind !== "launch" && kind !== "hour" && !isUp) return;
+    const { kind } = mishap;
+    if (!isOfAll(kind) && machine.power !== "up") return;
     this.#tell?.(this.#now, machine.instance, `*** ${kind}`);
     switch (kind) {
-      case "crash":
-        node.program = null;
-        this.#agenda.add(this.#now + forMs, { kind: "start", node });
-        return;
-      case "reboot":
-      case "stop":
-        machine.power = "down";
-        node.program = null;
-        if (kind === "stop") shows(this.#world, machine, "stopped");
-        this.#agenda.add(this.#now + forMs, { kind: "up", node });
-        return;
-      case "terminate":
-        machine.power = "terminated";
-        node.program = null;
-        node.ending = null;
-        shows(this.#world, machine, "shutting-down");
-        shows(this.#world, machine, "terminated");
-        this.#tidy(machine);
-        return;
-      case "cut":
-        machine.isCut = true;
-        this.#agenda.add(this.#now + forMs, { kind: "uncut", node });
-        return;
-      case "rotate": {
-        const { place } = machine;
-        if (place.kind === "member" && place.manager) {
-          const swarm = swarmNamed(this.#world, place.swarm);
-          if (swarm.isFounded) {
-            swarm.secret++;
-            this.#rotatedMs = this.#now;
-            for (const i of swarm.managers) this.#again(this.#nodes[i]!);
-          }
-        }
-        return;
-      }
+      case "rotate":
+        return this.#rotate(machine);
       case "launch":
         return this.#launch(machine.role);
       case "hour":
-        this.#skippedMs += HOUR_MS;
-        for (const each of this.#world.machines) forget(each);
+        return this.#skipHour();
+      case "lose":
+      case "lose-all":
+        if (isLosable(this.#world)) this.#lose(kind === "lose-all");
         return;
-      default:
-        return kind satisfies never;
+      default: {
+        const then = befall(this.#world, node, kind);
+        if (then !== null) this.#agenda.add(this.#now + mishap.forMs, then);
+      }
     }
+  }
+
+  #rotate({ place }: Machine): void {
+    const swarm = place.kind === "member" && place.manager
+      ? swarmNamed(this.#world, place.swarm)
+      : null;
+    if (swarm?.isFounded !== true) return;
+    swarm.secret++;
+    this.#rotatedMs = this.#now;
+    for (const i of swarm.managers) this.#again(this.#nodes[i]!);
+  }
+
+  /** Every run has ended by then; those that did not end well begin again. */
+  #lose(alsoMarks: boolean): void {
+    this.#skipHour();
+    lose(this.#world, alsoMarks);
+    for (const node of this.#nodes) {
+      if (node.program === null) continue;
+      node.program = null;
+      this.#agenda.add(this.#now + this.#dice.between(0, RESTART_MS), { kind: "start", node });
+    }
+  }
+
+  #skipHour(): void {
+    this.#skippedMs += HOUR_MS;
+    this.#world.nowMs += HOUR_MS;
+    for (const each of this.#world.machines) forget(each);
   }
 
   /** A manager whose run saw tokens from before a rotation runs once more. */
@@ -295,28 +317,28 @@ class Simulation {
     this.#agenda.add(this.#now + 20_000, { kind: "start", node });
   }
 
-  /** Swarm managers remove a terminated machine only when told to: its raft member stays. */
-  #tidy(machine: Machine): void {
-    if (machine.place.kind === "member" && !machine.place.manager) {
-      swarmNamed(this.#world, machine.place.swarm).workers--;
-    }
-  }
-
   #launch(role: Role): void {
     const machine = addMachine(this.#world, role);
-    const node = this.#nodeOf(machine);
+    const node = nodeOf(machine);
     this.#nodes.push(node);
     launch(machine, this.#world.nowMs);
     this.#agenda.add(this.#now + BOOT_MS, { kind: "start", node });
   }
 
-  #up(node: Node): void {
+  #up(node: Node, isBare: boolean): void {
     const { machine } = node;
     if (machine.power !== "down") return;
     machine.power = "up";
     machine.readyMs = this.#world.nowMs + Math.floor(this.#dice.between(0, 5_000));
     daemonRestarts(machine);
-    if (latest(machine.ec2) !== "running") shows(this.#world, machine, "running");
+    if (latest(machine.ec2) !== "running") {
+      shows(this.#world, machine, "running");
+      machine.launchedMs = this.#world.nowMs;
+    }
+    if (isBare && machine.place.kind === "member" && machine.place.manager) {
+      machine.ailment = "bare";
+      this.#agenda.add(this.#now + this.#dice.between(0, MOUNT_MS), { kind: "mounted", node });
+    }
     this.#agenda.add(this.#now + this.#dice.between(0, 3_000), { kind: "start", node });
   }
 
@@ -341,7 +363,8 @@ class Simulation {
       const { machine } = node;
       machine.isCut = false;
       node.ending = null;
-      if (machine.power === "down") this.#up(node);
+      if (machine.ailment === "loud") daemonRestarts(machine);
+      if (machine.power === "down") this.#up(node, false);
       else if (node.program === null) this.#start(node);
     }
   }
@@ -351,10 +374,14 @@ class Simulation {
     let isOver = true;
     for (const node of this.#nodes) {
       const { machine, ending } = node;
-      if (machine.power === "terminated") continue;
+      if (machine.power === "terminated" || machine.isOutside) continue;
       if (ending?.exit === 0) {
         if (isInFounded(this.#world, machine)) continue;
-        if (machine.role === "worker" && node.run < RUNS_MAX) this.#start(node);
+        if (isExcused(this.#world, machine, ending)) continue;
+        if (machine.role === "worker" && node.run < RUNS_MAX) {
+          node.ending = null;
+          this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
+        }
       } else if (ending !== null && isExcused(this.#world, machine, ending)) continue;
       isOver = false;
     }
@@ -363,34 +390,16 @@ class Simulation {
 
   #judgeSecond(): void {
     const done = this.#nodes.filter(({ ending }) => ending?.exit === 0);
-    if (done.length === 0) return;
+    // Whom a record listed that was lost is listed again once it is found.
+    if (done.length === 0 || this.#world.strays.length > 0) return;
     const { machine } = this.#dice.pick(done);
     this.#world.nowMs += 10_000;
     judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);
   }
-
-  #judgeEnds(): void {
-    for (const node of this.#nodes) {
-      const { machine, ending } = node;
-      if (machine.power === "terminated") continue;
-      if (ending?.exit === 0 && isInFounded(this.#world, machine)) continue;
-      if (ending !== null && isExcused(this.#world, machine, ending)) continue;
-      const state = ending === null
-        ? "has not ended"
-        : `ended with ${ending.rule} (${ending.because})`;
-      this.#world.broken.push({
-        property: "everyone-ends-well",
-        what: `${machine.instance} ${state}`,
-      });
-    }
-  }
-}
-
-function told(decision: Acting | Waiting | End): string {
-  return `${actionOf(decision)} (${decision.rule}): ${decision.because}`;
 }
 
 /** EC2 shows an instance while it boots. */
 function launch(machine: Machine, atMs: number): void {
   machine.ec2 = [...machine.ec2, { value: "running", atMs: Math.floor(atMs) }];
+  machine.launchedMs = Math.floor(atMs);
 }

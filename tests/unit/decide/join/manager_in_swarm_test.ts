@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import { CONFLICT_MS } from "../../../../src/decide/patience.ts";
+import type { Facts, Instance, Memory, Observation } from "../../../../src/state.ts";
+import type { FoundingRecord, Member } from "../../../../src/founding.ts";
 import {
   decided,
   empty,
@@ -9,6 +11,7 @@ import {
   held,
   known,
   others2,
+  recordOf,
   type Row,
   table,
   twoMembers,
@@ -17,12 +20,15 @@ import {
 import {
   fault,
   founded,
+  foundingMark,
   fp,
+  HOUR_MS,
   instance,
   managerOf,
   managersAt,
   mark,
   member,
+  NOW_MS,
   observation,
   ok,
   s3,
@@ -30,7 +36,273 @@ import {
   without,
 } from "../../../support/observations.ts";
 
+const outsideVpc = (address: string, sinceMs = 0): Member => ({ instance: null, address, sinceMs });
+
 table("a manager in a swarm", [
+  {
+    name: "its swarm's tokens are shown for another cluster: it is not founded for this one",
+    state: observation({
+      memory: held("swarm-conflict", CONFLICT_MS),
+      facts: {
+        engine: ok(managerOf("a")),
+        tokens: ok([shown(2, "a", { cluster: "blue" })]),
+      },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: "run it with --cluster blue",
+    exit: 5,
+  },
+  {
+    name: "with S3, the store marks its swarm's founding for another cluster",
+    state: observation({
+      config: { store: s3 },
+      facts: { engine: ok(managerOf("a")), marks: ok([foundingMark("a", { cluster: "blue" })]) },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: "run it with --cluster blue",
+    exit: 5,
+  },
+  {
+    name: "with S3, the record was lost, and the mark is this swarm's: founds it again",
+    state: observation({
+      config: { store: s3 },
+      facts: {
+        engine: ok(managerOf("a")),
+        tokens: ok([shown(1, "a")]),
+        marks: ok([foundingMark("a")]),
+      },
+    }),
+    want: ["found", "found-swarm"],
+  },
+  {
+    name: "with S3, the record was lost, and the mark is another swarm's: waits for that one",
+    state: observation({
+      config: { store: s3 },
+      facts: { engine: ok(managerOf("b")), marks: ok([foundingMark("a")]) },
+    }),
+    want: ["wait", "swarm-unfounded"],
+    because: "run swarm-join once on one of its managers",
+  },
+  {
+    name: "others show tokens of before this swarm's CA was rotated: it is the same swarm",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a", { managers: managersAt(1, 2), nodes: 2 })),
+        tokens: ok([shown(2, "old")]),
+      },
+    }),
+    want: ["found", "found-swarm"],
+  },
+  {
+    name: "with S3, the mark is of before this swarm's CA was rotated: it is the same swarm",
+    state: observation({
+      config: { store: s3 },
+      facts: {
+        engine: ok(managerOf("a")),
+        tokens: ok([shown(1, "a")]),
+        marks: ok([foundingMark("z", { clusterId: "cluster-a" })]),
+      },
+    }),
+    want: ["found", "found-swarm"],
+  },
+  {
+    name: "its own swarm was founded for another cluster: it is not left for this one's",
+    state: observation({
+      config: { store: s3 },
+      memory: { confirmed: fp("a") },
+      facts: {
+        engine: ok(managerOf("b")),
+        ledger: twoMembers,
+        instances: known,
+        marks: ok([foundingMark("b", { cluster: "blue" })]),
+      },
+    }),
+    want: ["fail", "swarm-conflict"],
+    because: "run it with --cluster blue",
+    exit: 5,
+  },
+  ...([
+    ["a dead node at its own address: what a failed join left is removed", {}, {}, "remove"],
+    ["a node at its own address that is not down: stays", { isDown: false }, {}, "done"],
+    ["another's dead node: stays, for this is no reaping", { address: "10.0.0.2" }, {}, "done"],
+    ["itself, before it is a voter: stays", { nodeId: "node-1" }, {}, "done"],
+    ["what the swarm would not remove is not tried again", {}, { kept: ["node-9"] }, "done"],
+  ] as const).map(([name, change, memory, want]): Row => {
+    const stray = { nodeId: "node-9", address: "10.0.0.1", isDown: true, ...change };
+    return {
+      name,
+      state: observation({
+        memory: { ...memory, kept: [...("kept" in memory ? memory.kept : [])] },
+        facts: {
+          engine: ok(managerOf("a", { strays: [stray] })),
+          ledger: founded(),
+          tokens: ok([shown(1, "a")]),
+        },
+      }),
+      want: want === "remove" ? ["remove", "remove-dead-node"] : ["done", "in-order"],
+    };
+  }),
+  ...([
+    ["a later Engine's swarm may have what can't be counted: a conflict", [], [
+      "fail",
+      "swarm-conflict",
+    ]],
+    ["this very run has started it: nobody has put anything into it", ["init"], [
+      "register",
+      "yield-to-founded",
+    ]],
+  ] as const).map(([name, did, [action, rule]]): Row => ({
+    name,
+    state: observation({
+      config: { store: s3 },
+      memory: { did: [...did] },
+      facts: {
+        engine: ok({ ...managerOf("b"), api: 57 }),
+        ledger: founded(others2),
+        instances: known,
+      },
+    }),
+    want: [action, rule],
+    ...(action === "fail" ? { exit: 5, because: "Docker API 1.57" } : {}),
+  })),
+  ...([
+    ["an older manager answers, and this swarm is empty: waits for that one", "i-0", 7, {}, "wait"],
+    ["of two of one age, the other comes first by its id: waits", "i-0", 5, {}, "wait"],
+    ["of two of one age, this one comes first by its id: founds it", "i-2", 5, {}, "found"],
+    ["a younger manager answers: founds it", "i-0", 3, {}, "found"],
+    [
+      "an older manager answers, and this swarm has something: founds it",
+      "i-0",
+      7,
+      { services: 1 },
+      "found",
+    ],
+  ] as const).map(([name, other, minutes, contents, want]): Row => ({
+    name,
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        contents: ok({ ...contents }),
+        neighbours: ok([
+          { instance: "i-1", address: "10.0.0.1", runningMs: 5 * 60_000 },
+          { instance: other, address: "10.0.0.9", runningMs: minutes * 60_000 },
+        ]),
+        probe: ok(["10.0.0.9"]),
+      },
+    }),
+    want: want === "wait" ? ["wait", "swarm-unfounded"] : ["found", "found-swarm"],
+  })),
+  {
+    name:
+      "the record's members are gone, an older manager that it never had answers: waits for that one",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("b")),
+        ledger: founded(others2),
+        instances: gone2,
+        neighbours: ok([{ instance: "i-9", address: "10.0.0.9", runningMs: HOUR_MS }]),
+        probe: ok(["10.0.0.9"]),
+      },
+    }),
+    want: ["wait", "swarm-unfounded"],
+    because: "i-9 (10.0.0.9)",
+  },
+  {
+    name: "its tokens are shown without the cluster that they are of: publishes them",
+    state: observation({
+      facts: {
+        engine: ok(managerOf("a")),
+        ledger: founded(),
+        tokens: ok([shown(1, "a", { cluster: null })]),
+      },
+    }),
+    want: ["publish", "publish-tokens"],
+  },
+  {
+    name: "with S3, its founding is not marked yet",
+    state: inFoundedS3({ marks: ok([foundingMark("a", { cluster: "blue" })]) }),
+    want: ["attest", "attest-founding"],
+    because: "not marked yet",
+  },
+  {
+    name: "with S3, the mark is so old that a rule by age may take it",
+    state: inFoundedS3({ marks: ok([foundingMark("a", { ageMs: 12 * HOUR_MS })]) }),
+    want: ["attest", "attest-founding"],
+    because: "marked anew",
+  },
+  {
+    name: "with S3, a swarm that it replaced is still marked as founded",
+    state: inFoundedS3(
+      { marks: ok([foundingMark("a"), foundingMark("z")]) },
+      { replaced: [fp("z")] },
+    ),
+    want: ["attest", "attest-founding"],
+  },
+  {
+    name: "with S3, all is marked: done",
+    state: inFoundedS3({ marks: ok([foundingMark("a", { ageMs: HOUR_MS })]) }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "with S3, what this run has marked it does not look for again",
+    state: inFoundedS3({ marks: ok([]) }, {}, { attested: fp("a") }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "EC2 shows which instance has the address of a member: it is put into the record",
+    state: inFoundedBeside(outsideVpc("10.0.0.2", NOW_MS), [1, 2], [instance(1), instance(2)]),
+    want: ["refresh", "refresh-record"],
+    because: "10.0.0.2",
+  },
+  {
+    name: "a member outside the VPC that the swarm lists: nothing to do",
+    state: inFoundedBeside(outsideVpc("10.0.0.2"), [1, 2], [instance(1)]),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "a member outside the VPC that the swarm has not listed for long: dropped",
+    state: inFoundedBeside(outsideVpc("10.0.0.2", NOW_MS - HOUR_MS - 1), [1], [instance(1)]),
+    want: ["refresh", "refresh-record"],
+  },
+  {
+    name: "a member outside the VPC that the swarm does not list yet: stays",
+    state: inFoundedBeside(outsideVpc("10.0.0.2", NOW_MS - HOUR_MS), [1], [instance(1)]),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "without quorum its Engine's own list of managers is said, not the record's",
+    state: observation({
+      facts: {
+        engine: ok({
+          ...managerOf("a"),
+          swarm: null,
+          trouble: "no-quorum",
+          peers: ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
+        }),
+        ledger: twoMembers,
+        instances: known,
+      },
+    }),
+    want: ["wait", "quorum-lost"],
+    because: "its Engine knows the managers at 10.0.0.1, 10.0.0.2, 10.0.0.3",
+  },
+  {
+    name:
+      "a swarm that can't be read for another reason has not lost its quorum: the words are said",
+    state: observation({
+      facts: {
+        engine: ok({
+          ...managerOf("a"),
+          swarm: null,
+          trouble: "malformed",
+          error: "half an answer",
+        }),
+        ledger: twoMembers,
+      },
+    }),
+    want: ["wait", "unreachable"],
+    because: "half an answer",
+  },
   {
     name: "a manager in a swarm, and no record: founds its swarm",
     state: observation({ facts: { engine: ok(managerOf("a")) } }),
@@ -236,7 +508,7 @@ table("a manager in a swarm", [
     name: "an Engine that does not say how many nodes its swarm has has not said that it is alone",
     state: observation({
       memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
-      facts: { engine: ok(managerOf("b", { nodes: 0 })), ledger: twoMembers, instances: known },
+      facts: { engine: ok(managerOf("b", { nodes: null })), ledger: twoMembers, instances: known },
     }),
     want: ["fail", "swarm-conflict"],
     because: "an unknown number of nodes",
@@ -316,19 +588,61 @@ Deno.test("decide: a manager leaves its own swarm by force, and only if it is st
   assert.deepEqual(decision.call, { kind: "leave", force: true, onlyEmpty: true });
 });
 
-Deno.test("decide: a manager that has just joined reads the record again before it adds others to it", () => {
-  const joined = observation({
-    facts: {
-      engine: ok(managerOf("a", { managers: managersAt(1, 2, 3) })),
-      ledger: founded({ members: [member(1), member(3)] }),
-      tokens: ok([shown(1, "a")]),
-      probe: ok(["10.0.0.3"]),
-    },
-  });
-  assert.deepEqual(decide(joined), { kind: "look", calls: [{ kind: "ledger", missing: [] }] });
+Deno.test("decide: who is known by an address only gets the instance that EC2 shows there, or goes", () => {
+  const named = inFoundedBeside(outsideVpc("10.0.0.2"), [1, 2], [instance(1), instance(2)]);
+  assert.deepEqual(recordOf(named).members.map((one) => one.instance), ["i-2", "i-1"]);
+  const unlisted = inFoundedBeside(outsideVpc("10.0.0.2"), [1], [instance(1)]);
+  assert.deepEqual(recordOf(unlisted).members.map((one) => one.instance), ["i-1"]);
 });
 
-Deno.test("decide: whom the record lacks is asked whether it is there before it is listed", () => {
+Deno.test("decide: marks of a swarm that was replaced, or whose CA was rotated, are said to be over", () => {
+  const marks = ["a", "z", "y", "x"].map((letter) => foundingMark(letter));
+  const decision = decided(
+    inFoundedS3({ marks: ok(marks) }, { replaced: [fp("z")], rotated: [fp("y")] }),
+  );
+  assert.ok(decision.kind === "act");
+  assert.deepEqual(decision.call, {
+    kind: "attest",
+    fingerprint: fp("a"),
+    clusterId: "cluster-a",
+    over: [
+      { fingerprint: fp("z"), clusterId: "cluster-z" },
+      { fingerprint: fp("y"), clusterId: "cluster-y" },
+    ],
+  });
+});
+
+/** Node 1 is a manager of the founded swarm, and shows its tokens in S3. */
+function inFoundedS3(
+  facts: Facts,
+  change: Partial<FoundingRecord> = {},
+  memory: Partial<Memory> = {},
+): Observation {
+  return observation({
+    config: { store: s3 },
+    memory,
+    facts: {
+      engine: ok(managerOf("a")),
+      ledger: founded(change),
+      tokens: ok([shown(1, "a")]),
+      ...facts,
+    },
+  });
+}
+
+/** Node 1 is a manager of the founded swarm, beside one whom only an address stands for. */
+function inFoundedBeside(beside: Member, listed: number[], shows: Instance[]): Observation {
+  return observation({
+    facts: {
+      engine: ok(managerOf("a", { managers: managersAt(...listed), nodes: listed.length })),
+      ledger: founded({ members: [member(1), beside] }),
+      tokens: ok([shown(1, "a")]),
+      instances: ok(shows),
+    },
+  });
+}
+
+Deno.test("decide: before it lists whom the record lacks, it reads the record again and asks who is there", () => {
   const state = observation({
     facts: {
       engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
@@ -338,7 +652,7 @@ Deno.test("decide: whom the record lacks is asked whether it is there before it 
   });
   assert.deepEqual(decide(without(state, "probe")), {
     kind: "look",
-    calls: [{ kind: "probe", addresses: ["10.0.0.2"] }],
+    calls: [{ kind: "ledger", missing: [] }, { kind: "probe", addresses: ["10.0.0.2"] }],
   });
   const failed = { ...state, facts: { ...state.facts, probe: fault("timeout") } };
   assert.equal(decided(failed).kind, "wait");

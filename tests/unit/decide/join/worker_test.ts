@@ -1,7 +1,6 @@
 /** A worker: what is observed, and the action and rule that follow. */
 import assert from "node:assert/strict";
-import { BOOT_MS } from "../../../../src/decide/patience.ts";
-import { decided, empty, held, others2, table, worker } from "../table.ts";
+import { decided, empty, others2, table, worker } from "../table.ts";
 import {
   founded,
   fp,
@@ -101,8 +100,11 @@ table("a worker", [
     want: ["wait", "managers-silent"],
   },
   {
-    name: "a worker of a swarm that nobody founded: done",
-    state: observation({ config: worker, facts: { engine: ok(workerOf("a")) } }),
+    name: "a worker of a swarm that nobody founded, one of whose managers answers: done",
+    state: observation({
+      config: worker,
+      facts: { engine: ok({ ...workerOf("a"), peers: ["10.0.0.2"] }), probe: ok(["10.0.0.2"]) },
+    }),
     want: ["done", "in-order"],
   },
   {
@@ -127,8 +129,30 @@ table("a worker", [
       },
     }),
     want: ["fail", "swarm-conflict"],
-    because: "1 task;",
+    because: "1 task, which --abandon-tasks would give up",
     exit: 5,
+  },
+  {
+    name: "a worker of a replaced swarm, with a task that may be given up: leaves",
+    state: observation({
+      config: { ...worker, abandonTasks: true },
+      facts: {
+        engine: ok(workerOf("z")),
+        ledger: founded({ ...others2, replaced: [fp("z")] }),
+        contents: ok({ tasks: 1 }),
+      },
+    }),
+    want: ["leave", "swarm-replaced"],
+    because: "1 task",
+  },
+  {
+    name: "a worker of a swarm that nobody founded, whose managers do not answer: waits",
+    state: observation({
+      config: worker,
+      facts: { engine: ok({ ...workerOf("a"), peers: ["10.0.0.2"] }), probe: ok([]) },
+    }),
+    want: ["wait", "managers-silent"],
+    because: "10.0.0.2",
   },
   {
     name: "a worker of a swarm that the record never knew: a conflict",
@@ -143,7 +167,7 @@ table("a worker", [
     name: "a worker whose root CA can't be read",
     state: observation({
       config: worker,
-      memory: held("engine-unavailable", BOOT_MS),
+      nowMs: 600_000,
       facts: {
         engine: ok({ ...workerOf("a"), fingerprint: null }),
         ledger: founded(others2),
@@ -164,7 +188,10 @@ Deno.test("decide: a worker leaves without force, and only if no task runs there
 });
 
 Deno.test("decide: a worker of a swarm that nobody founded is told how it would be founded", () => {
-  const decision = decided(observation({ config: worker, facts: { engine: ok(workerOf("a")) } }));
+  const engine = ok({ ...workerOf("a"), peers: ["10.0.0.2"] });
+  const decision = decided(
+    observation({ config: worker, facts: { engine, probe: ok(["10.0.0.2"]) } }),
+  );
   assert.ok(decision.kind === "end");
   assert.match(decision.warnings.join(), /no swarm is founded: run swarm-join on a manager/);
 });

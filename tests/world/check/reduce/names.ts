@@ -1,25 +1,27 @@
 /**
  * Machines of one role may change names: nothing in the code or the world goes by a name, so states that
- * differ by the names only have the same future, and one of them stands for all.
+ * differ by the names only have the same future, and one of them stands for all. (`decide` goes by the ids of
+ * two that were launched at one moment; here one was always launched before the other.)
  */
 import type { Local } from "../states.ts";
 import type { Machine, Place, Swarm, World } from "../../world.ts";
 import type { Engine, Observation } from "../../../../src/state.ts";
 
-/** How machines are named: `i-1`, `10.0.0.1`, `node-1`, `swarm-1.0`, `cluster-1.0`, run `r1`. */
-const NAMES = /(i-|10\.0\.0\.|node-|swarm-|cluster-|\br)(\d)/g;
+/** How machines are named: `i-1`, `10.0.0.1` (no network), `node-1`, `swarm-1.0`, `cluster-1.0`, run `r1`. */
+const NAMES = /(i-|10\.0\.0\.|node-|swarm-|cluster-|\br)(\d)(?!\/)/g;
 
 /** `to[i]`: which machine machine `i` becomes. */
 export function renamedMachine(machine: Machine, to: number[]): Machine {
   const place = renamedPlace(renamed(machine.place, to), to);
-  return { ...renamed(machine, to), index: to[machine.index]!, place };
+  const heard = machine.heard.map((i) => to[i]!).sort((a, b) => a - b);
+  return { ...renamed(machine, to), index: to[machine.index]!, place, heard };
 }
 
-export function renamedRest<Rest extends Pick<World, "swarms" | "tagged">>(
+export function renamedRest<Rest extends Pick<World, "swarms" | "tagged" | "strays">>(
   rest: Rest,
   to: number[],
 ): Rest {
-  const { swarms, tagged } = rest;
+  const { swarms, tagged, strays } = rest;
   return {
     ...renamed(rest, to),
     swarms: renamed(swarms, to).map((swarm): Swarm => ({
@@ -28,6 +30,7 @@ export function renamedRest<Rest extends Pick<World, "swarms" | "tagged">>(
       managers: swarm.managers.map((i) => to[i]!),
     })),
     tagged: tagged.map((i) => to[i]!),
+    strays: strays.map((i) => to[i]!).sort((a, b) => a - b),
   };
 }
 
@@ -43,16 +46,20 @@ export function renamedLocal(local: Local, to: number[]): Local {
   o.memory.terminated.sort();
   const { engine } = o.facts;
   if (engine?.ok) o.facts.engine = { ok: true, value: inOrder(engine.value) };
-  const seen = renamed(horizon.seen, to).map(inOrder);
+  const seen = renamed(horizon.seen, to).map(({ engine, answering }) => ({
+    engine: inOrder(engine),
+    answering: answering?.toSorted() ?? null,
+  }));
   return { kind: "run", o, horizon: { ...horizon, seen } };
 }
 
 /** An Engine lists its managers in one order. */
 function inOrder(engine: Engine): Engine {
   const { swarm } = engine;
-  if (swarm === null) return engine;
+  const peers = engine.peers.toSorted();
+  if (swarm === null) return { ...engine, peers };
   const managers = swarm.managers.toSorted((a, b) => a.nodeId < b.nodeId ? -1 : 1);
-  return { ...engine, swarm: { ...swarm, managers } };
+  return { ...engine, peers, swarm: { ...swarm, managers } };
 }
 
 export function renamed<T>(value: T, to: number[]): T {
