@@ -51,7 +51,6 @@ Deno.test("--json prints one object with what scripts rely on", () => {
     instance: "i-1",
     nodeId: "node-1",
     fingerprint: fp("a"),
-    pools: null,
     managers: ["10.0.0.1"],
     pools: null,
     warnings: [],
