@@ -151,7 +151,11 @@ Deno.test("the user data fetch with curl, check the SHA-256, and install", () =>
 
 for (
   const [said, code, says] of [
-    ["glibc 2.26", 1, /needs glibc 2\.27 or later, and this image has 2\.26: use one with the GNU C library, 2\.27 or newer\n$/],
+    [
+      "glibc 2.26",
+      1,
+      /needs glibc 2\.27 or later, and this image has 2\.26: use one with the GNU C library, 2\.27 or newer\n$/,
+    ],
     ["glibc 2.9", 1, /has 2\.9/],
     // As Alpine's says it.
     ["getconf: GNU_LIBC_VERSION: unknown variable", 1, /has none/],

@@ -65,6 +65,7 @@ Deno.test("trace: after a replacing write without an answer, an older own write 
     engine: ok(managerOf("b")),
     ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
     contents: ok({}),
+    neighbours: ok([]),
     tokens: ok([]),
   };
   const dead = [instance(2, { state: "terminated", address: null })];
@@ -87,6 +88,7 @@ Deno.test("trace: a read from before does not revive a terminated member", () =>
   const script: Script = {
     ledger: ok({ kind: "log", template: "lt-1", entries, serverMs: NOW_MS }),
     contents: ok({}),
+    neighbours: ok([]),
     tokens: ok([]),
     probe: ok([]),
   };
