@@ -48,8 +48,6 @@ class Simulation {
   readonly #tell: Tell | null;
   readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
   readonly #isUnjudged: boolean;
-  /** Nobody stands still, where what it saw last would be another Engine's. */
-  readonly #isSteady: boolean;
   readonly #dice: Dice;
   readonly #world: World;
   readonly #nodes: Node[];
@@ -67,7 +65,6 @@ class Simulation {
 
   constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
     this.#isUnjudged = isUnjudged === true;
-    this.#isSteady = conditions.mishaps.some(({ kind }) => kind === "bare");
     this.#c = conditions;
     this.#tell = tell ?? null;
     this.#spawn = spawn ??
@@ -184,6 +181,7 @@ class Simulation {
     node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
     node.startedMs = this.#now;
     node.answers = null;
+    node.isSteady = false;
     if (!this.#isHealed) node.ending = null;
     this.#tell?.(this.#now, machine.instance, `starts run ${node.run} as ${machine.role}`);
     this.#wake(node);
@@ -194,6 +192,7 @@ class Simulation {
     const { machine, program } = node;
     if (program === null || machine.power !== "up") return;
     this.#hear(node);
+    node.isSteady ||= machine.ailment === "bare" || machine.ailment === "unheard";
     const runMs = Math.floor(this.#now - node.startedMs);
     if (node.answers !== null) program.absorb(node.answers, runMs);
     const decision = program.decide(runMs, this.#dice.next());
@@ -207,7 +206,7 @@ class Simulation {
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
       this.#tell?.(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
     }
-    if (!this.#isHealed && !this.#isSteady && this.#dice.chance(this.#c.pauseRate)) {
+    if (!this.#isHealed && !node.isSteady && this.#dice.chance(this.#c.pauseRate)) {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
     this.#notePlace(node);
