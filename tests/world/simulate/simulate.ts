@@ -15,7 +15,15 @@ import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "../starts.ts";
-import { addMachine, EPOCH_MS, latest, type Machine, swarmNamed, type World } from "../world.ts";
+import {
+  addMachine,
+  EPOCH_MS,
+  latest,
+  type Machine,
+  recordNow,
+  swarmNamed,
+  type World,
+} from "../world.ts";
 import { type Event, type History, type Node, nodeOf, type Setting, type Tell } from "./history.ts";
 import { befall, isOfAll } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
@@ -250,7 +258,9 @@ class Simulation {
     this.#tell?.(this.#now, machine.instance, told(decision));
     if (decision.exit === 0) {
       node.doneMs = this.#now;
-      if (node.startedMs <= this.#rotatedMs) this.#again(node);
+      // What it saw was from before the record was lost: others say to run it there once more.
+      const isLost = this.#isHealed && recordNow(this.#world) === null;
+      if (isLost || node.startedMs <= this.#rotatedMs) this.#again(node);
       judgeDone(this.#world, machine);
     } else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
