@@ -26,7 +26,9 @@ export function timeless(o: Observation): Observation {
       identity: knows ? memory.identity : null,
       lifecycle: knows ? memory.lifecycle : null,
       self: knows ? memory.self : null,
+      // Whoever was a member, or may have been, waits for what has held before it acts; here it may have held at once.
       did: [],
+      wasMember: false,
       missing: [],
       terminated: [...memory.terminated].sort(),
       failures: failuresOf(memory),
