@@ -25,6 +25,7 @@ export function newMemory(runId: string): Memory {
     attested: null,
     terminated: [],
     failures: [],
+    wasMember: false,
     attemptMs: null,
     startingMs: null,
     fault: null,
@@ -62,7 +63,9 @@ export function remembered(
       const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
       const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");
       const startingMs = isDown ? memory.startingMs ?? nowMs : null;
-      return { memory: { ...memory, attemptMs, startingMs }, answer: { ok: true, value } };
+      const wasMember = memory.wasMember || nodeId !== "";
+      const after = { ...memory, wasMember, attemptMs, startingMs };
+      return { memory: after, answer: { ok: true, value } };
     }
     case "instances": {
       const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);
@@ -89,6 +92,8 @@ export function acted(memory: Memory, act: Act): Memory {
       return { ...after, published: "" };
     case "init":
       return { ...after, pools: act.pools };
+    case "leave":
+      return { ...after, wasMember: false };
     case "attest":
       return { ...after, attested: act.fingerprint };
     default:
@@ -166,6 +171,12 @@ export function confirmedBy(read: LedgerRead, memory: Memory): string | null {
     return memory.confirmed;
   }
   return counts(read.entries, own.number) ? membershipIn(own.record, memory) : memory.confirmed;
+}
+
+/** What a read of the record says of this node's past: who is listed before its run has done anything was in that swarm, or on its way. */
+export function listed(memory: Memory, record: FoundingRecord | null): Memory {
+  const isListed = record !== null && membershipIn(record, memory) !== null;
+  return memory.did.length === 0 && isListed ? { ...memory, wasMember: true } : memory;
 }
 
 /** The fingerprint of the swarm that this record lists this node in; null when it does not. */

@@ -186,8 +186,8 @@ export const RULES = {
   },
   "swarm-unfounded": {
     cases: [
-      ["inSwarm", "no record, something shows another swarm, and its own is empty", "waits: run swarm-join there once"],
-      ["outside", "no record, and something shows a swarm: another instance's tokens, with S3 the mark of a founding, or a manager of over 15 minutes that answers on port 2377 (a younger one: for a minute)", "waits: run swarm-join there once; takes its own old tokens back"],
+      ["inSwarm", "its own swarm is empty and not founded, and something shows another one: tokens, marks, or an instance that was launched before this one and answers on port 2377", "waits: run swarm-join there once"],
+      ["outside", "no record, and something shows a swarm: another instance's tokens, with S3 the mark of a founding, or another manager that answers on port 2377; or every member of the record is gone, and another instance of a role answers there", "waits: run swarm-join there once; takes its own old tokens back"],
     ],
     exits: [3], waitsFor: "somebody to found the swarm that is there", mend: "run swarm-join once on the manager that the message names: the record was lost, or never written. If those managers are another cluster's, give each cluster its own `--cluster-tag`, and delete nothing. If all of that swarm is dead: docs/operations.md, \"A lost record\"",
   },

@@ -24,6 +24,7 @@ import {
   acted,
   confirmedBy,
   failed,
+  listed,
   membershipIn,
   newMemory,
   recognised,
@@ -132,7 +133,11 @@ function ledgerLooked(o: Observation, answer: Answer<LedgerRead>): Observation {
   return {
     ...o,
     memory: view.kind === "settled"
-      ? { ...memory, confirmed: confirmedBy(answer.value, memory), missing: [] }
+      ? {
+        ...listed(memory, view.record),
+        confirmed: confirmedBy(answer.value, memory),
+        missing: [],
+      }
       : { ...memory, missing: view.kind === "unsettled" ? view.missing : [] },
     facts: { ...kept(o.facts, "ledger"), ledger: { ok: true, value: view } },
   };

@@ -309,6 +309,8 @@ export interface Memory {
   terminated: string[];
   /** Joins that failed: where, with which token, why (in the Engine's words too), and when (ms of the run). */
   failures: { address: string; digest: string; kind: FaultKind; message: string; atMs: number }[];
+  /** Whether it has seen its Engine as a node of a swarm, or the record list it before it did anything, and has not left. */
+  wasMember: boolean;
   /** Since when the Engine's attempt to join has been under way (ms of the run). */
   attemptMs: number | null;
   /** Since when its Engine, a member, has not been up (ms of the run). */

@@ -99,7 +99,7 @@ async function findParts(): Promise<Part[]> {
       env: { DENO_JOBS: "3" },
       seconds: 120,
     },
-    { ...denoTest("world", below("tests/world/")), seconds: 60 },
+    { ...denoTest("world", below("tests/world/")), seconds: 220 },
     {
       name: "prove",
       command: [DENO, "task", "--quiet", "prove", ...(ALL ? [] : SHORT_PROOF)],

@@ -207,6 +207,7 @@ const memory: Schema<Memory> = object({
     message: text,
     atMs: count,
   })),
+  wasMember: flag,
   attemptMs: v.nullable(count),
   startingMs: v.nullable(count),
   fault: v.nullable(fault),

@@ -29,6 +29,8 @@ export interface Report extends Meters {
   fingerprint: string | null;
   /** The addresses of the swarm's managers. */
   managers: readonly string[];
+  /** The pools of a swarm that this run started; empty: the Engine's own; null: it started none. */
+  pools: readonly string[] | null;
   /** Of a dry run, and of a doctor: what it came to, and what that stands on. */
   plan: Plan | null;
   /** Of a doctor: what it found. */
@@ -76,6 +78,7 @@ export function reportOf(
     fingerprint: engine?.fingerprint ?? null,
     managers: engine?.swarm?.managers.map(({ address }) => address) ??
       record?.members.map(({ address }) => address) ?? [],
+    pools: memory.pools,
     plan: config.dryRun ? { decision, observation } : null,
     findings: isSurvey && decision.kind === "end" ? decision.findings : null,
   };
@@ -100,6 +103,7 @@ export function failureOf(
     nodeId: null,
     fingerprint: null,
     managers: [],
+    pools: null,
     plan: null,
     findings: null,
   };

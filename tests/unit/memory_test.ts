@@ -5,6 +5,7 @@ import {
   acted,
   confirmedBy,
   failed,
+  listed,
   membershipIn,
   newMemory,
   recognised,
@@ -42,6 +43,7 @@ const WRITE: Act = {
   at: { kind: "none" },
 };
 const PUBLISH: Act = { kind: "publish", manager: mark("a", "m"), worker: mark("a", "w") };
+const LEAVE: Act = { kind: "leave", force: false, onlyEmpty: true };
 const REFUSED = fault("refused").fault;
 
 type Look = Told<Exclude<LookKind, "ledger">>;
@@ -142,6 +144,15 @@ Deno.test("memory: a join that this machine can't make is no failure of whom it 
 Deno.test("memory: a dead node that is not removed is left alone, and is no fault of the run", () => {
   const after = failed(memory, { kind: "remove", nodeId: "node-9" }, REFUSED, 7);
   assert.deepEqual([after.kept, after.fault], [["node-9"], null]);
+});
+
+Deno.test("memory: who is listed before its run has done anything was a member; by its own doing it is not", () => {
+  const own = record();
+  assert.equal(listed(memory, own).wasMember, true);
+  assert.equal(listed(memory, null).wasMember, false);
+  assert.equal(listed(memory, record({ members: [member(2)] })).wasMember, false);
+  assert.equal(listed({ ...memory, did: ["register"] }, own).wasMember, false);
+  assert.equal(acted({ ...memory, wasMember: true }, LEAVE).wasMember, false);
 });
 
 Deno.test("memory: an Engine in error without a word, and with a node id, is well", () => {

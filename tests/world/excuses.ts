@@ -1,5 +1,6 @@
 /** Whether a run that ended without its node in the swarm said something true. */
 import { hasQuorum } from "./engine.ts";
+import { isListedIn } from "./judge.ts";
 import {
   foundedSwarm,
   type Machine,
@@ -13,10 +14,9 @@ import type { End } from "../../src/state.ts";
 export function isExcused(world: World, machine: Machine, { rule, exit }: End): boolean {
   const founded = foundedSwarm(world);
   const own = swarmOf(world, machine);
-  // A record that was lost comes back with a manager's next run, and no manager can.
-  if (exit === 0) {
-    return founded === null && own !== null && isLost(world, own) && isHeard(world, own);
-  }
+  const isAnyLost = world.swarms.some((swarm) => isLost(world, swarm));
+  // A record that was lost comes back with a manager's next run, and no manager can write one.
+  if (exit === 0) return founded === null && own !== null && isAnyLost && isHeard(world, own);
   switch (rule) {
     case "quorum-lost":
       return [founded, own].some((swarm) => swarm !== null && isBeyondHelp(world, swarm));
@@ -30,24 +30,42 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
     case "members-silent":
       return founded !== null && (isBeyondHelp(world, founded) || isUnknown(world, founded));
     case "engine-starting":
+      return isUnsure(world, machine) || isLeftAlone(world, founded, own);
     case "managers-silent":
-      return [founded, own].some((swarm) =>
-        swarm !== null &&
-        (isBeyondHelp(world, swarm) || swarm.managers.every((i) => isGone(world, i)))
-      );
+      return isLeftAlone(world, founded, own);
     case "no-swarm-yet":
-      return !hasManager(world, machine) || world.swarms.some((swarm) => isLost(world, swarm));
+      return !hasManager(world, machine) || isAnyLost;
     case "token-missing":
       return !hasManager(world, machine) || (founded !== null && isBeyondHelp(world, founded));
     case "swarm-unfounded":
-      return world.swarms.some((swarm) => isLost(world, swarm));
+      return isAnyLost;
     case "swarm-conflict":
-      return isInAnother(world, machine, founded);
+      return isInAnother(world, machine, founded) || isAnyLost;
     case "node-removed":
       return own !== null && own.services > 0;
     default:
       return false;
   }
+}
+
+/** Nobody is left who could let this node in. */
+function isLeftAlone(world: World, founded: Swarm | null, own: Swarm | null): boolean {
+  return [founded, own].some((swarm) =>
+    swarm !== null && (isBeyondHelp(world, swarm) || swarm.managers.every((i) => isGone(world, i)))
+  );
+}
+
+/**
+ * With S3 a worker asks EC2 nothing: where half of those that the record lists are dead it can't tell its
+ * swarm from one without a leader, which lets in nobody whom it has not removed either.
+ */
+function isUnsure(world: World, { place }: Machine): boolean {
+  const members = recordNow(world)?.record.members ?? [];
+  const answering = members.filter((member) =>
+    world.machines.some((one) => isListedIn({ members: [member] }, one) && one.power === "up")
+  );
+  return world.store === "s3" && place.kind === "removed" &&
+    answering.length * 2 <= members.length;
 }
 
 /** Its raft can't have quorum again, and some of its managers are still there. */

@@ -164,7 +164,7 @@ export function judgeDone(world: World, { instance, place }: Machine): void {
 }
 
 export function isListedIn(
-  { members }: FoundingRecord,
+  { members }: Pick<FoundingRecord, "members">,
   { instance, address }: Machine,
 ): boolean {
   return members.some((one) =>

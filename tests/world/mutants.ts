@@ -338,8 +338,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a data root that is not mounted yet is taken for an empty one",
     file: "decide/join/outside.ts",
-    find: `if (hasChanged || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;`,
-    put: `if (hasChanged || o.nowMs >= 0) return null;`,
+    find: `if (isOwnDoing || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;`,
+    put: `if (isOwnDoing || o.nowMs >= 0) return null;`,
     first: "sim",
   },
 ];

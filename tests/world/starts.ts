@@ -20,7 +20,8 @@ export type Start =
  * - `late`: nothing but machines that have run for long: the tool comes to them later
  * - `founded`: machine 0 is a manager of the founded swarm
  * - `dead`: a swarm was founded whose only manager, a machine of its own behind the others, is terminated
- * - `old-swarm`: machine 0 is a manager of a swarm with services that nobody has founded
+ * - `old-swarm`: machine 0 is a manager of a swarm with services that nobody has founded, and was started
+ *   last: all others were there before
  * - `foreign`: as that, and its tokens are shown
  * - `mixed`: machine 0 and one outside the VPC, behind the others, are managers of the founded swarm, where
  *   that one is known by its address only
@@ -44,6 +45,14 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   if (start === "dead") shows(world, founder, "terminated");
   const swarm = addSwarm(world, founder.index);
   founder.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };
+  if (start === "old-swarm") {
+    const { length } = world.machines;
+    for (const machine of world.machines) {
+      machine.power = "up";
+      machine.launchedMs = (machine.index + length - 1) % length;
+      if (latest(machine.ec2) === null) shows(world, machine, "running");
+    }
+  }
   if (isMixed) {
     const outside = world.machines.at(-1)!;
     Object.assign(outside, { isOutside: true, power: "up", place: founder.place });

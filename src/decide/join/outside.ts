@@ -134,8 +134,9 @@ function ofAnother(s: Scene, signs: Sign[]): Decision {
  * has held for a while, or where this run itself has changed it.
  */
 function lookAgain({ o }: Scene): Decision | null {
-  const hasChanged = o.memory.did.some((did) => did !== "wait");
-  if (hasChanged || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;
+  const { did, wasMember } = o.memory;
+  const isOwnDoing = did.length > 0 && !wasMember;
+  if (isOwnDoing || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;
   return wait(
     o,
     "swarm-missing",

@@ -254,6 +254,7 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
     }),
     { maxLength: 2 },
   ),
+  wasMember: fc.boolean(),
   attemptMs: fc.constantFrom(null, 0, 9_000),
   startingMs: fc.constantFrom(null, 0, 9_000),
   fault: fc.option(fault, { freq: 4 }),

@@ -52,6 +52,7 @@ Deno.test("--json prints one object with what scripts rely on", () => {
     nodeId: "node-1",
     fingerprint: fp("a"),
     managers: ["10.0.0.1"],
+    pools: null,
     warnings: [],
     elapsedMs: 2_345,
     awsCalls: 5,

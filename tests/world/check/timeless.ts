@@ -26,11 +26,14 @@ export function timeless(o: Observation): Observation {
       identity: knows ? memory.identity : null,
       lifecycle: knows ? memory.lifecycle : null,
       self: knows ? memory.self : null,
+      // Whoever was a member, or may have been, waits for what has held before it acts; here it may have held at once.
       did: [],
+      wasMember: false,
       missing: [],
       terminated: [...memory.terminated].sort(),
       failures: failuresOf(memory),
       attemptMs: memory.attemptMs === null ? null : 0,
+      startingMs: memory.startingMs === null ? null : 0,
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
       steady: heldOf(memory),
       pools: null,
@@ -41,10 +44,8 @@ export function timeless(o: Observation): Observation {
 
 /** What a run does something about once it has held. */
 const ACTED_ON: readonly Rule[] = [
-  "engine-starting",
   "node-removed",
   "swarm-missing",
-  "swarm-unfounded",
 ];
 
 /** That such a rule has kept the run waiting, for a time that the clock says. */
@@ -76,8 +77,9 @@ export function decisionsOf(code: Code, o: Observation, mayHold = true): Decisio
     if (!found.has(key)) found.set(key, decision);
     return decision;
   };
-  const { failures, attemptMs, steady } = o.memory;
-  const depends = failures.length > 0 || attemptMs !== null || steady !== null;
+  const { failures, attemptMs, startingMs, steady } = o.memory;
+  const depends = failures.length > 0 ||
+    [attemptMs, startingMs, steady].some((since) => since !== null);
   for (const clockMs of depends ? CLOCKS_MS : [LATE_MS]) {
     const decision = add(o, clockMs, 0);
     if (decision.kind === "act" && decision.call.kind === "join") {

@@ -27,6 +27,8 @@ export interface Node {
   run: number;
   /** To the calls of its last decision; null: it has yet to decide. */
   answers: AnyAnswer[] | null;
+  /** Whether it does not stand still: what it saw last would be another Engine's. */
+  isSteady: boolean;
   ending: End | null;
   doneMs: number;
   /** Its Engine's place when it was last looked at, and since when it is there. */
@@ -63,6 +65,7 @@ export function nodeOf(machine: Machine): Node {
     startedMs: 0,
     run: 0,
     answers: null,
+    isSteady: false,
     ending: null,
     doneMs: 0,
     place: machine.place,

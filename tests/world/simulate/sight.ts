@@ -24,6 +24,7 @@ export interface Sight extends Choice {
 
 export function createSight(world: World, dice: Dice, conditions: Conditions): Sight {
   let { staleMs, troubleRate, backgroundRate } = conditions;
+  let isHealed = false;
 
   function seen<T>(history: History<T>): T {
     const last = history[history.length - 1]!;
@@ -37,6 +38,7 @@ export function createSight(world: World, dice: Dice, conditions: Conditions): S
 
   return {
     heal: () => {
+      isHealed = true;
       staleMs = Math.min(staleMs, HEALED_STALE_MS);
       troubleRate = 0;
       backgroundRate = 0;
@@ -71,7 +73,7 @@ export function createSight(world: World, dice: Dice, conditions: Conditions): S
     object: (versions) => versions.length,
     course: () => dice.chance(backgroundRate) ? "background" : "direct",
     isRepeated: () => true,
-    isFormer: () => world.lostMs > world.nowMs - dice.next() * staleMs,
+    isFormer: () => !isHealed && world.lostMs > world.nowMs - dice.next() * staleMs,
     ageMs: (atMs) => world.nowMs - atMs,
   };
 }

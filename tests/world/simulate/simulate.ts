@@ -15,7 +15,15 @@ import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "../starts.ts";
-import { addMachine, EPOCH_MS, latest, type Machine, swarmNamed, type World } from "../world.ts";
+import {
+  addMachine,
+  EPOCH_MS,
+  latest,
+  type Machine,
+  recordNow,
+  swarmNamed,
+  type World,
+} from "../world.ts";
 import { type Event, type History, type Node, nodeOf, type Setting, type Tell } from "./history.ts";
 import { befall, isOfAll } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
@@ -48,8 +56,6 @@ class Simulation {
   readonly #tell: Tell | null;
   readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
   readonly #isUnjudged: boolean;
-  /** Nobody stands still, where what it saw last would be another Engine's. */
-  readonly #isSteady: boolean;
   readonly #dice: Dice;
   readonly #world: World;
   readonly #nodes: Node[];
@@ -67,7 +73,6 @@ class Simulation {
 
   constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
     this.#isUnjudged = isUnjudged === true;
-    this.#isSteady = conditions.mishaps.some(({ kind }) => kind === "bare");
     this.#c = conditions;
     this.#tell = tell ?? null;
     this.#spawn = spawn ??
@@ -184,6 +189,7 @@ class Simulation {
     node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
     node.startedMs = this.#now;
     node.answers = null;
+    node.isSteady = false;
     if (!this.#isHealed) node.ending = null;
     this.#tell?.(this.#now, machine.instance, `starts run ${node.run} as ${machine.role}`);
     this.#wake(node);
@@ -194,6 +200,7 @@ class Simulation {
     const { machine, program } = node;
     if (program === null || machine.power !== "up") return;
     this.#hear(node);
+    node.isSteady ||= machine.ailment === "bare" || machine.ailment === "unheard";
     const runMs = Math.floor(this.#now - node.startedMs);
     if (node.answers !== null) program.absorb(node.answers, runMs);
     const decision = program.decide(runMs, this.#dice.next());
@@ -207,7 +214,7 @@ class Simulation {
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
       this.#tell?.(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
     }
-    if (!this.#isHealed && !this.#isSteady && this.#dice.chance(this.#c.pauseRate)) {
+    if (!this.#isHealed && !node.isSteady && this.#dice.chance(this.#c.pauseRate)) {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
     this.#notePlace(node);
@@ -251,7 +258,9 @@ class Simulation {
     this.#tell?.(this.#now, machine.instance, told(decision));
     if (decision.exit === 0) {
       node.doneMs = this.#now;
-      if (node.startedMs <= this.#rotatedMs) this.#again(node);
+      // What it saw was from before the record was lost: others say to run it there once more.
+      const isLost = this.#isHealed && recordNow(this.#world) === null;
+      if (isLost || node.startedMs <= this.#rotatedMs) this.#again(node);
       judgeDone(this.#world, machine);
     } else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });

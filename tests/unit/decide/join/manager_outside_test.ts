@@ -315,6 +315,14 @@ table("a manager in no swarm", [
     because: "data root",
   },
   {
+    name: "it was in its swarm in this very run, and is in none: looks again",
+    state: observation({
+      memory: { did: ["init", "found", "register"], wasMember: true },
+      facts: { ledger: twoMembers, probe: ok([]), instances: known },
+    }),
+    want: ["wait", "swarm-missing"],
+  },
+  {
     name: "it was listed by this run, and nobody answers any more: withdraws at once",
     state: observation({
       memory: { did: ["register"] },
