@@ -166,7 +166,9 @@ reads and request limits, Engines, machines that fail. In rough histories everyt
 healed is after four minutes, and every machine boots once more. Each tool has 25 minutes then to bring
 its swarm together.
 
-- **two swarms**: histories that end with two swarms that both have a living manager
+- **two swarms**: histories that end with two swarms that both have a living manager. swarm-join's are those
+  in which a bucket lost the record and every mark while all managers were silent; the others' stores
+  lose nothing
 - **somebody left outside**: histories that end with a living machine outside the largest swarm, also
   where nothing could help (a raft that has lost its quorum for good)
 - **whole**: from the first launch until the last machine was a member, in histories without either
