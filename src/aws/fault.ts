@@ -96,7 +96,7 @@ const OTHER_REGION = codes(`
 `);
 
 /** What AWS's other refusals take, by code. */
-const TODO: readonly [code: RegExp, kind: FaultKind, todo: string][] = [
+const REFUSALS: readonly [code: RegExp, kind: FaultKind, advice: string][] = [
   [/^NoSuch(Bucket|AccessPoint)$/, "not-found", "create it in REGION, or name another"],
   [/^InvalidBucketName$/, "unusable", "name another bucket"],
   [/^KMS\./, "unusable", "check the key of --s3-kms-key"],
@@ -139,12 +139,14 @@ const TODO: readonly [code: RegExp, kind: FaultKind, todo: string][] = [
 
 function serviceFault(error: ServiceError, attempt: Attempt): Fault {
   const code = error.name;
-  const fault = (kind: FaultKind, todo: string): Fault => ({
+  const fault = (kind: FaultKind, advice: string): Fault => ({
     kind,
-    message: `Cannot ${attempt.doing}: ${code}${detailOf(error)}${todo === "" ? "" : `; ${todo}`}`,
+    message: `Cannot ${attempt.doing}: ${code}${detailOf(error)}${
+      advice === "" ? "" : `; ${advice}`
+    }`,
   });
-  const denied = (permission: string, todo: string): Fault => ({
-    ...fault("denied", todo),
+  const denied = (permission: string, advice: string): Fault => ({
+    ...fault("denied", advice),
     permission,
   });
   if (OTHER_REGION.has(code)) {
@@ -168,10 +170,10 @@ function serviceFault(error: ServiceError, attempt: Attempt): Fault {
   }
   const status = statusOf(error) ?? 0;
   if (THROTTLED.has(code) || status === 429) return fault("throttled", "");
-  const known = TODO.find(([pattern]) => pattern.test(code));
+  const known = REFUSALS.find(([pattern]) => pattern.test(code));
   if (known !== undefined) {
-    const [, kind, todo] = known;
-    return fault(kind, todo.replace("REGION", attempt.region));
+    const [, kind, advice] = known;
+    return fault(kind, advice.replace("REGION", attempt.region));
   }
   if (DENIED.has(code) || status === 403) {
     const permission = permissionOf(error.message) ?? attempt.action;
