@@ -1,14 +1,29 @@
 /** What people, logs and tests call a decision: an act by what it is for, a wait, an end. */
-import { type Act, type ActKind, ACTS, WRITE_KINDS, type WriteKind } from "./calls.ts";
+import {
+  type Act,
+  type ActKind,
+  ACTS,
+  UPDATE_KINDS,
+  type UpdateKind,
+  WRITE_KINDS,
+  type WriteKind,
+} from "./calls.ts";
 import type { Acting, End, Waiting } from "./state.ts";
 
 /** The names that scripts may rely on. */
-export type ActionKind = Exclude<ActKind, "write"> | WriteKind | "wait" | "done" | "fail";
+export type ActionKind =
+  | Exclude<ActKind, "write" | "update">
+  | WriteKind
+  | UpdateKind
+  | "wait"
+  | "done"
+  | "fail";
 
 const ACT_KINDS = Object.keys(ACTS) as ActKind[];
 export const ACTION_KINDS: readonly ActionKind[] = [
-  ...ACT_KINDS.filter((kind) => kind !== "write"),
+  ...ACT_KINDS.filter((kind) => kind !== "write" && kind !== "update"),
   ...WRITE_KINDS,
+  ...UPDATE_KINDS,
   "wait",
   "done",
   "fail",
@@ -21,7 +36,7 @@ export function actionOf(decision: Acting | Waiting | End): ActionKind {
   return decision.exit === 0 ? "done" : "fail";
 }
 
-/** What an act is called: a write of the record by what it is for. */
+/** What an act is called: a write of the record, and a change of a node, by what it is for. */
 export function actOf(act: Act): ActionKind {
-  return act.kind === "write" ? act.as : act.kind;
+  return act.kind === "write" || act.kind === "update" ? act.as : act.kind;
 }

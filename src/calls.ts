@@ -7,6 +7,7 @@
  */
 import type {
   Answer,
+  Availability,
   Contents,
   Engine,
   Identity,
@@ -19,6 +20,7 @@ import type {
   Role,
   Shown,
   TokenMark,
+  Word,
 } from "./state.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
@@ -44,6 +46,8 @@ interface Looks {
   probe: [takes: { addresses: string[] }, gives: string[]];
   /** The running instances of this VPC (and cluster) that are tagged with one of these roles, this one too; all of them, where roles are not told by tags. */
   neighbours: [takes: { roles: Role[] }, gives: Neighbour[]];
+  /** What workers have said to the managers: that one, or all that said something. */
+  words: [takes: { instance: string | null }, gives: (Word & { instance: string })[]];
   /** Which swarms were founded below the store's prefix, for whichever cluster. */
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
@@ -62,6 +66,15 @@ interface Acts {
   /** `pools`: networks for overlays, in CIDR notation; none: the Engine's own. */
   init: [takes: { advertiseAddr: string; pools: string[] }, gives: null];
   join: [takes: { address: string; token: TokenMark; advertiseAddr: string }, gives: null];
+  /** Changes what a node is told to be, unless it has changed since it was seen with this version. */
+  update: [
+    takes: { as: UpdateKind; nodeId: string; version: number; change: NodeChange },
+    gives: null,
+  ];
+  /** Tells the managers what this worker means to do; null: takes that back. */
+  announce: [takes: { word: Word | null }, gives: null];
+  /** Stops what runs of the swarm's tasks here; each container has so long to end by itself. */
+  stop: [takes: { graceMs: number }, gives: null];
   /** Takes a node out of the swarm's list that is down and no voter. */
   remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
@@ -74,8 +87,26 @@ type Nothing = Record<never, never>;
 export type SwarmName = Pick<FoundingRecord, "fingerprint" | "clusterId">;
 
 /** What a write of the record is for. */
-export const WRITE_KINDS = ["found", "register", "refresh", "replace", "withdraw"] as const;
+export const WRITE_KINDS = [
+  "found",
+  "register",
+  "refresh",
+  "replace",
+  "mark",
+  "withdraw",
+] as const;
 export type WriteKind = typeof WRITE_KINDS[number];
+
+/** What a change of a node is for. */
+export const UPDATE_KINDS = ["label", "demote", "promote", "drain", "undrain"] as const;
+export type UpdateKind = typeof UPDATE_KINDS[number];
+
+/** What is to be different; a label that is null is taken away. */
+export interface NodeChange {
+  role?: Role;
+  availability?: Availability;
+  labels?: Record<string, string | null>;
+}
 
 /** `holds`: it did not leave, for this would have been lost. */
 export type LeaveResult = { kind: "left" } | { kind: "holds"; contents: Contents };
@@ -134,7 +165,7 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "marks", "permissions"];
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions"];
 
 /** Every look. */
 export const LOOKS: { readonly [K in LookKind]: CallRow } = {
@@ -155,6 +186,7 @@ export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   probe: lookRow("the managers to answer"),
   // Who answers was asked of fewer before.
   neighbours: { ...lookRow("EC2 to show the other managers"), keeps: ALL_BUT_PROBE },
+  words: lookRow("what leaving workers have said"),
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
 };
@@ -164,7 +196,10 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
 }
 
 // deno-fmt-ignore: all but "engine" and "contents"
-const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions"];
+
+// deno-fmt-ignore: as it says
+const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
 
 /** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
 export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
@@ -198,6 +233,26 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   join: {
     ...actRow("the Docker Engine to join", ENGINE_GRACE_MS, ["ledger", "tokens"], "look"),
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} through ${address}`,
+  },
+  update: {
+    ...actRow("the Docker Engine to change a node", WRITE_GRACE_MS, ALL_BUT_ENGINE, "look"),
+    plan: ({ as, nodeId }) => `${as} the node ${nodeId}`,
+  },
+  announce: {
+    ...actRow("this worker's word to be shown", WRITE_GRACE_MS, ALL_BUT_WORDS, "safe"),
+    plan: ({ word }) =>
+      word === null
+        ? "take back what it said to the managers"
+        : `say to the managers that it ${word.leaves ? "leaves" : "stays"}`,
+  },
+  stop: {
+    ...actRow(
+      "the tasks here to end",
+      ENGINE_GRACE_MS,
+      ["identity", "lifecycle", "ledger"],
+      "safe",
+    ),
+    plan: () => "stop the tasks that run here",
   },
   remove: {
     ...actRow("the dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),

@@ -10,6 +10,8 @@ export interface Member {
   address: string;
   /** When it was listed, by the ledger's server's clock: ms since 1970. */
   sinceMs: number;
+  /** It has said that it leaves the swarm: it counts as no manager, and whoever joins asks it last. */
+  leaving: boolean;
 }
 
 /** The founding record R. It holds no secret. */

@@ -48,6 +48,7 @@ type Check = (text: string) => boolean;
 const isMac = like(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/);
 const isVpc = like(/^vpc-[0-9a-z]+$/);
 const isPartition = like(/^aws[a-z-]*$/);
+const isWord = like(/^[a-z-]{1,64}$/);
 const isLifecycle = like(/^[A-Za-z:]{1,64}$/);
 
 function like(pattern: RegExp): Check {
@@ -103,14 +104,16 @@ async function answerTo<T>(
 }
 
 async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
-  const [document, address, vpc, interfaces, partition, roleTag] = await Promise.all([
-    ask.get(DOCUMENT_PATH).then(parseDocument),
-    primaryAddress(ask),
-    vpcOf(ask),
-    interfacesOf(ask),
-    orNull(ask.text("meta-data/services/partition", isPartition)),
-    roleTagOf(ask, roleTagKey),
-  ]);
+  const [{ zone, type, ...document }, lifecycle, address, vpc, interfaces, partition, roleTag] =
+    await Promise.all([
+      ask.get(DOCUMENT_PATH).then(parseDocument),
+      orNull(ask.text("meta-data/instance-life-cycle", isWord)),
+      primaryAddress(ask),
+      vpcOf(ask),
+      interfacesOf(ask),
+      orNull(ask.text("meta-data/services/partition", isPartition)),
+      roleTagOf(ask, roleTagKey),
+    ]);
   const all = (name: keyof OfInterface): string[] => interfaces.flatMap((one) => one[name] ?? []);
   const ranges = [...all("vpc-ipv4-cidr-blocks"), ...all("vpc-ipv6-cidr-blocks")];
   const addresses = [...all("local-ipv4s"), ...all("ipv6s")];
@@ -123,11 +126,26 @@ async function identity(ask: Question, roleTagKey: string): Promise<Identity> {
     publicAddresses: unique(all("public-ipv4s")),
     vpcRanges: ranges.length === 0 ? null : unique(ranges),
     roleTag,
+    placement: { zone, type, lifecycle: lifecycle ?? "on-demand" },
   };
 }
 
-function lifecycle(ask: Question): Promise<Lifecycle> {
-  return orNull(ask.text("meta-data/autoscaling/target-lifecycle-state", isLifecycle));
+async function lifecycle(ask: Question): Promise<Lifecycle> {
+  const [target, spot] = await Promise.all([
+    orNull(ask.text("meta-data/autoscaling/target-lifecycle-state", isLifecycle)),
+    orNull(ask.get(SPOT_PATH)),
+  ]);
+  return { target, spot: spot === null ? null : spotAction(spot) };
+}
+
+const SPOT_PATH = "meta-data/spot/instance-action";
+
+/** `{"action": "terminate", "time": "…"}`, two minutes ahead. */
+function spotAction(text: string): string {
+  const notice = parseJson(text);
+  const action = isObject(notice) ? notice["action"] : undefined;
+  if (typeof action !== "string" || !isWord(action)) throw notMetadata(SPOT_PATH, text);
+  return action;
 }
 
 /** On an IPv6-only subnet EC2 gives no IPv4 address: then the first IPv6 address of the primary interface. */
@@ -188,7 +206,9 @@ async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-function parseDocument(text: string): { instance: string; account: string; region: string } {
+function parseDocument(
+  text: string,
+): { instance: string; account: string; region: string; zone: string; type: string } {
   const document = parseJson(text);
   const field = (name: string, pattern: RegExp): string => {
     const value = isObject(document) ? document[name] : undefined;
@@ -199,6 +219,8 @@ function parseDocument(text: string): { instance: string; account: string; regio
     instance: field("instanceId", /^i-[0-9a-z]+$/),
     account: field("accountId", /^\d{12}$/),
     region: field("region", /^[a-z]{2,}(?:-[a-z]+)+-\d+$/),
+    zone: field("availabilityZone", /^[a-z0-9-]+$/),
+    type: field("instanceType", /^[\w.-]+$/),
   };
 }
 

@@ -18,6 +18,7 @@ export function newMemory(runId: string): Memory {
     missing: [],
     written: [],
     confirmed: null,
+    isProven: false,
     unknown: null,
     published: null,
     kept: [],
@@ -50,7 +51,7 @@ export function remembered(
     case "identity":
       return { memory: { ...memory, identity: told.answer.value }, answer };
     case "lifecycle":
-      return { memory: { ...memory, lifecycle: { state: told.answer.value } }, answer };
+      return { memory: { ...memory, lifecycle: told.answer.value }, answer };
     case "self":
       return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
     case "engine": {
@@ -64,7 +65,7 @@ export function remembered(
       const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");
       const startingMs = isDown ? memory.startingMs ?? nowMs : null;
       const wasMember = memory.wasMember || nodeId !== "";
-      const after = { ...memory, wasMember, attemptMs, startingMs };
+      const after = { ...memory, wasMember, attemptMs, startingMs, isProven: false };
       return { memory: after, answer: { ok: true, value } };
     }
     case "instances": {
@@ -111,7 +112,7 @@ const FAILURES_MAX = 50;
 export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): Memory {
   // A write whose answer is lost may count, or not: what it would undo is not certain any more.
   if (act.kind === "write") {
-    return { ...memory, fault, confirmed: null, unknown: act.record.nonce };
+    return { ...memory, fault, confirmed: null, isProven: false, unknown: act.record.nonce };
   }
   // It costs nobody anything that it stays.
   if (act.kind === "remove") return { ...memory, kept: [...memory.kept, act.nodeId] };
@@ -144,7 +145,16 @@ function revised(
 }
 
 function terminatedInstance(instance: string): Instance {
-  return { instance, state: "terminated", address: null, roleTag: null, clusterTag: null };
+  return {
+    instance,
+    state: "terminated",
+    address: null,
+    roleTag: null,
+    clusterTag: null,
+    launchMs: null,
+    placement: null,
+    labelTags: {},
+  };
 }
 
 /** A write whose answer was lost is known once the ledger shows it. */

@@ -179,6 +179,7 @@ function written(o: Observation, call: Act & { kind: "write" }, result: WriteRes
       ...memory,
       written: [...memory.written, ...entries],
       confirmed: membershipIn(record, memory),
+      isProven: true,
     },
     facts: { ...kept(o.facts, "write"), ledger: { ok: true, value: ledger } },
   };

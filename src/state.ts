@@ -18,9 +18,10 @@ export type Role = typeof ROLES[number];
  * What a run is for.
  *
  * - `join`: to be a member of the founded swarm, with all that is its own in order
+ * - `leave`: to be in no swarm, with nobody and nothing the worse for it
  * - `survey`: to look at everything that can stand in the way, and change nothing
  */
-export const GOALS = ["join", "survey"] as const;
+export const GOALS = ["join", "leave", "survey"] as const;
 export type Goal = typeof GOALS[number];
 
 /**
@@ -36,6 +37,9 @@ export interface S3Store {
   kmsKey: string | null;
   bucketOwner: string | null;
 }
+
+export const AVAILABILITIES = ["active", "pause", "drain"] as const;
+export type Availability = typeof AVAILABILITIES[number];
 
 export interface Tag {
   key: string;
@@ -59,7 +63,11 @@ export interface Config {
   dataPathAddr: string | null;
   dataPathPort: number | null;
   defaultAddrPool: string[];
-  availability: "active" | "pause" | "drain" | null;
+  availability: Availability | null;
+  /** Tags of an instance that its node gets as labels. */
+  labelTags: string[];
+  /** A `leave` that leaves only if this machine is told to go. */
+  ifTerminating: boolean;
   /** A worker whose swarm was replaced leaves it, whatever tasks run here. */
   abandonTasks: boolean;
   /** The region that was asked for; null: the one that the metadata name. */
@@ -135,15 +143,54 @@ export interface Identity {
   vpcRanges: string[] | null;
   /** The role tag, where IMDS may show tags; null: not shown, ask EC2. */
   roleTag: string | null;
+  placement: Placement;
 }
 
-/** `autoscaling/target-lifecycle-state` as IMDS says it; null: not in an Auto Scaling group. */
-export type Lifecycle = string | null;
+/** What an instance is, for placement constraints. `lifecycle`: `on-demand`, or as EC2 says it (`spot`). */
+export interface Placement {
+  zone: string;
+  type: string;
+  lifecycle: string;
+}
 
-interface Manager {
+/**
+ * What IMDS says is to become of this instance. `target`: `autoscaling/target-lifecycle-state`; null: not
+ * in an Auto Scaling group. `spot`: the `action` of `spot/instance-action`; null: none was announced.
+ */
+export interface Lifecycle {
+  target: string | null;
+  spot: string | null;
+}
+
+export const NODE_STATES = ["ready", "down", "unknown", "disconnected"] as const;
+export type NodeState = typeof NODE_STATES[number];
+
+/** A node as a manager with quorum lists it (`GET /nodes`). */
+export interface SwarmNode {
   nodeId: string;
+  /** Of its object in the swarm's store: each change of it has a higher one. */
+  version: number;
+  /** When it was let in: ms since 1970, by its leader's clock. */
+  createdMs: number;
+  /** What it is told to be (`Spec.Role`). */
+  desired: Role;
+  /** What it is; it gets to what it is told to be later. Only the filter of a list shows it. */
+  observed: Role;
+  /** Its seat in raft; null: it has no vote. */
+  voter: { address: string; reachable: boolean; leader: boolean } | null;
+  /** `unknown`: also every node, for half a minute after a change of leader. */
+  state: NodeState;
+  /** Where its Engine connects from; "": it never has. */
   address: string;
-  reachable: boolean;
+  availability: Availability;
+  /** Those of this tool (`swarm-join.…`). */
+  labels: Record<string, string>;
+}
+
+/** What a leaving worker says to the managers: that it leaves, or stays after all, as the node that it is. */
+export interface Word {
+  nodeId: string;
+  leaves: boolean;
 }
 
 /** What only a manager with quorum can tell of its swarm. */
@@ -151,11 +198,7 @@ export interface SwarmView {
   clusterId: string;
   managerToken: TokenMark;
   workerToken: TokenMark;
-  managers: Manager[];
-  /** Nodes that were let in as managers and are none: each join that the others can't reach back leaves one. */
-  strays: { nodeId: string; address: string; isDown: boolean }[];
-  /** Null: the Engine did not say. */
-  nodes: number | null;
+  nodes: SwarmNode[];
 }
 
 export const ENGINE_STATES = ["inactive", "pending", "active", "error", "locked"] as const;
@@ -232,6 +275,12 @@ export interface Instance {
   address: string | null;
   roleTag: string | null;
   clusterTag: string | null;
+  /** When it was last started: ms since 1970, by EC2's clock; null: not shown. */
+  launchMs: number | null;
+  /** Null: not shown. */
+  placement: Placement | null;
+  /** Those of `--label-tags` that it has. */
+  labelTags: Record<string, string>;
 }
 
 /**
@@ -284,7 +333,7 @@ export interface Memory {
   runId: string;
   identity: Identity | null;
   /** What IMDS said last; null: not asked yet. */
-  lifecycle: { state: Lifecycle } | null;
+  lifecycle: Lifecycle | null;
   /** This instance's tags, as EC2 showed them last. */
   self: Instance | null;
   /** Actions performed, in order. */
@@ -295,6 +344,8 @@ export interface Memory {
   written: { template: string; number: number; record: FoundingRecord; follows: number }[];
   /** The fingerprint of the swarm whose record a write of this run, with this node a member, has confirmed. */
   confirmed: string | null;
+  /** Whether a write has confirmed the record since this run looked at its Engine: who is in the swarm is listed there. */
+  isProven: boolean;
   /** The nonce of the last write, when it is not known whether it was made; null: it is known. */
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */

@@ -29,7 +29,7 @@ import type {
   RequestLaunchTemplateData,
   Reservation,
 } from "./sdk_ec2.ts";
-import type { Answer, Permission, Tag } from "../state.ts";
+import type { Answer, Permission, Placement, Tag } from "../state.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
 interface TemplateVersion {
@@ -54,6 +54,9 @@ export interface Ec2Instance {
   addresses: string[];
   /** Since its launch, by EC2's clock; null: not said. */
   runningMs: number | null;
+  /** When it was last started: ms since 1970; null: not said. */
+  launchMs: number | null;
+  placement: Placement | null;
   tags: Map<string, string>;
 }
 
@@ -342,6 +345,8 @@ function instancesOf(
       state: State.Name,
       addresses: ownAddresses(where),
       runningMs: nowMs === null || LaunchTime === undefined ? null : nowMs - LaunchTime.getTime(),
+      launchMs: LaunchTime?.getTime() ?? null,
+      placement: placementOf(where),
       tags,
     });
   }
@@ -352,6 +357,18 @@ type SdkInstance = NonNullable<Reservation["Instances"]>[number];
 
 function instancesIn({ Instances = [] }: Reservation): SdkInstance[] {
   return Instances;
+}
+
+/** EC2 names no lifecycle of an instance that is on demand. */
+function placementOf(
+  { Placement: { AvailabilityZone } = {}, InstanceType, InstanceLifecycle }: SdkInstance,
+): Placement | null {
+  if (AvailabilityZone === undefined || InstanceType === undefined) return null;
+  return {
+    zone: AvailabilityZone,
+    type: InstanceType,
+    lifecycle: InstanceLifecycle ?? "on-demand",
+  };
 }
 
 /** IPv4 before IPv6; of each, the primary one first. */

@@ -138,9 +138,9 @@ async function inChunks(
 }
 
 function instanceOf(
-  { instance, state, tags }: Ec2Instance,
+  { instance, state, tags, launchMs, placement }: Ec2Instance,
   address: string | null,
-  { roleTag, clusterTag }: Config,
+  { roleTag, clusterTag, labelTags }: Config,
 ): Instance {
   return {
     instance,
@@ -148,5 +148,8 @@ function instanceOf(
     address,
     roleTag: tags.get(roleTag) ?? null,
     clusterTag: clusterTag === null ? null : tags.get(clusterTag) ?? null,
+    launchMs,
+    placement,
+    labelTags: Object.fromEntries([...tags].filter(([key]) => labelTags.includes(key))),
   };
 }

@@ -207,6 +207,8 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     defaultAddrPool: read.many("default-addr-pool", values.pool),
     availability: read.one("availability", values.oneOf(["active", "pause", "drain"])),
     abandonTasks: read.isOn("abandon-tasks"),
+    labelTags: read.many("label-tags", values.tagKey),
+    ifTerminating: read.isOn("if-terminating"),
     region: read.variable(["AWS_REGION", "AWS_DEFAULT_REGION"], values.region),
     givenKeys: read.text(CREDENTIAL_NAMES[0]) !== null,
     ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),

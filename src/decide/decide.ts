@@ -13,7 +13,11 @@ import { survey } from "./survey.ts";
 import { look } from "./verdict.ts";
 import type { Decision, Goal, Observation } from "../state.ts";
 
-const BY_GOAL: { readonly [G in Goal]: (o: Observation) => Decision } = { join, survey };
+const BY_GOAL: { readonly [G in Goal]: (o: Observation) => Decision } = {
+  join,
+  leave: join,
+  survey,
+};
 
 export function decide(o: Observation): Decision {
   // What is looked at after the deadline comes too late to be acted on.

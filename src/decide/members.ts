@@ -2,7 +2,7 @@
  * The founding record's members: who is listed, who is gone, and the record that each write makes of
  * the one that was read.
  */
-import type { Engine, Identity, Instance, SwarmView } from "../state.ts";
+import type { Engine, Identity, Instance, SwarmNode, SwarmView } from "../state.ts";
 import type { FoundingRecord, Member, Position } from "../founding.ts";
 
 /** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
@@ -72,6 +72,8 @@ export interface Author extends Evidence {
   /** The address that other nodes reach this one at. */
   address: string;
   at: Position;
+  /** This node has said that it leaves. */
+  leaving: boolean;
 }
 
 /** A record that makes `swarm` the founded one, after `previous`, if there was one. */
@@ -114,13 +116,14 @@ export function withdrawn(record: FoundingRecord, w: Author): FoundingRecord {
  */
 export function outdated(
   record: FoundingRecord,
-  { managers }: SwarmView,
+  swarm: SwarmView,
   { me, instances, serverMs }: Omit<Evidence, "answering">,
 ): Member[] {
   return others(record, me).filter(({ instance, address, sinceMs }) =>
     instance === null &&
     (holderOf(address, instances) !== null ||
-      (serverMs - sinceMs > FORGOTTEN_MS && !managers.some((one) => one.address === address)))
+      (serverMs - sinceMs > FORGOTTEN_MS &&
+        !votersOf(swarm).some((one) => one.address === address)))
   );
 }
 
@@ -154,8 +157,15 @@ export function unlisted(record: FoundingRecord, swarm: SwarmView): string[] {
 }
 
 /** The addresses of the managers that its Engine can reach. */
-export function reached({ managers }: SwarmView): string[] {
-  return managers.filter(({ reachable }) => reachable).map(({ address }) => address);
+export function reached(swarm: SwarmView): string[] {
+  return votersOf(swarm).filter(({ reachable }) => reachable).map(({ address }) => address);
+}
+
+/** Who has a vote in raft, each with its node's id. */
+export function votersOf(
+  { nodes }: SwarmView,
+): (NonNullable<SwarmNode["voter"]> & { nodeId: string })[] {
+  return nodes.flatMap(({ nodeId, voter }) => voter === null ? [] : { ...voter, nodeId });
 }
 
 /** The ids and addresses to ask EC2 for before a record can be judged or written. */
@@ -177,7 +187,7 @@ export function questionOf(
 }
 
 function self(w: Author): Member {
-  return { instance: w.me.instance, address: w.address, sinceMs: w.serverMs };
+  return { instance: w.me.instance, address: w.address, sinceMs: w.serverMs, leaving: w.leaving };
 }
 
 /** All but this node and those that are gone, each by the instance that EC2 shows at its address. */
@@ -209,6 +219,7 @@ function withManagers(members: Member[], addresses: string[], w: Author): Member
       instance: holderOf(address, w.instances),
       address,
       sinceMs: w.serverMs,
+      leaving: false,
     })),
   ];
 }

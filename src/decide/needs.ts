@@ -74,7 +74,16 @@ export function shownAlive({ o, me, traits }: Scene, members: Member[]): Instanc
     if (instance === null || state === "terminated" || o.memory.terminated.includes(instance)) {
       return null;
     }
-    living.push({ instance, state, address, roleTag: null, clusterTag: null });
+    living.push({
+      instance,
+      state,
+      address,
+      roleTag: null,
+      clusterTag: null,
+      launchMs: null,
+      placement: null,
+      labelTags: {},
+    });
   }
   return living;
 }

@@ -30,7 +30,7 @@ export function noMetadata({ memory, facts }: Observation): Decision | null {
 /** A machine of a warm pool is not in service, and may be stopped at any moment. */
 export function warmPool(o: Observation): Decision | null {
   const { identity } = o.memory;
-  const lifecycle = o.memory.lifecycle?.state ?? null;
+  const lifecycle = o.memory.lifecycle?.target ?? null;
   if (identity === null || lifecycle === null || !isWarmed(lifecycle)) return null;
   return wait(
     o,
@@ -130,7 +130,7 @@ export function addressElsewhere(o: Observation): Decision | null {
 /** How a copy of a node gets out; never by force where others, or what runs there, would lose by it. */
 function leaveAdvice({ manager, swarm }: Engine): string {
   if (!manager) return "if it is a copy, `docker swarm leave` here, and run swarm-join again";
-  return swarm?.nodes === 1
+  return swarm?.nodes.length === 1
     ? `if it is a copy, ${EMPTIED}; if that swarm lives nowhere else, it is kept by \`docker swarm init --force-new-cluster --advertise-addr\` with its new address`
     : `its swarm has other nodes, so that nobody should leave it by force: if it is a copy, ${EMPTIED}`;
 }

@@ -70,7 +70,7 @@ function stopAt(o: Observation, obstacles: readonly Obstacle[]): void {
 
 /** What this machine says: its Engine each time, its metadata until they can't change any more. */
 export function nearLooks({ memory }: Observation): (Look | false)[] {
-  const lifecycle = memory.lifecycle?.state ?? null;
+  const lifecycle = memory.lifecycle?.target ?? null;
   // A machine of a warm pool gets interfaces and tags when it enters service.
   const mayChange = lifecycle !== null && isWarmed(lifecycle);
   return [

@@ -32,6 +32,7 @@ export function writeRecord(
     runId: o.memory.runId,
     address,
     at,
+    leaving: o.config.goal === "leave",
   });
   return act({ kind: "write", as, record, at }, rule, because);
 }

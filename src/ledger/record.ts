@@ -17,7 +17,13 @@ const FINGERPRINT = "a fingerprint (50 characters, 0-9 and a-z)";
 const fingerprint = v.pipe(v.string(FINGERPRINT), v.regex(/^[0-9a-z]{50}$/, FINGERPRINT));
 const someAddress = v.pipe(text, v.nonEmpty("an address"));
 const member = v.object(
-  { instance: v.nullable(text), address: someAddress, sinceMs: count },
+  {
+    instance: v.nullable(text),
+    address: someAddress,
+    sinceMs: count,
+    // Most are not; and tools from before it existed leave it out.
+    leaving: v.optional(v.boolean("true or false"), false),
+  },
   anObject,
 );
 const RECORD = v.object({
@@ -41,7 +47,10 @@ type Decoded =
 
 /** `follows`: the number of the log entry that this one is written on; 0 for the first, and in S3. */
 export function encodeRecord(record: FoundingRecord, follows: number): string {
-  return JSON.stringify({ tool: "swarm-join", format: FORMAT, follows, ...record });
+  const members = record.members.map(({ leaving, ...member }) =>
+    leaving ? { ...member, leaving } : member
+  );
+  return JSON.stringify({ tool: "swarm-join", format: FORMAT, follows, ...record, members });
 }
 
 /** Reads a record's text. Never throws; `why` says what is wrong and where. */

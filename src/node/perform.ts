@@ -96,6 +96,11 @@ export class Node {
     },
     join: ({ address, token, advertiseAddr }, signal) =>
       this.#engine.join(this.#options.config, address, token, advertiseAddr, signal),
+    update: ({ nodeId, version, change }, signal) =>
+      this.#engine.update(nodeId, version, change, signal),
+    stop: ({ graceMs }, signal) => this.#engine.stop(graceMs, signal),
+    announce: ({ word }) => this.#knownTo("announce").aws.board.write(word),
+    words: ({ instance }) => this.#knownTo("words").aws.board.read(instance),
     remove: ({ nodeId }, signal) => this.#engine.remove(nodeId, signal),
     leave: ({ force, onlyEmpty }, signal) => this.#engine.leave(force, onlyEmpty, signal),
     self: async () => {

@@ -19,6 +19,7 @@ import type { S3Api } from "../aws/s3.ts";
 import type { Variant } from "../aws/sdk_places.ts";
 import type { Config, Identity } from "../state.ts";
 import { createObjectShelf } from "../tokens/objects.ts";
+import type { Board } from "../tokens/board.ts";
 import type { Shelf } from "../tokens/shelf.ts";
 import { createTagShelf } from "../tokens/tags.ts";
 import type { Vault } from "../tokens/vault.ts";
@@ -46,6 +47,7 @@ export interface Aws {
   marks: Marks | null;
   instances: ReadInstances;
   neighbours: ReadNeighbours;
+  board: Board;
 }
 
 export const AWS_DEADLINE_MS = 10_000;
@@ -75,6 +77,7 @@ export function createAws(options: AwsOptions): Aws {
       ledger: createTemplateLedger({ vpc, cluster, tags, ec2 }),
       shelf: createTagShelf({ config, identity, vault, ec2 }),
       marks: null,
+      board: NO_BOARD,
     };
   }
   const s3 = once(async (): Promise<S3Api> => {
@@ -86,8 +89,14 @@ export function createAws(options: AwsOptions): Aws {
     ledger: createObjectLedger({ cluster, s3 }),
     shelf: createObjectShelf({ cluster, vault, s3 }),
     marks: createMarks({ cluster, instance, s3 }),
+    board: NO_BOARD,
   };
 }
+
+const NO_BOARD: Board = {
+  read: () => Promise.resolve({ ok: true, value: [] }),
+  write: () => Promise.resolve({ ok: true, value: null }),
+};
 
 /** Begins to load what a store's calls need: the first of them then finds it there. */
 export function preload({ kind }: Config["store"]): void {

@@ -7,11 +7,13 @@ import { ACTION_KINDS } from "../actions.ts";
 import { RULES } from "../rules.ts";
 import { anObject, isObject, list, parseJson, read, type Schema, text } from "../json.ts";
 import {
+  AVAILABILITIES,
   ENGINE_STATES,
   ENGINE_TROUBLES,
   FAULT_KINDS,
   GOALS,
   INSTANCE_STATES,
+  NODE_STATES,
   ROLES,
   VERDICTS,
 } from "../state.ts";
@@ -51,6 +53,9 @@ function answer<T>(value: Schema<T>): Schema<Answer<T>> {
 }
 
 const mark = object({ fingerprint: text, digest: text });
+const placement = object({ zone: text, type: text, lifecycle: text });
+const labels = v.record(text, text, anObject);
+const lifecycle = object({ target: v.nullable(text), spot: v.nullable(text) });
 const identity = object({
   instance: text,
   account: text,
@@ -62,6 +67,7 @@ const identity = object({
   publicAddresses: list(text),
   vpcRanges: v.nullable(list(text)),
   roleTag: v.nullable(text),
+  placement,
 });
 const instance = object({
   instance: text,
@@ -69,6 +75,21 @@ const instance = object({
   address: v.nullable(text),
   roleTag: v.nullable(text),
   clusterTag: v.nullable(text),
+  launchMs: v.nullable(count),
+  placement: v.nullable(placement),
+  labelTags: labels,
+});
+const node = object({
+  nodeId: text,
+  version: count,
+  createdMs: count,
+  desired: choice(ROLES),
+  observed: choice(ROLES),
+  voter: v.nullable(object({ address: text, reachable: flag, leader: flag })),
+  state: choice(NODE_STATES),
+  address: text,
+  availability: choice(AVAILABILITIES),
+  labels,
 });
 const engine = object({
   state: choice(ENGINE_STATES),
@@ -86,9 +107,7 @@ const engine = object({
     clusterId: text,
     managerToken: mark,
     workerToken: mark,
-    managers: list(object({ nodeId: text, address: text, reachable: flag })),
-    strays: list(object({ nodeId: text, address: text, isDown: flag })),
-    nodes: v.nullable(count),
+    nodes: list(node),
   })),
 });
 const record = object({
@@ -98,7 +117,9 @@ const record = object({
   vpc: text,
   fingerprint: text,
   clusterId: text,
-  members: list(object({ instance: v.nullable(text), address: text, sinceMs: count })),
+  members: list(
+    object({ instance: v.nullable(text), address: text, sinceMs: count, leaving: flag }),
+  ),
   rotated: list(text),
   replaced: list(text),
   writer: text,
@@ -123,7 +144,7 @@ const ledger = v.variant("kind", [
 /** The compiler asks for each fact, although none need be there. */
 const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   identity: answer(identity),
-  lifecycle: answer(v.nullable(text)),
+  lifecycle: answer(lifecycle),
   self: answer(v.nullable(instance)),
   engine: answer(engine),
   contents: answer(v.record(text, count, anObject)),
@@ -141,6 +162,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   instances: answer(list(instance)),
   probe: answer(list(text)),
   neighbours: answer(list(object({ instance: text, address: text, runningMs: count }))),
+  words: answer(list(object({ instance: text, nodeId: text, leaves: flag }))),
   marks: answer(list(object({
     cluster: text,
     fingerprint: text,
@@ -176,7 +198,9 @@ const config: Schema<Observation["config"]> = object({
   dataPathAddr: v.nullable(text),
   dataPathPort: v.nullable(count),
   defaultAddrPool: list(text),
-  availability: v.nullable(choice(["active", "pause", "drain"])),
+  availability: v.nullable(choice(AVAILABILITIES)),
+  labelTags: list(text),
+  ifTerminating: flag,
   abandonTasks: flag,
   region: v.nullable(text),
   givenKeys: flag,
@@ -188,12 +212,13 @@ const config: Schema<Observation["config"]> = object({
 const memory: Schema<Memory> = object({
   runId: text,
   identity: v.nullable(identity),
-  lifecycle: v.nullable(object({ state: v.nullable(text) })),
+  lifecycle: v.nullable(lifecycle),
   self: v.nullable(instance),
   did: list(choice(ACTION_KINDS)),
   missing: list(count),
   written: list(object({ template: text, number: count, record, follows: count })),
   confirmed: v.nullable(text),
+  isProven: flag,
   unknown: v.nullable(text),
   published: v.nullable(text),
   kept: list(text),

@@ -74,7 +74,7 @@ function identityText({ memory, facts }: Observation, role: Role | null): string
   if (me === null) {
     return facts.identity?.ok === false ? faultText(facts.identity.fault) : "not looked at";
   }
-  const state = lifecycle?.state ?? null;
+  const state = lifecycle?.target ?? null;
   const group = state === null ? "" : `, ${state} in its Auto Scaling group`;
   return `${me.instance} at ${me.address}, ${role ?? "of no known role"}, in ${me.vpc}, ` +
     `${me.region}, account ${me.account}${group}`;
@@ -87,7 +87,9 @@ function engineText(
   const node = nodeId === "" ? "" : `, node ${nodeId} at ${address}`;
   const size = swarm === null
     ? ""
-    : `, managers ${swarm.managers.length} of ${swarm.nodes ?? "an unknown number of"} nodes`;
+    : `, managers ${
+      swarm.nodes.filter(({ voter }) => voter !== null).length
+    } of ${swarm.nodes.length} nodes`;
   const where = nodeId === "" ? ", in no swarm" : `, ${manager ? "manager" : "worker"}${name}`;
   return `${state}${where}${node}${size}${error === "" ? "" : `; it says: ${error}`}`;
 }

@@ -76,7 +76,7 @@ export function reportOf(
     instance: memory.identity?.instance ?? null,
     nodeId: engine?.nodeId === "" ? null : engine?.nodeId ?? null,
     fingerprint: engine?.fingerprint ?? null,
-    managers: engine?.swarm?.managers.map(({ address }) => address) ??
+    managers: engine?.swarm?.nodes.flatMap(({ voter }) => voter?.address ?? []) ??
       record?.members.map(({ address }) => address) ?? [],
     pools: memory.pools,
     plan: config.dryRun ? { decision, observation } : null,

@@ -8,7 +8,7 @@
  * Source: Docker Engine API reference, versions 1.41 to 1.56.
  */
 import { readCertificates } from "./certificates.ts";
-import { EngineApi, filters } from "./api.ts";
+import { EngineApi } from "./api.ts";
 import { contentsOf } from "./contents.ts";
 import {
   daemonSetting,
@@ -19,10 +19,11 @@ import {
   objectOf,
   troubleOf,
 } from "./faults.ts";
+import { readNodes, removeNode, stopTasks, updateNode } from "./nodes.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
 import { hostOf, isIpv6, withPort } from "../addresses.ts";
-import type { LeaveResult } from "../calls.ts";
+import type { LeaveResult, NodeChange } from "../calls.ts";
 import { ENGINE_STATES } from "../state.ts";
 import type { Answer, Config, Contents, Engine, SwarmView, TokenMark } from "../state.ts";
 import type { Vault } from "../tokens/vault.ts";
@@ -46,6 +47,15 @@ export interface EngineClient {
     advertiseAddr: string,
     signal: AbortSignal,
   ): Promise<Answer<null>>;
+  /** Changes a node, if it still has this version. */
+  update(
+    nodeId: string,
+    version: number,
+    change: NodeChange,
+    signal: AbortSignal,
+  ): Promise<Answer<null>>;
+  /** Stops the containers of this node's tasks, with so much time for each. */
+  stop(graceMs: number, signal: AbortSignal): Promise<Answer<null>>;
   /** Takes a node out of the swarm's list, without force: one that lives is refused. */
   remove(nodeId: string, signal: AbortSignal): Promise<Answer<null>>;
   /** Also well when the node is in no swarm. `onlyEmpty`: looks just before, and leaves if nothing would be lost. */
@@ -76,7 +86,9 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
       };
       return api.write(intent, "/swarm/join", request, JOIN_MS, signal);
     },
-    remove: (nodeId, signal) => remove(api, nodeId, signal),
+    update: (nodeId, version, change, signal) => updateNode(api, nodeId, version, change, signal),
+    remove: (nodeId, signal) => removeNode(api, nodeId, signal),
+    stop: (graceMs, signal) => stopTasks(api, graceMs, signal),
     leave: (force, onlyEmpty, signal) => leave(api, force, onlyEmpty, signal),
   };
 }
@@ -110,7 +122,7 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
   // A manager that can't ask its swarm says so here; asking it again would only take as long again.
   const [certificates, view] = await Promise.all([
     readCertificates(dataRoot),
-    controls && words === "" ? swarmView(api, vault, countOf(swarm["Nodes"]), signal) : null,
+    controls && words === "" ? swarmView(api, vault, signal) : null,
   ]);
   if (!certificates.ok) return certificates;
   const { fingerprint, node } = certificates.value;
@@ -168,16 +180,15 @@ function inactive(api: number, words: string): Engine {
 async function swarmView(
   api: EngineApi,
   vault: Vault,
-  nodes: number | null,
   signal: AbortSignal,
 ): Promise<Answer<SwarmView>> {
   const intent = "read the swarm's join tokens";
-  const [swarm, managers] = await Promise.all([
+  const [swarm, nodes] = await Promise.all([
     api.read(intent, "/swarm", signal),
-    readManagers(api, signal),
+    readNodes(api, signal),
   ]);
   if (!swarm.ok) return swarm;
-  if (!managers.ok) return managers;
+  if (!nodes.ok) return nodes;
   const object = objectOf(intent, swarm.value);
   if (!object.ok) return object;
   const { ID: clusterId, JoinTokens: tokens } = object.value;
@@ -188,55 +199,8 @@ async function swarmView(
   }
   return {
     ok: true,
-    value: { clusterId, managerToken, workerToken, ...managers.value, nodes },
+    value: { clusterId, managerToken, workerToken, nodes: nodes.value },
   };
-}
-
-/** The nodes that the swarm let in as managers: those of its raft, which alone have a `ManagerStatus`, and the others. */
-async function readManagers(
-  api: EngineApi,
-  signal: AbortSignal,
-): Promise<Answer<Pick<SwarmView, "managers" | "strays">>> {
-  const intent = "list the swarm's managers";
-  const path = `/nodes?filters=${filters({ role: ["manager"] })}`;
-  const list = await api.list(intent, path, signal);
-  if (!list.ok) return list;
-  const value: Pick<SwarmView, "managers" | "strays"> = { managers: [], strays: [] };
-  for (const node of list.value) {
-    const nodeId = textOf(node["ID"]);
-    const status = isObject(node["Status"]) ? node["Status"] : {};
-    const seen = hostOf(textOf(status["Addr"]));
-    const raft = node["ManagerStatus"];
-    if (!isObject(raft)) {
-      value.strays.push({ nodeId, address: seen, isDown: status["State"] === "down" });
-      continue;
-    }
-    const address = hostOf(textOf(raft["Addr"]));
-    value.managers.push({
-      nodeId,
-      // A leader that was never told its address shows the one that it listens on.
-      address: address === "" || address === "0.0.0.0" || address === "::" ? seen : address,
-      reachable: raft["Reachability"] === "reachable",
-    });
-  }
-  return { ok: true, value };
-}
-
-/** A node that is not there any more, or came back to life, needs no removal. */
-async function remove(
-  api: EngineApi,
-  nodeId: string,
-  signal: AbortSignal,
-): Promise<Answer<null>> {
-  const intent = `remove the node ${nodeId}`;
-  const path = `/nodes/${encodeURIComponent(nodeId)}`;
-  const answer = await api.call(intent, "DELETE", path, signal, {});
-  if (!answer.ok) return answer;
-  const { status, body } = answer.value;
-  const isOver = (status >= 200 && status < 300) || status === 404;
-  return isOver
-    ? { ok: true, value: null }
-    : { ok: false, fault: engineFault(intent, status, body) };
 }
 
 async function leave(
@@ -304,8 +268,4 @@ function isState(value: unknown): value is Engine["state"] {
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function countOf(value: unknown): number | null {
-  return typeof value === "number" ? value : null;
 }

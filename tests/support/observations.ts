@@ -12,11 +12,11 @@ import type {
   Memory,
   Observation,
   Shown,
-  SwarmView,
+  SwarmNode,
   TokenMark,
 } from "../../src/state.ts";
 import type { FoundingRecord, LedgerView, Member } from "../../src/founding.ts";
-import { ACCOUNT, config, identityOf, outside, REGION, s3, VPC } from "../world/node.ts";
+import { ACCOUNT, config, identityOf, outside, placement, REGION, s3, VPC } from "../world/node.ts";
 
 export const NOW_MS = 1_800_000_000_000;
 export const HOUR_MS = 3_600_000;
@@ -55,12 +55,15 @@ export function instance(n: number, change: Partial<Instance> = {}): Instance {
     address: `10.0.0.${n}`,
     roleTag: "manager",
     clusterTag: null,
+    launchMs: NOW_MS - HOUR_MS,
+    placement,
+    labelTags: {},
     ...change,
   };
 }
 
 export function member(n: number, change: Partial<Member> = {}): Member {
-  return { instance: `i-${n}`, address: `10.0.0.${n}`, sinceMs: NOW_MS, ...change };
+  return { instance: `i-${n}`, address: `10.0.0.${n}`, sinceMs: NOW_MS, leaving: false, ...change };
 }
 
 export function record(change: Partial<FoundingRecord> = {}): FoundingRecord {
@@ -117,9 +120,7 @@ export function managerOf(
       clusterId: `cluster-${letter}`,
       managerToken: mark(letter, "m"),
       workerToken: mark(letter, "w"),
-      managers: [{ nodeId: "node-1", address: "10.0.0.1", reachable: true }],
-      strays: [],
-      nodes: 1,
+      nodes: [managerNode(1)],
       ...change,
     },
   };
@@ -157,7 +158,7 @@ export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
 export const memory: Memory = {
   ...newMemory("run"),
   identity: identity(),
-  lifecycle: { state: null },
+  lifecycle: { target: null, spot: null },
   self: instance(1),
 };
 
@@ -187,6 +188,7 @@ export function observation(
       instances: ok([instance(1)]),
       probe: ok([]),
       neighbours: ok([]),
+      words: ok([]),
       marks: ok([]),
       interfaces: ok([]),
       permissions: ok([]),
@@ -198,7 +200,38 @@ export function observation(
   };
 }
 
+/** Node n of a swarm as a voter that its leader reaches; node 1 leads. It has its instance's labels. */
+export function managerNode(n: number, change: Partial<SwarmNode> = {}): SwarmNode {
+  return {
+    nodeId: `node-${n}`,
+    version: 10 + n,
+    createdMs: NOW_MS,
+    desired: "manager",
+    observed: "manager",
+    voter: { address: `10.0.0.${n}`, reachable: true, leader: n === 1 },
+    state: "ready",
+    address: `10.0.0.${n}`,
+    availability: "active",
+    labels: labelsOf(n),
+    ...change,
+  };
+}
+
+/** Node n of a swarm as a worker. */
+export function workerNode(n: number, change: Partial<SwarmNode> = {}): SwarmNode {
+  return managerNode(n, { desired: "worker", observed: "worker", voter: null, ...change });
+}
+
+export function labelsOf(n: number): Record<string, string> {
+  return {
+    "swarm-join.instance": `i-${n}`,
+    "swarm-join.zone": placement.zone,
+    "swarm-join.type": placement.type,
+    "swarm-join.lifecycle": placement.lifecycle,
+  };
+}
+
 /** Managers of a swarm, as an Engine shows them that can reach all of them. */
-export function managersAt(...numbers: number[]): SwarmView["managers"] {
-  return numbers.map((n) => ({ nodeId: `node-${n}`, address: `10.0.0.${n}`, reachable: true }));
+export function managersAt(...numbers: number[]): SwarmNode[] {
+  return numbers.map((n) => managerNode(n));
 }

@@ -2,7 +2,7 @@
  * A node as it is before anything has happened, in the simulated world and in the tests' observations:
  * what it was told, who it is, and its Engine in no swarm.
  */
-import type { Config, Engine, Identity, S3Store } from "../../src/state.ts";
+import type { Config, Engine, Identity, Placement, S3Store } from "../../src/state.ts";
 
 export const ACCOUNT = "123456789012";
 export const REGION = "eu-west-1";
@@ -25,6 +25,8 @@ export const config: Config = {
   defaultAddrPool: [],
   availability: null,
   abandonTasks: false,
+  labelTags: [],
+  ifTerminating: false,
   region: null,
   givenKeys: false,
   ec2Endpoint: null,
@@ -41,6 +43,12 @@ export const s3: S3Store = {
   bucketOwner: null,
 };
 
+export const placement: Placement = {
+  zone: "eu-west-1a",
+  type: "m7i.large",
+  lifecycle: "on-demand",
+};
+
 export function identityOf({ instance, address }: { instance: string; address: string }): Identity {
   return {
     instance,
@@ -53,6 +61,7 @@ export function identityOf({ instance, address }: { instance: string; address: s
     publicAddresses: [],
     vpcRanges: ["10.0.0.0/16"],
     roleTag: null,
+    placement,
   };
 }
 

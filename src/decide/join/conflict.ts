@@ -14,7 +14,7 @@ function adviceOf({ engine: { manager, swarm }, record }: Scene): string {
   const to = record === null ? "To start anew here" : "To give this node to the founded swarm";
   const again = "and run swarm-join again";
   if (!manager) return `${to}, \`docker swarm leave\` here ${again}`;
-  return swarm?.nodes === 1
+  return swarm?.nodes.length === 1
     ? `${to}, move what its own swarm has, which is lost when it leaves; then \`docker swarm leave --force\` here ${again}`
     : `${to}, \`docker node demote\` it from another manager of its swarm, then \`docker swarm leave\` here ${again}`;
 }

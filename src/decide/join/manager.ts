@@ -17,6 +17,7 @@ import {
   outdated,
   refreshed,
   unlisted,
+  votersOf,
 } from "../members.ts";
 import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
 import { CONFLICT_MS } from "../patience.ts";
@@ -61,7 +62,7 @@ function unfounded(s: Scene, swarm: SwarmView): Decision {
   const elsewhere = ofElsewhere(s, fingerprint);
   if (elsewhere !== null) return elsewhere;
   // Its own of before a rotation of the CA may still be shown: by its managers, or under its id.
-  const managers = swarm.managers.map(({ address }) => address);
+  const managers = addressesOf(votersOf(swarm));
   const foreign = signsOf(s).filter((sign) =>
     sign.fingerprint !== fingerprint && sign.clusterId !== swarm.clusterId &&
     !sign.addresses.some((address) => managers.includes(address))
@@ -121,9 +122,10 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
  * Takes out what joins of this very machine have left that the others could not reach back. The address is
  * its own now: a node there that is down, no voter and not this one is dead for certain.
  */
-function removeOwn({ o, engine, address }: Scene, { strays }: SwarmView): Decision | null {
-  const dead = strays.find((one) =>
-    one.isDown && one.address === address && one.nodeId !== engine.nodeId &&
+function removeOwn({ o, engine, address }: Scene, { nodes }: SwarmView): Decision | null {
+  const dead = nodes.find((one) =>
+    one.voter === null && one.desired === "manager" && one.state === "down" &&
+    one.address === address && one.nodeId !== engine.nodeId &&
     !o.memory.kept.includes(one.nodeId)
   );
   if (dead === undefined) return null;
@@ -200,9 +202,11 @@ function inAnother(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
 
 /** Rule 4's condition: null for a swarm of this node alone in which nothing would be lost; else a conflict. */
 function lossOf(s: Scene, swarm: SwarmView, because: string): Decision | null {
-  // An Engine that does not say how many there are has not said that this one is alone.
-  const nodes = swarm.nodes === null ? "an unknown number of" : swarm.nodes;
-  if (nodes !== 1) return conflict(s, `${because} with ${nodes} nodes`);
+  const { nodes } = swarm;
+  // A list that this node is not in has not said that it is alone.
+  if (nodes.length !== 1 || nodes[0]?.nodeId !== s.engine.nodeId) {
+    return conflict(s, `${because} with ${nodes.length} nodes`);
+  }
   const inventory = inventoryOf(need(s.o, { kind: "contents", manager: true }));
   if (inventory !== "") return conflict(s, `${because}, which has ${inventory}`);
   // Nobody has put anything into a swarm that this very run has started.

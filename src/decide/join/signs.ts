@@ -2,7 +2,8 @@
  * What shows a swarm where no record does: tokens on others' instances, the store's marks of foundings, or
  * managers that answer.
  */
-import { answering, need, tokens } from "../needs.ts";
+import { votersOf } from "../members.ts";
+import { addressesOf, answering, need, tokens } from "../needs.ts";
 import type { CallOf } from "../../calls.ts";
 import type { Scene } from "../scene.ts";
 import { brief } from "../words.ts";
@@ -78,7 +79,7 @@ export function strangers(s: Scene): Neighbour[] {
   const { o, me, engine, traits } = s;
   const neighbours = need(o, neighboursLook(s));
   const answered = answering(s);
-  const own = engine.swarm?.managers.map(({ address }) => address) ?? [];
+  const own = engine.swarm === null ? [] : addressesOf(votersOf(engine.swarm));
   const ofOthers = traits.tokensBy === "swarm"
     ? []
     : tokens(s, "", ["manager", "worker"]).filter((shown) => isOfOthers(shown, o.config));
