@@ -7,10 +7,10 @@ import { reap } from "../nodes/dead.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
 import { isMe, isSameSwarm, LEFT_LABEL, others, registered, votersOf } from "../members.ts";
-import { answering, instances } from "../needs.ts";
+import { answering, instances, probeOf, stop } from "../needs.ts";
 import { isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
-import { act, fail, wait } from "../verdict.ts";
+import { act, fail, look, wait } from "../verdict.ts";
 import { brief, membersText } from "../words.ts";
 import { gone, isConfirmed, writeRecord } from "../writes.ts";
 import type { Decision, SwarmNode, SwarmView } from "../../state.ts";
@@ -91,6 +91,8 @@ function goingOut(
     } as const;
     return writeRecord(s, write, (w) => registered(record, w));
   }
+  // Who has died since this round began still looks well to the swarm, which would let this one go then.
+  if (o.memory.isProven) stop(look({ kind: "engine" }, probeOf(s) ?? false));
   return demoteSelf(s, turn.heirs.length, node, swarm);
 }
 

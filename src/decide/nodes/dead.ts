@@ -159,7 +159,10 @@ export function goingOf(s: Scene, record: FoundingRecord, swarm: SwarmView): str
     voter !== null && nodeId !== engine.nodeId
   );
   if (voters.length === 0) return [];
-  const known = instances(s, record.members);
+  // Whoever is labelled and listed no more was dropped as gone, while the swarm may not have noticed yet.
+  const named = voters.map((node) => ({ ...MEMBER, instance: instanceOf(node) }))
+    .filter(({ instance }) => instance !== null);
+  const known = instances(s, [...record.members, ...named]);
   return voters.flatMap((node) => {
     const address = node.voter?.address ?? "";
     const instance = instanceOf(node) ??
@@ -171,6 +174,8 @@ export function goingOf(s: Scene, record: FoundingRecord, swarm: SwarmView): str
     return isGoing ? [`${instance ?? node.nodeId} (${address}, ${state})`] : [];
   });
 }
+
+const MEMBER = { address: "", sinceMs: 0, leaving: false };
 
 function stateOf(instance: string | null, known: Instance[]): Instance["state"] | "not shown" {
   return known.find((one) => one.instance === instance)?.state ?? "not shown";
