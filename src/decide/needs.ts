@@ -54,7 +54,7 @@ export function together({ facts }: Observation, ...calls: (Look | false)[]): vo
 
 /** What EC2 shows of these members, this node, and whoever is where its Engine knows managers. */
 export function instances(s: Scene, members: Member[]): Instance[] {
-  const isAsked = s.o.facts.instances !== undefined || unknownManagers(s).length > 0;
+  const isAsked = s.o.facts.instances?.ok === true || unknownManagers(s).length > 0;
   return (isAsked ? null : shownAlive(s, members)) ?? need(s.o, instancesLook(s));
 }
 
