@@ -7,6 +7,7 @@
  */
 import { type EngineApi, filters } from "./api.ts";
 import { notUnderstood } from "./faults.ts";
+import { isOwnLabel } from "./nodes.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
 import type { Answer, Contents } from "../state.ts";
@@ -46,9 +47,15 @@ const LISTED: { what: string; path: string; count?: (item: Item) => number; own?
   {
     what: "node labels",
     path: "/nodes",
-    count: ({ Spec }) => isObject(Spec) ? changes(Spec["Labels"], {}) : 0,
+    count: ({ Spec }) => isObject(Spec) ? changes(notOurs(Spec["Labels"]), {}) : 0,
   },
 ];
+
+/** This tool's own labels are written anew in the next swarm. */
+function notOurs(labels: unknown): unknown {
+  if (!isObject(labels)) return labels;
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !isOwnLabel(name)));
+}
 
 async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
   const version = await api.offered(signal);
