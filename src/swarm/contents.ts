@@ -7,9 +7,9 @@
  */
 import { type EngineApi, filters } from "./api.ts";
 import { notUnderstood } from "./faults.ts";
-import { isOwnLabel } from "./nodes.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
+import { LABEL_PREFIX } from "./nodes.ts";
 import type { Answer, Contents } from "../state.ts";
 
 export function contentsOf(
@@ -47,14 +47,16 @@ const LISTED: { what: string; path: string; count?: (item: Item) => number; own?
   {
     what: "node labels",
     path: "/nodes",
-    count: ({ Spec }) => isObject(Spec) ? changes(notOurs(Spec["Labels"]), {}) : 0,
+    count: ({ Spec }) => isObject(Spec) ? changes(others(Spec["Labels"]), {}) : 0,
   },
 ];
 
-/** This tool's own labels are written anew in the next swarm. */
-function notOurs(labels: unknown): unknown {
+/** The labels that a person has set: this tool's own are nothing that would be lost. */
+function others(labels: unknown): unknown {
   if (!isObject(labels)) return labels;
-  return Object.fromEntries(Object.entries(labels).filter(([name]) => !isOwnLabel(name)));
+  return Object.fromEntries(
+    Object.entries(labels).filter(([key]) => !key.startsWith(LABEL_PREFIX)),
+  );
 }
 
 async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {

@@ -11,10 +11,8 @@ import { isObject } from "../json.ts";
 import { AVAILABILITIES, NODE_STATES, ROLES } from "../state.ts";
 import type { Answer, Role, SwarmNode } from "../state.ts";
 
-/** Whether a label is this tool's: other people's are theirs. */
-export function isOwnLabel(name: string): boolean {
-  return name.startsWith("swarm-join.");
-}
+/** The labels of this tool: other people's are theirs. */
+export const LABEL_PREFIX = "swarm-join.";
 
 /**
  * All nodes. What a node is told to be is in its specification; what it is only a list's filter shows. That
@@ -70,7 +68,7 @@ function nodeOf(node: Record<string, unknown>, observed: Role): SwarmNode | null
 
 function ownLabels(labels: unknown): [string, string][] {
   return Object.entries(isObject(labels) ? labels : {}).flatMap(([name, value]) =>
-    isOwnLabel(name) && typeof value === "string" ? [[name, value]] : []
+    name.startsWith(LABEL_PREFIX) && typeof value === "string" ? [[name, value]] : []
   );
 }
 
