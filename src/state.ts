@@ -312,6 +312,8 @@ export interface Memory {
   said: "leaves" | "stays" | "nothing" | null;
   /** Nodes that the swarm would not change or remove, since the last wait. */
   kept: string[];
+  /** Dead nodes that this run has demoted or removed. */
+  reaped: string[];
   /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: string[] | null;
   /** The fingerprint of the swarm whose founding this run has marked. */
