@@ -24,6 +24,7 @@ export function newMemory(runId: string): Memory {
     said: null,
     kept: [],
     refused: [],
+    reaped: [],
     pools: null,
     attested: null,
     asked: { instances: null, probe: null },
@@ -89,14 +90,15 @@ export function remembered(
   }
 }
 
-/** An act went well. */
-export function acted(memory: Memory, act: Act): Memory {
+/** An act went well. `self`: this node's id, where it is known. */
+export function acted(memory: Memory, act: Act, self = ""): Memory {
   const after: Memory = {
     ...memory,
     steady: null,
     waits: 0,
     refusals: 0,
     did: [...memory.did, actOf(act)],
+    reaped: reapedBy(memory, act, self),
   };
   switch (act.kind) {
     case "publish":
@@ -117,6 +119,13 @@ export function acted(memory: Memory, act: Act): Memory {
     default:
       return after;
   }
+}
+
+/** A manager that demotes itself leaves, and is not reaped. */
+function reapedBy({ reaped }: Memory, act: Act, self: string): string[] {
+  const isReaping = act.kind === "remove" || (act.kind === "update" && act.as === "demote");
+  if (!isReaping || act.nodeId === self || reaped.includes(act.nodeId)) return reaped;
+  return [...reaped, act.nodeId];
 }
 
 /** The next look at the Engine says whether it did; the result then tells what the run has done. */

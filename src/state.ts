@@ -314,6 +314,8 @@ export interface Memory {
   kept: string[];
   /** All that it would not in this run. */
   refused: string[];
+  /** Dead nodes that this run has demoted or removed. */
+  reaped: string[];
   /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: string[] | null;
   /** The fingerprint of the swarm whose founding this run has marked. */

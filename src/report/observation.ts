@@ -170,7 +170,11 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
     over: flag,
     ageMs: count,
   }))),
-  permissions: answer(list(object({ action: text, verdict: choice(VERDICTS) }))),
+  permissions: answer(list(object({
+    action: text,
+    verdict: choice(VERDICTS),
+    verb: choice(["join", "leave"]),
+  }))),
 };
 
 const config: Schema<Observation["config"]> = object({
@@ -224,6 +228,7 @@ const memory: Schema<Memory> = object({
   said: v.nullable(choice(["leaves", "stays", "nothing", "unheard"])),
   kept: list(text),
   refused: list(text),
+  reaped: list(text),
   pools: v.nullable(list(text)),
   attested: v.nullable(text),
   asked: object({
