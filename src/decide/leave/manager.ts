@@ -96,7 +96,7 @@ function goingOut(
   return demoteSelf(s, turn.heirs.length, node, swarm);
 }
 
-/** Who would go on as a manager, and why it is not this one's turn; null: it is. */
+/** Who goes on as a manager, for now at least, and why it is not this one's turn; null: it is. */
 function turnOf(
   s: Scene,
   record: FoundingRecord,
@@ -108,8 +108,7 @@ function turnOf(
   const answered = answering(s);
   const heirs = swarm.nodes.filter(({ nodeId, voter, state, desired }) =>
     voter?.reachable === true && state === "ready" && desired === "manager" &&
-    nodeId !== s.engine.nodeId && answered.includes(voter.address) &&
-    !leavers.some(({ address }) => address === voter.address)
+    nodeId !== s.engine.nodeId && answered.includes(voter.address)
   );
   const why = leavers.length === 0 || isRushed(o)
     ? null
@@ -126,7 +125,7 @@ function demoteSelf(s: Scene, heirs: number, node: SwarmNode, swarm: SwarmView):
     return wait(
       o,
       "leave-quorum",
-      `of the ${left} other managers ${heirs} answer and stay, and ${needed} are needed for a quorum`,
+      `of the ${left} other managers ${heirs} answer, and ${needed} are needed for a quorum`,
     );
   }
   if (o.memory.kept.includes(nodeId)) {
