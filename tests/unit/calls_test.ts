@@ -73,9 +73,9 @@ function stateOf(world: World): unknown {
   const { machines, ...rest } = world;
   return structuredClone({
     ...rest,
-    machines: machines.map(({ managerTag, workerTag, ...machine }) => ({
+    machines: machines.map(({ managerTag, workerTag, word, ...machine }) => ({
       ...machine,
-      tags: [managerTag.at(-1)?.value, workerTag.at(-1)?.value],
+      tags: [managerTag.at(-1)?.value, workerTag.at(-1)?.value, word.at(-1)?.value],
     })),
   });
 }
