@@ -191,7 +191,8 @@ function waited(o: Observation, wait: Waiting): Observation {
   const steady = steadyOf(memory, wait, nowMs);
   const refusals = wait.rule === "throttled" ? memory.refusals + 1 : 0;
   const waits = memory.waits + 1;
-  const after = { ...memory, steady, fault: null, kept: [], waits, refusals };
+  const said = memory.said === "unheard" ? null : memory.said;
+  const after = { ...memory, steady, fault: null, kept: [], said, waits, refusals };
   return wait.keeps === "answers"
     ? { ...o, memory: after, facts: answered(facts) }
     : anew(o, after);

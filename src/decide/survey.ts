@@ -6,7 +6,7 @@
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
 import { isGone, others, questionOf } from "./members.ts";
-import { decided, probeOf, together } from "./needs.ts";
+import { decided, isKnown, probeOf, together } from "./needs.ts";
 import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
@@ -23,7 +23,7 @@ export function survey(o: Observation): Decision {
     together(o, ...memberLooks(o));
   }
   const next = decided(() => join(o));
-  if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
+  if (next.kind === "look" && next.calls.every((call) => !isKnown(o, call))) {
     return next;
   }
   const obstacles = obstaclesOf(o);
