@@ -35,13 +35,13 @@ labTest("instances: the role's and the cluster's tag are read by their keys", as
 });
 
 labTest(
-  "instances: when it was started, what it is, and the tags that its node is labelled with",
+  "instances: when it was first launched, what it is, and the tags that its node is labelled with",
   async (lab) => {
     const launchedMs = Date.UTC(2026, 10, 26, 8, 20);
     const placement = { zone: "eu-west-1c", type: "c7g.medium", lifecycle: "spot" };
     const tags = new Map([["Role", "worker"], ["Team", ""], ["Name", "web 1"], ["Secret", "x"]]);
     lab.put(1, { launchedMs, placement, tags });
-    lab.put(2, { launchedMs });
+    lab.put(2, { launchedMs, firstLaunchedMs: launchedMs - 3_600_000 });
     const labelTags = ["Name", "Team", "Cost"];
     const read = await valueOf(lab.node(1, { labelTags }).instances(["i-1", "i-2"], []));
     assert.deepEqual(
@@ -49,7 +49,7 @@ labTest(
       [
         { launchMs: launchedMs, placement, labelTags: { Team: "", Name: "web 1" } },
         {
-          launchMs: launchedMs,
+          launchMs: launchedMs - 3_600_000,
           placement: { zone: "eu-west-1a", type: "m7i.large", lifecycle: "on-demand" },
           labelTags: {},
         },
@@ -59,9 +59,16 @@ labTest(
 );
 
 labTest("instances: what EC2 does not say of one is null", async (lab) => {
+  const attached = (item: string): string =>
+    `<launchTime>2026-11-26T08:20:00.000Z</launchTime><networkInterfaceSet><item>${item}</item></networkInterfaceSet>`;
   for (
     const half of [
       "",
+      attached(""),
+      attached("<attachment><deviceIndex>0</deviceIndex></attachment>"),
+      attached(
+        "<attachment><deviceIndex>1</deviceIndex><attachTime>2026-11-26T08:20:00.000Z</attachTime></attachment>",
+      ),
       "<instanceType>m7i.large</instanceType>",
       "<placement><availabilityZone>eu-west-1a</availabilityZone></placement>",
     ]
