@@ -1,6 +1,7 @@
 /** What an operator copies: the unit, the user data, the policies. */
 import assert from "node:assert/strict";
 import { FLAGS } from "../src/cli/flags.ts";
+import { CLUSTER_TAG, LEAVING_TAG } from "../src/settings.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const POLICIES = ["manager-tags", "worker-tags", "manager-s3", "worker-s3"] as const;
@@ -29,6 +30,7 @@ Deno.test("each policy is valid JSON that IAM takes, and small enough for a role
 
 Deno.test("a policy allows what its role needs, and no action more", () => {
   const reads = ["ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions"];
+  const objects = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
   const want: { [name in typeof POLICIES[number]]: string[] } = {
     "manager-tags": [
       ...reads,
@@ -38,9 +40,9 @@ Deno.test("a policy allows what its role needs, and no action more", () => {
       "ec2:CreateTags",
       "ec2:DeleteTags",
     ],
-    "worker-tags": reads,
-    "manager-s3": ["ec2:DescribeInstances", "s3:ListBucket", "s3:GetObject", "s3:PutObject"],
-    "worker-s3": ["ec2:DescribeInstances", "s3:ListBucket", "s3:GetObject"],
+    "worker-tags": [...reads, "ec2:CreateTags", "ec2:DeleteTags"],
+    "manager-s3": [...objects, "ec2:DescribeInstances"],
+    "worker-s3": [...objects, "ec2:DescribeInstances"],
   };
   for (const name of POLICIES) {
     const allowed = statements(name).filter(({ Effect }) => Effect === "Allow")
@@ -58,20 +60,46 @@ Deno.test("only reads that EC2 can't restrict are allowed on everything", () => 
   }
 });
 
-Deno.test("a manager tags itself only, and only with tokens and their cluster", () => {
-  const tagging = statements("manager-tags").find(({ Action }) =>
-    Action.includes("ec2:DeleteTags")
-  );
-  const { ArnLike, ...keys } = tagging?.Condition ?? {};
-  assert.deepEqual(ArnLike, {
-    "ec2:SourceInstanceARN": "arn:aws:ec2:REGION:ACCOUNT:instance/${ec2:InstanceID}",
+for (
+  const [name, keys] of [
+    ["manager-tags", ["ManagerToken", "WorkerToken", CLUSTER_TAG, LEAVING_TAG]],
+    ["worker-tags", LEAVING_TAG],
+  ] as const
+) {
+  Deno.test(`with ${name} a node tags itself only, and only with ${keys}`, () => {
+    const tagging = statements(name).find(({ Action }) => Action.includes("ec2:DeleteTags"));
+    const { ArnLike, ...conditions } = tagging?.Condition ?? {};
+    assert.deepEqual(ArnLike, {
+      "ec2:SourceInstanceARN": "arn:aws:ec2:REGION:ACCOUNT:instance/${ec2:InstanceID}",
+    });
+    const tags = { "aws:TagKeys": keys };
+    // For all alone would also hold for a request that names no key, which deletes every tag.
+    assert.deepEqual(conditions, {
+      "ForAllValues:StringEquals": tags,
+      "ForAnyValue:StringEquals": tags,
+    });
   });
-  const tags = { "aws:TagKeys": ["ManagerToken", "WorkerToken", "SwarmCluster"] };
-  // For all alone would also hold for a request that names no key, which deletes every tag.
-  assert.deepEqual(keys, {
-    "ForAllValues:StringEquals": tags,
-    "ForAnyValue:StringEquals": tags,
-  });
+}
+
+Deno.test("in S3 words of leaving are all that a worker writes, and all that anybody deletes", () => {
+  const words = "arn:aws:s3:::BUCKET/PREFIX/*/leaving/i-*";
+  const of = (name: string, action: string): string[] =>
+    statements(name).filter(({ Action }) => [Action].flat().includes(action))
+      .map(({ Resource }) => Resource);
+  assert.deepEqual(of("worker-s3", "s3:PutObject"), [words]);
+  assert.deepEqual(of("worker-s3", "s3:DeleteObject"), [words]);
+  assert.deepEqual(of("manager-s3", "s3:DeleteObject"), [words]);
+  // A star is any text, with slashes too: a mark of a cluster that is called "leaving" is no word.
+  const isWord = (key: string): boolean => /^PREFIX\/.*\/leaving\/i-.*$/.test(key);
+  assert.ok(isWord("PREFIX/default/leaving/i-0abc"));
+  for (
+    const key of [
+      `founded/leaving/${"i".repeat(50)}.id`,
+      "leaving/record.json",
+      `leaving/tokens/${"i".repeat(50)}/manager`,
+      "leaving/conditions",
+    ]
+  ) assert.ok(!isWord(`PREFIX/${key}`), key);
 });
 
 Deno.test("a manager writes its own kind of template only, which it marks as it creates it", () => {
