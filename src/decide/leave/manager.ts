@@ -3,14 +3,14 @@
  * before anything that counts, and makes leaves follow each other. Until it is demoted it goes on with a
  * manager's work: else two that leave beside a dead voter wait for each other.
  */
-import { reap } from "../nodes/dead.ts";
+import { proofOf, reap } from "../nodes/dead.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
-import { isMe, isSameSwarm, LEFT_LABEL, others, registered, votersOf } from "../members.ts";
-import { answering, instances } from "../needs.ts";
-import { isRushed } from "../patience.ts";
+import { isMe, isSameSwarm, LEFT_LABEL, marked, registered, votersOf } from "../members.ts";
+import { addressesOf, answering, instances, probeOf, stop } from "../needs.ts";
+import { CONFLICT_MS, heldMs, isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
-import { act, fail, wait } from "../verdict.ts";
+import { act, fail, look, wait } from "../verdict.ts";
 import { brief, membersText } from "../words.ts";
 import { gone, isConfirmed, writeRecord } from "../writes.ts";
 import type { Decision, SwarmNode, SwarmView } from "../../state.ts";
@@ -24,7 +24,8 @@ export function managerLeaves(s: Scene): Decision {
     return fail(
       5,
       "leave-unfounded",
-      `this manager's swarm is not the founded one: nobody would be left in its place`,
+      "this manager's swarm is not the founded one: nobody would be left in its place",
+      s.traits.readsMayBeOld ? CONFLICT_MS : 0,
     );
   }
   const node = ownNode(s, swarm);
@@ -43,13 +44,21 @@ function unreadable(s: Scene): Decision {
     : wait(o, "quorum-lost", "this manager's swarm has no quorum: it can't be demoted");
 }
 
-function demoted({ o }: Scene): Decision {
+function demoted({ o, engine }: Scene): Decision {
+  // Its manager has stopped, or its Engine refuses: where nobody is left to renew its certificate, it goes.
+  if (engine.swarm === null && heldMs(o, "demotion-pending") >= CERTIFICATE_MS) {
+    const call = { kind: "leave", force: false, onlyEmpty: true } as const;
+    return act(call, "leave-swarm", "it was demoted, and nobody gives it a worker's certificate");
+  }
   return wait(
     o,
     "demotion-pending",
     "it was demoted, and its Engine has no worker's certificate yet",
   );
 }
+
+/** Twice what an Engine takes to find its new certificate. */
+const CERTIFICATE_MS = 60_000;
 
 /** The last manager of a swarm takes back what it has begun, and stays. */
 function lastOne(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
@@ -73,7 +82,8 @@ function goingOut(
   const { o, me } = s;
   const { nodeId, version, availability } = node;
   const turn = turnOf(s, record, swarm);
-  if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0) {
+  const isRefused = o.memory.kept.includes(nodeId);
+  if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0 && !isRefused) {
     const change = { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } };
     return act(
       { kind: "update", as: "drain", nodeId, version, change },
@@ -83,18 +93,21 @@ function goingOut(
   }
   if (turn.why !== null) return wait(o, "leave-turn", turn.why);
   const isMarked = record.members.some((member) => isMe(member, me) && member.leaving);
-  if (!isMarked || !isConfirmed(s, record)) {
+  // The mark is also what confirms the record, for somebody without a label to be taken for dead.
+  if (!isMarked || !isConfirmed(s, record) || proofOf(s, record, swarm) !== null) {
     const write = {
       as: "mark",
       rule: "mark-leaving",
       because: `${me.instance} leaves the founded swarm ${brief(record)}`,
     } as const;
-    return writeRecord(s, write, (w) => registered(record, w));
+    return writeRecord(s, write, (w) => marked(record, w));
   }
+  // Who has died since this round began still looks well to the swarm, which would let this one go then.
+  if (o.memory.isProven) stop(look({ kind: "engine" }, probeOf(s) ?? false));
   return demoteSelf(s, turn.heirs.length, node, swarm);
 }
 
-/** Who would go on as a manager, and why it is not this one's turn; null: it is. */
+/** Who goes on as a manager, for now at least, and why it is not this one's turn; null: it is. */
 function turnOf(
   s: Scene,
   record: FoundingRecord,
@@ -102,12 +115,18 @@ function turnOf(
 ): { heirs: SwarmNode[]; why: string | null } {
   const { me, o } = s;
   const known = instances(s, record.members);
-  const leavers = others(record, me).filter((one) => one.leaving && !gone(s, one, known));
+  // Who votes no more counts no more, however long its tasks take.
+  const votes = addressesOf(votersOf(swarm));
+  const own = record.members.findIndex((member) => isMe(member, me) && member.leaving);
+  // Marks are in the order in which they were set: of two that begin anew the first goes first.
+  const before = own === -1 ? record.members : record.members.slice(0, own);
+  const leavers = before.filter((one) =>
+    one.leaving && !isMe(one, me) && votes.includes(one.address) && !gone(s, one, known)
+  );
   const answered = answering(s);
   const heirs = swarm.nodes.filter(({ nodeId, voter, state, desired }) =>
     voter?.reachable === true && state === "ready" && desired === "manager" &&
-    nodeId !== s.engine.nodeId && answered.includes(voter.address) &&
-    !leavers.some(({ address }) => address === voter.address)
+    nodeId !== s.engine.nodeId && answered.includes(voter.address)
   );
   const why = leavers.length === 0 || isRushed(o)
     ? null
@@ -124,7 +143,7 @@ function demoteSelf(s: Scene, heirs: number, node: SwarmNode, swarm: SwarmView):
     return wait(
       o,
       "leave-quorum",
-      `of the ${left} other managers ${heirs} answer and stay, and ${needed} are needed for a quorum`,
+      `of the ${left} other managers ${heirs} answer, and ${needed} are needed for a quorum`,
     );
   }
   if (o.memory.kept.includes(nodeId)) {

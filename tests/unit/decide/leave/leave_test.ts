@@ -1,3 +1,4 @@
+/** decide: how a worker leaves, when, and what becomes of a leave that was not carried through. */
 import assert from "node:assert/strict";
 import { decided, held, looks, recordOf, table } from "../table.ts";
 import {
@@ -54,6 +55,21 @@ table("a worker leaves", [
     }),
     want: ["announce", "announce-leave"],
   },
+  {
+    name: "its word could not be said: goes on without",
+    state: leaving({ memory: { said: "unheard" }, facts: tasks }),
+    want: ["wait", "tasks-running"],
+  },
+  {
+    name: "the record can't be read: waits for it",
+    state: leaving({ facts: { ledger: fault("unreachable") } }),
+    want: ["wait", "unreachable"],
+  },
+  {
+    name: "half of its time is over, and the record can't be read: goes all the same",
+    state: leaving({ ...said, facts: { ledger: fault("unreachable") }, nowMs: 301_000 }),
+    want: ["leave", "leave-swarm"],
+  },
   { name: "nothing runs here: leaves", state: leaving(said), want: ["leave", "leave-swarm"] },
   {
     name: "tasks run here: waits for a manager to move them",
@@ -67,15 +83,14 @@ table("a worker leaves", [
     want: ["stop", "stop-tasks"],
   },
   {
-    name: "they were stopped: waits for their end",
+    name: "they were stopped, and the swarm has started others here: leaves at once",
     state: leaving({ memory: { said: "leaves", did: ["stop"] }, facts: tasks, nowMs: 310_000 }),
-    want: ["wait", "tasks-running"],
+    want: ["leave", "leave-swarm"],
   },
   {
-    name: "its time is over: leaves all the same",
-    state: leaving({ memory: { said: "leaves", did: ["stop"] }, facts: tasks, nowMs: 590_000 }),
-    want: ["leave", "leave-swarm"],
-    because: "2 tasks",
+    name: "its time is nearly over: a leave would kill them at once, so they are stopped first",
+    state: leaving({ ...said, facts: tasks, nowMs: 590_000 }),
+    want: ["stop", "stop-tasks"],
   },
   {
     name: "it was a manager, and was demoted for it: its mark was its word",
@@ -144,7 +159,7 @@ table("it has left", [
 table("only if it is told to go", [
   {
     name: "nobody says so: nothing is done",
-    state: leaving(asked),
+    state: leaving({ ...asked, facts: { self: ok(instance(1)) } }),
     want: ["done", "not-going"],
   },
   {
@@ -185,6 +200,24 @@ table("only if it is told to go", [
     want: ["announce", "announce-leave"],
   },
   {
+    name: "EC2 has said so, and can't be asked any more: goes on",
+    state: leaving({
+      ...asked,
+      memory: { self: instance(1, { state: "shutting-down" }) },
+      facts: { self: fault("unreachable") },
+    }),
+    want: ["announce", "announce-leave"],
+  },
+  {
+    name: "it has begun, and EC2 shows an older word: goes on",
+    state: leaving({
+      ...asked,
+      memory: { did: ["announce"], said: "leaves" },
+      facts: { self: ok(instance(1)) },
+    }),
+    want: ["leave", "leave-swarm"],
+  },
+  {
     name: "EC2 says that it is stopping: nothing is done",
     state: leaving({ ...asked, facts: { self: ok(instance(1, { state: "stopping" })) } }),
     want: ["done", "not-going"],
@@ -221,7 +254,8 @@ Deno.test("it has left: the record that it writes has the others only", () => {
 
 Deno.test("a worker leaves: nothing is ever left by force", () => {
   for (const nowMs of [10_000, 590_000]) {
-    const decision = decided(leaving({ ...said, facts: nowMs > 10_000 ? tasks : {}, nowMs }));
+    const did = nowMs > 10_000 ? { facts: tasks, memory: { said: "leaves", did: ["stop"] } } : said;
+    const decision = decided(leaving({ ...did as typeof said, nowMs }));
     assert.ok(decision.kind === "act" && decision.call.kind === "leave");
     assert.equal(decision.call.force, false);
     assert.equal(decision.call.onlyEmpty, nowMs === 10_000);
@@ -260,12 +294,12 @@ table("a join after a leave that was not carried through", [
     want: ["leave", "undo-leave"],
   },
   {
-    name: "the same, while tasks run here: stays a worker",
+    name: "the same, while tasks run here: waits until they have moved",
     state: observation({
       config: role,
       facts: { ...demoted, probe: ok(["10.0.0.2"]), contents: ok({ tasks: 1 }) },
     }),
-    want: ["done", "in-order"],
+    want: ["wait", "tasks-running"],
   },
 ]);
 

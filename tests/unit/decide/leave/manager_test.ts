@@ -1,5 +1,6 @@
+/** decide: how a manager leaves. */
 import assert from "node:assert/strict";
-import { decided, recordOf, table } from "../table.ts";
+import { decided, held, looks, recordOf, table } from "../table.ts";
 import {
   founded,
   instance,
@@ -51,6 +52,11 @@ function leaving(
       ...facts,
     },
   });
+}
+
+/** The record with these members in this order, of whom 1 and 2 leave. */
+function inOrder(...numbers: number[]): NonNullable<Facts["ledger"]> {
+  return founded({ members: numbers.map((n) => member(n, { leaving: n < 3 })) });
 }
 
 const confirmed = { confirmed: fp("a") };
@@ -105,7 +111,7 @@ table("a manager leaves", [
     name: "one of the two others does not answer now: no quorum without this one",
     state: leaving({ ...ready, facts: { probe: ok(["10.0.0.2"]) } }),
     want: ["wait", "leave-quorum"],
-    because: "1 answer and stay, and 2 are needed",
+    because: "1 answer, and 2 are needed",
   },
   {
     name: "one of the others is told to be a worker: it does not count",
@@ -116,6 +122,21 @@ table("a manager leaves", [
     name: "one of the others is not ready: it does not count",
     state: leaving({ ...ready, others: [managerNode(2), managerNode(3, { state: "unknown" })] }),
     want: ["wait", "leave-quorum"],
+  },
+  {
+    name: "another one is marked too, as both deadlines are near: it votes still, and counts",
+    state: leaving({ ...ready, marked: [1, 2], nowMs: 570_000 }),
+    want: ["demote", "demote-itself"],
+  },
+  {
+    name: "another one was marked before: waits for it, though both begin anew",
+    state: leaving({ own: left(1), marked: [1, 2], facts: { ledger: inOrder(2, 1, 3) } }),
+    want: ["wait", "leave-turn"],
+  },
+  {
+    name: "another one was marked after it: its turn",
+    state: leaving({ own: left(1), marked: [1, 2], facts: { ledger: inOrder(1, 2, 3) } }),
+    want: ["mark", "mark-leaving"],
   },
   {
     name: "the swarm has refused it just now: waits",
@@ -159,6 +180,16 @@ table("a manager leaves", [
     want: ["wait", "demotion-pending"],
   },
   {
+    name:
+      "that has lasted for a minute: leaves, without force, which its Engine refuses if it still votes",
+    state: leaving({
+      ...ready,
+      memory: { ...confirmed, ...held("demotion-pending", 60_000) },
+      engine: { swarm: null },
+    }),
+    want: ["leave", "leave-swarm"],
+  },
+  {
     name: "its Engine can't read the swarm, and it is not marked: no quorum",
     state: leaving({ engine: { swarm: null, trouble: "no-quorum" } }),
     want: ["wait", "quorum-lost"],
@@ -182,12 +213,18 @@ table("a manager leaves", [
   {
     name: "its swarm is not the founded one: exit 5",
     state: leaving({
+      memory: held("leave-unfounded", 180_000),
       facts: { ledger: founded({ fingerprint: fp("b"), clusterId: "cluster-b" }) },
     }),
     want: ["fail", "leave-unfounded"],
     exit: 5,
   },
 ]);
+
+Deno.test("a manager leaves: it demotes itself on a look at the swarm that is younger than its mark", () => {
+  const state = leaving({ ...ready, memory: { ...confirmed, isProven: true } });
+  assert.deepEqual(looks(state), ["engine", "probe"]);
+});
 
 Deno.test("a manager leaves: its mark is its own entry's, and the others' stay as they are", () => {
   const record = recordOf(leaving({ own: left(1) }));
@@ -197,6 +234,11 @@ Deno.test("a manager leaves: its mark is its own entry's, and the others' stay a
     ["i-1", true],
   ]);
   assert.equal(record.members.at(-1)?.sinceMs, NOW_MS);
+});
+
+Deno.test("a manager leaves: a mark that is written again stays where it is", () => {
+  const state = leaving({ own: left(1), marked: [1, 2], facts: { ledger: inOrder(1, 2, 3) } });
+  assert.deepEqual(recordOf(state).members.map(({ instance }) => instance), ["i-1", "i-2", "i-3"]);
 });
 
 Deno.test("a manager leaves: the last one's mark is taken out again", () => {

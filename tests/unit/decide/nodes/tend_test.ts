@@ -1,3 +1,4 @@
+/** decide: whom a manager drains, and what it takes back. */
 import assert from "node:assert/strict";
 import { decided, table } from "../table.ts";
 import {
@@ -31,7 +32,7 @@ function swarm(nodes: SwarmNode[], facts: Partial<Facts> = {}, leaving = false):
     },
   });
 }
-const says = (leaves: boolean, nodeId = "node-2", by = "i-2"): Facts["words"] =>
+const says = (leaves: boolean, nodeId = "node-2", by = "i-2"): NonNullable<Facts["words"]> =>
   ok([{ instance: by, nodeId, leaves }]);
 
 table("words", [
