@@ -16,6 +16,7 @@ const ROOMS: { [room: string]: string[] } = {
   "calls": [],
   "actions": [],
   "rules": [],
+  "survey_rules": [],
   "stores": [],
   "settings": [],
   "addresses": [],
@@ -26,7 +27,7 @@ const ROOMS: { [room: string]: string[] } = {
   "run": ["decide/decide", "memory", "ledger/versions"],
   // What people write and read
   "cli": [],
-  "report": ["decide/decide", "decide/role", "valibot"],
+  "report": ["decide/decide", "decide/members", "decide/role", "decide/standing", "valibot"],
   // The edges
   "time": [],
   "http": ["time"],
@@ -44,6 +45,7 @@ const GROUND = [
   "calls",
   "actions",
   "rules",
+  "survey_rules",
   "stores",
   "settings",
   "addresses",
@@ -63,6 +65,7 @@ const PURE = [
   "report/print",
   "report/plan",
   "report/findings",
+  "report/status",
   "ledger/record",
   "ledger/versions",
 ];

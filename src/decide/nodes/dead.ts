@@ -131,7 +131,7 @@ function demote(node: SwarmNode, why: string): Decision | null {
 }
 
 /** Why a node without a vote may be taken out of the list; null: it may not. */
-function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
+export function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
   const { state, desired, observed, labels } = node;
   if (state !== "down" || node.nodeId === s.engine.nodeId) return null;
   if (desired === "worker" && observed === "manager") return null;
