@@ -199,6 +199,9 @@ function howText(o: Observation): string {
   const quorum = quorumOf(o);
   if (quorum !== null) {
     const { canLose } = quorum;
+    if (engineOf(o)?.swarm === null) {
+      return `this manager's swarm has no leader at this moment, though ${reachedText(quorum)}`;
+    }
     return `${reachedText(quorum)}: ${canLose === 0 ? "none" : canLose} may be lost`;
   }
   const { memory: { identity: me }, facts: { probe } } = o;
@@ -207,12 +210,14 @@ function howText(o: Observation): string {
   const members = others(record, me);
   if (!probe?.ok) return `who of ${members.length} other members answers is not known`;
   const there = members.filter(({ address }) => probe.value.includes(address)).length;
-  return `of ${members.length} other members ${there} answer`;
+  return `${there} of ${members.length} other members answer`;
 }
 
 function reachedText({ total, reachable, needed }: Quorum): string {
-  const be = (count: number): string => `${count} ${count === 1 ? "is" : "are"}`;
-  return `of ${total} managers ${be(reachable)} reached, and ${be(needed)} needed`;
+  const beOf = (count: number): string => count === 1 ? "is" : "are";
+  return `${reachable} of ${total} managers ${beOf(reachable)} reached, and ${needed} ${
+    beOf(needed)
+  } needed`;
 }
 
 function engineOf({ facts }: Observation): Engine | null {

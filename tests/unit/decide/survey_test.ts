@@ -12,9 +12,7 @@ import {
   foundingMark,
   identity,
   instance,
-  labelsOf,
   lifecycle,
-  managerNode,
   managerOf,
   managersAt,
   member,
@@ -24,6 +22,7 @@ import {
   record,
   s3,
   shown,
+  spread,
   workerOf,
 } from "../../support/observations.ts";
 
@@ -62,19 +61,12 @@ function objectOf(record_: ReturnType<typeof record> | null): Answers["ledger"] 
   return ok({ kind: "object", record: record_, etag: record_ && "e", serverMs: NOW_MS });
 }
 
-/** Three managers, each in a zone of its own. */
-const SPREAD = ["a", "b", "c"].map((zone, i) =>
-  managerNode(i + 1, {
-    labels: { ...labelsOf(i + 1), "swarm-join.zone": `eu-west-1${zone}` },
-  })
-);
-
 /** A manager of a founded swarm, with two others that answer, and all in order. */
 const HEALTHY: Answers = {
   identity: ok(identity()),
   lifecycle: ok(lifecycle(null)),
   self: ok(instance(1)),
-  engine: ok(managerOf("a", { nodes: SPREAD })),
+  engine: ok(managerOf("a", { nodes: spread(1, 2, 3) })),
   contents: ok({}),
   interfaces: ok([]),
   ledger: objectOf(record({ members: [member(1), member(2), member(3)] })),
@@ -418,7 +410,7 @@ const NEXT: { who: string; change: Partial<Answers>; says: RegExp }[] = [
   {
     who: "a manager whose CA was rotated",
     change: {
-      engine: ok(managerOf("b", { clusterId: "cluster-a", nodes: SPREAD })),
+      engine: ok(managerOf("b", { clusterId: "cluster-a", nodes: spread(1, 2, 3) })),
       tokens: ok([shown(1, "b"), shown(2, "b"), shown(3, "b")]),
     },
     says: /^a join would refresh \(refresh-record\): the swarm's CA was rotated/,
