@@ -25,7 +25,7 @@ export interface Quorum {
   zones: { zone: string | null; voters: number; canLose: boolean }[];
 }
 
-/** Who shows the swarm's tokens as they are now, who others, and which voters none. */
+/** Who shows the swarm's tokens as they are now, who others, and which managers that are reached none. */
 export interface ShownTokens {
   current: string[];
   stale: string[];
@@ -42,8 +42,8 @@ export function standingOf(o: Observation, findings: readonly Finding[]): Standi
   if (lost !== null) return { verdict: "lost", because: lost };
   const rules = [...new Set(findings.filter(isBad).map(({ rule }) => rule))];
   const doubts = [
-    ...rules,
     ...(engine?.state === "inactive" ? ["this node is in no swarm"] : []),
+    ...(rules.length > 0 ? [`see ${rules.join(", ")}`] : []),
   ];
   const because = [howText(o), ...doubts].join("; ");
   return { verdict: doubts.length > 0 ? "degraded" : "ok", because };
@@ -187,8 +187,9 @@ export function tokensOf(o: Observation): ShownTokens | null {
   const missing = isBySwarm
     ? (all.length > 0 ? [] : ["the store"])
     : (recordOf(o)?.members ?? []).flatMap((member) => {
-      const votes = nodeOf(o, member, swarm)?.voter != null;
-      return votes && member.instance !== null && !all.includes(member.instance)
+      const node = nodeOf(o, member, swarm);
+      return node !== null && isReached(node) && member.instance !== null &&
+          !all.includes(member.instance)
         ? member.instance
         : [];
     });

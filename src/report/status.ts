@@ -115,8 +115,9 @@ function memberRow(o: Observation, member: Member, swarm: SwarmView | null): Mem
   const own = isOwn && engine?.ok ? engine.value.nodeId || null : null;
   return {
     instance,
-    zone: isOwn ? me.placement.zone : shown?.placement?.zone ??
-      (node === null ? null : zoneOf(o, node)),
+    zone: node === null
+      ? isOwn ? me.placement.zone : shown?.placement?.zone ?? null
+      : zoneOf(o, node),
     ec2: shown?.state ?? null,
     address,
     answers: isOwn || !probe?.ok ? null : probe.value.includes(address),

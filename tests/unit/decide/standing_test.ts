@@ -115,7 +115,7 @@ const ROWS: Row[] = [
       probe: ok(["10.0.0.2"]),
     },
     want: "degraded",
-    because: "2 of 3 managers are reached, and 2 are needed: none may be lost; voter-silent",
+    because: "2 of 3 managers are reached, and 2 are needed: none may be lost; see voter-silent",
   },
   {
     what: "a manager that is asked to be a worker: a join warns of it, and is done",
@@ -128,7 +128,7 @@ const ROWS: Row[] = [
     what: "a permission that this node lacks",
     facts: { permissions: ok([{ action: "ec2:CreateTags", verdict: "denied" }]) },
     want: "degraded",
-    because: /1 may be lost; permission-missing$/,
+    because: /1 may be lost; see permission-missing$/,
   },
   {
     what: "a manager without a leader, whom a minority answers",
@@ -142,13 +142,13 @@ const ROWS: Row[] = [
     facts: { engine: ok({ ...managerOf("a"), ...NO_QUORUM }), probe: ok(["10.0.0.2"]) },
     want: "degraded",
     because:
-      /^this manager's swarm has no leader at this moment, though 2 of 3 managers are reached, and 2 are needed; quorum-lost/,
+      /^this manager's swarm has no leader at this moment, though 2 of 3 managers are reached, and 2 are needed; see quorum-lost/,
   },
   {
     what: "a manager without a leader, of whom nobody knows who answers",
     facts: { engine: ok({ ...managerOf("a"), ...NO_QUORUM }), probe: fault("unreachable") },
     want: "degraded",
-    because: /^who of 2 other members answers is not known; quorum-lost/,
+    because: /^who of 2 other members answers is not known; see quorum-lost/,
   },
   {
     what: "a manager whose swarm could not be read for another reason",
@@ -171,7 +171,7 @@ const ROWS: Row[] = [
     facts: { engine: ok(workerOf("a")), probe: ok([]) },
     change: worker,
     want: "degraded",
-    because: /^0 of 2 other members answer; managers-silent; member-silent$/,
+    because: /^0 of 2 other members answer; see managers-silent, member-silent$/,
   },
   {
     what: "a worker whose managers are gone",
@@ -246,13 +246,13 @@ const ROWS: Row[] = [
     facts: { engine: ok(workerOf("a")), ledger: unfounded, tokens: ok([]), probe: ok([]) },
     change: worker,
     want: "degraded",
-    because: /^nobody knows who its managers are; managers-silent/,
+    because: /^nobody knows who its managers are; see managers-silent/,
   },
   {
     what: "a record that can't be read",
     facts: { engine: ok(outside), ledger: fault("denied", "allow it") },
     want: "degraded",
-    because: /permission-missing; this node is in no swarm$/,
+    because: /this node is in no swarm; see permission-missing$/,
   },
   {
     what: "no Engine, and no record: whether this node is in a swarm nobody knows",
