@@ -7,16 +7,8 @@ import { instanceOf, others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type {
-  Answer,
-  Decision,
-  Engine,
-  Instance,
-  Observation,
-  Role,
-  Shown,
-  SwarmNode,
-} from "../state.ts";
+import type { Answer, Decision, Engine, Instance, Observation, Role, SwarmNode } from "../state.ts";
+import type { Shown } from "../shown.ts";
 import type { Member } from "../founding.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
@@ -64,7 +56,7 @@ export function together({ facts }: Observation, ...calls: (Look | false)[]): vo
 
 /** What EC2 shows of these members, this node, and whoever is where its Engine knows managers. */
 export function instances(s: Scene, members: Member[]): Instance[] {
-  const isAsked = s.o.facts.instances !== undefined || unknownManagers(s).length > 0;
+  const isAsked = s.o.facts.instances?.ok === true || unknownManagers(s).length > 0;
   return (isAsked ? null : shownAlive(s, members)) ?? need(s.o, instancesLook(s));
 }
 
@@ -92,11 +84,15 @@ export function instancesLook(s: Scene): CallOf<"instances"> {
   };
 }
 
-/** The instances of nodes that are not well. */
-function suspects({ engine }: Scene): string[] {
-  return (engine.swarm?.nodes ?? []).flatMap((node) =>
-    node.state === "ready" && node.voter?.reachable !== false ? [] : instanceOf(node) ?? []
-  );
+/** The instances of nodes that are not well, and of voters that the record does not list (any more). */
+function suspects({ engine, record }: Scene): string[] {
+  return (engine.swarm?.nodes ?? []).flatMap((node) => {
+    const instance = instanceOf(node);
+    const isListed = record?.members.some((member) => member.instance === instance) ?? false;
+    const isWell = node.state === "ready" && node.voter?.reachable !== false &&
+      (node.voter === null || isListed);
+    return isWell || instance === null ? [] : instance;
+  });
 }
 
 /** The other nodes that are ready and have no label yet. */
