@@ -275,7 +275,7 @@ export interface Instance {
   address: string | null;
   roleTag: string | null;
   clusterTag: string | null;
-  /** When it was last started: ms since 1970, by EC2's clock; null: not shown. */
+  /** When it was launched, which no stop and start changes: ms since 1970, by EC2's clock; null: not shown. */
   launchMs: number | null;
   /** Null: not shown. */
   placement: Placement | null;
@@ -308,14 +308,20 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
-  /** What this worker said last to the managers; null: this run has said nothing. */
-  said: "leaves" | "stays" | "nothing" | null;
+  /** What this worker said last to the managers; `unheard`: it could not, since the last wait; null: this run has said nothing. */
+  said: "leaves" | "stays" | "nothing" | "unheard" | null;
   /** Nodes that the swarm would not change or remove, since the last wait. */
   kept: string[];
+  /** All that it would not in this run. */
+  refused: string[];
+  /** Dead nodes that this run has demoted or removed. */
+  reaped: string[];
   /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: string[] | null;
   /** The fingerprint of the swarm whose founding this run has marked. */
   attested: string | null;
+  /** What was asked of EC2, and of the network, for the facts that are known: of anybody else they say nothing. Null: of all. */
+  asked: { instances: { ids: string[]; addresses: string[] } | null; probe: string[] | null };
   /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
   terminated: string[];
   /** Joins that failed: where, with which token, why (in the Engine's words too), and when (ms of the run). */

@@ -55,7 +55,7 @@ export interface Ec2Instance {
   addresses: string[];
   /** Since its launch, by EC2's clock; null: not said. */
   runningMs: number | null;
-  /** When it was last started: ms since 1970; null: not said. */
+  /** When it was launched, whenever it was stopped and started since: ms since 1970; null: not said. */
   launchMs: number | null;
   placement: Placement | null;
   tags: Map<string, string>;
@@ -346,7 +346,7 @@ function instancesOf(
       state: State.Name,
       addresses: ownAddresses(where),
       runningMs: nowMs === null || LaunchTime === undefined ? null : nowMs - LaunchTime.getTime(),
-      launchMs: LaunchTime?.getTime() ?? null,
+      launchMs: launchedMs(where),
       placement: placementOf(where),
       tags,
     });
@@ -358,6 +358,12 @@ type SdkInstance = NonNullable<Reservation["Instances"]>[number];
 
 function instancesIn({ Instances = [] }: Reservation): SdkInstance[] {
   return Instances;
+}
+
+/** `LaunchTime` is that of the last start; the first interface is attached once, at the launch (EC2 API reference, "Instance"). */
+function launchedMs({ NetworkInterfaces = [] }: SdkInstance): number | null {
+  const first = NetworkInterfaces.find(({ Attachment }) => Attachment?.DeviceIndex === 0);
+  return first?.Attachment?.AttachTime?.getTime() ?? null;
 }
 
 /** EC2 names no lifecycle of an instance that is on demand. */

@@ -44,14 +44,39 @@ export function ifKnown<T>(rules: () => T): T | null {
 /** The fact that this look gives. */
 export function need<K extends LookKind>(o: Observation, call: CallOf<K>): Seen[K] {
   const fact = o.facts[call.kind] as Answer<Seen[K]> | undefined;
-  if (fact === undefined) stop(look(call as Look));
+  if (fact === undefined || !isKnown(o, call as Look)) stop(look(widened(o, call as Look)));
   return fact.ok ? fact.value : stop(faulted(o, fact.fault));
 }
 
+/** Whether what this look would give is known: it was made, and asked of all of these. */
+export function isKnown({ facts, memory: { asked } }: Observation, call: Look): boolean {
+  if (facts[call.kind]?.ok !== true) return facts[call.kind] !== undefined;
+  const covers = (all: string[] | undefined, some: string[]): boolean =>
+    all === undefined || some.every((one) => all.includes(one));
+  if (call.kind === "instances") {
+    return covers(asked.instances?.ids, call.ids) &&
+      covers(asked.instances?.addresses, call.addresses);
+  }
+  return call.kind !== "probe" || covers(asked.probe ?? undefined, call.addresses);
+}
+
+/** The same, asked also of those that it was asked of before: each rule then finds its own in the answer. */
+function widened({ facts, memory: { asked } }: Observation, call: Look): Look {
+  if (facts[call.kind] === undefined) return call;
+  const both = (some: string[], more: string[] = []): string[] => [...new Set([...some, ...more])];
+  if (call.kind === "instances") {
+    const { ids, addresses } = asked.instances ?? {};
+    return { ...call, ids: both(call.ids, ids), addresses: both(call.addresses, addresses) };
+  }
+  return call.kind === "probe"
+    ? { ...call, addresses: both(call.addresses, asked.probe ?? []) }
+    : call;
+}
+
 /** Of these looks, those that were not made yet are made first, side by side. */
-export function together({ facts }: Observation, ...calls: (Look | false)[]): void {
-  const unseen = calls.filter((call) => call !== false && facts[call.kind] === undefined);
-  if (unseen.length > 0) stop(look(...unseen));
+export function together(o: Observation, ...calls: (Look | false)[]): void {
+  const unseen = calls.filter((call) => call !== false && !isKnown(o, call)) as Look[];
+  if (unseen.length > 0) stop(look(...unseen.map((call) => widened(o, call))));
 }
 
 /** What EC2 shows of these members, this node, and whoever is where its Engine knows managers. */
@@ -79,20 +104,20 @@ export function instancesLook(s: Scene): CallOf<"instances"> {
   const unnamed = [...nameless(s), ...unnamedDown(s)];
   return {
     kind: "instances",
-    ids: [...new Set([...ids, ...suspects(s)])],
-    addresses: [...new Set([...addresses, ...unnamed.map(placeOf)])],
+    ids: [...new Set([...ids, ...suspects(s).flatMap((node) => instanceOf(node) ?? [])])],
+    addresses: [
+      ...new Set([...addresses, ...[...unnamed, ...suspects(s)].map(placeOf)]),
+    ].filter((address) => address !== ""),
   };
 }
 
-/** The instances of nodes that are not well, and of voters that the record does not list (any more). */
-function suspects({ engine, record }: Scene): string[] {
-  return (engine.swarm?.nodes ?? []).flatMap((node) => {
-    const instance = instanceOf(node);
-    const isListed = record?.members.some((member) => member.instance === instance) ?? false;
-    const isWell = node.state === "ready" && node.voter?.reachable !== false &&
-      (node.voter === null || isListed);
-    return isWell || instance === null ? [] : instance;
-  });
+/** Nodes that are down, and voters that can't be reached, or that the record does not list (any more). */
+function suspects({ engine, record }: Scene): SwarmNode[] {
+  return (engine.swarm?.nodes ?? []).filter((node) => {
+    if (node.state === "down" || node.voter === null) return node.state === "down";
+    return !node.voter.reachable ||
+      !(record?.members.some(({ instance }) => instance === instanceOf(node)) ?? false);
+  }).filter((node) => instanceOf(node) !== null);
 }
 
 /** The other nodes that are ready and have no label yet. */
@@ -111,7 +136,8 @@ function unnamedDown({ engine }: { engine: Engine | null }): SwarmNode[] {
   );
 }
 
-function placeOf({ voter, address }: SwarmNode): string {
+/** Where its peers, or its managers, see it. */
+export function placeOf({ voter, address }: SwarmNode): string {
   return voter?.address ?? address;
 }
 

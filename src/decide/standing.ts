@@ -2,7 +2,7 @@
  * How the swarm stands, in one word: from what a survey has looked at and found. And what that word stands
  * on: who votes and is reached, zone by zone, and who shows the tokens that joiners need.
  */
-import { instanceOf, isGone, isMe, isSameSwarm, others } from "./members.ts";
+import { instanceOf, isGone, isMe, isReached, isSameSwarm, others } from "./members.ts";
 import { brief } from "./words.ts";
 import { STORES } from "../stores.ts";
 import type { Engine, Finding, Instance, Observation, SwarmNode, SwarmView } from "../state.ts";
@@ -49,9 +49,11 @@ export function standingOf(o: Observation, findings: readonly Finding[]): Standi
   return { verdict: doubts.length > 0 ? "degraded" : "ok", because };
 }
 
-/** What a join would be done with all the same, it only warns of. */
+/** Warnings that are this node's alone: a join would be done all the same. */
+const OWN_WARNINGS: readonly Finding["rule"][] = ["in-order", "permission-missing"];
+
 function isBad({ severity, rule }: Finding): boolean {
-  return severity === "error" || (severity === "warning" && rule !== "in-order");
+  return severity === "error" || (severity === "warning" && !OWN_WARNINGS.includes(rule));
 }
 
 /** Why the swarm is lost, for now or for good; null: it is not, as far as can be told from here. */
@@ -127,11 +129,6 @@ function leaderlessOf({ facts: { probe } }: Observation, engine: Engine): Quorum
 function countOf(total: number, reachable: number): Omit<Quorum, "zones"> {
   const needed = Math.floor(total / 2) + 1;
   return { total, reachable, needed, canLose: Math.max(0, reachable - needed) };
-}
-
-/** Whether this voter casts its vote. One whose address another machine has now looks reachable, and is down. */
-export function isReached({ voter, state }: SwarmNode): boolean {
-  return voter !== null && voter.reachable && state !== "down";
 }
 
 /** The zone that this node is in, by its label or by EC2; null: neither says. */

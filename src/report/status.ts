@@ -5,9 +5,8 @@
 import { findingLines, mended } from "./findings.ts";
 import type { Report } from "./report.ts";
 import { rows, tookText } from "./rows.ts";
-import { instanceOf, isMe, isSameSwarm } from "../decide/members.ts";
+import { instanceOf, isMe, isReached, isSameSwarm } from "../decide/members.ts";
 import {
-  isReached,
   nodeOf,
   type Quorum,
   quorumOf,

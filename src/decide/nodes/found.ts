@@ -5,10 +5,10 @@
  */
 import { deathOf, overOf } from "./dead.ts";
 import { machineOf } from "./labels.ts";
-import { instanceOf, isSameSwarm, LEFT_LABEL } from "../members.ts";
+import { instanceOf, isReached, isSameSwarm, LEFT_LABEL } from "../members.ts";
 import { ifKnown, nameless } from "../needs.ts";
 import type { Scene } from "../scene.ts";
-import { isReached, quorumOf, shownOf, tokensOf } from "../standing.ts";
+import { quorumOf, shownOf, tokensOf } from "../standing.ts";
 import { membersText } from "../words.ts";
 import { gone } from "../writes.ts";
 import type { Rule } from "../../rules.ts";

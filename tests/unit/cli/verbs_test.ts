@@ -62,8 +62,10 @@ const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["docter"], says: /^unknown verb "docter"; did you mean doctor\?$/ },
   {
     argv: ["destroy"],
-    says: /^unknown verb "destroy"; there are join, plan, status, doctor, settings$/,
+    says: /^unknown verb "destroy"; there are join, leave, plan, status, doctor, settings$/,
   },
+  { argv: ["leaf"], says: /^unknown verb "leaf"; did you mean leave\?$/ },
+  { argv: ["leave", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["join", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["doctor", "join"], says: /^unexpected argument "join"$/ },
   { argv: ["plan", "join", "now"], says: /^unexpected argument "now"$/ },

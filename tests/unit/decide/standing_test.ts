@@ -126,9 +126,15 @@ const ROWS: Row[] = [
   },
   {
     what: "a permission that this node lacks",
-    facts: { permissions: ok([{ action: "ec2:CreateTags", verdict: "denied" }]) },
+    facts: { permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "join" }]) },
     want: "degraded",
     because: /1 may be lost; see permission-missing$/,
+  },
+  {
+    what: "a permission that only a leave of this node would lack",
+    facts: { permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "leave" }]) },
+    want: "ok",
+    because: /1 may be lost$/,
   },
   {
     what: "a manager without a leader, whom a minority answers",

@@ -286,7 +286,8 @@ Deno.test("a status' exit code is its verdict's, whatever a doctor would end wit
   const alone = { engine: ok({ ...managerOf("a"), swarm: null, peers: ["10.0.0.1", "10.0.0.2"] }) };
   assert.equal(statusOf({}).exit, 0);
   assert.equal(statusOf({ ...alone, probe: ok([]) }).exit, 5);
-  assert.equal(statusOf({ permissions: ok([{ action: "a", verdict: "denied" }]) }).exit, 3);
+  const denied = { action: "ec2:CreateTags", verdict: "denied", verb: "join" } as const;
+  assert.equal(statusOf({ permissions: ok([denied]) }).exit, 3);
 });
 
 Deno.test("a status whose record can't be read shows no members, and says so", () => {

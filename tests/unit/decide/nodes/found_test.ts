@@ -96,7 +96,7 @@ const ROWS: Row[] = [
         instance(1),
         instance(2),
         terminated(3),
-        instance(9, { address: "10.0.0.3" }),
+        instance(9, { address: "10.0.0.3", launchMs: NOW_MS + HOUR_MS }),
       ]),
     },
     want: [["warning", "ghost-voter"]],
