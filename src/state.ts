@@ -9,6 +9,7 @@ import type { ActionKind } from "./actions.ts";
 import type { Act, Look, LookKind, Seen } from "./calls.ts";
 import type { FoundingRecord } from "./founding.ts";
 import type { Rule } from "./rules.ts";
+import type { Placement } from "./shown.ts";
 import type { StoreKind } from "./stores.ts";
 
 export const ROLES = ["manager", "worker"] as const;
@@ -144,13 +145,6 @@ export interface Identity {
   /** The role tag, where IMDS may show tags; null: not shown, ask EC2. */
   roleTag: string | null;
   placement: Placement;
-}
-
-/** What an instance is, for placement constraints. `lifecycle`: `on-demand`, or as EC2 says it (`spot`). */
-export interface Placement {
-  zone: string;
-  type: string;
-  lifecycle: string;
 }
 
 /**

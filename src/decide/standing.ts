@@ -3,6 +3,7 @@
  * on: who votes and is reached, zone by zone, and who shows the tokens that joiners need.
  */
 import { instanceOf, isGone, isMe, isReached, isSameSwarm, others } from "./members.ts";
+import { seenAt } from "./needs.ts";
 import { brief } from "./words.ts";
 import { STORES } from "../stores.ts";
 import type { Engine, Finding, Instance, Observation, SwarmNode, SwarmView } from "../state.ts";
@@ -134,7 +135,7 @@ function countOf(total: number, reachable: number): Omit<Quorum, "zones"> {
 /** The zone that this node is in, by its label or by EC2; null: neither says. */
 export function zoneOf(o: Observation, node: SwarmNode): string | null {
   const label = node.labels["swarm-join.zone"];
-  return label ?? shownOf(o, instanceOf(node), node.voter?.address ?? node.address)
+  return label ?? shownOf(o, instanceOf(node), seenAt(node))
     ?.placement?.zone ??
     null;
 }

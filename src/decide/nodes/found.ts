@@ -6,7 +6,7 @@
 import { deathOf, overOf } from "./dead.ts";
 import { machineOf } from "./labels.ts";
 import { instanceOf, isReached, isSameSwarm, LEFT_LABEL } from "../members.ts";
-import { ifKnown, nameless } from "../needs.ts";
+import { ifKnown, nameless, seenAt } from "../needs.ts";
 import type { Scene } from "../scene.ts";
 import { quorumOf, shownOf, tokensOf } from "../standing.ts";
 import { membersText } from "../words.ts";
@@ -159,7 +159,7 @@ function unnamed(s: Scene): Finding[] {
 /** `the node n1 (i-0a, 10.0.0.5, stopped)`. */
 function nodeText({ o }: Scene, node: SwarmNode): string {
   const instance = instanceOf(node);
-  const address = node.voter?.address ?? node.address;
+  const address = seenAt(node);
   const state = instance === null ? undefined : shownOf(o, instance, address)?.state;
   const detail = [instance, address, state].filter((it) => it != null && it !== "");
   return `the node ${node.nodeId}${detail.length === 0 ? "" : ` (${detail.join(", ")})`}`;

@@ -52,6 +52,7 @@ const ACTED_ON: readonly Rule[] = [
   "swarm-missing",
   "managers-lost",
   "voter-going",
+  "demotion-pending",
 ];
 
 /** That such a rule has kept the run waiting, for a time that the clock says. */

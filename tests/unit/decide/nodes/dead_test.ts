@@ -1,3 +1,4 @@
+/** decide: who is dead, who is not, and what is done about it. */
 import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import { decided, held, recordOf, table } from "../table.ts";
