@@ -119,7 +119,8 @@ export function quorumOf(o: Observation): Quorum | null {
  * raft's, seconds old; who of them is there, only a connection tells.
  */
 function leaderlessOf({ facts: { probe } }: Observation, engine: Engine): Quorum | null {
-  if (engine.trouble !== null && engine.trouble !== "no-quorum") return null;
+  // One that was just demoted says nothing of a leader.
+  if (engine.trouble !== "no-quorum") return null;
   const others = engine.peers.filter((address) => address !== engine.address);
   if (others.length > 0 && !probe?.ok) return null;
   const answering = probe?.ok ? probe.value : [];
@@ -199,7 +200,7 @@ function howText(o: Observation): string {
   if (quorum !== null) {
     const { canLose } = quorum;
     if (engineOf(o)?.swarm === null) {
-      return `this manager's swarm has no leader at this moment, though ${reachedText(quorum)}`;
+      return `this manager sees no leader of its swarm, though ${reachedText(quorum)}`;
     }
     return `${reachedText(quorum)}: ${canLose === 0 ? "none" : canLose} may be lost`;
   }

@@ -148,13 +148,19 @@ const ROWS: Row[] = [
     facts: { engine: ok({ ...managerOf("a"), ...NO_QUORUM }), probe: ok(["10.0.0.2"]) },
     want: "degraded",
     because:
-      /^this manager's swarm has no leader at this moment, though 2 of 3 managers are reached, and 2 are needed; see quorum-lost/,
+      /^this manager sees no leader of its swarm, though 2 of 3 managers are reached, and 2 are needed; see quorum-lost/,
   },
   {
     what: "a manager without a leader, of whom nobody knows who answers",
     facts: { engine: ok({ ...managerOf("a"), ...NO_QUORUM }), probe: fault("unreachable") },
     want: "degraded",
     because: /^who of 2 other members answers is not known; see quorum-lost/,
+  },
+  {
+    what: "a manager that was demoted a moment ago: its Engine says nothing of a leader",
+    facts: { engine: ok({ ...managerOf("a"), swarm: null }), probe: ok([]) },
+    want: "degraded",
+    because: /^0 of 2 other members answer; see quorum-lost/,
   },
   {
     what: "a manager whose swarm could not be read for another reason",

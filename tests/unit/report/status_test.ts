@@ -283,7 +283,14 @@ Deno.test("a status' JSON has what scripts may rely on, the verdict's exit code,
 });
 
 Deno.test("a status' exit code is its verdict's, whatever a doctor would end with", () => {
-  const alone = { engine: ok({ ...managerOf("a"), swarm: null, peers: ["10.0.0.1", "10.0.0.2"] }) };
+  const alone = {
+    engine: ok({
+      ...managerOf("a"),
+      swarm: null,
+      trouble: "no-quorum" as const,
+      peers: ["10.0.0.1", "10.0.0.2"],
+    }),
+  };
   assert.equal(statusOf({}).exit, 0);
   assert.equal(statusOf({ ...alone, probe: ok([]) }).exit, 5);
   const denied = { action: "ec2:CreateTags", verdict: "denied", verb: "join" } as const;
