@@ -354,6 +354,8 @@ export interface Finding {
   rule: Rule;
   severity: "error" | "warning" | "note";
   because: string;
+  /** The node of the swarm that it is about, if it is about one. */
+  nodeId?: string;
 }
 
 /** What is done next: facts to look at, one call that changes something, a wait, or the end. */

@@ -186,9 +186,11 @@ export function unlisted(record: FoundingRecord, swarm: SwarmView): string[] {
  * again makes a dead voter look as if it could be reached.
  */
 export function reached({ nodes }: SwarmView): string[] {
-  return nodes.flatMap(({ state, voter }) =>
-    voter?.reachable === true && state !== "down" ? voter.address : []
-  );
+  return nodes.flatMap((node) => isReached(node) ? node.voter?.address ?? [] : []);
+}
+
+export function isReached({ state, voter }: SwarmNode): boolean {
+  return voter?.reachable === true && state !== "down";
 }
 
 /** Who has a vote in raft, each with its node's id. */

@@ -31,6 +31,16 @@ export function stop(decision: Decision): never {
   throw new Stop(decision);
 }
 
+/** What these rules come to; null: a fact that they ask for is not known. */
+export function ifKnown<T>(rules: () => T): T | null {
+  try {
+    return rules();
+  } catch (stop) {
+    if (stop instanceof Stop) return null;
+    throw stop;
+  }
+}
+
 /** The fact that this look gives. */
 export function need<K extends LookKind>(o: Observation, call: CallOf<K>): Seen[K] {
   const fact = o.facts[call.kind] as Answer<Seen[K]> | undefined;
@@ -188,6 +198,10 @@ export function probeOf(
   const swarm = engine?.swarm ?? null;
   for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
   for (const node of unnamedDown({ engine })) addresses.add(seenAt(node));
+  // A manager whose swarm has no leader is told by nobody who is left of those that vote.
+  for (const address of engine?.manager && swarm === null ? engine.peers : []) {
+    addresses.add(address);
+  }
   for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);
   return addresses.size === 0 ? null : { kind: "probe", addresses: [...addresses] };
 }

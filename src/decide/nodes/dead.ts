@@ -17,7 +17,7 @@ import type { FoundingRecord } from "../../founding.ts";
 type Death = { kind: "dead"; why: string } | { kind: "proof"; why: string };
 
 /** Why this node is dead; null: it lives, or nobody can tell. */
-function deathOf(s: Scene, record: FoundingRecord, node: SwarmNode): Death | null {
+export function deathOf(s: Scene, record: FoundingRecord, node: SwarmNode): Death | null {
   const { engine, me } = s;
   if (node.state !== "down" || node.nodeId === engine.nodeId) return null;
   const instance = instanceOf(node);
@@ -152,7 +152,7 @@ function demote(node: SwarmNode, why: string): Decision | null {
 }
 
 /** Why a node without a vote may be taken out of the list; null: it may not. */
-function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
+export function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
   const { state, desired, observed } = node;
   if (state !== "down" || node.nodeId === s.engine.nodeId) return null;
   if (desired === "worker" && observed === "manager") return null;

@@ -39,7 +39,10 @@ function labelOthers(s: Scene): Decision | null {
 }
 
 /** The one running instance at its address, if it is older than the node; null: none is, or several are. */
-function machineOf({ address, createdMs }: SwarmNode, instances: Instance[]): Instance | null {
+export function machineOf(
+  { address, createdMs }: SwarmNode,
+  instances: Instance[],
+): Instance | null {
   const there = instances.filter((one) => one.address === address && one.state === "running");
   const [machine] = there;
   const isOlder = machine !== undefined && machine.launchMs !== null &&
