@@ -21,6 +21,7 @@ export function newMemory(runId: string): Memory {
     isProven: false,
     unknown: null,
     published: null,
+    said: null,
     kept: [],
     pools: null,
     attested: null,
@@ -95,6 +96,11 @@ export function acted(memory: Memory, act: Act): Memory {
       return { ...after, pools: act.pools };
     case "leave":
       return { ...after, wasMember: false };
+    case "announce":
+      return {
+        ...after,
+        said: act.word === null ? "nothing" : act.word.leaves ? "leaves" : "stays",
+      };
     case "attest":
       return { ...after, attested: act.fingerprint };
     default:
@@ -114,8 +120,10 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
   if (act.kind === "write") {
     return { ...memory, fault, confirmed: null, isProven: false, unknown: act.record.nonce };
   }
-  // It costs nobody anything that it stays.
-  if (act.kind === "remove") return { ...memory, kept: [...memory.kept, act.nodeId] };
+  // The swarm's own guard, or a node that has come back: others are seen to first, and it again later.
+  const isKept = act.kind === "remove" ||
+    (act.kind === "update" && (fault.kind === "refused" || fault.kind === "not-found"));
+  if (isKept) return { ...memory, kept: [...memory.kept, act.nodeId] };
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
   if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.

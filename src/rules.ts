@@ -9,6 +9,7 @@ export const PLACES = {
   inSwarm: "A manager in a swarm, whatever its tag says",
   outside: "A manager in no swarm",
   worker: "A worker",
+  leaving: "A node that leaves",
   survey: "A survey",
   shell: "Around a run",
 } as const;
@@ -173,9 +174,43 @@ export const RULES = {
     cases: [["inSwarm", "another swarm is founded, and its own is this node alone, empty", "registers there, then leaves its own"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
-  "remove-dead-node": {
-    cases: [["inSwarm", "a node at its own address that is down and no voter: what a failed join of its own left behind", "removes it from the swarm's list"]],
+  "undo-leave": {
+    cases: [
+      ["inSwarm", "a leave of its own was begun and not carried through, and nobody says that this machine goes", "takes its drain, its demotion and its mark back; and the drain of a worker that says that it stays"],
+      ["worker", "it has said that it leaves, or was demoted for it, and nobody says that this machine goes", "says that it stays; who was a manager leaves, when nothing runs here, and joins anew as one"],
+      ["leaving", "it turns out to be the last manager", "takes its drain and its mark back"],
+    ],
     exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "label-node": {
+    cases: [["inSwarm", "its node, or one that is ready, lacks the labels of its instance, and EC2 shows for certain whose it is", "sets them: by them the dead are told from the living"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "demote-dead-voter": {
+    cases: [["inSwarm", "a manager that is down, and EC2 says that its instance is terminated; or that this machine was before; or that died before it had a label, and nobody in the confirmed record, nor EC2, has its address", "demotes it: one at a time"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "remake-voter": {
+    cases: [
+      ["inSwarm", "a dead manager that is listed as a worker and votes all the same", "promotes it; then it is demoted again"],
+      ["leaving", "the same of itself", "promotes itself; then it is demoted again"],
+    ],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "remove-dead-node": {
+    cases: [["inSwarm", "a node without a vote that is down and dead, or has left", "removes it from the swarm's list"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "drain-leaving": {
+    cases: [
+      ["inSwarm", "a worker says that it leaves", "drains it"],
+      ["leaving", "a manager, and others answer", "drains itself"],
+    ],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "voter-going": {
+    cases: [["inSwarm", "another manager's instance is shutting down, or is terminated and still votes", "waits for up to 5 minutes, to reap it"]],
+    exits: [3], waitsFor: "a manager that goes to be gone, and to be reaped", mend: "run swarm-join on any manager once the instance is terminated: the dead manager still counts in the swarm's quorum",
   },
   "in-order": {
     cases: [
@@ -255,6 +290,74 @@ export const RULES = {
   "swarm-replaced": {
     cases: [["worker", "in a swarm that the founded one replaced, with no task here (or with `--abandon-tasks`)", "leaves, then joins"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "managers-lost": {
+    cases: [["worker", "the record lists it as a manager, which somebody demoted; no manager answers, and no other of the record's members is stopped", "waits 3 minutes, leaves and joins anew; with tasks here and without `--abandon-tasks` exit 5"]],
+    exits: [3, 5], waitsFor: "a manager of its swarm to answer", mend: "promote it again on a manager that lives (`docker node promote`); if none does, stop the tasks that the message counts, or give --abandon-tasks, then again",
+  },
+  going: {
+    cases: [["obstacle", "Auto Scaling, or a spot notice, says that this machine goes", "joins nothing, exit 3"]],
+    exits: [3], waitsFor: "nothing: this machine goes", mend: "nothing: `swarm-join leave` takes it out of its swarm",
+  },
+  "not-going": {
+    cases: [["leaving", "with `--if-terminating`, and nobody says that this machine goes", "does nothing, exit 0"]],
+    exits: [], mend: "",
+  },
+  "last-manager": {
+    cases: [["leaving", "no other node has a vote", "exit 5, nothing changed"]],
+    exits: [5], mend: "the swarm would be lost with its last manager: start another manager first. To give the swarm up for good: `docker swarm leave --force`",
+  },
+  "leave-unfounded": {
+    cases: [["leaving", "a manager of a swarm that is not the founded one", "exit 5, nothing changed"]],
+    exits: [5], mend: "`swarm-join` says what is wrong with its swarm; to give it up: `docker swarm leave --force`",
+  },
+  "leave-turn": {
+    cases: [["leaving", "another manager leaves at this moment", "waits for its turn, till its time is nearly over"]],
+    exits: [3], waitsFor: "the managers that leave before this one", mend: AGAIN,
+  },
+  "mark-leaving": {
+    cases: [["leaving", "a manager whose turn it is", "marks its entry in the record, before it counts as none"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "leave-quorum": {
+    cases: [["leaving", "the other managers that answer are no quorum of the others, or the swarm refuses", "waits"]],
+    exits: [3], waitsFor: "enough other managers to answer", mend: "`swarm-join status` says who does not answer; start another manager, or bring those back",
+  },
+  "demote-itself": {
+    cases: [["leaving", "a manager that is marked, and the others are a quorum without it", "demotes itself"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "demotion-pending": {
+    cases: [["leaving", "it was demoted, and its Engine does not know yet", "waits"]],
+    exits: [3], waitsFor: "this node's certificate as a worker", mend: "run it again; `journalctl -u docker` says what the Engine waits for",
+  },
+  "announce-leave": {
+    cases: [["leaving", "a worker, and the managers do not know", "says so, for a manager to drain it"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "tasks-running": {
+    cases: [["leaving", "tasks run here", "waits until they have moved"]],
+    exits: [3], waitsFor: "the tasks here to end", mend: "run swarm-join on a manager: it drains this worker. Or give it more time (`--timeout`)",
+  },
+  "stop-tasks": {
+    cases: [["leaving", "half of its time is over and tasks run here", "stops them, each with the time that is left to end by itself"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "leave-swarm": {
+    cases: [["leaving", "a worker on which nothing runs, or whose time is over", "leaves, without force"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "withdraw-tokens": {
+    cases: [["leaving", "in no swarm, and it shows tokens", "takes them away"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "withdraw-word": {
+    cases: [["leaving", "in no swarm, and it has said that it leaves", "takes that back"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  out: {
+    cases: [["leaving", "in no swarm, and nothing says that it is in one", "done"]],
+    exits: [], mend: "",
   },
   surveyed: {
     cases: [["survey", "all was looked at", "tells what it found: exit 0, or 5 with an error"]],

@@ -189,7 +189,8 @@ function waited(o: Observation, wait: Waiting): Observation {
   const { memory, facts, nowMs } = o;
   const steady = steadyOf(memory, wait, nowMs);
   const refusals = wait.rule === "throttled" ? memory.refusals + 1 : 0;
-  const after = { ...memory, steady, fault: null, waits: memory.waits + 1, refusals };
+  const waits = memory.waits + 1;
+  const after = { ...memory, steady, fault: null, kept: [], waits, refusals };
   return wait.keeps === "answers"
     ? { ...o, memory: after, facts: answered(facts) }
     : anew(o, after);

@@ -350,7 +350,9 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
-  /** Nodes that the swarm would not remove. */
+  /** What this worker said last to the managers; null: this run has said nothing. */
+  said: "leaves" | "stays" | "nothing" | null;
+  /** Nodes that the swarm would not change or remove, since the last wait. */
   kept: string[];
   /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: string[] | null;

@@ -6,6 +6,7 @@
  * of its own (`join/`, `survey.ts`) and names the obstacles that stop it.
  */
 import { join } from "./join/join.ts";
+import { leave } from "./leave/leave.ts";
 import { decided } from "./needs.ts";
 import { bounded, overdue } from "./patience.ts";
 import { roleOf } from "./role.ts";
@@ -15,7 +16,7 @@ import type { Decision, Goal, Observation } from "../state.ts";
 
 const BY_GOAL: { readonly [G in Goal]: (o: Observation) => Decision } = {
   join,
-  leave: join,
+  leave,
   survey,
 };
 

@@ -76,6 +76,15 @@ export interface Author extends Evidence {
   leaving: boolean;
 }
 
+export const INSTANCE_LABEL = "swarm-join.instance";
+/** The node says, or has said, that it leaves: the availability that it had before. */
+export const LEFT_LABEL = "swarm-join.left";
+
+/** The instance whose node this is; null: it has no label yet. */
+export function instanceOf({ labels }: SwarmNode): string | null {
+  return labels[INSTANCE_LABEL] ?? null;
+}
+
 /** A record that makes `swarm` the founded one, after `previous`, if there was one. */
 export function founding(
   previous: FoundingRecord | null,

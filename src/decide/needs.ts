@@ -3,11 +3,20 @@
  * fact was not looked at yet, or is a fault, deciding stops with what that means.
  */
 import { faulted } from "./faults.ts";
-import { others, questionOf, reached } from "./members.ts";
+import { instanceOf, others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type { Answer, Decision, Engine, Instance, Observation, Role, Shown } from "../state.ts";
+import type {
+  Answer,
+  Decision,
+  Engine,
+  Instance,
+  Observation,
+  Role,
+  Shown,
+  SwarmNode,
+} from "../state.ts";
 import type { Member } from "../founding.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */
@@ -49,11 +58,55 @@ export function instances(s: Scene, members: Member[]): Instance[] {
   return (isAsked ? null : shownAlive(s, members)) ?? need(s.o, instancesLook(s));
 }
 
+/** The fact that this look gives, where the run goes on without it: null for one that can't be had. */
+export function softly<K extends LookKind>(o: Observation, call: CallOf<K>): Seen[K] | null {
+  const fact = o.facts[call.kind] as Answer<Seen[K]> | undefined;
+  if (fact === undefined) stop(look(call as Look));
+  return fact.ok ? fact.value : null;
+}
+
 /** The one question to EC2 in a round: a fact answers all that ask for it. */
 export function instancesLook(s: Scene): CallOf<"instances"> {
   const { me, record, ledger } = s;
-  const question = questionOf(record?.members ?? [], me, unknownManagers(s), ledger.serverMs);
-  return { kind: "instances", ...question };
+  const { ids, addresses } = questionOf(
+    record?.members ?? [],
+    me,
+    unknownManagers(s),
+    ledger.serverMs,
+  );
+  const unnamed = [...nameless(s), ...unnamedDown(s)];
+  return {
+    kind: "instances",
+    ids: [...new Set([...ids, ...suspects(s)])],
+    addresses: [...new Set([...addresses, ...unnamed.map(placeOf)])],
+  };
+}
+
+/** The instances of nodes that are not well. */
+function suspects({ engine }: Scene): string[] {
+  return (engine.swarm?.nodes ?? []).flatMap((node) =>
+    node.state === "ready" && node.voter?.reachable !== false ? [] : instanceOf(node) ?? []
+  );
+}
+
+/** The other nodes that are ready and have no label yet. */
+export function nameless({ engine, o }: Scene): SwarmNode[] {
+  return (engine.swarm?.nodes ?? []).filter((node) =>
+    node.nodeId !== engine.nodeId && node.state === "ready" && placeOf(node) !== "" &&
+    instanceOf(node) === null && !o.memory.kept.includes(node.nodeId)
+  );
+}
+
+/** Managers that are down and have no label: whether they are dead, only their address can tell. */
+function unnamedDown({ engine }: { engine: Engine | null }): SwarmNode[] {
+  return (engine?.swarm?.nodes ?? []).filter((node) =>
+    node.state === "down" && instanceOf(node) === null && placeOf(node) !== "" &&
+    (node.voter !== null || node.desired === "manager")
+  );
+}
+
+function placeOf({ voter, address }: SwarmNode): string {
+  return voter?.address ?? address;
 }
 
 /** Where this node's Engine reaches managers that the record does not list. */
@@ -112,6 +165,7 @@ export function probeOf(
   for (const { address } of neighbours?.ok ? neighbours.value : []) addresses.add(address);
   const swarm = engine?.swarm ?? null;
   for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
+  for (const node of unnamedDown({ engine })) addresses.add(placeOf(node));
   for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);
   return addresses.size === 0 ? null : { kind: "probe", addresses: [...addresses] };
 }

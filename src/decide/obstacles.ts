@@ -27,6 +27,19 @@ export function noMetadata({ memory, facts }: Observation): Decision | null {
   return unsaid === null ? null : metadataFaulted(unsaid);
 }
 
+/** Whether Auto Scaling, or a spot notice, says that this machine goes. */
+export function isToldToGo({ memory: { lifecycle } }: Observation): boolean {
+  return lifecycle?.target === "Terminated" || lifecycle?.spot === "terminate";
+}
+
+/** Who is told to go joins nothing. */
+export function going(o: Observation): Decision | null {
+  const me = o.memory.identity;
+  if (me === null || !isToldToGo(o)) return null;
+  const by = o.memory.lifecycle?.spot === "terminate" ? "a spot notice" : "Auto Scaling";
+  return fail(3, "going", `${by} says that ${me.instance} goes: it joins no swarm`);
+}
+
 /** A machine of a warm pool is not in service, and may be stopped at any moment. */
 export function warmPool(o: Observation): Decision | null {
   const { identity } = o.memory;

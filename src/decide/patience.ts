@@ -43,7 +43,17 @@ export const JOINING_MS = 30_000;
 const RETRY_MS = 15_000;
 const RETRY_ONE_WAY_MAX_MS = 5 * 60_000;
 
-const LOCAL_RULES: readonly Rule[] = ["attempt-pending", "engine-starting", "engine-unavailable"];
+/** When who leaves waits for nobody's turn any more, and when it waits for nothing. */
+const RUSHED_MS = 60_000;
+const LAST_MS = 20_000;
+
+const LOCAL_RULES: readonly Rule[] = [
+  "attempt-pending",
+  "engine-starting",
+  "engine-unavailable",
+  "demotion-pending",
+  "tasks-running",
+];
 
 /** Full jitter: anything from nothing to a bound that grows with each wait in a row. */
 export function backoffMs(o: Observation, rule: Rule): number {
@@ -85,6 +95,20 @@ export function retryMs({ failures }: Memory, { kind }: Memory["failures"][numbe
 /** Since how long this node's Engine, a member, has been coming up, in ms. */
 export function startedMs({ memory: { startingMs }, nowMs }: Observation): number {
   return startingMs === null ? 0 : nowMs - startingMs;
+}
+
+/** What is left of the run's time, in ms. */
+export function leftMs({ config, nowMs }: Observation): number {
+  return Math.max(0, config.timeoutMs - nowMs);
+}
+
+/** Whether its deadline is near: of a short time the second half. */
+export function isRushed(o: Observation): boolean {
+  return leftMs(o) < Math.min(RUSHED_MS, o.config.timeoutMs / 2);
+}
+
+export function isLast(o: Observation): boolean {
+  return leftMs(o) < Math.min(LAST_MS, o.config.timeoutMs / 4);
 }
 
 /** Since how long this rule has kept the run waiting, in ms. */

@@ -221,6 +221,7 @@ const memory: Schema<Memory> = object({
   isProven: flag,
   unknown: v.nullable(text),
   published: v.nullable(text),
+  said: v.nullable(choice(["leaves", "stays", "nothing"])),
   kept: list(text),
   pools: v.nullable(list(text)),
   attested: v.nullable(text),

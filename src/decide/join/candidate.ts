@@ -63,15 +63,18 @@ function settled(
   members: Member[],
   shown: Shown[],
 ): Member[] {
-  const certain = members.filter(({ instance, sinceMs }) =>
+  // Who leaves may be gone before this node is in.
+  const staying = members.filter(({ leaving }) => !leaving);
+  const asked = staying.length > 0 ? staying : members;
+  const certain = asked.filter(({ instance, sinceMs }) =>
     ledger.serverMs - sinceMs > JOINING_MS ||
     shown.some(({ by, manager, worker }) =>
       by === instance && (manager ?? worker)?.fingerprint === fingerprint
     )
   );
   if (certain.length > 0) return certain;
-  const oldestMs = Math.min(...members.map(({ sinceMs }) => sinceMs));
-  return members.filter(({ sinceMs }) => sinceMs === oldestMs);
+  const oldestMs = Math.min(...asked.map(({ sinceMs }) => sinceMs));
+  return asked.filter(({ sinceMs }) => sinceMs === oldestMs);
 }
 
 function tokenMissing(role: Role, shown: Shown[], marks: TokenMark[]): string {

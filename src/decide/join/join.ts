@@ -15,6 +15,7 @@ import {
   engineLocked,
   engineRefuses,
   engineStarting,
+  going,
   noMetadata,
   noRecord,
   noRole,
@@ -30,6 +31,7 @@ export const OBSTACLES: Obstacles = {
   near: [
     noMetadata,
     regionElsewhere,
+    going,
     warmPool,
     engineDown,
     engineLocked,

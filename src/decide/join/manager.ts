@@ -12,6 +12,7 @@ import {
 import {
   founding,
   isListed,
+  isMe,
   isSameSwarm,
   others,
   outdated,
@@ -19,6 +20,8 @@ import {
   unlisted,
   votersOf,
 } from "../members.ts";
+import { proofOf } from "../nodes/dead.ts";
+import { tend, undoLeave } from "../nodes/tend.ts";
 import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
 import { CONFLICT_MS } from "../patience.ts";
 import { ledgerLook, type Scene } from "../scene.ts";
@@ -102,6 +105,11 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     const because = `${me.instance} is a manager of the founded swarm, and not in its record`;
     return register(s, record, "register-member", because);
   }
+  const undone = undoLeave(s, swarm);
+  if (undone !== null) return undone;
+  if (record.members.some((member) => isMe(member, me) && member.leaving)) {
+    return register(s, record, "undo-leave", `${me.instance} stays, and the record says it leaves`);
+  }
   const publishing = publish(s, swarm, "asks");
   if (publishing !== null) return publishing;
   const missing = present(s, unlisted(record, swarm));
@@ -109,31 +117,13 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     ? `the record lacks the managers at ${missing.join(", ")}`
     : record.fingerprint !== swarm.managerToken.fingerprint
     ? "the swarm's CA was rotated"
-    : unnamed(s, record, swarm);
+    : unnamed(s, record, swarm) ?? proofOf(s, record, swarm);
   if (because !== null) {
     const write = { as: "refresh", rule: "refresh-record", because } as const;
     return writeRecord(s, write, (w) => refreshed(record, swarm, missing, w));
   }
-  return attest(s, record) ?? removeOwn(s, swarm) ??
+  return attest(s, record) ?? tend(s, record, swarm) ??
     done("in-order", `a manager of the founded swarm ${brief(record)}`);
-}
-
-/**
- * Takes out what joins of this very machine have left that the others could not reach back. The address is
- * its own now: a node there that is down, no voter and not this one is dead for certain.
- */
-function removeOwn({ o, engine, address }: Scene, { nodes }: SwarmView): Decision | null {
-  const dead = nodes.find((one) =>
-    one.voter === null && one.desired === "manager" && one.state === "down" &&
-    one.address === address && one.nodeId !== engine.nodeId &&
-    !o.memory.kept.includes(one.nodeId)
-  );
-  if (dead === undefined) return null;
-  return act(
-    { kind: "remove", nodeId: dead.nodeId },
-    "remove-dead-node",
-    `the node ${dead.nodeId} is what an earlier join of this machine left behind`,
-  );
 }
 
 /** What is known by now of members that were listed by their address only; null: nothing new. */

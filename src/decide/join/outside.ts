@@ -133,7 +133,7 @@ function ofAnother(s: Scene, signs: Sign[]): Decision {
  * This node was in a swarm, and its Engine is in none: the data root may not be mounted yet. Null once that
  * has held for a while, or where this run itself has changed it.
  */
-function lookAgain({ o }: Scene): Decision | null {
+export function lookAgain({ o }: Scene): Decision | null {
   const { did, wasMember } = o.memory;
   const isOwnDoing = did.length > 0 && !wasMember;
   if (isOwnDoing || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;

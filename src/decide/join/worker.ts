@@ -1,10 +1,10 @@
 /** What a worker does: join, and follow the founded swarm when its own was replaced. It never writes. */
 import { conflict } from "./conflict.ts";
 import { candidateOf, joinBy } from "./candidate.ts";
-import { isSameSwarm } from "../members.ts";
-import { answering, instances, need, probeOf, together } from "../needs.ts";
+import { isMe, isSameSwarm, others } from "../members.ts";
+import { answering, instances, need, probeOf, softly, together } from "../needs.ts";
 import { startingText } from "../obstacles.ts";
-import { heldMs, LATE_MS, startedMs, STARTING_MS } from "../patience.ts";
+import { CONFLICT_MS, heldMs, LATE_MS, startedMs, STARTING_MS } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, done, fail, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
@@ -30,16 +30,71 @@ export function workerInSwarm(s: Scene): Decision {
     );
   }
   if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
+  const undone = undoLeave(s, record);
+  if (undone !== null) return undone;
   if (answering(s).length > 0) {
     return done("in-order", `a worker of the founded swarm ${brief(record)}`);
   }
-  return wait(
+  return withoutManagers(s, record) ?? wait(
     o,
     "managers-silent",
     `a worker of the founded swarm ${brief(record)}, none of whose managers answers: ${
       membersText(record.members, [])
     }`,
   );
+}
+
+/**
+ * A leave that was begun here and not carried through: this machine stays. A worker says so, and a manager
+ * takes the drain back. Who was a manager can't promote itself: it goes out, and comes back as one.
+ */
+function undoLeave(s: Scene, record: FoundingRecord): Decision | null {
+  const { o, me, engine: { nodeId } } = s;
+  if (record.members.some((member) => isMe(member, me) && member.leaving)) {
+    if (tasksHere(s) !== "" || answering(s).length === 0) return null;
+    return act(
+      { kind: "leave", force: false, onlyEmpty: true },
+      "undo-leave",
+      `${me.instance} was demoted to leave, and stays: it joins anew as a manager`,
+    );
+  }
+  if (o.memory.said === "stays") return null;
+  const words = softly(o, { kind: "words", instance: me.instance }) ?? [];
+  if (!words.some((word) => word.nodeId === nodeId && word.leaves)) return null;
+  return act(
+    { kind: "announce", word: { nodeId, leaves: false } },
+    "undo-leave",
+    `${me.instance} has said that it leaves, and stays`,
+  );
+}
+
+/**
+ * The record lists this worker as a manager, which somebody has demoted. As long as it does, nobody replaces
+ * the swarm; and if all that the record lists are such, the swarm has no manager, and never will have.
+ */
+function withoutManagers(s: Scene, record: FoundingRecord): Decision | null {
+  const { o, me, role } = s;
+  if (role !== "manager" || !record.members.some((member) => isMe(member, me))) return null;
+  const known = instances(s, record.members);
+  const living = others(record, me).filter((member) => !gone(s, member, known));
+  const mayComeBack = living.some(({ instance }) =>
+    known.find((one) => one.instance === instance)?.state !== "running"
+  );
+  if (mayComeBack) return null;
+  const because = `this worker, which the record lists, was a manager of the founded swarm ${
+    brief(record)
+  }, and no manager of it answers`;
+  if (heldMs(o, "managers-lost") < CONFLICT_MS) return wait(o, "managers-lost", because);
+  const tasks = tasksHere(s);
+  if (tasks !== "" && !o.config.abandonTasks) {
+    return fail(
+      5,
+      "managers-lost",
+      `${because}; here run ${tasks}: stop them, or give --abandon-tasks, and run swarm-join again`,
+    );
+  }
+  const call = { kind: "leave", force: false, onlyEmpty: tasks === "" } as const;
+  return act(call, "managers-lost", `${because}: it leaves`);
 }
 
 /** A worker comes along when its swarm was replaced and it runs nothing; else a person has to choose. */

@@ -46,6 +46,8 @@ export function timeless(o: Observation): Observation {
 const ACTED_ON: readonly Rule[] = [
   "node-removed",
   "swarm-missing",
+  "managers-lost",
+  "voter-going",
 ];
 
 /** That such a rule has kept the run waiting, for a time that the clock says. */

@@ -1,0 +1,145 @@
+/**
+ * A manager that leaves: drained, marked in the record, demoted, and then as any worker. The mark comes
+ * before anything that counts, and makes leaves follow each other. Until it is demoted it goes on with a
+ * manager's work: else two that leave beside a dead voter wait for each other.
+ */
+import { reap } from "../nodes/dead.ts";
+import { ownNode } from "../nodes/labels.ts";
+import { undoLeave } from "../nodes/tend.ts";
+import { isMe, isSameSwarm, LEFT_LABEL, others, registered, votersOf } from "../members.ts";
+import { answering, instances } from "../needs.ts";
+import { isRushed } from "../patience.ts";
+import type { Scene } from "../scene.ts";
+import { act, fail, wait } from "../verdict.ts";
+import { brief, membersText } from "../words.ts";
+import { gone, isConfirmed, writeRecord } from "../writes.ts";
+import type { Decision, SwarmNode, SwarmView } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
+
+export function managerLeaves(s: Scene): Decision {
+  const { o, engine, record } = s;
+  const { swarm } = engine;
+  if (swarm === null) return unreadable(s);
+  if (record === null || !isSameSwarm(record, engine)) {
+    return fail(
+      5,
+      "leave-unfounded",
+      `this manager's swarm is not the founded one: nobody would be left in its place`,
+    );
+  }
+  const node = ownNode(s, swarm);
+  if (node === null) return wait(o, "not-shown", "the swarm does not list this node");
+  if (node.voter === null) return demoted(s);
+  return lastOne(s, record, swarm) ?? reap(s, record, swarm) ??
+    goingOut(s, record, swarm, node);
+}
+
+/** Its vote was taken, and its Engine waits for a worker's certificate; or its swarm has no quorum. */
+function unreadable(s: Scene): Decision {
+  const { o, me, record } = s;
+  const isMarked = record?.members.some((member) => isMe(member, me) && member.leaving) ?? false;
+  return isMarked
+    ? demoted(s)
+    : wait(o, "quorum-lost", "this manager's swarm has no quorum: it can't be demoted");
+}
+
+function demoted({ o }: Scene): Decision {
+  return wait(
+    o,
+    "demotion-pending",
+    "it was demoted, and its Engine has no worker's certificate yet",
+  );
+}
+
+/** The last manager of a swarm takes back what it has begun, and stays. */
+function lastOne(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
+  if (votersOf(swarm).length > 1) return null;
+  const undone = undoLeave(s, swarm);
+  if (undone !== null) return undone;
+  const because = `it is the last manager of the founded swarm ${brief(record)}`;
+  if (record.members.some((member) => isMe(member, s.me) && member.leaving)) {
+    const write = { as: "register", rule: "undo-leave", because } as const;
+    return writeRecord(s, write, (w) => registered(record, { ...w, leaving: false }));
+  }
+  return fail(5, "last-manager", because);
+}
+
+function goingOut(
+  s: Scene,
+  record: FoundingRecord,
+  swarm: SwarmView,
+  node: SwarmNode,
+): Decision {
+  const { o, me } = s;
+  const { nodeId, version, availability } = node;
+  const turn = turnOf(s, record, swarm);
+  if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0) {
+    const change = { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } };
+    return act(
+      { kind: "update", as: "drain", nodeId, version, change },
+      "drain-leaving",
+      `${me.instance} leaves: what runs here moves elsewhere`,
+    );
+  }
+  if (turn.why !== null) return wait(o, "leave-turn", turn.why);
+  const isMarked = record.members.some((member) => isMe(member, me) && member.leaving);
+  if (!isMarked || !isConfirmed(s, record)) {
+    const write = {
+      as: "mark",
+      rule: "mark-leaving",
+      because: `${me.instance} leaves the founded swarm ${brief(record)}`,
+    } as const;
+    return writeRecord(s, write, (w) => registered(record, w));
+  }
+  return demoteSelf(s, turn.heirs.length, node, swarm);
+}
+
+/** Who would go on as a manager, and why it is not this one's turn; null: it is. */
+function turnOf(
+  s: Scene,
+  record: FoundingRecord,
+  swarm: SwarmView,
+): { heirs: SwarmNode[]; why: string | null } {
+  const { me, o } = s;
+  const known = instances(s, record.members);
+  const leavers = others(record, me).filter((one) => one.leaving && !gone(s, one, known));
+  const answered = answering(s);
+  const heirs = swarm.nodes.filter(({ nodeId, voter, state, desired }) =>
+    voter?.reachable === true && state === "ready" && desired === "manager" &&
+    nodeId !== s.engine.nodeId && answered.includes(voter.address) &&
+    !leavers.some(({ address }) => address === voter.address)
+  );
+  const why = leavers.length === 0 || isRushed(o)
+    ? null
+    : `others leave at this moment: ${membersText(leavers, known)}`;
+  return { heirs, why };
+}
+
+function demoteSelf(s: Scene, heirs: number, node: SwarmNode, swarm: SwarmView): Decision {
+  const { o, me } = s;
+  const { nodeId, version, desired, observed } = node;
+  const left = votersOf(swarm).length - 1;
+  const needed = Math.floor(left / 2) + 1;
+  if (heirs < needed) {
+    return wait(
+      o,
+      "leave-quorum",
+      `of the ${left} other managers ${heirs} answer and stay, and ${needed} are needed for a quorum`,
+    );
+  }
+  if (o.memory.kept.includes(nodeId)) {
+    return wait(o, "leave-quorum", "the swarm has refused to demote this manager now");
+  }
+  if (desired === "worker") {
+    return observed === "manager" ? demoted(s) : act(
+      { kind: "update", as: "promote", nodeId, version, change: { role: "manager" } },
+      "remake-voter",
+      `${me.instance} is listed as a worker and votes: it is promoted, and demoted again`,
+    );
+  }
+  return observed === "worker" ? demoted(s) : act(
+    { kind: "update", as: "demote", nodeId, version, change: { role: "worker" } },
+    "demote-itself",
+    `${me.instance} leaves, and ${heirs} of the ${left} other managers answer`,
+  );
+}

@@ -1,0 +1,43 @@
+/** A machine that leaves and is in no swarm any more: what still says that it is, is taken away. */
+import { lookAgain } from "../join/outside.ts";
+import { isMe, withdrawn } from "../members.ts";
+import { softly, tokens } from "../needs.ts";
+import type { Scene } from "../scene.ts";
+import { act, done } from "../verdict.ts";
+import { writeRecord } from "../writes.ts";
+import type { Decision } from "../../state.ts";
+
+export function out(s: Scene): Decision {
+  const { o, me, record } = s;
+  const { did } = o.memory;
+  if (record?.members.some((member) => isMe(member, me))) {
+    const hasLeft = did.includes("leave") ? null : lookAgain(s);
+    if (hasLeft !== null) return hasLeft;
+    const because = `${me.instance} has left`;
+    return writeRecord(
+      s,
+      { as: "withdraw", rule: "withdraw-member", because },
+      (w) => withdrawn(record, w),
+    );
+  }
+  return hush(s) ?? done(
+    "out",
+    did.includes("leave") ? `${me.instance} has left` : `${me.instance} is in no swarm`,
+  );
+}
+
+/** Takes its tokens, or its word, away. */
+function hush(s: Scene): Decision | null {
+  const { o, me, traits, role } = s;
+  if (role === "manager" && traits.tokensBy === "instance" && o.memory.published !== "") {
+    const isShown = tokens(s, "", ["manager", "worker"]).some(({ by }) => by === me.instance);
+    if (isShown) {
+      return act({ kind: "retract" }, "withdraw-tokens", "it has left, and shows tokens");
+    }
+  }
+  if (o.memory.said === "nothing") return null;
+  const words = softly(o, { kind: "words", instance: me.instance }) ?? [];
+  return words.length === 0 && o.memory.said === null
+    ? null
+    : act({ kind: "announce", word: null }, "withdraw-word", "it has left, and said that it would");
+}

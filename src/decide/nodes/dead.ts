@@ -1,0 +1,173 @@
+/**
+ * Which of the swarm's nodes are dead for certain, and what is done about them: a dead voter is demoted, a
+ * node without a vote is removed. Down, unreachable and unseen are not death: EC2's word on the instance is,
+ * or this node's own, of nodes that this very machine has been.
+ */
+import { ownNode } from "./labels.ts";
+import { rangesOverlap } from "../../addresses.ts";
+import { instanceOf, isForgotten, LEFT_LABEL, votersOf } from "../members.ts";
+import { answering, instances, instancesLook, need } from "../needs.ts";
+import { heldMs } from "../patience.ts";
+import type { Scene } from "../scene.ts";
+import { act, wait } from "../verdict.ts";
+import { gone } from "../writes.ts";
+import type { Decision, Instance, SwarmNode, SwarmView } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
+
+/** `proof`: that would have to be confirmed first, by a write of the record. */
+type Death = { kind: "dead"; why: string } | { kind: "proof"; why: string };
+
+/** Why this node is dead; null: it lives, or nobody can tell. */
+export function deathOf(s: Scene, record: FoundingRecord, node: SwarmNode): Death | null {
+  const { engine, me } = s;
+  if (node.state !== "down" || node.nodeId === engine.nodeId) return null;
+  const instance = instanceOf(node);
+  if (instance === null) return unlabelled(s, record, node);
+  if (instance === me.instance) return dead(`this machine was ${node.nodeId} before`);
+  const known = need(s.o, instancesLook(s));
+  const shown = known.find((one) => one.instance === instance);
+  if (shown !== undefined) {
+    return shown.state === "terminated" ? dead(`${instance} is terminated`) : null;
+  }
+  const member = { instance, address: node.address, sinceMs: node.createdMs, leaving: false };
+  return isForgotten(member, { me, instances: known, serverMs: s.ledger.serverMs })
+    ? dead(`EC2 knows ${instance} no more`)
+    : null;
+}
+
+/**
+ * A node that died before it was labelled. Everybody alive who votes is in the record: so one is dead at
+ * whose address nobody answers, EC2 shows no machine that could be it, and the record, as a write has just
+ * confirmed it, lists nobody who lives. Of plain workers nobody can tell.
+ */
+function unlabelled(s: Scene, record: FoundingRecord, node: SwarmNode): Death | null {
+  const { me, o } = s;
+  if (node.voter === null && node.desired === "worker") return null;
+  const address = node.voter?.address ?? node.address;
+  if (address === "") return null;
+  if (address === s.address) return dead("it has this machine's address, and is another node");
+  const isInVpc = me.vpcRanges?.some((range) =>
+    rangesOverlap(`${address}/${bits(address)}`, range)
+  );
+  if (isInVpc !== true) return null;
+  const known = need(o, instancesLook(s));
+  const isShown = known.some((one) =>
+    one.address === address && one.state !== "terminated" &&
+    (one.launchMs === null || one.launchMs < node.createdMs)
+  );
+  const isHeld = known.some((one) => one.address === address && one.state !== "terminated");
+  const isListed = record.members.some((member) =>
+    member.address === address && !gone(s, member, known)
+  );
+  if (isShown || isListed || (!isHeld && answering(s).includes(address))) return null;
+  const why = `EC2 shows no machine at ${address} that is ${node.nodeId}`;
+  return o.memory.isProven ? dead(why) : { kind: "proof", why };
+}
+
+function bits(address: string): number {
+  return address.includes(":") ? 128 : 32;
+}
+
+function dead(why: string): Death {
+  return { kind: "dead", why };
+}
+
+/** Why the record has to be confirmed before somebody without a label is taken for dead; null: it need not be. */
+export function proofOf(s: Scene, record: FoundingRecord, swarm: SwarmView): string | null {
+  const death = swarm.nodes.map((node) => deathOf(s, record, node)).find((one) =>
+    one?.kind === "proof"
+  );
+  return death?.why ?? null;
+}
+
+/** The next step against the dead: one voter at a time, then those that have no vote any more. */
+export function reap(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
+  const { kept } = s.o.memory;
+  const open = swarm.nodes.filter(({ nodeId }) => !kept.includes(nodeId));
+  for (const node of open.filter(({ voter }) => voter !== null)) {
+    const death = deathOf(s, record, node);
+    if (death?.kind !== "dead") continue;
+    const decision = demote(node, death.why);
+    if (decision !== null) return decision;
+  }
+  for (const node of open.filter(({ voter }) => voter === null)) {
+    const why = overOf(s, record, node);
+    if (why === null) continue;
+    return act(
+      { kind: "remove", nodeId: node.nodeId },
+      "remove-dead-node",
+      `${node.nodeId}: ${why}`,
+    );
+  }
+  return null;
+}
+
+/** Null: it was told before, and goes when the swarm's quorum allows. */
+function demote(node: SwarmNode, why: string): Decision | null {
+  const { nodeId, version, desired, observed, labels, availability } = node;
+  if (desired === "worker" && observed === "manager") return null;
+  const who = `the manager ${nodeId}: ${why}`;
+  if (desired === "worker") {
+    return act(
+      { kind: "update", as: "promote", nodeId, version, change: { role: "manager" } },
+      "remake-voter",
+      `${who}; it is listed as a worker and votes`,
+    );
+  }
+  if (observed === "worker") return null;
+  // Whoever sees it next knows what became of it without a proof.
+  const left = labels[LEFT_LABEL] ?? availability;
+  return act(
+    {
+      kind: "update",
+      as: "demote",
+      nodeId,
+      version,
+      change: { role: "worker", labels: { [LEFT_LABEL]: left } },
+    },
+    "demote-dead-voter",
+    who,
+  );
+}
+
+/** Why a node without a vote may be taken out of the list; null: it may not. */
+function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
+  const { state, desired, observed, labels } = node;
+  if (state !== "down" || node.nodeId === s.engine.nodeId) return null;
+  if (desired === "worker" && observed === "manager") return null;
+  if (desired === "worker" && labels[LEFT_LABEL] !== undefined) return "it has left";
+  const death = deathOf(s, record, node);
+  return death?.kind === "dead" ? death.why : null;
+}
+
+/** How long a run waits for a machine to be gone, so that the next one that goes finds no dead voter. */
+const GOING_MS = 5 * 60_000;
+
+/**
+ * Waits for a voter that is on its way out: its instance is shutting down; or is terminated, and the swarm
+ * has not noticed, or not carried out what it was told.
+ */
+export function awaitGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
+  const { o, me } = s;
+  const others = votersOf(swarm).filter(({ nodeId }) => nodeId !== s.engine.nodeId);
+  if (others.length === 0) return null;
+  const known = instances(s, record.members);
+  const going = others.flatMap(({ nodeId, address }) => {
+    const node = swarm.nodes.find((one) => one.nodeId === nodeId)!;
+    const instance = instanceOf(node) ??
+      record.members.find((member) => member.address === address)?.instance ?? null;
+    const was = instance === me.instance && ownNode(s, swarm) !== null;
+    const state = stateOf(instance, known);
+    const isGoing = was || state === "shutting-down" || state === "terminated" ||
+      deathOf(s, record, node) !== null;
+    return isGoing
+      ? `${instance ?? nodeId} (${address}, ${was ? "this machine before" : state})`
+      : [];
+  });
+  if (going.length === 0 || heldMs(o, "voter-going") >= GOING_MS) return null;
+  return wait(o, "voter-going", `a manager that goes still votes: ${going.join(", ")}`);
+}
+
+function stateOf(instance: string | null, known: Instance[]): Instance["state"] | "not shown" {
+  return known.find((one) => one.instance === instance)?.state ?? "not shown";
+}

@@ -1,0 +1,68 @@
+/** What a manager does about the nodes of its swarm: label, reap, drain who leaves; and undo a leave of its own. */
+import { awaitGoing, reap } from "./dead.ts";
+import { label, ownNode } from "./labels.ts";
+import { instanceOf, LEFT_LABEL } from "../members.ts";
+import { softly } from "../needs.ts";
+import type { Scene } from "../scene.ts";
+import { act } from "../verdict.ts";
+import { AVAILABILITIES } from "../../state.ts";
+import type { Availability, Decision, SwarmNode, SwarmView, Word } from "../../state.ts";
+import type { FoundingRecord } from "../../founding.ts";
+
+/** Null: all nodes are as they should be, as far as can be told. */
+export function tend(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
+  return label(s, swarm) ?? reap(s, record, swarm) ?? heed(s, swarm) ??
+    awaitGoing(s, record, swarm);
+}
+
+/** Drains who says that it leaves, and takes that back for who says that it stays. Silence undoes nothing. */
+function heed(s: Scene, { nodes }: SwarmView): Decision | null {
+  const workers = nodes.filter(({ voter, state, desired }) =>
+    voter === null && state !== "down" && desired === "worker"
+  );
+  if (workers.length === 0) return null;
+  const words = softly(s.o, { kind: "words", instance: null }) ?? [];
+  for (const node of workers.filter(({ nodeId }) => !s.o.memory.kept.includes(nodeId))) {
+    const word = words.find((one) => one.nodeId === node.nodeId);
+    const isWhose = word !== undefined && [null, word.instance].includes(instanceOf(node));
+    const decision = isWhose ? heeded(node, word) : null;
+    if (decision !== null) return decision;
+  }
+  return null;
+}
+
+function heeded(
+  node: SwarmNode,
+  { leaves, instance }: Word & { instance: string },
+): Decision | null {
+  const { nodeId, version, availability, labels } = node;
+  const hasLabel = labels[LEFT_LABEL] !== undefined;
+  if (leaves === hasLabel) return null;
+  const change = leaves
+    ? { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } }
+    : { availability: before(node), labels: { [LEFT_LABEL]: null } };
+  return act(
+    { kind: "update", as: leaves ? "drain" : "undrain", nodeId, version, change },
+    leaves ? "drain-leaving" : "undo-leave",
+    `${instance} says that it ${leaves ? "leaves" : "stays after all"}`,
+  );
+}
+
+/** What a manager's own leave, which was not carried through, has changed here: it stays after all. */
+export function undoLeave(s: Scene, swarm: SwarmView): Decision | null {
+  const node = ownNode(s, swarm);
+  if (node === null || node.labels[LEFT_LABEL] === undefined) return null;
+  const { nodeId, version, desired } = node;
+  const role = desired === "worker" ? { role: "manager" as const } : {};
+  const change = { ...role, availability: before(node), labels: { [LEFT_LABEL]: null } };
+  return act(
+    { kind: "update", as: desired === "worker" ? "promote" : "undrain", nodeId, version, change },
+    "undo-leave",
+    "a leave was begun here, and this machine stays",
+  );
+}
+
+/** The availability that the tool's own drain took away. */
+function before({ labels }: SwarmNode): Availability {
+  return AVAILABILITIES.find((one) => one === labels[LEFT_LABEL]) ?? "active";
+}
