@@ -11,10 +11,12 @@ import { badInput } from "./suites/bad_input.ts";
 import { crashing } from "./suites/crashing.ts";
 import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
+import { leaving } from "./suites/leaving.ts";
 import { ledgers } from "./suites/ledgers.ts";
 import { living } from "./suites/living.ts";
 import { type Fleet, fleetOf, FLEETS, isChoice, programs } from "./programs.ts";
 import { machines } from "./suites/machines.ts";
+import { outliving } from "./suites/outliving.ts";
 import { permissions } from "./suites/permissions.ts";
 import { removed } from "./suites/removed.ts";
 import { replacing } from "./suites/replacing.ts";
@@ -37,6 +39,8 @@ async function main(args: string[]): Promise<number> {
       ...engines,
       ...upgrading,
       ...unseen,
+      ...outliving,
+      ...leaving,
       ...removed,
       ...machines,
     ],

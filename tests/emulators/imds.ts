@@ -37,6 +37,8 @@ export interface ImdsInstance {
   tags: Map<string, string> | null;
   /** Null: not in an Auto Scaling group. */
   lifecycle: string | null;
+  /** What a spot notice announces (`terminate`, `stop`, `hibernate`); null: there is none. */
+  spot: string | null;
   /** Whether requests without a session token are answered, as version 1 does. */
   v1: boolean;
 }
@@ -44,6 +46,7 @@ export interface ImdsInstance {
 const TOKEN_HEADER = "x-aws-ec2-metadata-token";
 const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
 const TTL_SECONDS_MAX = 21_600;
+const SPOT_NOTICE_MS = 120_000;
 
 /** Answers one request; `whoAsks` null: no instance has that address, and nothing is answered. */
 export function imdsHandler(
@@ -73,6 +76,7 @@ export function imdsTree(asker: ImdsInstance): Map<string, string> {
   const tree = new Map<string, string>([
     ["dynamic/instance-identity/document", identityDocument(asker, zone)],
     ["meta-data/instance-id", asker.instance],
+    ["meta-data/instance-life-cycle", "on-demand"],
     ["meta-data/instance-type", "t3.small"],
     ["meta-data/local-hostname", `ip-${asker.address.replaceAll(/[.:]/g, "-")}.ec2.internal`],
     ["meta-data/mac", asker.interfaces[0]?.mac ?? ""],
@@ -116,6 +120,10 @@ export function imdsTree(asker: ImdsInstance): Map<string, string> {
   for (const [key, value] of asker.tags ?? []) tree.set(`meta-data/tags/instance/${key}`, value);
   if (asker.lifecycle !== null) {
     tree.set("meta-data/autoscaling/target-lifecycle-state", asker.lifecycle);
+  }
+  if (asker.spot !== null) {
+    const time = seconds(Date.now() + SPOT_NOTICE_MS);
+    tree.set("meta-data/spot/instance-action", JSON.stringify({ action: asker.spot, time }));
   }
   return tree;
 }
