@@ -22,6 +22,7 @@ import { removed } from "./suites/removed.ts";
 import { replacing } from "./suites/replacing.ts";
 import { shelves } from "./suites/shelves.ts";
 import { stale } from "./suites/stale.ts";
+import { staying } from "./suites/staying.ts";
 import { unseen } from "./suites/unseen.ts";
 import { upgrading } from "./suites/upgrading.ts";
 import { type Store, Vpc } from "./vpc.ts";
@@ -41,6 +42,7 @@ async function main(args: string[]): Promise<number> {
       ...unseen,
       ...outliving,
       ...leaving,
+      ...staying,
       ...removed,
       ...machines,
     ],
