@@ -336,7 +336,10 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "tasks-running": {
-    cases: [["leaving", "tasks run here", "waits until they have moved"]],
+    cases: [
+      ["leaving", "tasks run here", "waits until they have moved"],
+      ["worker", "it was demoted by a leave that was not carried through, and tasks run here", "waits until they have moved, to join anew as a manager"],
+    ],
     exits: [3], waitsFor: "the tasks here to end", mend: "run swarm-join on a manager: it drains this worker. Or give it more time (`--timeout`)",
   },
   "stop-tasks": {

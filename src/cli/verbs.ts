@@ -37,6 +37,14 @@ export const VERBS: readonly Verb[] = [
     help: "join the swarm, or found it; returns when this node is a member",
   },
   {
+    name: "leave",
+    takes: "",
+    goal: "leave",
+    way: "act",
+    prints: "result",
+    help: "leave the swarm for good, when what runs here runs elsewhere; never its last manager",
+  },
+  {
     name: "plan",
     takes: "[VERB]",
     goal: "join",

@@ -69,13 +69,15 @@ function stopAt(o: Observation, obstacles: readonly Obstacle[]): void {
 }
 
 /** What this machine says: its Engine each time, its metadata until they can't change any more. */
-export function nearLooks({ memory }: Observation): (Look | false)[] {
+export function nearLooks({ memory, facts }: Observation): (Look | false)[] {
   const lifecycle = memory.lifecycle?.target ?? null;
   // A machine of a warm pool gets interfaces and tags when it enters service.
   const mayChange = lifecycle !== null && isWarmed(lifecycle);
+  // Who has waited may have been told to go meanwhile; it costs AWS nothing.
+  const hasWaited = memory.waits > 0 && facts.engine === undefined;
   return [
     (memory.identity === null || mayChange) && { kind: "identity" },
-    (memory.lifecycle === null || mayChange) && { kind: "lifecycle" },
+    (memory.lifecycle === null || mayChange || hasWaited) && { kind: "lifecycle" },
     { kind: "engine" },
   ];
 }

@@ -6,7 +6,7 @@
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
 import { isGone, others, questionOf } from "./members.ts";
-import { decided, probeOf, together } from "./needs.ts";
+import { decided, isKnown, probeOf, together } from "./needs.ts";
 import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
 import { farLooks, nearLooks } from "./scene.ts";
@@ -23,7 +23,7 @@ export function survey(o: Observation): Decision {
     together(o, ...memberLooks(o));
   }
   const next = decided(() => join(o));
-  if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
+  if (next.kind === "look" && next.calls.every((call) => !isKnown(o, call))) {
     return next;
   }
   const obstacles = obstaclesOf(o);
@@ -101,19 +101,23 @@ function withoutOf(next: Decision): Finding["severity"] | null {
   return next.kind === "end" && next.exit === 0 ? "note" : null;
 }
 
-/** What AWS does not say about writes: no permission, and no lack of one. */
+/** What AWS does not say about a join's writes: no permission, and no lack of one. */
 function untoldOf({ facts }: Observation): string {
   const permissions = facts.permissions?.ok ? facts.permissions.value : [];
-  const actions = permissions.flatMap(({ action, verdict }) => verdict === "unknown" ? action : []);
+  const actions = permissions.flatMap(({ action, verdict, verb }) =>
+    verdict === "unknown" && verb === "join" ? action : []
+  );
   return actions.length === 0 ? "" : `; AWS does not say whether it allows ${actions.join(", ")}`;
 }
 
 function deniedOf({ facts }: Observation): Finding[] {
   const permissions = facts.permissions?.ok ? facts.permissions.value : [];
-  return permissions.filter(({ verdict }) => verdict === "denied").map(({ action }) => ({
+  return permissions.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => ({
     rule: "permission-missing",
-    severity: "error",
-    because: `${action} is denied: a run that needs it ends with exit 4`,
+    severity: verb === "join" ? "error" : "warning",
+    because:
+      `${action} is denied: a ${verb === "join" ? "run" : "leave"} that needs it ends with ` +
+      "exit 4",
   }));
 }
 

@@ -35,15 +35,16 @@ function resultLines(report: Report): string[] {
     headline(report),
     ...rows([
       ["instance", report.instance ?? "unknown"],
-      ["node", report.nodeId ?? "unknown"],
-      ["swarm", report.fingerprint ?? "unknown"],
+      ["node", report.nodeId ?? ""],
+      ["swarm", report.fingerprint ?? ""],
       ["managers", report.managers.join(", ")],
+      ["reaped", report.reaped.join(", ")],
       ["took", tookText(report)],
     ]),
   ];
 }
 
-function headline({ result, role, cluster }: Report): string {
+function headline({ result, role, cluster, rule, because }: Report): string {
   switch (result) {
     case "initialized":
       return `Initialized: this node founded the swarm "${cluster}" and is a manager of it.`;
@@ -51,8 +52,12 @@ function headline({ result, role, cluster }: Report): string {
       return `Joined: this node is a ${role} of the swarm "${cluster}".`;
     case "adopted":
       return `Adopted: this node's swarm is now the founded swarm "${cluster}".`;
+    case "left":
+      return `Left: this node was a ${role} of the swarm "${cluster}", which goes on without it.`;
     case "unchanged":
-      return `Unchanged: this node is a ${role} of the swarm "${cluster}".`;
+      return rule === "in-order"
+        ? `Unchanged: this node is a ${role} of the swarm "${cluster}".`
+        : `Unchanged: ${because}.`;
     case "planned":
     case "failed":
       return "";

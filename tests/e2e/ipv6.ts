@@ -92,7 +92,6 @@ class Ipv6Vpc {
       role: { name: "swarm-join", credentials: this.#aws.credentialsFor(instance, "swarm-join") },
       tags: null,
       lifecycle: null,
-      spot: null,
       v1: false,
     });
     return { address, holder, engine };

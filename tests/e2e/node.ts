@@ -107,7 +107,6 @@ export class Node {
       role: { name: "swarm-join", credentials: made.credentials },
       tags: null,
       lifecycle: null,
-      spot: null,
       v1: false,
     });
   }

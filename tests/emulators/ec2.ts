@@ -238,6 +238,8 @@ function reservation(instance: Ec2Instance): string {
     : `<subnetId>${instance.subnet}</subnetId><vpcId>${instance.vpc}</vpcId>` +
       (instance.address === "" ? "" : `<privateIpAddress>${instance.address}</privateIpAddress>`) +
       interfaceXml(instance);
+  const { zone, type, lifecycle } = instance.placement ??
+    { zone: "eu-central-1a", type: "t3.small", lifecycle: "on-demand" };
   const tagSet = [...instance.tags].map(([key, value]) =>
     `<item><key>${escape(key)}</key><value>${escape(value)}</value></item>`
   ).join("");
@@ -247,8 +249,10 @@ function reservation(instance: Ec2Instance): string {
     `<instanceState><code>${
       codes[instance.state]
     }</code><name>${instance.state}</name></instanceState>` +
-    `<instanceType>t3.small</instanceType><launchTime>${iso(instance.launchedMs)}</launchTime>` +
-    `<placement><availabilityZone>eu-central-1a</availabilityZone></placement>${place}` +
+    `<instanceType>${type}</instanceType><launchTime>${iso(instance.launchedMs)}</launchTime>` +
+    `<placement><availabilityZone>${zone}</availabilityZone></placement>${place}` +
+    // There is none of an instance on demand.
+    (lifecycle === "on-demand" ? "" : `<instanceLifecycle>${lifecycle}</instanceLifecycle>`) +
     (tagSet === "" ? "" : `<tagSet>${tagSet}</tagSet>`) + "</item></instancesSet>";
 }
 

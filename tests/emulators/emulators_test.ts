@@ -410,7 +410,6 @@ Deno.test("IMDSv2 wants a token, and a token wants a lifetime", async () => {
     role: null,
     tags: null,
     lifecycle: null,
-    spot: null,
     v1: false,
   };
   const server = serveHttp(

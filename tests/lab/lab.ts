@@ -265,7 +265,6 @@ export class Lab {
       // With S3 a worker needs no EC2 at all, when the metadata may show tags.
       tags: this.options.store === "s3" ? new Map([["Role", role]]) : null,
       lifecycle: null,
-      spot: null,
       v1: false,
     };
   }

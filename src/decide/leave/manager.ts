@@ -3,12 +3,12 @@
  * before anything that counts, and makes leaves follow each other. Until it is demoted it goes on with a
  * manager's work: else two that leave beside a dead voter wait for each other.
  */
-import { reap } from "../nodes/dead.ts";
+import { proofOf, reap } from "../nodes/dead.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
 import { isMe, isSameSwarm, LEFT_LABEL, others, registered, votersOf } from "../members.ts";
-import { answering, instances, probeOf, stop } from "../needs.ts";
-import { isRushed } from "../patience.ts";
+import { addressesOf, answering, instances, probeOf, stop } from "../needs.ts";
+import { CONFLICT_MS, isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, fail, look, wait } from "../verdict.ts";
 import { brief, membersText } from "../words.ts";
@@ -24,7 +24,8 @@ export function managerLeaves(s: Scene): Decision {
     return fail(
       5,
       "leave-unfounded",
-      `this manager's swarm is not the founded one: nobody would be left in its place`,
+      "this manager's swarm is not the founded one: nobody would be left in its place",
+      s.traits.readsMayBeOld ? CONFLICT_MS : 0,
     );
   }
   const node = ownNode(s, swarm);
@@ -73,7 +74,8 @@ function goingOut(
   const { o, me } = s;
   const { nodeId, version, availability } = node;
   const turn = turnOf(s, record, swarm);
-  if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0) {
+  const isRefused = o.memory.kept.includes(nodeId);
+  if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0 && !isRefused) {
     const change = { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } };
     return act(
       { kind: "update", as: "drain", nodeId, version, change },
@@ -83,7 +85,8 @@ function goingOut(
   }
   if (turn.why !== null) return wait(o, "leave-turn", turn.why);
   const isMarked = record.members.some((member) => isMe(member, me) && member.leaving);
-  if (!isMarked || !isConfirmed(s, record)) {
+  // The mark is also what confirms the record, for somebody without a label to be taken for dead.
+  if (!isMarked || !isConfirmed(s, record) || proofOf(s, record, swarm) !== null) {
     const write = {
       as: "mark",
       rule: "mark-leaving",
@@ -104,7 +107,11 @@ function turnOf(
 ): { heirs: SwarmNode[]; why: string | null } {
   const { me, o } = s;
   const known = instances(s, record.members);
-  const leavers = others(record, me).filter((one) => one.leaving && !gone(s, one, known));
+  // Who votes no more counts no more, however long its tasks take.
+  const votes = addressesOf(votersOf(swarm));
+  const leavers = others(record, me).filter((one) =>
+    one.leaving && votes.includes(one.address) && !gone(s, one, known)
+  );
   const answered = answering(s);
   const heirs = swarm.nodes.filter(({ nodeId, voter, state, desired }) =>
     voter?.reachable === true && state === "ready" && desired === "manager" &&

@@ -6,7 +6,8 @@ import { INSTANCE_LABEL } from "../members.ts";
 import { instancesLook, nameless, need, softly } from "../needs.ts";
 import type { Scene } from "../scene.ts";
 import { act } from "../verdict.ts";
-import type { Decision, Instance, Placement, SwarmNode, SwarmView } from "../../state.ts";
+import type { Decision, Instance, SwarmNode, SwarmView } from "../../state.ts";
+import type { Placement } from "../../shown.ts";
 
 export function ownNode({ engine }: Scene, { nodes }: SwarmView): SwarmNode | null {
   return nodes.find(({ nodeId }) => nodeId === engine.nodeId) ?? null;

@@ -54,7 +54,12 @@ Deno.test("no two rows are written alike, so that words name one", () => {
 const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["jion"], says: /^unknown verb "jion"; did you mean join\?$/ },
   { argv: ["docter"], says: /^unknown verb "docter"; did you mean doctor\?$/ },
-  { argv: ["destroy"], says: /^unknown verb "destroy"; there are join, plan, doctor, settings$/ },
+  {
+    argv: ["destroy"],
+    says: /^unknown verb "destroy"; there are join, leave, plan, doctor, settings$/,
+  },
+  { argv: ["leaf"], says: /^unknown verb "leaf"; did you mean leave\?$/ },
+  { argv: ["leave", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["join", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["doctor", "join"], says: /^unexpected argument "join"$/ },
   { argv: ["plan", "join", "now"], says: /^unexpected argument "now"$/ },

@@ -5,6 +5,7 @@ import { type Answers, answersTo } from "./arbitrary.ts";
 import type { AnyAnswer, LookKind } from "../../../src/calls.ts";
 import { type Rule, RULES } from "../../../src/rules.ts";
 import { after, at, begin, callsOf, decide } from "../../../src/run.ts";
+import type { NeededPermission } from "../../../src/shown.ts";
 import type { Config, Decision, End, Finding } from "../../../src/state.ts";
 import {
   config,
@@ -75,7 +76,7 @@ const HEALTHY: Answers = {
   neighbours: ok([]),
   words: ok([]),
   marks: ok([]),
-  permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed" }]),
+  permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed", verb: "join" }]),
 };
 const DENIED_TOKENS = fault("denied", "allow s3:GetObject");
 const NOBODY_FOUNDED: Partial<Answers> = {
@@ -225,12 +226,20 @@ const BREAKAGES: Breakage[] = [
     what: "a write that AWS would deny",
     change: {
       permissions: ok([
-        { action: "ec2:CreateTags", verdict: "denied" },
-        { action: "ec2:CreateLaunchTemplate", verdict: "unknown" },
+        { action: "ec2:CreateTags", verdict: "denied", verb: "join" },
+        { action: "ec2:CreateLaunchTemplate", verdict: "unknown", verb: "join" },
       ]),
     },
     want: ["error", "permission-missing"],
-    because: "ec2:CreateTags is denied",
+    because: "ec2:CreateTags is denied: a run that needs it ends with exit 4",
+  },
+  {
+    what: "a write that AWS would deny, and that only a leave needs",
+    change: {
+      permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "leave" }]),
+    },
+    want: ["warning", "permission-missing"],
+    because: "ec2:CreateTags is denied: a leave that needs it ends with exit 4",
   },
   {
     what: "AWS that asks to slow down",
@@ -377,7 +386,7 @@ Deno.test("survey: it finds everything at once, each thing once", () => {
 Deno.test("survey: without an Engine it goes on to what AWS shows and allows", () => {
   const { findings } = surveyed({
     engine: fault("no-socket"),
-    permissions: ok([{ action: "ec2:CreateTags", verdict: "denied" }]),
+    permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "join" }]),
     probe: ok([]),
   });
   assert.deepEqual(findings.map(({ rule }) => rule), [
@@ -438,7 +447,7 @@ Deno.test("survey: whatever it is answered, it ends, looks at nothing twice, and
       const { decision, looked } = courseOf(answers, { goal: "survey", ...change });
       assert.ok(decision.kind === "end" && decision.rule === "surveyed");
       // Whoever else may be a manager is asked whether it answers once it is known who that is.
-      const once = looked.filter((kind) => kind !== "probe");
+      const once = looked.filter((kind) => kind !== "probe" && kind !== "instances");
       assert.equal(new Set(once).size, once.length, looked.join());
       const errors = decision.findings.filter(({ severity }) => severity === "error");
       assert.equal(decision.exit, errors.length > 0 ? 5 : 0);
@@ -588,7 +597,10 @@ Deno.test("survey: an attempt that is given up is said once", () => {
 });
 
 Deno.test("survey: where AWS does not say what it allows, neither does it", () => {
-  const permissions = ok([{ action: "s3:PutObject", verdict: "unknown" as const }]);
+  const permissions = ok<NeededPermission[]>([
+    { action: "s3:PutObject", verdict: "unknown", verb: "join" },
+    { action: "s3:DeleteObject", verdict: "unknown", verb: "leave" },
+  ]);
   const { because } = surveyed({ permissions });
   assert.equal(
     because,

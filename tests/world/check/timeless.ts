@@ -30,6 +30,10 @@ export function timeless(o: Observation): Observation {
       did: [],
       wasMember: false,
       missing: [],
+      asked: {
+        instances: facts.instances === undefined ? null : memory.asked.instances,
+        probe: facts.probe === undefined ? null : memory.asked.probe,
+      },
       terminated: [...memory.terminated].sort(),
       failures: failuresOf(memory),
       attemptMs: memory.attemptMs === null ? null : 0,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decided, looks, recordOf, table } from "../table.ts";
+import { decided, held, looks, recordOf, table } from "../table.ts";
 import {
   founded,
   instance,
@@ -187,6 +187,7 @@ table("a manager leaves", [
   {
     name: "its swarm is not the founded one: exit 5",
     state: leaving({
+      memory: held("leave-unfounded", 180_000),
       facts: { ledger: founded({ fingerprint: fp("b"), clusterId: "cluster-b" }) },
     }),
     want: ["fail", "leave-unfounded"],
