@@ -12,10 +12,12 @@ const FUNCTION_LINES_MAX = 70;
 const ROOMS: { [room: string]: string[] } = {
   // The ground: what can be observed, decided and asked for, and how a run talks
   "state": [],
+  "shown": [],
   "founding": [],
   "calls": [],
   "actions": [],
   "rules": [],
+  "survey_rules": [],
   "stores": [],
   "settings": [],
   "addresses": [],
@@ -26,7 +28,7 @@ const ROOMS: { [room: string]: string[] } = {
   "run": ["decide/decide", "memory", "ledger/versions"],
   // What people write and read
   "cli": [],
-  "report": ["decide/decide", "decide/role", "valibot"],
+  "report": ["decide/decide", "decide/members", "decide/role", "decide/standing", "valibot"],
   // The edges
   "time": [],
   "http": ["time"],
@@ -40,10 +42,12 @@ const ROOMS: { [room: string]: string[] } = {
 };
 const GROUND = [
   "state",
+  "shown",
   "founding",
   "calls",
   "actions",
   "rules",
+  "survey_rules",
   "stores",
   "settings",
   "addresses",
@@ -63,6 +67,7 @@ const PURE = [
   "report/print",
   "report/plan",
   "report/findings",
+  "report/status",
   "ledger/record",
   "ledger/versions",
 ];

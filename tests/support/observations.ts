@@ -9,13 +9,12 @@ import type {
   Identity,
   Instance,
   Lifecycle,
-  Mark,
   Memory,
   Observation,
-  Shown,
   SwarmNode,
   TokenMark,
 } from "../../src/state.ts";
+import type { Mark, Shown } from "../../src/shown.ts";
 import type { FoundingRecord, LedgerView, Member } from "../../src/founding.ts";
 import { ACCOUNT, config, identityOf, outside, placement, REGION, s3, VPC } from "../world/node.ts";
 
@@ -240,4 +239,13 @@ export function lifecycle(target: string | null, spot: string | null = null): Li
 /** Managers of a swarm, as an Engine shows them that can reach all of them. */
 export function managersAt(...numbers: number[]): SwarmNode[] {
   return numbers.map((n) => managerNode(n));
+}
+
+/** The same, each in a zone of its own. */
+export function spread(...numbers: number[]): SwarmNode[] {
+  return numbers.map((n) =>
+    managerNode(n, {
+      labels: { ...labelsOf(n), "swarm-join.zone": `eu-west-1${"abcdefgh"[n - 1]}` },
+    })
+  );
 }

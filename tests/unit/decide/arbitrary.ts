@@ -22,18 +22,20 @@ import {
   INSTANCE_STATES,
   type Interface,
   type Lifecycle,
-  type Mark,
   type Memory,
-  type Neighbour,
   NODE_STATES,
   type Observation,
-  type Permission,
   ROLES,
-  type Shown,
   type SwarmNode,
   type TokenMark,
-  VERDICTS,
 } from "../../../src/state.ts";
+import {
+  type Mark,
+  type NeededPermission,
+  type Neighbour,
+  type Shown,
+  VERDICTS,
+} from "../../../src/shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Member } from "../../../src/founding.ts";
 import {
   config,
@@ -210,9 +212,10 @@ const ledgerRead: fc.Arbitrary<LedgerRead> = fc.oneof(
     })),
 );
 
-const permission: fc.Arbitrary<Permission> = fc.record({
+const permission: fc.Arbitrary<NeededPermission> = fc.record({
   action: fc.constantFrom("ec2:CreateTags", "ec2:CreateLaunchTemplate"),
   verdict: fc.constantFrom(...VERDICTS),
+  verb: fc.constantFrom("join", "leave"),
 });
 
 /** What each look may see. */

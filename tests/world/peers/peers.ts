@@ -16,7 +16,8 @@ import {
 } from "../world.ts";
 import { ACCOUNT, REGION, VPC } from "../node.ts";
 import type { AnyAnswer, Call, Values } from "../../../src/calls.ts";
-import type { Answer, Decision, Shown, TokenMark } from "../../../src/state.ts";
+import type { Answer, Decision, TokenMark } from "../../../src/state.ts";
+import type { Shown } from "../../../src/shown.ts";
 import type { FoundingRecord } from "../../../src/founding.ts";
 
 export const PEERS = ["NAIVE", "TRJ", "D4A", "GAR", "JAI", "DEV"] as const;
