@@ -47,3 +47,10 @@ export interface Permission {
 export interface NeededPermission extends Permission {
   verb: "join" | "leave";
 }
+
+/** What an instance is, for placement constraints. `lifecycle`: `on-demand`, or as EC2 says it (`spot`). */
+export interface Placement {
+  zone: string;
+  type: string;
+  lifecycle: string;
+}

@@ -9,6 +9,7 @@ import type { ActionKind } from "./actions.ts";
 import type { Act, Look, LookKind, Seen } from "./calls.ts";
 import type { FoundingRecord } from "./founding.ts";
 import type { Rule } from "./rules.ts";
+import type { Placement } from "./shown.ts";
 import type { StoreKind } from "./stores.ts";
 
 export const ROLES = ["manager", "worker"] as const;
@@ -144,13 +145,6 @@ export interface Identity {
   /** The role tag, where IMDS may show tags; null: not shown, ask EC2. */
   roleTag: string | null;
   placement: Placement;
-}
-
-/** What an instance is, for placement constraints. `lifecycle`: `on-demand`, or as EC2 says it (`spot`). */
-export interface Placement {
-  zone: string;
-  type: string;
-  lifecycle: string;
 }
 
 /**
@@ -360,6 +354,8 @@ export interface Finding {
   rule: Rule;
   severity: "error" | "warning" | "note";
   because: string;
+  /** The node of the swarm that it is about, if it is about one. */
+  nodeId?: string;
 }
 
 /** What is done next: facts to look at, one call that changes something, a wait, or the end. */
@@ -386,8 +382,8 @@ export interface Waiting extends Reasoned {
   ms: number;
   /** How the run ends when its time is over before the wait was worth it. */
   exit: FailExit;
-  /** `answers`: only what was refused is looked at again; else everything is. */
-  keeps: "answers" | "nothing";
+  /** `answers`: only what was refused is looked at again; `others`: only this node's own Engine; else everything is. */
+  keeps: "answers" | "others" | "nothing";
 }
 
 /** `exit` 0: all is as it should be. */

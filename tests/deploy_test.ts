@@ -124,7 +124,9 @@ Deno.test("the unit runs on every boot, after Docker and the network, again for 
   assert.deepEqual(has("Unit", "After"), [
     "docker.service snap.docker.dockerd.service network-online.target",
   ]);
-  assert.deepEqual(has("Unit", "Wants"), ["docker.service network-online.target"]);
+  assert.deepEqual(has("Unit", "Wants"), [
+    "docker.service network-online.target swarm-leave.service",
+  ]);
   assert.deepEqual(has("Install", "WantedBy"), ["multi-user.target"]);
   assert.deepEqual(has("Service", "ExecStart"), ["/usr/local/bin/swarm-join"]);
   // Wrong settings are not tried again; all that may come late is, whatever the exit code.
@@ -149,18 +151,50 @@ Deno.test("the unit runs on every boot, after Docker and the network, again for 
   assert.match(lock, /^\/run\/[^/]+$/, "the unit must let it write its lock file");
 });
 
+Deno.test("the unit of the leave is stopped before Docker and the network, and has the time for it", () => {
+  const unit = unitOf(read("deploy/swarm-leave.service"));
+  const has = (section: string, key: string): string[] => unit.get(section)?.get(key) ?? [];
+  assert.deepEqual(has("Unit", "After"), [
+    "docker.service snap.docker.dockerd.service network-online.target",
+  ]);
+  // A restart of Docker's unit must not stop it.
+  for (const key of ["Requires", "PartOf", "BindsTo"]) assert.deepEqual(has("Unit", key), []);
+  assert.deepEqual(has("Service", "RemainAfterExit"), ["yes"]);
+  assert.deepEqual(has("Service", "ExecStop"), [
+    "/usr/local/bin/swarm-join leave --if-terminating --timeout 100s",
+  ]);
+  assert.deepEqual(has("Service", "TimeoutStopSec"), ["120"]);
+  const join = unitOf(read("deploy/swarm-join.service")).get("Service");
+  for (const [key, value] of join ?? []) {
+    if (/^(?:Exec|Type|Restart|Timeout)/.test(key)) continue;
+    assert.deepEqual(has("Service", key), value, `hardened as the join's: ${key}`);
+  }
+});
+
+Deno.test("the timer runs the unit of the join again", () => {
+  const timer = unitOf(read("deploy/swarm-join.timer")).get("Timer");
+  assert.deepEqual(timer?.get("Unit"), ["swarm-join.service"]);
+  assert.deepEqual(timer?.get("OnUnitInactiveSec"), ["10min"]);
+});
+
 Deno.test({
-  name: "systemd takes the unit",
+  name: "systemd takes the units",
   ignore: !isInstalled("systemd-analyze"),
   fn: () => {
     const folder = Deno.makeTempDirSync();
-    const file = `${folder}/swarm-join.service`;
-    const unit = read("deploy/swarm-join.service");
-    Deno.writeTextFileSync(file, unit.replaceAll("=/usr/local/bin/swarm-join", "=/bin/true"));
-    const { stderr } = new Deno.Command("systemd-analyze", { args: ["verify", file] }).outputSync();
+    const names = ["swarm-join.service", "swarm-leave.service", "swarm-join.timer"];
+    const files = names.map((name) => `${folder}/${name}`);
+    for (const [i, file] of files.entries()) {
+      const unit = read(`deploy/${names[i]}`);
+      Deno.writeTextFileSync(file, unit.replaceAll("=/usr/local/bin/swarm-join", "=/bin/true"));
+    }
+    const { stderr } = new Deno.Command("systemd-analyze", { args: ["verify", ...files] })
+      .outputSync();
     Deno.removeSync(folder, { recursive: true });
     // Docker's own unit may not be installed here.
-    const said = new TextDecoder().decode(stderr).split("\n").filter((line) => line.includes(file));
+    const said = new TextDecoder().decode(stderr).split("\n").filter((line) =>
+      line.includes(folder)
+    );
     assert.deepEqual(said, []);
   },
 });

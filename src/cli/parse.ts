@@ -41,8 +41,14 @@ export interface Outside {
 }
 
 export type Parsed =
-  /** Act, or only look: `config` says which. */
-  | { kind: "run"; config: Config; surroundings: Surroundings; output: Output }
+  /** Act, or only look: `config` says which. `isStatus`: to tell how the swarm stands. */
+  | {
+    kind: "run";
+    config: Config;
+    surroundings: Surroundings;
+    output: Output;
+    isStatus: boolean;
+  }
   /** Say which settings count, once it is known that a run could begin with them. */
   | { kind: "settings"; text: string; surroundings: Surroundings; json: boolean }
   /** Decide again from a file (`-`: from stdin). */
@@ -152,7 +158,10 @@ function runOf(
   const config = configOf(read, verb.goal, dryRun);
   const surroundings = surroundingsOf(read, readFile);
   const output = outputOf(read);
-  if (verb.way !== "show") return { kind: "run", config, surroundings, output };
+  if (verb.way !== "show") {
+    const isStatus = verb.prints === "status";
+    return { kind: "run", config, surroundings, output, isStatus };
+  }
   const { json } = output;
   const text = settingsText(read.all(), { file: file?.path ?? null, json });
   return { kind: "settings", text, surroundings, json };

@@ -31,6 +31,16 @@ export function stop(decision: Decision): never {
   throw new Stop(decision);
 }
 
+/** What these rules come to; null: a fact that they ask for is not known. */
+export function ifKnown<T>(rules: () => T): T | null {
+  try {
+    return rules();
+  } catch (stop) {
+    if (stop instanceof Stop) return null;
+    throw stop;
+  }
+}
+
 /** The fact that this look gives. */
 export function need<K extends LookKind>(o: Observation, call: CallOf<K>): Seen[K] {
   const fact = o.facts[call.kind] as Answer<Seen[K]> | undefined;
@@ -96,7 +106,7 @@ export function instancesLook(s: Scene): CallOf<"instances"> {
     kind: "instances",
     ids: [...new Set([...ids, ...suspects(s).flatMap((node) => instanceOf(node) ?? [])])],
     addresses: [
-      ...new Set([...addresses, ...[...unnamed, ...suspects(s)].map(placeOf)]),
+      ...new Set([...addresses, ...[...unnamed, ...suspects(s)].map(seenAt)]),
     ].filter((address) => address !== ""),
   };
 }
@@ -113,7 +123,7 @@ function suspects({ engine, record }: Scene): SwarmNode[] {
 /** The other nodes that are ready and have no label yet. */
 export function nameless({ engine, o }: Scene): SwarmNode[] {
   return (engine.swarm?.nodes ?? []).filter((node) =>
-    node.nodeId !== engine.nodeId && node.state === "ready" && placeOf(node) !== "" &&
+    node.nodeId !== engine.nodeId && node.state === "ready" && seenAt(node) !== "" &&
     instanceOf(node) === null && !o.memory.kept.includes(node.nodeId)
   );
 }
@@ -121,13 +131,13 @@ export function nameless({ engine, o }: Scene): SwarmNode[] {
 /** Managers that are down and have no label: whether they are dead, only their address can tell. */
 function unnamedDown({ engine }: { engine: Engine | null }): SwarmNode[] {
   return (engine?.swarm?.nodes ?? []).filter((node) =>
-    node.state === "down" && instanceOf(node) === null && placeOf(node) !== "" &&
+    node.state === "down" && instanceOf(node) === null && seenAt(node) !== "" &&
     (node.voter !== null || node.desired === "manager")
   );
 }
 
 /** Where its peers, or its managers, see it. */
-export function placeOf({ voter, address }: SwarmNode): string {
+export function seenAt({ voter, address }: SwarmNode): string {
   return voter?.address ?? address;
 }
 
@@ -187,7 +197,11 @@ export function probeOf(
   for (const { address } of neighbours?.ok ? neighbours.value : []) addresses.add(address);
   const swarm = engine?.swarm ?? null;
   for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
-  for (const node of unnamedDown({ engine })) addresses.add(placeOf(node));
+  for (const node of unnamedDown({ engine })) addresses.add(seenAt(node));
+  // A manager whose swarm has no leader is told by nobody who is left of those that vote.
+  for (const address of engine?.manager && swarm === null ? engine.peers : []) {
+    addresses.add(address);
+  }
   for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);
   return addresses.size === 0 ? null : { kind: "probe", addresses: [...addresses] };
 }

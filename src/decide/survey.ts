@@ -5,11 +5,13 @@
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
-import { isGone, others, questionOf } from "./members.ts";
-import { decided, isKnown, probeOf, together } from "./needs.ts";
+import { isGone, LEFT_LABEL, others, questionOf } from "./members.ts";
+import { decided, instancesLook, isKnown, probeOf, together } from "./needs.ts";
+import { nodesFound } from "./nodes/found.ts";
 import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
-import { farLooks, nearLooks } from "./scene.ts";
+import { farLooks, nearLooks, seenScene } from "./scene.ts";
+import { nodeOf } from "./standing.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
@@ -27,6 +29,8 @@ export function survey(o: Observation): Decision {
     return next;
   }
   const obstacles = obstaclesOf(o);
+  const scene = seenScene(o);
+  const nodes = scene === null ? [] : nodesFound(scene);
   const findings = unique([
     ...obstacles,
     ...(obstacles.some(({ rule }) => next.kind !== "look" && rule === next.rule)
@@ -34,7 +38,8 @@ export function survey(o: Observation): Decision {
       : nextOf(next)),
     ...faultsOf(o, obstacles.length > 0 ? null : withoutOf(next)),
     ...deniedOf(o),
-    ...membersOf(o),
+    ...nodes,
+    ...membersOf(o, nodes),
   ]);
   const count = (one: Finding["severity"]): number =>
     findings.filter(({ severity }) => severity === one).length;
@@ -65,9 +70,14 @@ function memberLooks(o: Observation): (Look | false)[] {
   const { fingerprint } = swarm?.managerToken ?? record;
   const isManager = roleOf(o) === "manager";
   const needsToken = isManager || engine?.state === "inactive";
+  const scene = seenScene(o);
+  const hasLeavers = swarm?.nodes.some(({ labels }) => labels[LEFT_LABEL] !== undefined) ?? false;
   return [
     probeOf({ o, me, engine, record }) ?? false,
-    { kind: "instances", ...questionOf(record.members, me, [], settledOf(o)?.serverMs ?? 0) },
+    scene === null
+      ? { kind: "instances", ...questionOf(record.members, me, [], settledOf(o)?.serverMs ?? 0) }
+      : instancesLook(scene),
+    hasLeavers && { kind: "words", instance: null },
     // Only a manager may read the managers'.
     needsToken &&
     { kind: "tokens", fingerprint, want: isManager ? ["manager", "worker"] : ["worker"] },
@@ -122,9 +132,14 @@ function deniedOf({ facts }: Observation): Finding[] {
   }));
 }
 
-/** The record's other members that are gone, or do not answer. */
-function membersOf(o: Observation): Finding[] {
-  const { facts: { probe, instances }, memory: { identity: me } } = o;
+/** What says of a manager that it does not answer, and more. */
+const SILENT: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];
+
+/** The record's other members that are gone, or do not answer; but for those whose nodes were told of. */
+function membersOf(o: Observation, nodes: readonly Finding[]): Finding[] {
+  const { facts: { probe, instances, engine }, memory: { identity: me } } = o;
+  const swarm = engine?.ok ? engine.value.swarm : null;
+  const told = nodes.flatMap(({ rule, nodeId }) => SILENT.includes(rule) ? nodeId ?? [] : []);
   const view = settledOf(o);
   if (view === null || view.record === null || me === null || !probe?.ok || !instances?.ok) {
     return [];
@@ -137,6 +152,8 @@ function membersOf(o: Observation): Finding[] {
   };
   return others(view.record, me).flatMap((member): Finding[] => {
     if (probe.value.includes(member.address)) return [];
+    const node = swarm === null ? null : nodeOf(o, member, swarm);
+    if (node !== null && told.includes(node.nodeId)) return [];
     const who = membersText([member], instances.value);
     return isGone(member, evidence)
       ? [{ rule: "member-gone", severity: "note", because: `${who} is gone for good` }]

@@ -2,6 +2,7 @@
 import { type ActionKind, actionOf } from "../actions.ts";
 import { roleOf } from "../decide/role.ts";
 import { storeText } from "./rows.ts";
+import type { Status } from "./status.ts";
 import type { Rule } from "../rules.ts";
 import type { Config, Decision, FailExit, Finding, Goal, Observation, Role } from "../state.ts";
 
@@ -44,6 +45,8 @@ export interface Report extends Meters {
   plan: Plan | null;
   /** Of a doctor: what it found. */
   findings: readonly Finding[] | null;
+  /** Of a status: its picture. */
+  status: Status | null;
 }
 
 /** A decision that a run came to, and what it stands on. */
@@ -91,6 +94,7 @@ export function reportOf(
     pools: memory.pools,
     plan: config.dryRun ? { decision, observation } : null,
     findings: isSurvey && decision.kind === "end" ? decision.findings : null,
+    status: null,
   };
 }
 
@@ -117,6 +121,7 @@ export function failureOf(
     pools: null,
     plan: null,
     findings: null,
+    status: null,
   };
 }
 

@@ -13,6 +13,7 @@ import {
   engineLocked,
   engineStarting,
   isToldToGo,
+  isWarmed,
   noMetadata,
   noRecord,
   noRole,
@@ -60,7 +61,8 @@ function stays(o: Observation): Decision | null {
     identity === null && { kind: "identity" },
     lifecycle === null && { kind: "lifecycle" },
   );
-  if (isToldToGo(o)) return null;
+  // Into a warm pool: it is stopped there, for as long as the pool keeps it.
+  if (isToldToGo(o) || isWarmed(lifecycle?.target ?? "")) return null;
   const self = identity === null ? null : softly(o, { kind: "self" });
   if (self?.state === "shutting-down") return null;
   const because = "nobody says that this machine goes: not Auto Scaling, no spot notice, not EC2";

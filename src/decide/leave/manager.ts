@@ -4,11 +4,12 @@
  * manager's work: else two that leave beside a dead voter wait for each other.
  */
 import { proofOf, reap } from "../nodes/dead.ts";
+import { workerLeaves } from "./worker.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
-import { isMe, isSameSwarm, LEFT_LABEL, others, registered, votersOf } from "../members.ts";
+import { isMe, isSameSwarm, LEFT_LABEL, marked, registered, votersOf } from "../members.ts";
 import { addressesOf, answering, instances, probeOf, stop } from "../needs.ts";
-import { CONFLICT_MS, isRushed } from "../patience.ts";
+import { CONFLICT_MS, heldMs, isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, fail, look, wait } from "../verdict.ts";
 import { brief, membersText } from "../words.ts";
@@ -44,13 +45,17 @@ function unreadable(s: Scene): Decision {
     : wait(o, "quorum-lost", "this manager's swarm has no quorum: it can't be demoted");
 }
 
-function demoted({ o }: Scene): Decision {
-  return wait(
-    o,
-    "demotion-pending",
-    "it was demoted, and its Engine has no worker's certificate yet",
-  );
+function demoted(s: Scene): Decision {
+  const { o, engine } = s;
+  // Its manager has stopped, or its Engine refuses: where nobody is left to renew its certificate, it goes as a worker.
+  const isAlone = engine.swarm === null && heldMs(o, "demotion-pending") >= CERTIFICATE_MS;
+  if (isAlone) return workerLeaves(s);
+  const because = "it was demoted, and its Engine has no worker's certificate yet";
+  return { ...wait(o, "demotion-pending", because), keeps: "others" };
 }
+
+/** Twice what an Engine takes to find its new certificate. */
+const CERTIFICATE_MS = 60_000;
 
 /** The last manager of a swarm takes back what it has begun, and stays. */
 function lastOne(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
@@ -92,7 +97,7 @@ function goingOut(
       rule: "mark-leaving",
       because: `${me.instance} leaves the founded swarm ${brief(record)}`,
     } as const;
-    return writeRecord(s, write, (w) => registered(record, w));
+    return writeRecord(s, write, (w) => marked(record, w));
   }
   // Who has died since this round began still looks well to the swarm, which would let this one go then.
   if (o.memory.isProven) stop(look({ kind: "engine" }, probeOf(s) ?? false));
@@ -109,8 +114,11 @@ function turnOf(
   const known = instances(s, record.members);
   // Who votes no more counts no more, however long its tasks take.
   const votes = addressesOf(votersOf(swarm));
-  const leavers = others(record, me).filter((one) =>
-    one.leaving && votes.includes(one.address) && !gone(s, one, known)
+  const own = record.members.findIndex((member) => isMe(member, me) && member.leaving);
+  // Marks are in the order in which they were set: of two that begin anew the first goes first.
+  const before = own === -1 ? record.members : record.members.slice(0, own);
+  const leavers = before.filter((one) =>
+    one.leaving && !isMe(one, me) && votes.includes(one.address) && !gone(s, one, known)
   );
   const answered = answering(s);
   const heirs = swarm.nodes.filter(({ nodeId, voter, state, desired }) =>

@@ -5,7 +5,7 @@
  */
 import { rangesOverlap } from "../../addresses.ts";
 import { instanceOf, isForgotten, LEFT_LABEL } from "../members.ts";
-import { answering, instances, instancesLook, need, placeOf, softly } from "../needs.ts";
+import { answering, instances, instancesLook, need, seenAt, softly } from "../needs.ts";
 import { heldMs, isLate } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, wait } from "../verdict.ts";
@@ -28,7 +28,9 @@ export function deathOf(s: Scene, record: FoundingRecord, node: SwarmNode): Deat
   if (isMistaken(node, instance, known)) return null;
   const shown = known.find((one) => one.instance === instance);
   if (shown !== undefined) {
-    return shown.state === "terminated" ? dead(`${instance} is terminated`) : null;
+    // From `shutting-down` nobody comes back, and its Engine is off already.
+    const isOver = shown.state === "terminated" || shown.state === "shutting-down";
+    return isOver ? dead(`${instance} is ${shown.state}`) : null;
   }
   const member = { instance, address: node.address, sinceMs: node.createdMs, leaving: false };
   return isForgotten(member, { me, instances: known, serverMs: s.ledger.serverMs })
@@ -46,7 +48,7 @@ function isAnotherNow({ engine }: Scene, node: SwarmNode, instance: string): boo
 
 /** Whether another machine, which may have been this node all along, has its address: an old read may have named the wrong one. */
 function isMistaken(node: SwarmNode, instance: string, known: Instance[]): boolean {
-  const address = placeOf(node);
+  const address = seenAt(node);
   return known.some((one) =>
     one.address === address && one.instance !== instance && one.state !== "terminated" &&
     one.launchMs !== null && one.launchMs < node.createdMs
@@ -61,7 +63,7 @@ function isMistaken(node: SwarmNode, instance: string, known: Instance[]): boole
 function unlabelled(s: Scene, record: FoundingRecord, node: SwarmNode): Death | null {
   const { me, o } = s;
   if (node.desired === "worker") return null;
-  const address = placeOf(node);
+  const address = seenAt(node);
   if (address === "") return null;
   if (address === s.address) return dead("it has this machine's address, and is another node");
   const isInVpc = me.vpcRanges?.some((range) =>
@@ -150,7 +152,7 @@ function demote(node: SwarmNode, why: string): Decision | null {
 }
 
 /** Why a node without a vote may be taken out of the list; null: it may not. */
-function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
+export function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
   const { state, desired, observed } = node;
   if (state !== "down" || node.nodeId === s.engine.nodeId) return null;
   if (desired === "worker" && observed === "manager") return null;
@@ -219,12 +221,27 @@ function votersGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): string
       record.members.find((member) => member.address === address)?.instance ?? null;
     if (instance === me.instance) return [`${node.nodeId}, which this machine was before`];
     const state = stateOf(instance, known);
-    const isGoing = state === "shutting-down" || state === "terminated" ||
+    const isGoing = isSilent(s, node) || state === "shutting-down" || state === "terminated" ||
       (node.state === "down" && node.labels[LEFT_LABEL] !== undefined) ||
       deathOf(s, record, node) !== null;
     return isGoing ? [`${instance ?? node.nodeId} (${address}, ${state})`] : [];
   });
 }
+
+/**
+ * Whether a voter that this run has found, coming in, does not answer its swarm, whatever EC2 says: it boots,
+ * or EC2 has yet to show that it goes. It is often the one that this node replaces.
+ */
+function isSilent({ o, record }: Scene, node: SwarmNode): boolean {
+  const isSoon = heldMs(o, "voter-going") < SILENT_MS;
+  if (!isSoon || !o.memory.did.includes("join")) return false;
+  if (node.state === "down" || !node.voter?.reachable) return true;
+  // Everybody alive who votes is listed: one that died before it had a label looks well for some seconds yet.
+  return instanceOf(node) === null &&
+    !record?.members.some(({ address }) => address === node.voter?.address);
+}
+
+const SILENT_MS = 2 * 60_000;
 
 const MEMBER = { address: "", sinceMs: 0, leaving: false };
 

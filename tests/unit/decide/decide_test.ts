@@ -63,9 +63,12 @@ Deno.test("decide: after the deadline nothing is done and nothing is waited for 
 Deno.test("decide: what can't be taken back stands on a record, or on there being none", () => {
   everywhere((decision, { config, facts }) => {
     if (decision.kind !== "act" || decision.rule === "attempt-failed") return;
+    // Late, a worker that goes does so without a record.
+    if (config.goal === "leave" && ["announce", "stop", "leave"].includes(decision.call.kind)) {
+      return;
+    }
     assert.ok(facts.ledger?.ok && facts.ledger.value.kind === "settled", decision.rule);
-    // Who goes is in no swarm in the end, whatever the record says.
-    if (decision.call.kind !== "leave" || config.goal === "leave") return;
+    if (decision.call.kind !== "leave") return;
     assert.ok(decision.call.onlyEmpty);
     assert.ok(facts.ledger.value.record !== null);
   });

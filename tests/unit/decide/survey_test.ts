@@ -23,6 +23,7 @@ import {
   record,
   s3,
   shown,
+  spread,
   workerOf,
 } from "../../support/observations.ts";
 
@@ -61,18 +62,18 @@ function objectOf(record_: ReturnType<typeof record> | null): Answers["ledger"] 
   return ok({ kind: "object", record: record_, etag: record_ && "e", serverMs: NOW_MS });
 }
 
-/** A manager of a founded swarm, with another one that answers, and all in order. */
+/** A manager of a founded swarm, with two others that answer, and all in order. */
 const HEALTHY: Answers = {
   identity: ok(identity()),
   lifecycle: ok(lifecycle(null)),
   self: ok(instance(1)),
-  engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
+  engine: ok(managerOf("a", { nodes: spread(1, 2, 3) })),
   contents: ok({}),
   interfaces: ok([]),
-  ledger: objectOf(record({ members: [member(1), member(2)] })),
-  tokens: ok([shown(1, "a"), shown(2, "a")]),
-  instances: ok([instance(1), instance(2)]),
-  probe: ok(["10.0.0.2"]),
+  ledger: objectOf(record({ members: [member(1), member(2), member(3)] })),
+  tokens: ok([shown(1, "a"), shown(2, "a"), shown(3, "a")]),
+  instances: ok([instance(1), instance(2), instance(3)]),
+  probe: ok(["10.0.0.2", "10.0.0.3"]),
   neighbours: ok([]),
   words: ok([]),
   marks: ok([]),
@@ -387,7 +388,7 @@ Deno.test("survey: without an Engine it goes on to what AWS shows and allows", (
   const { findings } = surveyed({
     engine: fault("no-socket"),
     permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "join" }]),
-    probe: ok([]),
+    probe: ok(["10.0.0.3"]),
   });
   assert.deepEqual(findings.map(({ rule }) => rule), [
     "engine-unavailable",
@@ -418,8 +419,8 @@ const NEXT: { who: string; change: Partial<Answers>; says: RegExp }[] = [
   {
     who: "a manager whose CA was rotated",
     change: {
-      engine: ok(managerOf("b", { clusterId: "cluster-a", nodes: managersAt(1, 2) })),
-      tokens: ok([shown(1, "b")]),
+      engine: ok(managerOf("b", { clusterId: "cluster-a", nodes: spread(1, 2, 3) })),
+      tokens: ok([shown(1, "b"), shown(2, "b"), shown(3, "b")]),
     },
     says: /^a join would refresh \(refresh-record\): the swarm's CA was rotated/,
   },
@@ -535,8 +536,7 @@ Deno.test("survey: with S3, a manager's both tokens are looked at as a join look
 
 Deno.test("survey: a manager that the record lacks, and that answers, would be written into it", () => {
   const { findings } = surveyed({
-    engine: ok(managerOf("a", { nodes: managersAt(1, 2, 3) })),
-    probe: ok(["10.0.0.2", "10.0.0.3"]),
+    ledger: objectOf(record({ members: [member(1), member(2)] })),
   });
   assert.match(JSON.stringify(findings), /a join would refresh \(refresh-record\)/);
 });
@@ -559,7 +559,7 @@ Deno.test("survey: who of the listed members answers is asked also where the rec
   let o = begin({ ...config, dryRun: true, goal: "survey" }, "run");
   const answers: Answers = {
     ...HEALTHY,
-    engine: ok(managerOf("a", { nodes: managersAt(1, 2, 3) })),
+    ledger: objectOf(record({ members: [member(1), member(2)] })),
   };
   for (let looks = 0;; looks++) {
     const decision = decide(o);

@@ -1,3 +1,4 @@
+/** decide: how a worker leaves, when, and what becomes of a leave that was not carried through. */
 import assert from "node:assert/strict";
 import { decided, held, looks, recordOf, table } from "../table.ts";
 import {

@@ -1,3 +1,4 @@
+/** decide: who is dead, who is not, and what is done about it. */
 import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import { decided, held, recordOf, table } from "../table.ts";
@@ -127,6 +128,25 @@ table("the dead", [
     }),
     want: ["wait", "voter-going"],
     because: "i-3 (10.0.0.3, shutting-down)",
+  },
+  {
+    name:
+      "this run has joined, and one does not answer whom EC2 shows running: it may be the one it replaces",
+    state: third(dead3(), { instances: [instance(3)], memory: { did: ["join"] } }),
+    want: ["wait", "voter-going"],
+  },
+  {
+    name: "that has held for two minutes: done",
+    state: third(dead3(), {
+      instances: [instance(3)],
+      memory: { did: ["join"], ...held("voter-going", 120_000) },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "this run has joined, and one without a label is in no record: it died before it had one",
+    state: third(managerNode(3, { labels: {} }), { instances: [], memory: { did: ["join"] } }),
+    want: ["wait", "voter-going"],
   },
   {
     name: "that has been waited for for five minutes: done, and said",
