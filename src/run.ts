@@ -193,9 +193,21 @@ function waited(o: Observation, wait: Waiting): Observation {
   const waits = memory.waits + 1;
   const said = memory.said === "unheard" ? null : memory.said;
   const after = { ...memory, steady, fault: null, kept: [], said, waits, refusals };
-  return wait.keeps === "answers"
-    ? { ...o, memory: after, facts: answered(facts) }
-    : anew(o, after);
+  switch (wait.keeps) {
+    case "answers":
+      return { ...o, memory: after, facts: answered(facts) };
+    case "others":
+      return { ...o, memory: after, facts: ofOthers(answered(facts)) };
+    case "nothing":
+      return anew(o, after);
+    default:
+      return wait.keeps satisfies never;
+  }
+}
+
+/** While a node waits for its own Engine it asks AWS nothing. */
+function ofOthers({ engine: _, contents: _contents, probe: _probe, ...others }: Facts): Facts {
+  return others;
 }
 
 /** A new round: nothing that was seen before counts any more. */

@@ -382,8 +382,8 @@ export interface Waiting extends Reasoned {
   ms: number;
   /** How the run ends when its time is over before the wait was worth it. */
   exit: FailExit;
-  /** `answers`: only what was refused is looked at again; else everything is. */
-  keeps: "answers" | "nothing";
+  /** `answers`: only what was refused is looked at again; `others`: only this node's own Engine; else everything is. */
+  keeps: "answers" | "others" | "nothing";
 }
 
 /** `exit` 0: all is as it should be. */

@@ -15,7 +15,6 @@ const BASES_MS: { readonly [R in Rule]?: number } = {
   "no-swarm-yet": 1_500,
   // Somebody has just written: what there is to read is there.
   "write-lost": 250,
-  "tasks-running": 5_000,
 };
 /**
  * How long a worker makes room at most after each refusal in a row. EC2's request limits are shared: the
@@ -52,6 +51,7 @@ const LOCAL_RULES: readonly Rule[] = [
   "engine-starting",
   "engine-unavailable",
   "demotion-pending",
+  "tasks-running",
 ];
 
 /** Full jitter: anything from nothing to a bound that grows with each wait in a row. */

@@ -136,9 +136,10 @@ function deniedOf({ facts }: Observation): Finding[] {
   return permissions.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => ({
     rule: "permission-missing",
     severity: verb === "join" ? "error" : "warning",
-    because:
-      `${action} is denied: a ${verb === "join" ? "run" : "leave"} that needs it ends with ` +
-      "exit 4",
+    because: `${action} is denied: ` +
+      (verb === "join"
+        ? "a run that needs it ends with exit 4"
+        : "a leave can't say so to the managers, who drain this node then"),
   }));
 }
 

@@ -158,7 +158,11 @@ function deniedRows(permissions: Answer<NeededPermission[]> | undefined): [strin
   const asked = permissions?.ok ? permissions.value : [];
   return asked.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => [
     "Denied",
-    `${action}: a ${verb === "leave" ? "leave" : "run"} that needs it ends with exit 4`,
+    `${action}: ${
+      verb === "join"
+        ? "a run that needs it ends with exit 4"
+        : "a leave can't say so to the managers, who drain this node then"
+    }`,
   ]);
 }
 

@@ -256,12 +256,15 @@ function reservation(instance: Ec2Instance): string {
     (tagSet === "" ? "" : `<tagSet>${tagSet}</tagSet>`) + "</item></instancesSet>";
 }
 
-function interfaceXml({ address, others = [] }: Ec2Instance): string {
+function interfaceXml(instance: Ec2Instance): string {
+  const { address, others = [], launchedMs, firstLaunchedMs = launchedMs } = instance;
   const all = [address, ...others].filter((one) => one !== "");
   const item = (name: string, one: string): string => `<item><${name}>${one}</${name}></item>`;
   const v6 = all.filter((one) => one.includes(":")).map((one) => item("ipv6Address", one));
   const v4 = all.filter((one) => !one.includes(":")).map((one) => item("privateIpAddress", one));
-  return `<networkInterfaceSet><item><ipv6AddressesSet>${v6.join("")}</ipv6AddressesSet>` +
+  return "<networkInterfaceSet><item><attachment><deviceIndex>0</deviceIndex>" +
+    `<attachTime>${iso(firstLaunchedMs)}</attachTime></attachment>` +
+    `<ipv6AddressesSet>${v6.join("")}</ipv6AddressesSet>` +
     `<privateIpAddressesSet>${v4.join("")}</privateIpAddressesSet></item></networkInterfaceSet>`;
 }
 

@@ -4,6 +4,7 @@
  * manager's work: else two that leave beside a dead voter wait for each other.
  */
 import { proofOf, reap } from "../nodes/dead.ts";
+import { workerLeaves } from "./worker.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
 import { isMe, isSameSwarm, LEFT_LABEL, marked, registered, votersOf } from "../members.ts";
@@ -44,17 +45,13 @@ function unreadable(s: Scene): Decision {
     : wait(o, "quorum-lost", "this manager's swarm has no quorum: it can't be demoted");
 }
 
-function demoted({ o, engine }: Scene): Decision {
-  // Its manager has stopped, or its Engine refuses: where nobody is left to renew its certificate, it goes.
-  if (engine.swarm === null && heldMs(o, "demotion-pending") >= CERTIFICATE_MS) {
-    const call = { kind: "leave", force: false, onlyEmpty: true } as const;
-    return act(call, "leave-swarm", "it was demoted, and nobody gives it a worker's certificate");
-  }
-  return wait(
-    o,
-    "demotion-pending",
-    "it was demoted, and its Engine has no worker's certificate yet",
-  );
+function demoted(s: Scene): Decision {
+  const { o, engine } = s;
+  // Its manager has stopped, or its Engine refuses: where nobody is left to renew its certificate, it goes as a worker.
+  const isAlone = engine.swarm === null && heldMs(o, "demotion-pending") >= CERTIFICATE_MS;
+  if (isAlone) return workerLeaves(s);
+  const because = "it was demoted, and its Engine has no worker's certificate yet";
+  return { ...wait(o, "demotion-pending", because), keeps: "others" };
 }
 
 /** Twice what an Engine takes to find its new certificate. */

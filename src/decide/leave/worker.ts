@@ -44,7 +44,7 @@ function sayIt({ o, me, engine, record }: Leaver): Decision | null {
  */
 function emptied({ o }: Leaver, tasks: string): Decision {
   const because = `here run ${tasks}`;
-  if (!isLate(o)) return wait(o, "tasks-running", because);
+  if (!isLate(o)) return { ...wait(o, "tasks-running", because), keeps: "others" };
   const graceMs = Math.max(STOP_MIN_MS, leftMs(o) - STOP_BEFORE_MS);
   return act({ kind: "stop", graceMs }, "stop-tasks", `${because}, and no manager has moved them`);
 }

@@ -232,9 +232,13 @@ function votersGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): string
  * Whether a voter that this run has found, coming in, does not answer its swarm, whatever EC2 says: it boots,
  * or EC2 has yet to show that it goes. It is often the one that this node replaces.
  */
-function isSilent({ o }: Scene, { state, voter }: SwarmNode): boolean {
+function isSilent({ o, record }: Scene, node: SwarmNode): boolean {
   const isSoon = heldMs(o, "voter-going") < SILENT_MS;
-  return isSoon && o.memory.did.includes("join") && (state === "down" || !voter?.reachable);
+  if (!isSoon || !o.memory.did.includes("join")) return false;
+  if (node.state === "down" || !node.voter?.reachable) return true;
+  // Everybody alive who votes is listed: one that died before it had a label looks well for some seconds yet.
+  return instanceOf(node) === null &&
+    !record?.members.some(({ address }) => address === node.voter?.address);
 }
 
 const SILENT_MS = 2 * 60_000;

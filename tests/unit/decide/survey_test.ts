@@ -241,7 +241,7 @@ const BREAKAGES: Breakage[] = [
       permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "leave" }]),
     },
     want: ["warning", "permission-missing"],
-    because: "ec2:CreateTags is denied: a leave that needs it ends with exit 4",
+    because: "ec2:CreateTags is denied: a leave can't say so to the managers",
   },
   {
     what: "AWS that asks to slow down",

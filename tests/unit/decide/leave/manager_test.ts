@@ -188,6 +188,7 @@ table("a manager leaves", [
       engine: { swarm: null },
     }),
     want: ["leave", "leave-swarm"],
+    because: "no task runs here",
   },
   {
     name: "its Engine can't read the swarm, and it is not marked: no quorum",

@@ -130,6 +130,25 @@ table("the dead", [
     because: "i-3 (10.0.0.3, shutting-down)",
   },
   {
+    name:
+      "this run has joined, and one does not answer whom EC2 shows running: it may be the one it replaces",
+    state: third(dead3(), { instances: [instance(3)], memory: { did: ["join"] } }),
+    want: ["wait", "voter-going"],
+  },
+  {
+    name: "that has held for two minutes: done",
+    state: third(dead3(), {
+      instances: [instance(3)],
+      memory: { did: ["join"], ...held("voter-going", 120_000) },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "this run has joined, and one without a label is in no record: it died before it had one",
+    state: third(managerNode(3, { labels: {} }), { instances: [], memory: { did: ["join"] } }),
+    want: ["wait", "voter-going"],
+  },
+  {
     name: "that has been waited for for five minutes: done, and said",
     state: third(dead3({ state: "ready" }), { memory: held("voter-going", 300_000) }),
     want: ["done", "in-order"],
