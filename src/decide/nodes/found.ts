@@ -198,7 +198,7 @@ const BOOTING_MS = 15 * 60_000;
 function nodeText({ o }: Scene, node: SwarmNode): string {
   const instance = instanceOf(node);
   const address = seenAt(node);
-  const state = instance === null ? undefined : shownOf(o, instance, address)?.state;
-  const detail = [instance, address, state].filter((it) => it != null && it !== "");
+  const state = instance === null ? "" : shownOf(o, instance, address)?.state ?? "";
+  const detail = [instance ?? "", address, state].filter((it) => it !== "");
   return `the node ${node.nodeId}${detail.length === 0 ? "" : ` (${detail.join(", ")})`}`;
 }
