@@ -144,13 +144,15 @@ function deniedOf({ facts }: Observation): Finding[] {
 }
 
 /** What says of a manager that it does not answer, and more. */
-const SILENT: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];
+const OF_DEAD_NODES: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];
 
 /** The record's other members that are gone, or do not answer; but for those whose nodes were told of. */
 function membersOf(o: Observation, nodes: readonly Finding[]): Finding[] {
   const { facts: { probe, instances, engine }, memory: { identity: me } } = o;
   const swarm = engine?.ok ? engine.value.swarm : null;
-  const told = nodes.flatMap(({ rule, nodeId }) => SILENT.includes(rule) ? nodeId ?? [] : []);
+  const told = nodes.flatMap(({ rule, nodeId }) =>
+    OF_DEAD_NODES.includes(rule) ? nodeId ?? [] : []
+  );
   const view = settledOf(o);
   if (view === null || view.record === null || me === null || !probe?.ok || !instances?.ok) {
     return [];
