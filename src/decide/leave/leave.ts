@@ -28,7 +28,7 @@ import { act, done, wait } from "../verdict.ts";
 import type { Decision, Observation } from "../../state.ts";
 
 /** What stops a leave, in this order. */
-const OBSTACLES: Obstacles = {
+const STOPPING: Obstacles = {
   near: [
     noMetadata,
     regionElsewhere,
@@ -44,7 +44,7 @@ const OBSTACLES: Obstacles = {
 export function leave(o: Observation): Decision {
   const staying = o.config.ifTerminating ? stays(o) : null;
   if (staying !== null) return staying;
-  const s = sceneOf(o, OBSTACLES);
+  const s = sceneOf(o, STOPPING);
   const { engine } = s;
   if (engine.state === "inactive") return out(s);
   if (engine.state === "pending" || engine.state === "error") return neverUp(s);

@@ -154,13 +154,13 @@ const ROWS: Row[] = [
     what: "a manager without a leader, of whom nobody knows who answers",
     facts: { engine: ok({ ...managerOf("a"), ...NO_QUORUM }), probe: fault("unreachable") },
     want: "degraded",
-    because: /^who of 2 other members answers is not known; see quorum-lost/,
+    because: /^who of the record's 2 other managers answers is not known; see quorum-lost/,
   },
   {
     what: "a manager that was demoted a moment ago: its Engine says nothing of a leader",
     facts: { engine: ok({ ...managerOf("a"), swarm: null }), probe: ok([]) },
     want: "degraded",
-    because: /^0 of 2 other members answer; see quorum-lost/,
+    because: /^0 of the record's 2 other managers answer here; see quorum-lost/,
   },
   {
     what: "a manager whose swarm could not be read for another reason",
@@ -176,14 +176,14 @@ const ROWS: Row[] = [
     facts: { engine: ok(workerOf("a")) },
     change: worker,
     want: "ok",
-    because: "2 of 2 other members answer",
+    because: "2 of the record's 2 other managers answer here",
   },
   {
     what: "a worker that no manager answers: perhaps it is cut off",
     facts: { engine: ok(workerOf("a")), probe: ok([]) },
     change: worker,
     want: "degraded",
-    because: /^0 of 2 other members answer; see managers-silent, member-silent$/,
+    because: /^0 of the record's 2 other managers answer here; see managers-silent, member-silent$/,
   },
   {
     what: "a worker whose managers are gone",
@@ -207,7 +207,7 @@ const ROWS: Row[] = [
     },
     change: worker,
     want: "degraded",
-    because: /^0 of 2 other members answer/,
+    because: /^0 of the record's 2 other managers answer here/,
   },
   {
     what: "a worker of a record that lists nobody",
@@ -233,7 +233,7 @@ const ROWS: Row[] = [
       ledger: founded({ members: [member(2), member(3)] }),
     },
     want: "degraded",
-    because: "2 of 2 other members answer; this node is in no swarm",
+    because: "2 of the record's 2 other managers answer here; this node is in no swarm",
   },
   {
     what: "a node outside, where every member is gone",

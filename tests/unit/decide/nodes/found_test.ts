@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import type { Rule } from "../../../../src/rules.ts";
+import type { Neighbour } from "../../../../src/shown.ts";
 import type { Engine, Facts, Finding, SwarmNode } from "../../../../src/state.ts";
 import {
   fault,
@@ -69,6 +70,16 @@ interface Row {
   /** Of the first. */
   because?: RegExp;
   nodeId?: string;
+}
+
+/** Instances of a role: these nodes' own, and number 9, which has run for so long. */
+function machines(runningMs: number): Facts {
+  const ofNode = (n: number): Neighbour => ({
+    instance: `i-${n}`,
+    address: `10.0.0.${n}`,
+    runningMs: HOUR_MS,
+  });
+  return { neighbours: ok([...[1, 2, 3].map(ofNode), { ...ofNode(9), runningMs }]) };
 }
 
 const OF_A_JOIN: readonly Rule[] = ["next", "voter-going"];
@@ -317,6 +328,34 @@ const ROWS: Row[] = [
     want: [],
   },
   {
+    what: "a machine of the cluster that is no node, and has long been up",
+    facts: machines(HOUR_MS),
+    want: [["note", "machine-outside"]],
+    because: /^i-9 runs, has a role, and is no node of this swarm$/,
+  },
+  {
+    what: "a machine that boots: nothing",
+    facts: machines(60_000),
+    want: [],
+  },
+  {
+    what: "a machine that is a node by its address: nothing",
+    facts: {
+      ...machines(HOUR_MS),
+      ...swarmOf([...spread(1, 2, 3), workerNode(9, { labels: {} })]),
+      instances: ok([1, 2, 3, 9].map((n) => instance(n))),
+    },
+    want: [],
+  },
+  {
+    what: "a machine that is a node by its label, seen at another address: nothing",
+    facts: {
+      ...machines(HOUR_MS),
+      ...swarmOf([...spread(1, 2, 3), workerNode(9, { address: "203.0.113.1" })]),
+    },
+    want: [],
+  },
+  {
     what: "a node without a label where EC2 shows two machines",
     facts: {
       ...swarmOf([...spread(1, 2, 3), workerNode(4, { labels: {} })]),
@@ -366,6 +405,20 @@ Deno.test("survey: of the nodes of another swarm than the founded one it says no
     engine: ok({ ...managerOf("b", { nodes: [...spread(1, 2), managerNode(3, DOWN_3)] }) }),
   });
   assert.deepEqual(found.map(({ rule }) => rule), ["swarm-conflict"]);
+});
+
+Deno.test("survey: where roles are not told by tags nobody knows whose a machine is", () => {
+  const decision = decide(observation({
+    config: { goal: "survey", dryRun: true, role: "manager" },
+    facts: {
+      ...swarmOf(spread(1)),
+      ledger: founded(),
+      tokens: ok([shown(1, "a")]),
+      ...machines(HOUR_MS),
+    },
+  }));
+  assert.ok(decision.kind === "end");
+  assert.deepEqual(decision.findings, []);
 });
 
 Deno.test("survey: a worker can't tell of nodes", () => {
