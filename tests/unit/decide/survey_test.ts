@@ -107,6 +107,13 @@ Deno.test("survey: it looks at all that may stand in the way, each once", () => 
   ]);
 });
 
+Deno.test("survey: where roles are not told by tags, or on a worker, nobody asks which machines are of the cluster", () => {
+  const { looked } = courseOf(HEALTHY, { goal: "survey", role: "manager" });
+  assert.ok(!looked.includes("neighbours"));
+  const onWorker = courseOf({ ...HEALTHY, engine: ok(workerOf("a")) }, { goal: "survey" });
+  assert.ok(!onWorker.looked.includes("neighbours"));
+});
+
 interface Breakage {
   what: string;
   change: Partial<Answers>;
