@@ -181,6 +181,7 @@ Deno.test("the lab's options are checked by name", () => {
   assert.match(wrong("--store", "disk"), /--store is "tags" or "s3"/);
   assert.match(wrong("--managers", "0"), /--managers is a whole number from 1 to 9/);
   assert.match(wrong("--fault", "rain"), /no fault "rain"; there are stale/);
+  assert.match(wrong("--only", "rain"), /--only is "form", not "rain"/);
   assert.match(wrong("--rain"), /rain/);
   assert.equal(parseLabArgs(["--help"]), "help");
 });
