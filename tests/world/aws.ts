@@ -5,7 +5,7 @@
 import { fault } from "./engine.ts";
 import { isListedIn, judgeLoss, judgeRecord } from "./judge.ts";
 import type { Choice } from "./enact.ts";
-import { config } from "./node.ts";
+import { config, placement } from "./node.ts";
 import {
   type History,
   latest,
@@ -25,6 +25,7 @@ import type {
   Role,
   Shown,
   TokenMark,
+  Word,
 } from "../../src/state.ts";
 import type { FoundingRecord, LedgerRead, Position, WriteResult } from "../../src/founding.ts";
 
@@ -264,6 +265,24 @@ export function readMarks(world: World, choice: Choice): Mark[] {
   }));
 }
 
+/** With S3 an object of each that says something, which is never old; else its own tag. */
+export function readWords(
+  { store, machines }: World,
+  instance: string | null,
+  choice: Choice,
+): (Word & { instance: string })[] {
+  return machines.flatMap((machine) => {
+    if (instance !== null && machine.instance !== instance) return [];
+    if (store === "tags" && choice.state(machine.ec2) === null) return [];
+    const word = store === "s3" ? latest(machine.word) : choice.word(machine.word);
+    return word === null ? [] : { ...word, instance: machine.instance };
+  });
+}
+
+export function announce(world: World, machine: Machine, word: Word | null): void {
+  machine.word = after(world, machine.word, word);
+}
+
 export function attest(world: World, fingerprint: string, over: string[]): void {
   const atMs = world.nowMs;
   const others = world.marks.filter((mark) => mark.fingerprint !== fingerprint);
@@ -306,5 +325,8 @@ export function instanceOf(machine: Machine, choice: Choice): Instance | null {
     address: state === "terminated" ? null : machine.address,
     roleTag: machine.role,
     clusterTag: null,
+    launchMs: machine.launchedMs,
+    placement,
+    labelTags: {},
   };
 }

@@ -1,5 +1,6 @@
 /** What each call does in the world and answers: the same calls as on a node. */
 import {
+  announce,
   attest,
   instanceOf,
   publish,
@@ -8,6 +9,7 @@ import {
   readMarks,
   readNeighbours,
   readTokens,
+  readWords,
   retract,
   write,
 } from "./aws.ts";
@@ -23,9 +25,10 @@ import {
 } from "./engine.ts";
 import { judgeBare } from "./judge.ts";
 import { config, identityOf, s3 } from "./node.ts";
+import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
-import type { Config, InstanceState, TokenMark } from "../../src/state.ts";
+import type { Config, InstanceState, TokenMark, Word } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
 export type Trouble = "lost-request" | "lost-answer" | "late" | "throttled" | "denied" | "busy";
@@ -34,6 +37,7 @@ export type Trouble = "lost-request" | "lost-answer" | "late" | "throttled" | "d
 export interface Choice {
   trouble(call: Call): Trouble | null;
   state(history: History<InstanceState | null>): InstanceState | null;
+  word(history: History<Word | null>): Word | null;
   tagged(machine: Machine): {
     state: InstanceState | null;
     manager: TokenMark | null;
@@ -92,7 +96,7 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "identity":
       return ok(identityOf(machine));
     case "lifecycle":
-      return ok(null);
+      return ok({ target: machine.isGoing ? "Terminated" : "InService", spot: null });
     case "self":
       return ok(instanceOf(machine, choice));
     case "engine":
@@ -111,6 +115,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(call.addresses.filter((address) => answers(world, machine, address)));
     case "neighbours":
       return ok(readNeighbours(world, call.roles, choice));
+    case "words":
+      return ok(readWords(world, call.instance, choice));
     case "marks":
       return ok(readMarks(world, choice));
     case "permissions":
@@ -133,7 +139,15 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return init(world, machine);
     case "join":
       return join(world, machine, call.address, call.token, choice.course());
+    case "update":
+      return update(world, machine, call);
     case "remove":
+      return removeNode(world, machine, call.nodeId);
+    case "announce":
+      announce(world, machine, call.word);
+      return ok(null);
+    case "stop":
+      machine.isBusy = false;
       return ok(null);
     case "leave":
       return left(world, machine, call);

@@ -4,30 +4,48 @@
  * dialled back; a raft that has lost its quorum can neither add a manager nor change anything.
  */
 import {
+  addNode,
   addSwarm,
   foundedSwarm,
+  isSomebody,
+  type Listed,
   type Machine,
   machineAt,
   markOf,
+  nodeOf,
   type Swarm,
   swarmNamed,
+  votersOf,
   type World,
 } from "./world.ts";
 import { outside } from "./node.ts";
 import { judgeBare, judgeJoin, judgeLeave } from "./judge.ts";
-import type { Answer, Contents, Engine, Fault, FaultKind, TokenMark } from "../../src/state.ts";
+import type {
+  Answer,
+  Contents,
+  Engine,
+  Fault,
+  FaultKind,
+  SwarmNode,
+  TokenMark,
+} from "../../src/state.ts";
 
 /** What a join comes to: at once, in the background, or not at all. */
 export type JoinCourse = "direct" | "background";
 
 export function hasQuorum(world: World, swarm: Swarm, from?: Machine): boolean {
-  let up = 0;
-  for (const index of swarm.managers) {
-    const machine = world.machines[index]!;
-    if (!isUp(world, machine)) continue;
-    if (!machine.isCut || (machine === from && swarm.managers.length === 1)) up++;
-  }
-  return up * 2 > swarm.managers.length + swarm.ghosts;
+  const voters = votersOf(swarm);
+  const up = voters.filter((node) =>
+    isThere(world, swarm, node) ||
+    (voters.length === 1 && from?.index === node.machine && isUp(world, from))
+  );
+  return up.length * 2 > voters.length;
+}
+
+/** Whether this node's Engine is up as this node, and the others reach it. */
+export function isThere(world: World, swarm: Swarm, node: Listed): boolean {
+  const machine = world.machines[node.machine]!;
+  return isSomebody(world, swarm, node) && isUp(world, machine) && !machine.isCut;
 }
 
 /** Whether its swarm's component is up, if it is a member. */
@@ -41,13 +59,13 @@ export function hear(world: World, machine: Machine): Machine {
   if (place.kind !== "member" || place.manager || isCut || !isUp(world, machine)) return machine;
   const swarm = swarmNamed(world, place.swarm);
   if (!hasQuorum(world, swarm)) return ailment === "unheard" ? knocking(world, machine) : machine;
-  const isNews = heard.length !== swarm.managers.length || ailment === "unheard";
-  if (!isNews && heard.every((i) => swarm.managers.includes(i))) return machine;
+  const known = seatsOf(swarm);
+  if (heard.join() === known.join() && ailment !== "unheard") return machine;
   return {
     ...machine,
     ailment: ailment === "unheard" ? null : ailment,
     knocksMs: null,
-    heard: swarm.managers.toSorted((a, b) => a - b),
+    heard: known,
   };
 }
 
@@ -75,7 +93,7 @@ export function lookAt(world: World, machine: Machine): Engine {
         trouble: "unreachable",
       };
     case "member":
-      return ailing(member(world, machine, place.swarm, place.manager), machine);
+      return ailing(member(world, machine, place), machine);
     case "removed":
       return removed(world, machine, place);
     default:
@@ -83,25 +101,30 @@ export function lookAt(world: World, machine: Machine): Engine {
   }
 }
 
-function member(world: World, machine: Machine, name: string, manager: boolean): Engine {
-  const swarm = swarmNamed(world, name);
+function member(
+  world: World,
+  machine: Machine,
+  place: { swarm: string; node: string; manager: boolean },
+): Engine {
+  const swarm = swarmNamed(world, place.swarm);
   const isReady = machine.readyMs <= world.nowMs && machine.ailment !== "unheard";
   const engine: Engine = {
     state: isReady ? "active" : "pending",
-    nodeId: `node-${machine.index}`,
+    nodeId: place.node,
     address: machine.address,
-    peers: addressesOf(world, manager ? swarm.managers : machine.heard),
+    peers: addressesOf(world, place.manager ? seatsOf(swarm) : machine.heard),
     api: outside.api,
     error: "",
     trouble: null,
     refuses: "",
     fingerprint: swarm.fingerprint,
     clusterId: swarm.clusterId,
-    manager,
+    manager: place.manager,
     swarm: null,
   };
-  const isCutOff = machine.isCut && swarm.managers.length + swarm.ghosts > 1;
-  if (!isReady || !manager) return engine;
+  // Whom raft has let go has stopped its manager, and may hold that certificate still.
+  if (!isReady || !place.manager || nodeOf(world, machine)?.votes !== true) return engine;
+  const isCutOff = machine.isCut && votersOf(swarm).length > 1;
   if (isCutOff || !hasQuorum(world, swarm, machine)) {
     return { ...engine, error: "The swarm does not have a leader.", trouble: "no-quorum" };
   }
@@ -111,19 +134,52 @@ function member(world: World, machine: Machine, name: string, manager: boolean):
       clusterId: swarm.clusterId,
       managerToken: markOf(swarm, "manager"),
       workerToken: markOf(swarm, "worker"),
-      strays: [],
-      managers: swarm.managers.toSorted((a, b) => a - b).map((i) => ({
-        nodeId: `node-${i}`,
-        address: world.machines[i]!.address,
-        reachable: world.machines[i]!.power === "up" && !world.machines[i]!.isCut,
-      })),
-      nodes: swarm.managers.length + swarm.ghosts + swarm.workers,
+      nodes: swarm.nodes.filter(({ isListed }) => isListed)
+        .map((node) => viewOf(world, swarm, node, machine))
+        .sort((a, b) => a.nodeId < b.nodeId ? -1 : 1),
     },
   };
 }
 
-function addressesOf(world: World, managers: number[]): string[] {
-  return managers.toSorted((a, b) => a - b).map((i) => world.machines[i]!.address);
+/** A node as a manager lists it: `by` is there, whatever else is. */
+export function viewOf(world: World, swarm: Swarm, node: Listed, by: Machine): SwarmNode {
+  const { id: nodeId, machine, createdMs, desired, observed, votes, availability, labels } = node;
+  const { address } = world.machines[machine]!;
+  const isOwn = machine === by.index && isSomebody(world, swarm, node);
+  const isHere = isOwn || isThere(world, swarm, node);
+  const state = !isOwn && swarm.isUnsure ? "unknown" : isHere ? "ready" : "down";
+  const shown: SwarmNode = {
+    nodeId,
+    version: 0,
+    createdMs,
+    desired,
+    observed,
+    voter: votes ? { address, reachable: isHere, leader: isOwn } : null,
+    state,
+    address,
+    availability,
+    labels,
+  };
+  return { ...shown, version: versionOf(shown) };
+}
+
+/** In the world a version names what it is a version of: it does not grow for ever. */
+export function versionOf({ desired, observed, state, availability, labels }: SwarmNode): number {
+  const text = JSON.stringify([desired, observed, state, availability, labels]);
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  return hash >>> 0;
+}
+
+/** The machines that have, or had, a seat in its raft. */
+function seatsOf(swarm: Swarm): number[] {
+  return [...new Set(votersOf(swarm).map(({ machine }) => machine))].sort((a, b) => a - b);
+}
+
+function addressesOf(world: World, machines: number[]): string[] {
+  return machines.map((i) => world.machines[i]!.address);
 }
 
 /** What it says of itself when something is wrong, or seems to be. */
@@ -142,9 +198,9 @@ function ailing(engine: Engine, { ailment }: Machine): Engine {
 function removed(
   world: World,
   machine: Machine,
-  { swarm, says }: Machine["place"] & { kind: "removed" },
+  { swarm, node, says }: Machine["place"] & { kind: "removed" },
 ): Engine {
-  const engine = member(world, { ...machine, ailment: null }, swarm, false);
+  const engine = member(world, { ...machine, ailment: null }, { swarm, node, manager: false });
   if (says !== "expired") return { ...engine, state: says };
   return {
     ...engine,
@@ -165,11 +221,10 @@ export function contentsOf(world: World, { place }: Machine, manager: boolean): 
 export function init(world: World, machine: Machine): Answer<null> {
   if (machine.ailment === "bare") {
     judgeBare(world, machine, "inits a swarm");
-    wipe(world, machine);
+    wipe(machine);
   }
   if (machine.place.kind !== "outside") return fault("busy", "already part of a swarm");
-  const swarm = addSwarm(world, machine.index);
-  machine.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };
+  become(world, machine, addSwarm(world, machine.index), true, false);
   return { ok: true, value: null };
 }
 
@@ -178,7 +233,7 @@ export function answers(world: World, from: Machine, address: string): boolean {
   const machine = machineAt(world, address);
   if (machine === undefined || !isUp(world, machine)) return false;
   if (machine !== from && (machine.isCut || from.isCut)) return false;
-  return machine.place.kind === "member" && machine.place.manager;
+  return nodeOf(world, machine)?.votes === true;
 }
 
 export function join(
@@ -188,7 +243,7 @@ export function join(
   token: TokenMark,
   course: JoinCourse,
 ): Answer<null> {
-  if (machine.ailment === "bare") wipe(world, machine);
+  if (machine.ailment === "bare") wipe(machine);
   if (machine.place.kind !== "outside") return fault("busy", "already part of a swarm");
   const through = machineAt(world, address);
   if (through === undefined || through.power !== "up" || through.isCut || machine.isCut) {
@@ -214,15 +269,11 @@ export function join(
 }
 
 /** What it was is lost to it: its swarm goes on listing that node. */
-function wipe(world: World, machine: Machine): void {
-  const { place, index } = machine;
-  if (place.kind === "member" && place.manager) {
-    const swarm = swarmNamed(world, place.swarm);
-    swarm.managers = swarm.managers.filter((i) => i !== index);
-    swarm.ghosts++;
-  }
+export function wipe(machine: Machine): void {
   machine.place = { kind: "outside" };
   machine.ailment = null;
+  machine.heard = [];
+  machine.isBusy = false;
 }
 
 function attempt(
@@ -261,28 +312,32 @@ function enter(
   manager: boolean,
   cameLate: boolean,
 ): void {
-  machine.place = { kind: "member", swarm: swarm.fingerprint, manager, cameLate };
-  if (manager) swarm.managers = [...swarm.managers, machine.index];
-  else swarm.workers++;
+  become(world, machine, swarm, manager, cameLate);
   judgeJoin(world, machine, swarm, manager);
 }
 
+/** Its Engine is a new node of that swarm. */
+export function become(
+  world: World,
+  machine: Machine,
+  swarm: Swarm,
+  manager: boolean,
+  cameLate: boolean,
+): void {
+  const { id: node } = addNode(world, machine, swarm, manager ? "manager" : "worker");
+  machine.place = { kind: "member", swarm: swarm.fingerprint, node, manager, cameLate };
+}
+
+/** It tells its swarm nothing of it: the node stays listed, and in raft. */
 export function leave(world: World, machine: Machine, force: boolean): Answer<null> {
   const { place } = machine;
   if (place.kind === "member") {
-    if (place.manager && !force) return fault("refused", "this node is a manager");
+    const isManaging = nodeOf(world, machine)?.votes === true;
+    if (isManaging && !force) return fault("refused", "this node is a manager");
     const swarm = swarmNamed(world, place.swarm);
-    judgeLeave(world, machine, swarm, place.manager, foundedSwarm(world), hasQuorum(world, swarm));
-    if (place.manager) {
-      swarm.managers = swarm.managers.filter((i) => i !== machine.index);
-      swarm.ghosts++;
-    } else {
-      swarm.workers--;
-    }
+    judgeLeave(world, machine, swarm, isManaging, foundedSwarm(world), hasQuorum(world, swarm));
   }
-  machine.place = { kind: "outside" };
-  machine.ailment = null;
-  machine.heard = [];
+  wipe(machine);
   return { ok: true, value: null };
 }
 
@@ -310,9 +365,14 @@ export function remove(
 ): void {
   const { place } = machine;
   if (place.kind !== "member") return;
-  if (says !== "expired") swarmNamed(world, place.swarm).workers--;
-  machine.place = { kind: "removed", swarm: place.swarm, says };
+  const { swarm, node } = place;
+  if (says !== "expired") dropNode(swarmNamed(world, swarm), node);
+  machine.place = { kind: "removed", swarm, node, says };
   machine.ailment = null;
+}
+
+function dropNode(swarm: Swarm, id: string): void {
+  swarm.nodes = swarm.nodes.filter((node) => node.id !== id);
 }
 
 export function fault(kind: FaultKind, message: string): { ok: false; fault: Fault } {

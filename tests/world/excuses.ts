@@ -4,9 +4,11 @@ import { isListedIn } from "./judge.ts";
 import {
   foundedSwarm,
   type Machine,
+  managersOf,
   recordNow,
   type Swarm,
   swarmNamed,
+  votersOf,
   type World,
 } from "./world.ts";
 import type { End } from "../../src/state.ts";
@@ -51,7 +53,8 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
 /** Nobody is left who could let this node in. */
 function isLeftAlone(world: World, founded: Swarm | null, own: Swarm | null): boolean {
   return [founded, own].some((swarm) =>
-    swarm !== null && (isBeyondHelp(world, swarm) || swarm.managers.every((i) => isGone(world, i)))
+    swarm !== null &&
+    (isBeyondHelp(world, swarm) || managersOf(world, swarm).every((i) => isGone(world, i)))
   );
 }
 
@@ -70,16 +73,16 @@ function isUnsure(world: World, { place }: Machine): boolean {
 
 /** Its raft can't have quorum again, and some of its managers are still there. */
 export function isBeyondHelp(world: World, swarm: Swarm): boolean {
-  const left = swarm.managers.filter((i) => !isGone(world, i)).length;
-  return left > 0 && left * 2 <= swarm.managers.length + swarm.ghosts;
+  const left = managersOf(world, swarm).filter((i) => !isGone(world, i)).length;
+  return left > 0 && left * 2 <= votersOf(swarm).length;
 }
 
 /** Whether nobody can found it, though something still shows it: there is no record of any. */
 function isLost(world: World, swarm: Swarm): boolean {
   if (recordNow(world) !== null) return false;
   const isShown = world.marks.some(({ fingerprint }) => fingerprint === swarm.fingerprint) ||
-    swarm.managers.some((i) => !isGone(world, i));
-  const canFound = swarm.managers.some((i) => {
+    managersOf(world, swarm).some((i) => !isGone(world, i));
+  const canFound = managersOf(world, swarm).some((i) => {
     const { power, isOutside } = world.machines[i]!;
     return power === "up" && !isOutside;
   });
@@ -87,13 +90,14 @@ function isLost(world: World, swarm: Swarm): boolean {
 }
 
 /** All its managers are gone, and of one outside the VPC nobody can know that. */
-function isUnknown({ machines }: World, { managers }: Swarm): boolean {
-  return managers.some((i) => machines[i]!.isOutside) &&
-    managers.every((i) => machines[i]!.power === "terminated");
+function isUnknown(world: World, swarm: Swarm): boolean {
+  const managers = managersOf(world, swarm);
+  return managers.some((i) => world.machines[i]!.isOutside) &&
+    managers.every((i) => isGone(world, i));
 }
 
 function isHeard(world: World, swarm: Swarm): boolean {
-  return swarm.managers.some((i) => world.machines[i]!.power === "up");
+  return managersOf(world, swarm).some((i) => world.machines[i]!.power === "up");
 }
 
 function isGone(world: World, index: number): boolean {
@@ -111,7 +115,7 @@ function isInAnother(world: World, machine: Machine, founded: Swarm | null): boo
   const swarm = swarmOf(world, machine);
   if (swarm === null || recordNow(world) === null || swarm === founded) return false;
   const isManager = place.kind === "member" && place.manager;
-  return !isManager || swarm.services > 0 || swarm.managers.length + swarm.workers > 1;
+  return !isManager || swarm.services > 0 || swarm.nodes.length > 1;
 }
 
 /** Whether a machine is where all should be; a worker that was removed can't know it before its Engine restarts. */

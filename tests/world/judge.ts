@@ -3,13 +3,17 @@
  * code with `decide`, and knows the whole world as it is.
  */
 import {
+  isSomebody,
   latest,
+  type Listed,
   type Machine,
+  managersOf,
   type Property,
   type Swarm,
   type Version,
   type World,
 } from "./world.ts";
+import type { CallOf } from "../../src/calls.ts";
 import type { FoundingRecord } from "../../src/founding.ts";
 
 /** Somebody entered a swarm. */
@@ -43,7 +47,7 @@ function judgeMembers(world: World): void {
   if (version === undefined) return;
   const swarm = world.swarms.find((s) => s.fingerprint === version.record.fingerprint);
   if (swarm === undefined || swarm.isOld) return;
-  for (const index of swarm.managers) {
+  for (const index of managersOf(world, swarm)) {
     const machine = world.machines[index]!;
     if (machine.power === "terminated" || world.strays.includes(index)) continue;
     if (!isListedIn(version.record, machine)) {
@@ -65,7 +69,9 @@ export function judgeLoss(world: World, wasMissed = false): void {
   const isDeaf = wasMissed || world.machines.some(({ isCut, power }) => isCut && power === "up");
   for (const swarm of world.swarms) {
     if (!swarm.isShown || isMarked(world, swarm)) continue;
-    if (!isDeaf && swarm.managers.some((i) => isToBeFound(world, world.machines[i]!))) continue;
+    if (!isDeaf && managersOf(world, swarm).some((i) => isToBeFound(world, world.machines[i]!))) {
+      continue;
+    }
     swarm.isShown = false;
   }
 }
@@ -124,7 +130,10 @@ export function judgeLeave(
   if (machine.ailment === "unheard" && isShutOut) return;
   if (swarm === founded) lose("it is the founded swarm");
   if (swarm.services > 0) lose("it has services");
-  if (manager && swarm.managers.length + swarm.workers > 1) {
+  const others = swarm.nodes.filter((node) =>
+    node.machine !== machine.index && (node.votes || isSomebody(world, swarm, node))
+  );
+  if (manager && others.length > 0) {
     lose("it is not alone in it");
     broken(world, "quorum-kept", `${machine.instance} leaves ${nameOf(swarm)} with others in it`);
   }
@@ -136,6 +145,18 @@ export function judgeLeave(
     )
   ) lose("another machine is joining through it");
 }
+
+/** A manager is about to change what a node is told to be. */
+export function judgeChange(
+  _world: World,
+  _by: Machine,
+  _swarm: Swarm,
+  _node: Listed,
+  _call: CallOf<"update">,
+): void {}
+
+/** A manager is about to take a node out of the list. */
+export function judgeRemoval(_world: World, _by: Machine, _swarm: Swarm, _node: Listed): void {}
 
 /** A run has ended as done. Workers may go by an older record, and say so when there is none. */
 export function judgeDone(world: World, { instance, place }: Machine): void {
@@ -177,7 +198,7 @@ export function broken(world: World, property: Property, what: string): void {
 }
 
 function isLive(world: World, swarm: Swarm): boolean {
-  return swarm.managers.some((index) => world.machines[index]!.power !== "terminated");
+  return managersOf(world, swarm).some((index) => world.machines[index]!.power !== "terminated");
 }
 
 function nameOf(swarm: Swarm): string {

@@ -1,8 +1,17 @@
 /** The worlds that histories begin in. */
 import { shows } from "./aws.ts";
+import { become } from "./engine.ts";
 import { ACCOUNT, REGION, VPC } from "./node.ts";
 import { PAST } from "./check/nonces.ts";
-import { addSwarm, createWorld, latest, markOf, type Swarm, type World } from "./world.ts";
+import {
+  addSwarm,
+  createWorld,
+  latest,
+  managersOf,
+  markOf,
+  type Swarm,
+  type World,
+} from "./world.ts";
 import type { Role } from "../../src/state.ts";
 import type { FoundingRecord } from "../../src/founding.ts";
 
@@ -44,7 +53,7 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   shows(world, founder, "running");
   if (start === "dead") shows(world, founder, "terminated");
   const swarm = addSwarm(world, founder.index);
-  founder.place = { kind: "member", swarm: swarm.fingerprint, manager: true, cameLate: false };
+  become(world, founder, swarm, true, false);
   if (start === "old-swarm") {
     const { length } = world.machines;
     for (const machine of world.machines) {
@@ -55,8 +64,8 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   }
   if (isMixed) {
     const outside = world.machines.at(-1)!;
-    Object.assign(outside, { isOutside: true, power: "up", place: founder.place });
-    swarm.managers = [founder.index, outside.index];
+    Object.assign(outside, { isOutside: true, power: "up" });
+    become(world, outside, swarm, true, false);
   }
   // Others can see it: by its tokens, or as it answers.
   swarm.isShown = true;
@@ -94,7 +103,7 @@ function found(world: World, swarm: Swarm, byAddress: boolean): void {
 }
 
 function recordOf(world: World, swarm: Swarm, byAddress: boolean): FoundingRecord {
-  const managers = swarm.managers.map((i) => world.machines[i]!);
+  const managers = managersOf(world, swarm).map((i) => world.machines[i]!);
   return {
     cluster: "default",
     account: ACCOUNT,
@@ -106,6 +115,7 @@ function recordOf(world: World, swarm: Swarm, byAddress: boolean): FoundingRecor
       instance: isOutside && byAddress ? null : instance,
       address,
       sinceMs: world.nowMs,
+      leaving: false,
     })),
     rotated: [],
     replaced: [],

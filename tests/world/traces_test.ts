@@ -130,7 +130,7 @@ Deno.test("trace: a manager that was terminated since the Engine was looked at i
   const start = startOf();
   // When the Engine said this, manager 2 was there. It is terminated, and manager 3 has registered without it.
   const script: Script = {
-    engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+    engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
     ledger: ok({
       kind: "log",
       template: "lt-1",

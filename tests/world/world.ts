@@ -6,7 +6,7 @@
  * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
  */
 import type { Call } from "../../src/calls.ts";
-import type { InstanceState, Role, TokenMark } from "../../src/state.ts";
+import type { Availability, InstanceState, Role, TokenMark, Word } from "../../src/state.ts";
 import type { FoundingRecord } from "../../src/founding.ts";
 
 /** A value and when it became so (ms, by AWS's clock). */
@@ -24,7 +24,8 @@ export type History<T> = Stamped<T>[];
  * - `attempt`: it goes on joining in the background. `swarm`: the one that would take it; null: nobody
  *   ever will. `through`: the machine that it asks
  * - `failed`: an attempt ended in `LocalNodeState: error` without a node id
- * - `member`: `cameLate` by an attempt in the background, which its node may not know yet
+ * - `member`: `node` is its id there; `manager`: whose certificate it holds, which follows what its swarm
+ *   has it be; `cameLate` by an attempt in the background, which its node may not know yet
  * - `removed`: a worker that its swarm has removed (`docker node rm`), or whose certificate has `expired`.
  *   Its Engine does not know before it restarts, and is never up again then
  */
@@ -32,8 +33,8 @@ export type Place =
   | { kind: "outside" }
   | { kind: "attempt"; swarm: string | null; through: number | null; manager: boolean }
   | { kind: "failed" }
-  | { kind: "member"; swarm: string; manager: boolean; cameLate: boolean }
-  | { kind: "removed"; swarm: string; says: "active" | "pending" | "expired" };
+  | { kind: "member"; swarm: string; node: string; manager: boolean; cameLate: boolean }
+  | { kind: "removed"; swarm: string; node: string; says: "active" | "pending" | "expired" };
 
 /**
  * What is wrong with an Engine that is a member.
@@ -64,6 +65,14 @@ export interface Machine {
   knocksMs: number | null;
   /** A manager outside the VPC, founded by hand: EC2 never shows it, and no tool runs there. */
   isOutside: boolean;
+  /** It is told to go: Auto Scaling's target state is `Terminated`. */
+  isGoing: boolean;
+  /** A task of its swarm's services runs here. */
+  isBusy: boolean;
+  /** How many nodes it has been, of whichever swarm: counted round and round. */
+  lives: number;
+  /** What it says to the managers. */
+  word: History<Word | null>;
   /** When it was last started (ms, by AWS's clock; in the checker only which came first). */
   launchedMs: number;
   /** As EC2 shows it; null: not shown, not yet or not any more. */
@@ -72,17 +81,31 @@ export interface Machine {
   workerTag: History<TokenMark | null>;
 }
 
+/** A node as the swarm's store and its raft have it. What is seen of it comes of its machine (`engine.ts`). */
+export interface Listed {
+  id: string;
+  /** The machine whose Engine is this node, or was it. */
+  machine: number;
+  /** False: it was removed, and its vote has outlived it. */
+  isListed: boolean;
+  desired: Role;
+  observed: Role;
+  /** It is a member of the raft. */
+  votes: boolean;
+  availability: Availability;
+  labels: Record<string, string>;
+  createdMs: number;
+}
+
 export interface Swarm {
   /** Its name in this world as well. */
   fingerprint: string;
   clusterId: string;
   /** The machine that initialised it. */
   founder: number;
-  /** Its raft's members whose Engines are in it, up or not. */
-  managers: number[];
-  /** Members of its raft that no Engine is any more. */
-  ghosts: number;
-  workers: number;
+  nodes: Listed[];
+  /** Its leader has just changed: it knows of no other node whether it is there. */
+  isUnsure: boolean;
   /** How often its tokens were rotated. */
   secret: number;
   services: number;
@@ -187,6 +210,10 @@ function machine(role: Role, index: number): Machine {
     heard: [],
     knocksMs: null,
     isOutside: false,
+    isGoing: false,
+    isBusy: false,
+    lives: 0,
+    word: [{ value: null, atMs: 0 }],
     launchedMs: 0,
     ec2: [{ value: null, atMs: 0 }],
     managerTag: [{ value: null, atMs: 0 }],
@@ -215,6 +242,61 @@ export function machineNamed(world: World, instance: string): Machine | undefine
   return world.machines[Number(instance.slice(2))];
 }
 
+/** Ids are used again after so many: whoever knew the node of then has long forgotten it. */
+const LIVES = 4;
+
+/** The machine's Engine becomes a new node of this swarm: what it was before stays listed. */
+export function addNode(world: World, machine: Machine, swarm: Swarm, role: Role): Listed {
+  const isTaken = (lives: number): boolean =>
+    swarm.nodes.some(({ id }) => id === nodeIdOf(machine, lives));
+  while (isTaken(machine.lives)) machine.lives = (machine.lives + 1) % LIVES;
+  const node: Listed = {
+    id: nodeIdOf(machine, machine.lives),
+    machine: machine.index,
+    isListed: true,
+    desired: role,
+    observed: role,
+    votes: role === "manager",
+    availability: "active",
+    labels: {},
+    createdMs: world.nowMs,
+  };
+  machine.lives = (machine.lives + 1) % LIVES;
+  swarm.nodes = [...swarm.nodes, node];
+  return node;
+}
+
+function nodeIdOf({ index }: Machine, lives: number): string {
+  return `node-${index}.${lives}`;
+}
+
+/** The node that a machine's Engine is; undefined: none, or its swarm lists it no more. */
+export function nodeOf(world: World, { place }: Machine): Listed | undefined {
+  if (place.kind !== "member") return undefined;
+  return swarmNamed(world, place.swarm).nodes.find(({ id }) => id === place.node);
+}
+
+/** Whether a machine's Engine is this node, up or not, and may be again. */
+export function isSomebody(world: World, swarm: Swarm, { machine, id }: Listed): boolean {
+  const { place } = world.machines[machine]!;
+  return place.kind === "member" && place.swarm === swarm.fingerprint && place.node === id;
+}
+
+export function votersOf(swarm: Swarm): Listed[] {
+  return swarm.nodes.filter(({ votes }) => votes);
+}
+
+/** The machines that are members of its raft, up or not, also for ever. */
+export function managersOf(world: World, swarm: Swarm): number[] {
+  return votersOf(swarm).filter((node) => isSomebody(world, swarm, node))
+    .map(({ machine }) => machine).sort((a, b) => a - b);
+}
+
+/** A node is changed: others may share what it was. */
+export function changeNode(swarm: Swarm, id: string, change: Partial<Listed>): void {
+  swarm.nodes = swarm.nodes.map((node) => node.id === id ? { ...node, ...change } : node);
+}
+
 /** The swarm that machine `founder` initialises next; named after it, and by how many it had before. */
 export function addSwarm(world: World, founder: number): Swarm {
   const earlier = world.swarms.filter((swarm) => swarm.founder === founder).length;
@@ -223,9 +305,8 @@ export function addSwarm(world: World, founder: number): Swarm {
     fingerprint: `swarm-${name}`,
     clusterId: `cluster-${name}`,
     founder,
-    managers: [founder],
-    ghosts: 0,
-    workers: 0,
+    nodes: [],
+    isUnsure: false,
     secret: 0,
     services: 0,
     isFounded: false,

@@ -11,8 +11,15 @@ import {
   renamedRest,
 } from "./reduce/names.ts";
 import { glimpseOf, type Horizon } from "./view.ts";
-import { EPOCH_MS, type History, type Machine, type Version, type World } from "../world.ts";
-import type { InstanceState, Observation, TokenMark } from "../../../src/state.ts";
+import {
+  EPOCH_MS,
+  type History,
+  type Listed,
+  type Machine,
+  type Version,
+  type World,
+} from "../world.ts";
+import type { InstanceState, Observation, TokenMark, Word } from "../../../src/state.ts";
 
 /**
  * A node's run; one that has yet to begin knows nothing. `done`, `failed`: it has ended. `off`: its
@@ -227,7 +234,7 @@ function normalVersions(versions: Version[]): Version[] {
 function normalRest(rest: Rest): Rest {
   const swarms = rest.swarms.map((swarm) => ({
     ...swarm,
-    managers: swarm.managers.toSorted((a, b) => a - b),
+    nodes: swarm.nodes.map(normalNode).sort((a, b) => a.id < b.id ? -1 : 1),
   }));
   return {
     ...rest,
@@ -242,6 +249,11 @@ function normalRest(rest: Rest): Rest {
   };
 }
 
+function normalNode(node: Listed): Listed {
+  const labels = Object.entries(node.labels).sort(([a], [b]) => a < b ? -1 : 1);
+  return { ...node, labels: Object.fromEntries(labels) };
+}
+
 /** Without times, and the order of what any read may show. */
 function normalMachine(machine: Machine): Machine {
   return {
@@ -250,6 +262,7 @@ function normalMachine(machine: Machine): Machine {
     readyMs: 0,
     knocksMs: null,
     ec2: asSet(machine.ec2),
+    word: asSet(machine.word),
     managerTag: asSet(machine.managerTag),
     workerTag: asSet(machine.workerTag),
   };
@@ -260,7 +273,7 @@ function longAgoOrNow(atMs: number): number {
 }
 
 /** Any older value may be seen: which came when is nothing, but which is the newest. */
-function asSet<T extends InstanceState | TokenMark | null>(history: History<T>): History<T> {
+function asSet<T extends InstanceState | TokenMark | Word | null>(history: History<T>): History<T> {
   if (history.length === 1) return history[0]!.atMs === 0 ? history : [{ ...history[0]!, atMs: 0 }];
   const now = nameOf(history.at(-1)!.value);
   const values = new Map(history.map(({ value }) => [nameOf(value), value]));
@@ -269,6 +282,7 @@ function asSet<T extends InstanceState | TokenMark | null>(history: History<T>):
     .map(([, value]) => ({ value, atMs: 0 }));
 }
 
-function nameOf(value: InstanceState | TokenMark | null): string {
-  return typeof value === "string" ? value : value?.digest ?? "";
+function nameOf(value: InstanceState | TokenMark | Word | null): string {
+  if (typeof value === "string") return value;
+  return value === null ? "" : "digest" in value ? value.digest : `${value.leaves} ${value.nodeId}`;
 }

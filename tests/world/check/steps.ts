@@ -334,9 +334,6 @@ export function start(machine: Machine, world: World): void {
 function terminate(machine: Machine, world: World): void {
   machine.power = "terminated";
   shows(world, machine, "terminated");
-  const { place } = machine;
-  if (place.kind !== "member" || place.manager) return;
-  world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)!.workers--;
 }
 
 /** A copy of which machine `i` may be changed; null: none. */

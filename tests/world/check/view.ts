@@ -1,7 +1,7 @@
 /** All that a node may be answered in a state of the world, or just the truth. */
 import { type Choice, enact, type Trouble } from "../enact.ts";
 import { answers as answersTruly, contentsOf, lookAt } from "../engine.ts";
-import { type History, latest, type Machine, machineAt, type World } from "../world.ts";
+import { type History, latest, type Machine, machineAt, nodeOf, type World } from "../world.ts";
 import type { AnyAnswer, Look } from "../../../src/calls.ts";
 import type { Engine, Fault } from "../../../src/state.ts";
 
@@ -39,6 +39,7 @@ class Paths {
 export const TRUTH: Choice = {
   trouble: () => null,
   state: latest,
+  word: latest,
   tagged: ({ ec2, managerTag, workerTag }) => ({
     state: latest(ec2),
     manager: latest(managerTag),
@@ -194,6 +195,7 @@ function anything(paths: Paths): Choice {
   return {
     ...TRUTH,
     state: any,
+    word: any,
     tagged: ({ ec2, managerTag, workerTag }) => {
       const state = any(ec2);
       if (managerTag.length !== workerTag.length) {
@@ -229,8 +231,8 @@ function wrongProbes(
 }
 
 function isManagerAt(world: World, address: string): boolean {
-  const { place } = machineAt(world, address) ?? {};
-  return place?.kind === "member" && place.manager;
+  const machine = machineAt(world, address);
+  return machine !== undefined && nodeOf(world, machine)?.votes === true;
 }
 
 /** All that a node can see of the world, as a text: equal texts, equal answers to all that it may ask. */

@@ -7,7 +7,7 @@ import { type Conditions, conditionsOf } from "../simulate/conditions.ts";
 import { createDice } from "../simulate/dice.ts";
 import { createShelf, type Peer, peerOf, PEERS } from "./peers.ts";
 import { simulate } from "../simulate/simulate.ts";
-import type { World } from "../world.ts";
+import { managersOf, type World } from "../world.ts";
 import * as run from "../../../src/run.ts";
 
 const { values } = parseArgs({
@@ -117,9 +117,9 @@ function play(tool: Tool, seed: number, change: Partial<Conditions>): Score {
 function scoreOf(world: World, wholeMs: number, awsCalls: number): Score {
   const living = world.machines.filter(({ power }) => power === "up" || power === "down");
   const sizes = world.swarms
-    .filter(({ managers, isFounded, workers }) =>
-      managers.some((i) => world.machines[i]!.power !== "terminated") &&
-      (isFounded || managers.length + workers > 1)
+    .filter((swarm) =>
+      managersOf(world, swarm).some((i) => world.machines[i]!.power !== "terminated") &&
+      (swarm.isFounded || swarm.nodes.length > 1)
     )
     .map(({ fingerprint }) =>
       living.filter(({ place }) => place.kind === "member" && place.swarm === fingerprint).length

@@ -3,7 +3,7 @@ import { shows } from "../aws.ts";
 import { isRemovable, remove } from "../engine.ts";
 import type { MishapKind } from "./conditions.ts";
 import type { Event, Node } from "./history.ts";
-import { swarmNamed, type World } from "../world.ts";
+import type { World } from "../world.ts";
 
 const OF_ALL = ["launch", "hour", "lose", "lose-all"] as const;
 
@@ -50,10 +50,6 @@ export function befall(
       node.ending = null;
       shows(world, machine, "shutting-down");
       shows(world, machine, "terminated");
-      // Its swarm's managers remove it only when told to: a manager stays a member of the raft.
-      if (machine.place.kind === "member" && !machine.place.manager) {
-        swarmNamed(world, machine.place.swarm).workers--;
-      }
       return null;
     case "cut":
       machine.isCut = true;

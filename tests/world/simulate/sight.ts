@@ -54,6 +54,7 @@ export function createSight(world: World, dice: Dice, conditions: Conditions): S
       return null;
     },
     state: seen,
+    word: seen,
     tagged: (machine) => ({
       state: seen(machine.ec2),
       manager: seen(machine.managerTag),

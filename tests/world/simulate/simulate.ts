@@ -20,6 +20,7 @@ import {
   EPOCH_MS,
   latest,
   type Machine,
+  managersOf,
   recordNow,
   swarmNamed,
   type World,
@@ -299,7 +300,7 @@ class Simulation {
     if (swarm?.isFounded !== true) return;
     swarm.secret++;
     this.#rotatedMs = this.#now;
-    for (const i of swarm.managers) this.#again(this.#nodes[i]!);
+    for (const i of managersOf(this.#world, swarm)) this.#again(this.#nodes[i]!);
   }
 
   /** Every run has ended by then; those that did not end well begin again. */

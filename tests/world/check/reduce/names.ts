@@ -3,6 +3,7 @@
  * differ by the names only have the same future, and one of them stands for all. (`decide` goes by the ids of
  * two that were launched at one moment; here one was always launched before the other.)
  */
+import { versionOf } from "../../engine.ts";
 import type { Local } from "../states.ts";
 import type { Machine, Place, Swarm, World } from "../../world.ts";
 import type { Engine, Observation } from "../../../../src/state.ts";
@@ -27,7 +28,7 @@ export function renamedRest<Rest extends Pick<World, "swarms" | "tagged" | "stra
     swarms: renamed(swarms, to).map((swarm): Swarm => ({
       ...swarm,
       founder: to[swarm.founder]!,
-      managers: swarm.managers.map((i) => to[i]!),
+      nodes: swarm.nodes.map((node) => ({ ...node, machine: to[node.machine]! })),
     })),
     tagged: tagged.map((i) => to[i]!),
     strays: strays.map((i) => to[i]!).sort((a, b) => a - b),
@@ -58,8 +59,9 @@ function inOrder(engine: Engine): Engine {
   const { swarm } = engine;
   const peers = engine.peers.toSorted();
   if (swarm === null) return { ...engine, peers };
-  const managers = swarm.managers.toSorted((a, b) => a.nodeId < b.nodeId ? -1 : 1);
-  return { ...engine, peers, swarm: { ...swarm, managers } };
+  const nodes = swarm.nodes.map((node) => ({ ...node, version: versionOf(node) }))
+    .sort((a, b) => a.nodeId < b.nodeId ? -1 : 1);
+  return { ...engine, peers, swarm: { ...swarm, nodes } };
 }
 
 export function renamed<T>(value: T, to: number[]): T {
