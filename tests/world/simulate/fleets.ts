@@ -1,0 +1,131 @@
+/** Histories of swarms whose machines Auto Scaling replaces, for hours or for a year: drawn from a seed too. */
+import type { Conditions, GroupPlan, Mishap } from "./conditions.ts";
+import { createDice, type Dice } from "./dice.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+/** By then a swarm has formed. */
+const FORMED_MS = 20 * MINUTE_MS;
+/** What has begun is over by then: a refresh of five machines, a zone that is lost. */
+const OVER_MS = 4 * HOUR_MS;
+
+/**
+ * - `rough`: a few things within hours, as close to each other as chance has it, with faults in between
+ * - `gentle`: one thing after the other, for days
+ * - `year`: every machine is replaced each day; and what a year brings besides
+ */
+export type Span = "rough" | "gentle" | "year";
+
+export function fleetOf(span: Span, seed: number, only: Partial<Conditions> = {}): Conditions {
+  const dice = createDice(seed ^ 0x2545f491);
+  const isRough = span === "rough";
+  const groups = planOf(dice, !isRough);
+  const managers = span === "year" ? 3 : dice.pick([3, 3, 3, 5]);
+  const drawn = isRough ? rough(dice) : span === "year" ? year(dice) : days(dice, 3);
+  const mishaps = isRough ? drawn : drawn.filter((one) => isSeenTo(one, groups));
+  return {
+    seed,
+    store: dice.chance(0.5) ? "tags" : "s3",
+    nodes: managers + 1 + dice.below(3),
+    managers,
+    launchMs: 60_000,
+    staleMs: dice.pick(isRough ? [0, 1_000, 5_000, 30_000, 120_000] : [0, 1_000, 5_000, 30_000]),
+    troubleRate: dice.pick(isRough ? [0, 0.01, 0.1, 0.3] : [0, 0.01, 0.03]),
+    backgroundRate: isRough ? dice.pick([0, 0.05, 0.5]) : 0,
+    pauseRate: isRough ? dice.pick([0, 0.02]) : 0,
+    pauseMs: dice.pick([2_000, 30_000, 120_000]),
+    healMs: Math.max(...mishaps.map(({ atMs, forMs }) => atMs + forMs)) + OVER_MS,
+    start: "nothing",
+    isThrottled: true,
+    timeoutMs: 600_000,
+    groups,
+    mishaps,
+    ...only,
+  };
+}
+
+/**
+ * Gentle: a machine counts only when it has had the time to be a member. Where nobody runs `leave`, the next
+ * machine that boots must find who went before it.
+ */
+function planOf(dice: Dice, isGentle: boolean): GroupPlan {
+  const hookMs = dice.pick(isGentle ? [0, 5 * MINUTE_MS, 15 * MINUTE_MS] : [0, 0, 60_000, 300_000]);
+  const launchesFirst = dice.chance(0.5) && !(isGentle && hookMs === 0);
+  return {
+    zones: 3,
+    hookMs,
+    launchesFirst,
+    warmupMs: dice.pick(
+      isGentle ? [6 * MINUTE_MS, 10 * MINUTE_MS] : [0, MINUTE_MS, 5 * MINUTE_MS],
+    ),
+    noticeMs: dice.pick([MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS]),
+    shutdownMs: dice.pick([10_000, 2 * MINUTE_MS]),
+    reusesAddresses: dice.chance(0.5),
+    isGentle,
+  };
+}
+
+/** Managers that go for good without a word, and nobody boots after them, are nobody's to see. */
+function isSeenTo({ kind, node }: Mishap, { hookMs }: GroupPlan): boolean {
+  return kind !== "scale" || hookMs > 0 || node % 2 === 1;
+}
+
+function rough(dice: Dice): Mishap[] {
+  const apartMs = dice.pick([MINUTE_MS, 10 * MINUTE_MS, HOUR_MS]);
+  const count = 1 + dice.below(8);
+  return Array.from({ length: count }, (_, i) => {
+    const kind = dice.pick([
+      "refresh",
+      "refresh",
+      "scale",
+      "spot",
+      "spot",
+      "reclaim",
+      "reclaim",
+      "zone",
+      "reboot",
+      "cut",
+      "crash",
+    ] as const);
+    return fleetMishap(dice, kind, FORMED_MS + i * apartMs + dice.between(0, apartMs));
+  });
+}
+
+/** Something a day, besides a deployment of one group. */
+function days(dice: Dice, count: number): Mishap[] {
+  return Array.from({ length: count }, (_, day) => [
+    fleetMishap(dice, "refresh", day * DAY_MS + HOUR_MS, day),
+    fleetMishap(
+      dice,
+      dice.pick(["scale", "spot", "reclaim", "zone"] as const),
+      day * DAY_MS + HOUR_MS + OVER_MS + dice.between(0, HOUR_MS),
+    ),
+  ]).flat();
+}
+
+/** A deployment a day, of both groups; spot machines now and then; each month or two a zone, and a rush of traffic. */
+function year(dice: Dice): Mishap[] {
+  return Array.from({ length: 365 }, (_, day) => {
+    const atMs = day * DAY_MS + HOUR_MS;
+    const besides = dice.chance(0.2)
+      ? [dice.pick(["spot", "spot", "reclaim", "reclaim", "scale", "zone"] as const)]
+      : [];
+    return [
+      fleetMishap(dice, "refresh", atMs, 0),
+      fleetMishap(dice, "refresh", atMs + OVER_MS, 1),
+      ...besides.map((kind) =>
+        fleetMishap(dice, kind, atMs + 2 * OVER_MS + dice.between(0, OVER_MS))
+      ),
+    ];
+  }).flat();
+}
+
+function fleetMishap(
+  dice: Dice,
+  kind: Mishap["kind"],
+  atMs: number,
+  node = dice.below(1_000),
+): Mishap {
+  return { kind, atMs, node, forMs: dice.pick([3, 20, 90]) * MINUTE_MS };
+}
