@@ -165,9 +165,14 @@ export function unlisted(record: FoundingRecord, swarm: SwarmView): string[] {
   );
 }
 
-/** The addresses of the managers that its Engine can reach. */
-export function reached(swarm: SwarmView): string[] {
-  return votersOf(swarm).filter(({ reachable }) => reachable).map(({ address }) => address);
+/**
+ * The addresses of the managers that its Engine can reach. One that is down is not there: an address in use
+ * again makes a dead voter look as if it could be reached.
+ */
+export function reached({ nodes }: SwarmView): string[] {
+  return nodes.flatMap(({ state, voter }) =>
+    voter?.reachable === true && state !== "down" ? voter.address : []
+  );
 }
 
 /** Who has a vote in raft, each with its node's id. */

@@ -73,7 +73,7 @@ rule(
 rule("what was written is read as it was", async (world) => {
   const written = record({
     nonce: "n-1",
-    members: [{ instance: null, address: "10.0.0.9", sinceMs: 5 }],
+    members: [{ instance: null, address: "10.0.0.9", sinceMs: 5, leaving: true }],
     rotated: ["b".repeat(50)],
     replaced: ["c".repeat(50)],
     cluster: 'odd "name" <&> ✓',

@@ -8,6 +8,7 @@ import type {
   Fault,
   Identity,
   Instance,
+  Lifecycle,
   Mark,
   Memory,
   Observation,
@@ -158,7 +159,7 @@ export function foundingMark(letter: string, change: Partial<Mark> = {}): Mark {
 export const memory: Memory = {
   ...newMemory("run"),
   identity: identity(),
-  lifecycle: { target: null, spot: null },
+  lifecycle: lifecycle(null),
   self: instance(1),
 };
 
@@ -229,6 +230,11 @@ export function labelsOf(n: number): Record<string, string> {
     "swarm-join.type": placement.type,
     "swarm-join.lifecycle": placement.lifecycle,
   };
+}
+
+/** What IMDS says is to become of an instance. */
+export function lifecycle(target: string | null, spot: string | null = null): Lifecycle {
+  return { target, spot };
 }
 
 /** Managers of a swarm, as an Engine shows them that can reach all of them. */

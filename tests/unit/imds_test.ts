@@ -10,7 +10,9 @@ const never = new AbortController().signal;
 
 const DOCUMENT = {
   accountId: "123456789012",
+  availabilityZone: "eu-central-1b",
   instanceId: "i-0123456789abcdef0",
+  instanceType: "m7i.large",
   privateIp: "10.0.0.7",
   region: "eu-central-1",
   version: "2017-09-30",
@@ -23,6 +25,7 @@ const INSTANCE: Record<string, string> = {
   "/latest/dynamic/instance-identity/document": JSON.stringify(DOCUMENT),
   "/latest/meta-data/mac": "0e:00:00:00:00:01",
   "/latest/meta-data/local-ipv4": "10.0.0.7",
+  "/latest/meta-data/instance-life-cycle": "spot",
   "/latest/meta-data/services/partition": "aws",
   "/latest/meta-data/autoscaling/target-lifecycle-state": "InService",
   "/latest/meta-data/tags/instance/Role": "manager",
@@ -43,6 +46,7 @@ const IDENTITY: Identity = {
   publicAddresses: [],
   vpcRanges: null,
   roleTag: "manager",
+  placement: { zone: "eu-central-1b", type: "m7i.large", lifecycle: "spot" },
 };
 
 const IDENTIFIED: Answer<Identity> = { ok: true, value: IDENTITY };

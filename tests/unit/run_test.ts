@@ -9,6 +9,7 @@ import {
   fp,
   identity,
   instance,
+  lifecycle,
   managerOf,
   member,
   NOW_MS,
@@ -100,7 +101,7 @@ function toDecision(
 
 function start(change: { config?: Partial<Config>; memory?: Partial<Memory> } = {}): Observation {
   const o = begin({ ...config, ...change.config }, "run");
-  const known = { identity: identity(), lifecycle: { state: null }, self: instance(1) };
+  const known = { identity: identity(), lifecycle: lifecycle(null), self: instance(1) };
   return { ...o, memory: { ...o.memory, ...known, ...change.memory } };
 }
 
@@ -307,12 +308,12 @@ Deno.test("run: versions that a read lacked are asked for by name in the next", 
 });
 
 Deno.test("run: an instance in a warm pool is asked where it is to be again, and who it is as long as that may change", () => {
-  const warm = afterDecision(begin(config, "run"), { lifecycle: ok("Warmed:Running") });
-  assert.deepEqual(warm.memory.lifecycle, { state: "Warmed:Running" });
+  const warm = afterDecision(begin(config, "run"), { lifecycle: ok(lifecycle("Warmed:Running")) });
+  assert.deepEqual(warm.memory.lifecycle, lifecycle("Warmed:Running"));
   assert.equal(warm.memory.steady?.rule, "warm-pool");
-  const { made, o } = toDecision(warm, { lifecycle: ok("InService") });
+  const { made, o } = toDecision(warm, { lifecycle: ok(lifecycle("InService")) });
   assert.deepEqual(made.slice(0, 2).map(({ kind }) => kind), ["identity", "lifecycle"]);
-  assert.deepEqual(o.memory.lifecycle, { state: "InService" });
+  assert.deepEqual(o.memory.lifecycle, lifecycle("InService"));
   const later = toDecision({ ...o, facts: {} }, {});
   assert.ok(!later.made.some(({ kind }) => kind === "lifecycle" || kind === "identity"));
 });

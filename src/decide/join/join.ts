@@ -56,6 +56,7 @@ function warned(s: Scene, decision: Decision): Decision {
   if (decision.kind !== "end" || decision.exit !== 0) return decision;
   const is = s.engine.manager ? "manager" : "worker";
   const warnings = [
+    ...decision.warnings,
     ...(is === s.role ? [] : [
       `this node is a ${is}, and was asked to be a ${s.role}: change it with docker node promote or demote`,
     ]),

@@ -20,7 +20,7 @@ import {
   unlisted,
   votersOf,
 } from "../members.ts";
-import { proofOf } from "../nodes/dead.ts";
+import { goingOf, proofOf } from "../nodes/dead.ts";
 import { tend, undoLeave } from "../nodes/tend.ts";
 import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
 import { CONFLICT_MS } from "../patience.ts";
@@ -123,7 +123,13 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     return writeRecord(s, write, (w) => refreshed(record, swarm, missing, w));
   }
   return attest(s, record) ?? tend(s, record, swarm) ??
-    done("in-order", `a manager of the founded swarm ${brief(record)}`);
+    done(
+      "in-order",
+      `a manager of the founded swarm ${brief(record)}`,
+      goingOf(s, record, swarm).map((one) =>
+        `the dead manager ${one} still votes: run swarm-join again once its instance is terminated`
+      ),
+    );
 }
 
 /** What is known by now of members that were listed by their address only; null: nothing new. */

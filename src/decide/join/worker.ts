@@ -58,7 +58,8 @@ function undoLeave(s: Scene, record: FoundingRecord): Decision | null {
       `${me.instance} was demoted to leave, and stays: it joins anew as a manager`,
     );
   }
-  if (o.memory.said === "stays") return null;
+  // A node that is new has said nothing.
+  if (o.memory.said === "stays" || o.memory.did.includes("join")) return null;
   const words = softly(o, { kind: "words", instance: me.instance }) ?? [];
   if (!words.some((word) => word.nodeId === nodeId && word.leaves)) return null;
   return act(

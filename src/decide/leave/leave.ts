@@ -20,7 +20,7 @@ import {
   regionElsewhere,
   startingText,
 } from "../obstacles.ts";
-import { need } from "../needs.ts";
+import { softly, together } from "../needs.ts";
 import { startedMs, STARTING_MS } from "../patience.ts";
 import { type Obstacles, type Scene, sceneOf } from "../scene.ts";
 import { act, done, wait } from "../verdict.ts";
@@ -41,24 +41,28 @@ const OBSTACLES: Obstacles = {
 };
 
 export function leave(o: Observation): Decision {
-  const s = sceneOf(o, OBSTACLES);
-  const staying = stays(s);
+  const staying = o.config.ifTerminating ? stays(o) : null;
   if (staying !== null) return staying;
+  const s = sceneOf(o, OBSTACLES);
   const { engine } = s;
   if (engine.state === "inactive") return out(s);
   if (engine.state === "pending" || engine.state === "error") return neverUp(s);
   return engine.manager ? managerLeaves(s) : workerLeaves(s);
 }
 
-/** Only Auto Scaling, a spot notice or EC2's own word make a leave that waits to be told: silence does not. */
-function stays({ o }: Scene): Decision | null {
-  if (!o.config.ifTerminating || isToldToGo(o)) return null;
-  const self = need(o, { kind: "self" });
-  if (self?.state === "shutting-down") return null;
-  return done(
-    "not-going",
-    "nobody says that this machine goes: not Auto Scaling, no spot notice, not EC2",
+/** Only Auto Scaling, a spot notice or EC2's own word make it leave: what says nothing, or can't be asked, does not. */
+function stays(o: Observation): Decision | null {
+  const { identity, lifecycle } = o.memory;
+  together(
+    o,
+    identity === null && { kind: "identity" },
+    lifecycle === null && { kind: "lifecycle" },
   );
+  if (isToldToGo(o)) return null;
+  const self = identity === null ? null : softly(o, { kind: "self" });
+  if (self?.state === "shutting-down") return null;
+  const because = "nobody says that this machine goes: not Auto Scaling, no spot notice, not EC2";
+  return done("not-going", because);
 }
 
 /** A worker that is not up after a minute runs nothing that its swarm knows of. */

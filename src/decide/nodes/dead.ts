@@ -3,9 +3,8 @@
  * node without a vote is removed. Down, unreachable and unseen are not death: EC2's word on the instance is,
  * or this node's own, of nodes that this very machine has been.
  */
-import { ownNode } from "./labels.ts";
 import { rangesOverlap } from "../../addresses.ts";
-import { instanceOf, isForgotten, LEFT_LABEL, votersOf } from "../members.ts";
+import { instanceOf, isForgotten, LEFT_LABEL } from "../members.ts";
 import { answering, instances, instancesLook, need } from "../needs.ts";
 import { heldMs } from "../patience.ts";
 import type { Scene } from "../scene.ts";
@@ -143,29 +142,34 @@ function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | nul
 /** How long a run waits for a machine to be gone, so that the next one that goes finds no dead voter. */
 const GOING_MS = 5 * 60_000;
 
-/**
- * Waits for a voter that is on its way out: its instance is shutting down; or is terminated, and the swarm
- * has not noticed, or not carried out what it was told.
- */
+/** Waits for those to be reaped, for a time. */
 export function awaitGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
-  const { o, me } = s;
-  const others = votersOf(swarm).filter(({ nodeId }) => nodeId !== s.engine.nodeId);
-  if (others.length === 0) return null;
+  const going = goingOf(s, record, swarm);
+  if (going.length === 0 || heldMs(s.o, "voter-going") >= GOING_MS) return null;
+  return wait(s.o, "voter-going", `a manager that goes still votes: ${going.join(", ")}`);
+}
+
+/**
+ * The voters that are on their way out: their instance is shutting down; or is terminated, and the swarm has
+ * not noticed, or not carried out what it was told.
+ */
+export function goingOf(s: Scene, record: FoundingRecord, swarm: SwarmView): string[] {
+  const { me, engine } = s;
+  const voters = swarm.nodes.filter(({ nodeId, voter }) =>
+    voter !== null && nodeId !== engine.nodeId
+  );
+  if (voters.length === 0) return [];
   const known = instances(s, record.members);
-  const going = others.flatMap(({ nodeId, address }) => {
-    const node = swarm.nodes.find((one) => one.nodeId === nodeId)!;
+  return voters.flatMap((node) => {
+    const address = node.voter?.address ?? "";
     const instance = instanceOf(node) ??
       record.members.find((member) => member.address === address)?.instance ?? null;
-    const was = instance === me.instance && ownNode(s, swarm) !== null;
+    if (instance === me.instance) return [`${node.nodeId}, which this machine was before`];
     const state = stateOf(instance, known);
-    const isGoing = was || state === "shutting-down" || state === "terminated" ||
+    const isGoing = state === "shutting-down" || state === "terminated" ||
       deathOf(s, record, node) !== null;
-    return isGoing
-      ? `${instance ?? nodeId} (${address}, ${was ? "this machine before" : state})`
-      : [];
+    return isGoing ? [`${instance ?? node.nodeId} (${address}, ${state})`] : [];
   });
-  if (going.length === 0 || heldMs(o, "voter-going") >= GOING_MS) return null;
-  return wait(o, "voter-going", `a manager that goes still votes: ${going.join(", ")}`);
 }
 
 function stateOf(instance: string | null, known: Instance[]): Instance["state"] | "not shown" {

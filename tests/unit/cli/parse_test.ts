@@ -24,6 +24,8 @@ const DEFAULTS: Config = {
   defaultAddrPool: [],
   availability: null,
   abandonTasks: false,
+  labelTags: [],
+  ifTerminating: false,
   region: null,
   givenKeys: false,
   ec2Endpoint: null,

@@ -8,6 +8,7 @@ import { type Rule, RULES } from "../../../src/rules.ts";
 import { ACTION_KINDS } from "../../../src/actions.ts";
 import {
   type Answer,
+  AVAILABILITIES,
   type Config,
   type Contents,
   type Engine,
@@ -15,6 +16,7 @@ import {
   type Facts,
   type Fault,
   FAULT_KINDS,
+  GOALS,
   type Identity,
   type Instance,
   INSTANCE_STATES,
@@ -23,9 +25,12 @@ import {
   type Mark,
   type Memory,
   type Neighbour,
+  NODE_STATES,
   type Observation,
   type Permission,
+  ROLES,
   type Shown,
+  type SwarmNode,
   type TokenMark,
   VERDICTS,
 } from "../../../src/state.ts";
@@ -35,8 +40,8 @@ import {
   fp,
   identity as identityOf,
   instance as instanceOf,
+  managerNode,
   managerOf,
-  managersAt,
   mark,
   memory as calm,
   NOW_MS,
@@ -68,12 +73,16 @@ const tag = fc.constantFrom(null, "manager", "worker", "queen");
 
 const identity: fc.Arbitrary<Identity> = tag.map((roleTag) => ({ ...identityOf(1), roleTag }));
 
-const lifecycle: fc.Arbitrary<Lifecycle> = fc.constantFrom(null, "InService", "Warmed:Stopped");
+const lifecycle: fc.Arbitrary<Lifecycle> = fc.record({
+  target: fc.constantFrom(null, "InService", "Warmed:Stopped", "Terminated"),
+  spot: fc.constantFrom(null, null, "terminate", "stop"),
+});
 
 const member: fc.Arbitrary<Member> = fc.record({
   instance: fc.option(node.map((n) => `i-${n}`)),
   address: node.map((n) => `10.0.0.${n}`),
   sinceMs: age.map((ms) => NOW_MS - ms),
+  leaving: fc.boolean(),
 });
 
 const record: fc.Arbitrary<FoundingRecord> = fc.record({
@@ -86,6 +95,28 @@ const record: fc.Arbitrary<FoundingRecord> = fc.record({
   nonce: fc.constantFrom("run-1", "run-2"),
 }).map(recordOf);
 
+/** Nodes 1 to 3, each with a vote or without, told to be and seen as this or that. */
+const swarmNode: fc.Arbitrary<SwarmNode> = fc.tuple(
+  node,
+  fc.record({
+    createdMs: age.map((ms) => NOW_MS - ms),
+    desired: fc.constantFrom(...ROLES),
+    observed: fc.constantFrom(...ROLES),
+    state: fc.constantFrom(...NODE_STATES),
+    address: fc.constantFrom("", "10.0.0.1", "10.0.0.2", "10.0.0.3"),
+    availability: fc.constantFrom(...AVAILABILITIES),
+  }),
+  fc.option(fc.boolean()),
+  fc.constantFrom({}, { "swarm-join.instance": "i-2" }, { "swarm-join.left": "active" }, null),
+).map(([n, change, reachable, labels]) => {
+  const { voter, ...one } = managerNode(n, change);
+  return {
+    ...one,
+    voter: reachable === null || voter === null ? null : { ...voter, reachable },
+    labels: labels ?? one.labels,
+  };
+});
+
 const engine: fc.Arbitrary<Engine> = fc.record({
   state: fc.constantFrom(...ENGINE_STATES),
   nodeId: fc.constantFrom("", "node-1"),
@@ -97,10 +128,9 @@ const engine: fc.Arbitrary<Engine> = fc.record({
   fingerprint: fc.option(swarm.map(fp)),
   manager: fc.boolean(),
   letter: fc.option(swarm),
-  managers: fc.subarray(managersAt(1, 2, 3)),
-  nodes: fc.option(node),
-}).map(({ letter, managers, nodes, ...rest }) => ({
-  ...managerOf(letter ?? "a", { managers, nodes }),
+  nodes: fc.uniqueArray(swarmNode, { maxLength: 3, selector: ({ nodeId }) => nodeId }),
+}).map(({ letter, nodes, ...rest }) => ({
+  ...managerOf(letter ?? "a", { nodes }),
   ...rest,
   ...(letter === null || !rest.manager ? { swarm: null } : {}),
 }));
@@ -198,6 +228,14 @@ const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   instances: fc.array(instance, { maxLength: 3 }),
   probe: fc.subarray(["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
   neighbours: fc.array(neighbour, { maxLength: 2 }),
+  words: fc.array(
+    fc.record({
+      instance: node.map((n) => `i-${n}`),
+      nodeId: node.map((n) => `node-${n}`),
+      leaves: fc.boolean(),
+    }),
+    { maxLength: 2 },
+  ),
   marks: fc.array(foundingMark, { maxLength: 2 }),
   permissions: fc.array(permission, { maxLength: 2 }),
 };
@@ -219,7 +257,7 @@ export const answersTo = fc.record(
 ) as fc.Arbitrary<Answers>;
 
 const settings: fc.Arbitrary<Config> = fc.record({
-  goal: fc.constantFrom("join", "survey"),
+  goal: fc.constantFrom(...GOALS),
   role: fc.constantFrom("auto", "manager", "worker"),
   store: fc.constantFrom(config.store, s3),
   clusterTag: fc.constantFrom(null, null, "Cluster"),
@@ -235,10 +273,11 @@ const ending = fc.constantFrom(
 
 const remembered: fc.Arbitrary<Memory> = fc.record({
   identity: fc.option(identity),
-  lifecycle: fc.option(lifecycle.map((state) => ({ state }))),
+  lifecycle: fc.option(lifecycle),
   self: fc.option(SEEN.self),
   did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
   confirmed: fc.option(swarm.map(fp)),
+  isProven: fc.boolean(),
   published: fc.constantFrom(null, "", "a-m a-w"),
   pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
   attested: fc.option(swarm.map(fp)),
@@ -282,7 +321,7 @@ function knowing({ memory, facts }: { memory: Memory; facts: Facts }): Memory {
   return {
     ...memory,
     ...(identity?.ok ? { identity: identity.value } : {}),
-    ...(lifecycle?.ok ? { lifecycle: { state: lifecycle.value } } : {}),
+    ...(lifecycle?.ok ? { lifecycle: lifecycle.value } : {}),
     ...(self?.ok && self.value !== null ? { self: self.value } : {}),
   };
 }

@@ -5,24 +5,25 @@ import {
   founded,
   fp,
   instance,
+  managerNode,
   managerOf,
+  managersAt,
   member,
-  NOW_MS,
   observation,
   ok,
   shown,
+  workerNode,
 } from "../../support/observations.ts";
 
 Deno.test("records: founding lists this node and the Engine's reachable managers, by instance where EC2 shows one", () => {
   const written = recordOf(observation({
     facts: {
       engine: ok(managerOf("a", {
-        nodes: 4,
-        managers: [1, 2, 3, 4].map((n) => ({
-          nodeId: `node-${n}`,
-          address: `10.0.0.${n}`,
-          reachable: n !== 4,
-        })),
+        nodes: [
+          ...managersAt(1, 2, 3),
+          managerNode(4, { voter: { address: "10.0.0.4", reachable: false, leader: false } }),
+          workerNode(5),
+        ],
       })),
       instances: known,
     },
@@ -30,7 +31,7 @@ Deno.test("records: founding lists this node and the Engine's reachable managers
   assert.deepEqual(written.members, [
     member(1),
     member(2),
-    { instance: null, address: "10.0.0.3", sinceMs: NOW_MS },
+    member(3, { instance: null }),
   ]);
 });
 
@@ -79,7 +80,7 @@ Deno.test("records: an entry without an instance id, at this node's address, bec
   const written = recordOf(observation({
     facts: {
       engine: ok(managerOf("a")),
-      ledger: founded({ members: [{ instance: null, address: "10.0.0.1", sinceMs: 1 }] }),
+      ledger: founded({ members: [member(1, { instance: null, sinceMs: 1 })] }),
     },
   }));
   assert.deepEqual(written.members, [member(1)]);

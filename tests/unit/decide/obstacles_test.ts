@@ -9,7 +9,9 @@ import {
   fp,
   identity,
   instance,
+  lifecycle,
   managerOf,
+  managersAt,
   member,
   observation,
   ok,
@@ -175,15 +177,15 @@ table("an obstacle", [
   {
     name: "in a warm pool",
     state: observation({
-      memory: { lifecycle: { state: "Warmed:Stopped" } },
-      facts: { identity: ok(identity()), lifecycle: ok("Warmed:Stopped") },
+      memory: { lifecycle: lifecycle("Warmed:Stopped") },
+      facts: { identity: ok(identity()), lifecycle: ok(lifecycle("Warmed:Stopped")) },
     }),
     want: ["wait", "warm-pool"],
     because: "Warmed:Stopped",
   },
   {
     name: "in service in its Auto Scaling group",
-    state: observation({ memory: { lifecycle: { state: "InService" } } }),
+    state: observation({ memory: { lifecycle: lifecycle("InService") } }),
     want: ["init", "first-manager"],
   },
   {
@@ -239,7 +241,9 @@ table("an obstacle", [
   {
     name: "a swarm with other nodes is never to be left",
     state: atStrangeAddress({
-      facts: { engine: ok({ ...managerOf("a", { nodes: 6 }), address: "10.9.9.9" }) },
+      facts: {
+        engine: ok({ ...managerOf("a", { nodes: managersAt(1, 2, 3) }), address: "10.9.9.9" }),
+      },
     }),
     want: ["fail", "address-unknown"],
     because: "its swarm has other nodes, so that nobody should leave it by force",

@@ -4,7 +4,7 @@ import { decide } from "../../../src/decide/decide.ts";
 import { backoffMs, CONFLICT_MS, retryMs, STRANGE_MS } from "../../../src/decide/patience.ts";
 import type { Rule } from "../../../src/rules.ts";
 import { decided, held, known, table, twoMembers, worker } from "./table.ts";
-import { fault, managerOf, observation, ok } from "../../support/observations.ts";
+import { fault, managerOf, managersAt, observation, ok } from "../../support/observations.ts";
 
 const LATE = { nowMs: 600_000 };
 const DECLINED = { ledger: fault("declined") };
@@ -91,7 +91,7 @@ Deno.test("decide: patience: a dry run says what would come in the end, without 
   const decision = decided(observation({
     config: { dryRun: true },
     facts: {
-      engine: ok(managerOf("b", { nodes: 2 })),
+      engine: ok(managerOf("b", { nodes: managersAt(1, 2) })),
       ledger: twoMembers,
       instances: known,
       permissions: ok([]),

@@ -8,6 +8,7 @@ import {
   founded,
   identity,
   instance,
+  lifecycle,
   managerOf,
   observation,
   ok,
@@ -32,9 +33,9 @@ Deno.test("decide: looks: metadata that can't change any more are not asked for 
   const asked = (memory: Partial<Memory>): string[] =>
     looks({ ...observation({ memory }), facts: {} });
   assert.deepEqual(asked({}), ["engine"]);
-  assert.deepEqual(asked({ lifecycle: { state: "InService" } }), ["engine"]);
+  assert.deepEqual(asked({ lifecycle: lifecycle("InService") }), ["engine"]);
   // Interfaces and tags may come with its entry into service.
-  assert.deepEqual(asked({ lifecycle: { state: "Warmed:Stopped" } }), [
+  assert.deepEqual(asked({ lifecycle: lifecycle("Warmed:Stopped") }), [
     "identity",
     "lifecycle",
     "engine",

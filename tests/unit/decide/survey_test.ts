@@ -12,6 +12,7 @@ import {
   foundingMark,
   identity,
   instance,
+  lifecycle,
   managerOf,
   managersAt,
   member,
@@ -62,9 +63,9 @@ function objectOf(record_: ReturnType<typeof record> | null): Answers["ledger"] 
 /** A manager of a founded swarm, with another one that answers, and all in order. */
 const HEALTHY: Answers = {
   identity: ok(identity()),
-  lifecycle: ok(null),
+  lifecycle: ok(lifecycle(null)),
   self: ok(instance(1)),
-  engine: ok(managerOf("a", { managers: managersAt(1, 2), nodes: 2 })),
+  engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
   contents: ok({}),
   interfaces: ok([]),
   ledger: objectOf(record({ members: [member(1), member(2)] })),
@@ -72,6 +73,7 @@ const HEALTHY: Answers = {
   instances: ok([instance(1), instance(2)]),
   probe: ok(["10.0.0.2"]),
   neighbours: ok([]),
+  words: ok([]),
   marks: ok([]),
   permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed" }]),
 };
@@ -125,7 +127,7 @@ const BREAKAGES: Breakage[] = [
   },
   {
     what: "a warm pool",
-    change: { lifecycle: ok("Warmed:Stopped") },
+    change: { lifecycle: ok(lifecycle("Warmed:Stopped")) },
     want: ["warning", "warm-pool"],
     because: "Warmed:Stopped",
   },
@@ -301,7 +303,7 @@ const BREAKAGES: Breakage[] = [
   },
   {
     what: "two swarms, of which one would be lost",
-    change: { engine: ok(managerOf("b", { nodes: 2 })) },
+    change: { engine: ok(managerOf("b", { nodes: managersAt(1, 2) })) },
     want: ["error", "swarm-conflict"],
   },
   {
@@ -357,7 +359,7 @@ for (const { what, change, settings, want, because = "" } of BREAKAGES) {
 
 Deno.test("survey: it finds everything at once, each thing once", () => {
   const { exit, findings, because } = surveyed({
-    lifecycle: ok("Warmed:Stopped"),
+    lifecycle: ok(lifecycle("Warmed:Stopped")),
     engine: ok({ ...outside, state: "locked", nodeId: "node-1" }),
     self: ok(instance(1, { roleTag: null })),
     ledger: fault("denied", "allow ec2:DescribeLaunchTemplateVersions"),
@@ -407,7 +409,7 @@ const NEXT: { who: string; change: Partial<Answers>; says: RegExp }[] = [
   {
     who: "a manager whose CA was rotated",
     change: {
-      engine: ok(managerOf("b", { clusterId: "cluster-a", managers: managersAt(1, 2), nodes: 2 })),
+      engine: ok(managerOf("b", { clusterId: "cluster-a", nodes: managersAt(1, 2) })),
       tokens: ok([shown(1, "b")]),
     },
     says: /^a join would refresh \(refresh-record\): the swarm's CA was rotated/,
@@ -524,7 +526,7 @@ Deno.test("survey: with S3, a manager's both tokens are looked at as a join look
 
 Deno.test("survey: a manager that the record lacks, and that answers, would be written into it", () => {
   const { findings } = surveyed({
-    engine: ok(managerOf("a", { managers: managersAt(1, 2, 3), nodes: 3 })),
+    engine: ok(managerOf("a", { nodes: managersAt(1, 2, 3) })),
     probe: ok(["10.0.0.2", "10.0.0.3"]),
   });
   assert.match(JSON.stringify(findings), /a join would refresh \(refresh-record\)/);
@@ -548,7 +550,7 @@ Deno.test("survey: who of the listed members answers is asked also where the rec
   let o = begin({ ...config, dryRun: true, goal: "survey" }, "run");
   const answers: Answers = {
     ...HEALTHY,
-    engine: ok(managerOf("a", { managers: managersAt(1, 2, 3), nodes: 3 })),
+    engine: ok(managerOf("a", { nodes: managersAt(1, 2, 3) })),
   };
   for (let looks = 0;; looks++) {
     const decision = decide(o);
@@ -571,7 +573,7 @@ Deno.test("survey: a fault weighs by itself while a join waits: denied is an err
   const waiting = { engine: ok(outside), probe: ok([]) };
   const silent = surveyed({ ...waiting, tokens: fault("denied", "allow it") }, { role: "worker" });
   assert.equal(silent.exit, 5, JSON.stringify(silent.findings));
-  const warm = surveyed({ lifecycle: ok("Warmed:Stopped"), tokens: fault("throttled") });
+  const warm = surveyed({ lifecycle: ok(lifecycle("Warmed:Stopped")), tokens: fault("throttled") });
   assert.deepEqual(warm.findings.map(({ severity, rule }) => [severity, rule]), [
     ["warning", "warm-pool"],
     ["warning", "throttled"],

@@ -12,7 +12,7 @@ function changed(change: { [key: string]: unknown }): string {
 
 Deno.test("record: what was written is read back", () => {
   const full = record({
-    members: [member(1), { instance: null, address: "10.0.0.2", sinceMs: 5 }],
+    members: [member(1), member(2, { instance: null, sinceMs: 5, leaving: true })],
     rotated: [fp("b")],
     replaced: [fp("c"), fp("d")],
   });

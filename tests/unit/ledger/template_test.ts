@@ -105,6 +105,7 @@ labTest(
       instance: `i-0123456789abcdef${n}`,
       address: "10.0.0.1",
       sinceMs: 1_800_000_000_000,
+      leaving: false,
     }));
     const fault = await faultOf(one.ledger.write(record({ members }), { kind: "none" }));
     assert.equal(fault.kind, "declined");

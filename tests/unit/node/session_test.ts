@@ -11,7 +11,9 @@ import {
   fp,
   identity,
   instance,
+  lifecycle,
   mark,
+  member,
   NOW_MS,
   ok,
   outside,
@@ -200,14 +202,14 @@ function surfaceOf({ role }: { role: string }): {
   let releases = 0;
   const answers: { [K in Call["kind"]]?: () => AnyAnswer } = {
     identity: () => ok(identity(1)),
-    lifecycle: () => ok(null),
+    lifecycle: () => ok(lifecycle(null)),
     self: () => ok(instance(1, { roleTag: role })),
     engine: () => ok(engine),
     contents: () => ok({}),
     ledger: () =>
       ok({
         kind: "object",
-        record: record({ members: [{ instance: "i-2", address: "10.0.0.2", sinceMs: NOW_MS }] }),
+        record: record({ members: [member(2)] }),
         etag: '"1"',
         serverMs: NOW_MS,
       }),

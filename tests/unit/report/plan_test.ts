@@ -10,11 +10,14 @@ import {
   founded,
   fp,
   instance,
+  lifecycle,
+  managerNode,
   managerOf,
   observation,
   ok,
   record,
   shown,
+  workerNode,
   workerOf,
 } from "../../support/observations.ts";
 
@@ -154,9 +157,9 @@ Deno.test("what could not be seen says why, and what was not looked at says noth
   assert.doesNotMatch(text, /^Contents/m);
 });
 
-Deno.test("what a swarm holds is named, and what an Engine does not count is said to be unknown", () => {
+Deno.test("what a swarm holds is named, and how many nodes it has", () => {
   const page = (contents: Contents): string => {
-    const engine = ok(managerOf("a", { nodes: null }));
+    const engine = ok(managerOf("a", { nodes: [managerNode(1), workerNode(2)] }));
     const o = observation({ config: { dryRun: true }, facts: { engine, contents: ok(contents) } });
     return pageOf(reportOf({ decision: decide(o), observation: o, meters: METERS }));
   };
@@ -165,13 +168,13 @@ Deno.test("what a swarm holds is named, and what an Engine does not count is sai
     /^Contents +1 services, 2 cluster volumes$/m,
   );
   assert.match(page({}), /^Contents +nothing$/m);
-  assert.match(page({}), /managers 1 of an unknown number of nodes/);
+  assert.match(page({}), /managers 1 of 2 nodes/);
 });
 
 Deno.test("an instance in an Auto Scaling group is said to be where that wants it", () => {
   const seen = observation({
     config: { dryRun: true },
-    memory: { lifecycle: { state: "InService" } },
+    memory: { lifecycle: lifecycle("InService") },
     facts: { permissions: ok([]) },
   });
   const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));

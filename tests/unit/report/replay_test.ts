@@ -11,6 +11,7 @@ import {
   fault,
   founded,
   identity,
+  lifecycle,
   managerOf,
   observation,
   ok,
@@ -44,7 +45,7 @@ const SEEN: Observation[] = [
     config: { goal: "survey" },
     facts: {
       identity: ok(identity()),
-      lifecycle: ok(null),
+      lifecycle: ok(lifecycle(null)),
       self: fault("denied", "no"),
       engine: ok(managerOf("a")),
       ledger: founded(),

@@ -24,6 +24,7 @@ import {
   fp,
   HOUR_MS,
   instance,
+  managerNode,
   managerOf,
   managersAt,
   mark,
@@ -34,9 +35,15 @@ import {
   s3,
   shown,
   without,
+  workerNode,
 } from "../../../support/observations.ts";
 
-const outsideVpc = (address: string, sinceMs = 0): Member => ({ instance: null, address, sinceMs });
+const outsideVpc = (address: string, sinceMs = 0): Member => ({
+  instance: null,
+  address,
+  sinceMs,
+  leaving: false,
+});
 
 table("a manager in a swarm", [
   {
@@ -87,7 +94,7 @@ table("a manager in a swarm", [
     name: "others show tokens of before this swarm's CA was rotated: it is the same swarm",
     state: observation({
       facts: {
-        engine: ok(managerOf("a", { managers: managersAt(1, 2), nodes: 2 })),
+        engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
         tokens: ok([shown(2, "old")]),
       },
     }),
@@ -123,18 +130,25 @@ table("a manager in a swarm", [
   },
   ...([
     ["a dead node at its own address: what a failed join left is removed", {}, {}, "remove"],
-    ["a node at its own address that is not down: stays", { isDown: false }, {}, "done"],
+    ["a node at its own address that is not down: stays", { state: "ready" }, {}, "done"],
+    ["a worker's dead node at its own address: stays", { desired: "worker" }, {}, "done"],
     ["another's dead node: stays, for this is no reaping", { address: "10.0.0.2" }, {}, "done"],
     ["itself, before it is a voter: stays", { nodeId: "node-1" }, {}, "done"],
     ["what the swarm would not remove is not tried again", {}, { kept: ["node-9"] }, "done"],
   ] as const).map(([name, change, memory, want]): Row => {
-    const stray = { nodeId: "node-9", address: "10.0.0.1", isDown: true, ...change };
+    const stray = managerNode(9, {
+      observed: "worker",
+      voter: null,
+      state: "down",
+      address: "10.0.0.1",
+      ...change,
+    });
     return {
       name,
       state: observation({
         memory: { ...memory, kept: [...("kept" in memory ? memory.kept : [])] },
         facts: {
-          engine: ok(managerOf("a", { strays: [stray] })),
+          engine: ok(managerOf("a", { nodes: [managerNode(1), stray] })),
           ledger: founded(),
           tokens: ok([shown(1, "a")]),
         },
@@ -407,7 +421,7 @@ table("a manager in a swarm", [
     name: "the Engine knows a manager that the record lacks, and it answers: refreshes it",
     state: observation({
       facts: {
-        engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+        engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
         ledger: founded(),
         tokens: ok([shown(1, "a")]),
         probe: ok(["10.0.0.2"]),
@@ -421,7 +435,7 @@ table("a manager in a swarm", [
     name: "a manager that the record lacks and that does not answer is not listed: it may be gone",
     state: observation({
       facts: {
-        engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+        engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
         ledger: founded(),
         tokens: ok([shown(1, "a")]),
         probe: ok([]),
@@ -434,9 +448,9 @@ table("a manager in a swarm", [
     state: observation({
       facts: {
         engine: ok(managerOf("a", {
-          managers: [
-            { nodeId: "node-1", address: "10.0.0.1", reachable: true },
-            { nodeId: "node-2", address: "10.0.0.2", reachable: false },
+          nodes: [
+            managerNode(1),
+            managerNode(2, { voter: { address: "10.0.0.2", reachable: false, leader: false } }),
           ],
         })),
         ledger: founded(),
@@ -505,20 +519,28 @@ table("a manager in a swarm", [
     exit: 5,
   })),
   {
-    name: "an Engine that does not say how many nodes its swarm has has not said that it is alone",
+    name: "a list of nodes that lacks this one has not said that it is alone",
     state: observation({
       memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
-      facts: { engine: ok(managerOf("b", { nodes: null })), ledger: twoMembers, instances: known },
+      facts: {
+        engine: ok(managerOf("b", { nodes: [managerNode(2)] })),
+        ledger: twoMembers,
+        instances: known,
+      },
     }),
     want: ["fail", "swarm-conflict"],
-    because: "an unknown number of nodes",
+    because: "with 1 nodes",
     exit: 5,
   },
   {
     name: "another swarm is founded, and this one has a second node: a conflict",
     state: observation({
       memory: { confirmed: fp("a"), ...held("swarm-conflict", CONFLICT_MS) },
-      facts: { engine: ok(managerOf("b", { nodes: 2 })), ledger: twoMembers, instances: known },
+      facts: {
+        engine: ok(managerOf("b", { nodes: [managerNode(1), workerNode(2)] })),
+        ledger: twoMembers,
+        instances: known,
+      },
     }),
     want: ["fail", "swarm-conflict"],
     because: "2 nodes",
@@ -528,7 +550,11 @@ table("a manager in a swarm", [
     name: "a conflict that EC2 has only just shown may be an old read: looks again",
     state: observation({
       memory: held("swarm-conflict", CONFLICT_MS - 1),
-      facts: { engine: ok(managerOf("b", { nodes: 2 })), ledger: twoMembers, instances: known },
+      facts: {
+        engine: ok(managerOf("b", { nodes: [managerNode(1), workerNode(2)] })),
+        ledger: twoMembers,
+        instances: known,
+      },
     }),
     want: ["wait", "swarm-conflict"],
   },
@@ -536,7 +562,11 @@ table("a manager in a swarm", [
     name: "S3 is strongly consistent: a conflict there is one at once",
     state: observation({
       config: { store: s3 },
-      facts: { engine: ok(managerOf("b", { nodes: 2 })), ledger: twoMembers, instances: known },
+      facts: {
+        engine: ok(managerOf("b", { nodes: [managerNode(1), workerNode(2)] })),
+        ledger: twoMembers,
+        instances: known,
+      },
     }),
     want: ["fail", "swarm-conflict"],
     exit: 5,
@@ -634,7 +664,7 @@ function inFoundedS3(
 function inFoundedBeside(beside: Member, listed: number[], shows: Instance[]): Observation {
   return observation({
     facts: {
-      engine: ok(managerOf("a", { managers: managersAt(...listed), nodes: listed.length })),
+      engine: ok(managerOf("a", { nodes: managersAt(...listed) })),
       ledger: founded({ members: [member(1), beside] }),
       tokens: ok([shown(1, "a")]),
       instances: ok(shows),
@@ -645,7 +675,7 @@ function inFoundedBeside(beside: Member, listed: number[], shows: Instance[]): O
 Deno.test("decide: before it lists whom the record lacks, it reads the record again and asks who is there", () => {
   const state = observation({
     facts: {
-      engine: ok(managerOf("a", { managers: managersAt(1, 2) })),
+      engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
       ledger: founded(),
       tokens: ok([shown(1, "a")]),
     },

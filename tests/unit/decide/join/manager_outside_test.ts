@@ -409,7 +409,7 @@ table("a manager in no swarm", [
     state: observation({
       facts: {
         ledger: founded({
-          members: [{ instance: null, address: "10.0.0.2", sinceMs: NOW_MS - 2 * HOUR_MS }],
+          members: [member(2, { instance: null, sinceMs: NOW_MS - 2 * HOUR_MS })],
         }),
         probe: ok([]),
         instances: known,
@@ -422,7 +422,9 @@ table("a manager in no swarm", [
       "a member known by its address only, which EC2 could never show: waits, however old it is",
     state: observation({
       facts: {
-        ledger: founded({ members: [{ instance: null, address: "192.168.1.2", sinceMs: 0 }] }),
+        ledger: founded({
+          members: [member(2, { instance: null, address: "192.168.1.2", sinceMs: 0 })],
+        }),
         probe: ok([]),
       },
     }),
@@ -523,7 +525,9 @@ table("a manager in no swarm", [
     state: observation({
       memory: { identity: { ...identity(), publicAddresses: ["203.0.113.5"] } },
       facts: {
-        ledger: founded({ members: [{ instance: null, address: "203.0.113.5", sinceMs: 0 }] }),
+        ledger: founded({
+          members: [member(2, { instance: null, address: "203.0.113.5", sinceMs: 0 })],
+        }),
       },
     }),
     want: ["wait", "members-silent"],
