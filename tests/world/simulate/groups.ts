@@ -182,7 +182,8 @@ export class Groups {
     this.#hands.tell(node, `*** is told to go, and has ${Math.round(forMs / 1000)} s`);
     node.machine.isGoing = true;
     if (forMs === 0) return this.#take(node);
-    node.leavesByMs = this.#hands.nowMs() + forMs;
+    node.toldMs = this.#hands.nowMs();
+    node.leavesByMs = node.toldMs + forMs;
     this.#hands.add(this.#hands.dice.between(0, ASK_MS), { kind: "told", node });
     this.#hands.add(forMs, { kind: "taken", node });
   }

@@ -26,6 +26,8 @@ export interface History {
 export interface Node {
   machine: Machine;
   program: Program | null;
+  /** What its last run is, or was, for. */
+  errand: Errand;
   startedMs: number;
   /** Counts runs; an event of an earlier run is void. */
   run: number;
@@ -45,6 +47,7 @@ export interface Node {
   isCounted: boolean;
   /** It is told to go, and will be taken then (ms): until then it leaves. Null: it stays. */
   leavesByMs: number | null;
+  toldMs: number;
 }
 
 export type Event =
@@ -91,6 +94,7 @@ export function nodeOf(machine: Machine): Node {
   return {
     machine,
     program: null,
+    errand: "join",
     startedMs: 0,
     run: 0,
     answers: null,
@@ -103,5 +107,6 @@ export function nodeOf(machine: Machine): Node {
     bornMs: 0,
     isCounted: true,
     leavesByMs: null,
+    toldMs: 0,
   };
 }

@@ -5,12 +5,12 @@
 import { forget, isLosable, lose, shows } from "../aws.ts";
 import { Agenda } from "./agenda.ts";
 import { Buckets, requestsOf } from "./buckets.ts";
-import type { Conditions, Mishap } from "./conditions.ts";
+import type { Conditions, GroupPlan, Mishap } from "./conditions.ts";
 import { createDice, type Dice } from "./dice.ts";
 import { brief, durationOf, told } from "./durations.ts";
-import { judgeEnds } from "./ends.ts";
+import { judgeEnds, judgeFleet } from "./ends.ts";
 import { configOf, enact, land } from "../enact.ts";
-import { canFinish, daemonRestarts, finish, hear, isThere } from "../engine.ts";
+import { canFinish, daemonRestarts, finish, hear } from "../engine.ts";
 import { Groups } from "./groups.ts";
 import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
@@ -19,17 +19,30 @@ import { worldOf } from "../starts.ts";
 import {
   addMachine,
   EPOCH_MS,
+  foundedSwarm,
   latest,
   type Machine,
   managersOf,
   recordNow,
   swarmNamed,
+  takeAddress,
+  votersOf,
   type World,
 } from "../world.ts";
-import { type Event, type History, type Node, nodeOf, type Setting, type Tell } from "./history.ts";
-import { befall, isOfAll } from "./mishaps.ts";
+import {
+  type Errand,
+  type Event,
+  type History,
+  type Node,
+  nodeOf,
+  type Setting,
+  type Spawn,
+  type Tell,
+} from "./history.ts";
+import { befall, isOfAll, isOfGroups } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
-import { judgeDone, judgeLoss } from "../judge.ts";
+import { broken, judgeDone, judgeLoss } from "../judge.ts";
+import { Swarms } from "./swarms.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
 import { callsOf } from "../../../src/run.ts";
 import type { End, Role } from "../../../src/state.ts";
@@ -47,7 +60,25 @@ const RUNS_MAX = 50;
 const HOUR_MS = 65 * 60_000;
 
 /** What changes who is reached, and is seldom. */
-const CHANGING: readonly Event["kind"][] = ["mishap", "up", "uncut", "mounted", "heal"];
+const CHANGING: readonly Event["kind"][] = [
+  "mishap",
+  "up",
+  "uncut",
+  "mounted",
+  "heal",
+  "does",
+  "taken",
+  "missed",
+];
+
+/** What gives a swarm something to do. */
+const STIRRING: readonly Call["kind"][] = ["update", "remove", "leave"];
+/** So much of a machine's time is left to what comes after its leave. */
+const LEAVE_SPARE_MS = 5_000;
+/** In such a time a machine can leave, whatever it is. */
+const AMPLE_MS = 4 * 60_000;
+/** When all is quiet somebody runs swarm-join once more. */
+const ONCE_MORE_MS = 15 * 60_000;
 
 export function simulate(code: Code, conditions: Conditions, setting: Setting = {}): History {
   return new Simulation(code, conditions, setting).play();
@@ -56,11 +87,13 @@ export function simulate(code: Code, conditions: Conditions, setting: Setting = 
 class Simulation {
   readonly #c: Conditions;
   readonly #tell: Tell | null;
-  readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
-  readonly #isUnjudged: boolean;
+  readonly #spawn: Spawn;
+  readonly #setting: Setting;
   readonly #dice: Dice;
   readonly #world: World;
-  readonly #nodes: Node[];
+  #nodes: Node[];
+  readonly #swarms: Swarms;
+  readonly #groups: Groups | null;
   readonly #agenda = new Agenda<Event>();
   readonly #buckets = new Buckets();
   readonly #sight;
@@ -72,14 +105,19 @@ class Simulation {
   #skippedMs = 0;
   /** When tokens were last rotated: the person then runs swarm-join again on the managers. */
   #rotatedMs = -1;
+  /** The fingerprint of the first swarm that was founded, and when it had lost its quorum for good. */
+  #first: string | null = null;
+  #diedMs: number | null = null;
 
-  constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
-    this.#isUnjudged = isUnjudged === true;
+  constructor(code: Code, conditions: Conditions, setting: Setting) {
+    this.#setting = setting;
     this.#c = conditions;
-    this.#tell = tell ?? null;
-    this.#spawn = spawn ??
-      ((world, machine, runId) =>
-        programOf(code, configOf(world, machine, { timeoutMs: conditions.timeoutMs }), runId));
+    this.#tell = setting.tell ?? null;
+    this.#spawn = setting.spawn ?? ((world, machine, errand, { id, timeoutMs }) => {
+      const goal = errand === "leave" ? "leave" : "join";
+      const config = configOf(world, machine, { goal, timeoutMs, ifTerminating: goal === "leave" });
+      return programOf(code, config, id);
+    });
     this.#dice = createDice(conditions.seed ^ 0x5bd1e995);
     const roles = Array.from(
       { length: conditions.nodes },
@@ -88,6 +126,24 @@ class Simulation {
     this.#world = worldOf(conditions.store, roles, conditions.start);
     this.#sight = createSight(this.#world, this.#dice, conditions);
     this.#nodes = this.#world.machines.map(nodeOf);
+    const add = (inMs: number, event: Event): void => this.#agenda.add(this.#now + inMs, event);
+    const stowawayRate = conditions.backgroundRate > 0 ? 0.1 : 0;
+    this.#swarms = new Swarms(this.#world, this.#dice, stowawayRate, add);
+    this.#groups = conditions.groups === null ? null : this.#groupsOf(conditions.groups, add);
+  }
+
+  #groupsOf(plan: GroupPlan, add: (inMs: number, event: Event) => void): Groups {
+    const hookMs = this.#setting.leaves === false ? 0 : plan.hookMs;
+    return new Groups({ ...plan, hookMs }, this.#nodes, {
+      world: this.#world,
+      dice: this.#dice,
+      nowMs: () => this.#now,
+      add,
+      launch: (role, zone, address) => this.#launchIn(role, zone, address),
+      start: (node) => this.#start(node),
+      goes: (node) => this.#goes(node),
+      tell: ({ machine }, what) => this.#tell?.(this.#now, machine.instance, what),
+    });
   }
 
   play(): History {
@@ -96,6 +152,7 @@ class Simulation {
       if (node.machine.power === "terminated" || node.machine.isOutside) continue;
       const bootedMs = this.#dice.between(0, launchMs);
       if (node.machine.power === "unborn") launch(node.machine, EPOCH_MS + bootedMs - BOOT_MS);
+      node.bornMs = bootedMs;
       this.#agenda.add(bootedMs, { kind: "start", node });
     }
     for (const mishap of mishaps) this.#agenda.add(mishap.atMs, { kind: "mishap", mishap });
@@ -117,13 +174,13 @@ class Simulation {
       if (changes) this.#spread();
       this.#happen(entry.what);
       if (changes) this.#spread();
-      if (this.#world.broken.length > 0 && !this.#isUnjudged) break;
+      if (this.#world.broken.length > 0 && this.#isJudged) break;
+      if (changes && this.#hasDied()) break;
       // Asking everyone at each event would take longer than all else in a herd.
       const mayEnd = this.#isHealed || healMs === null;
       if (mayEnd && events++ % pace === 0 && this.#isOver()) break;
     }
-    if (this.#world.broken.length === 0 && !this.#isUnjudged) judgeEnds(this.#world, this.#nodes);
-    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecond();
+    this.#judge();
     return {
       broken: this.#world.broken,
       wholeMs: this.#nodes.reduce((most, { doneMs }) => Math.max(most, doneMs), 0),
@@ -131,8 +188,44 @@ class Simulation {
       awsCalls: this.#awsCalls,
       throttled: this.#throttled,
       nodes: this.#nodes.length,
+      diedMs: this.#diedMs,
       world: this.#world,
     };
+  }
+
+  get #isJudged(): boolean {
+    return this.#setting.isUnjudged !== true;
+  }
+
+  #judge(): void {
+    if (!this.#isJudged) return;
+    if (this.#diedMs !== null) {
+      if (this.#c.groups?.isGentle === true) {
+        const what = `${this.#first} has lost its quorum for good`;
+        broken(this.#world, "swarm-outlives-its-machines", what);
+      }
+      return;
+    }
+    if (this.#world.broken.length === 0) judgeEnds(this.#world, this.#nodes);
+    if (this.#world.broken.length === 0 && this.#groups !== null) {
+      judgeFleet(this.#world, this.#first, this.#groups.wanted("manager"));
+    }
+    if (this.#world.broken.length === 0) this.#judgeSecond();
+  }
+
+  /** Of a swarm in groups: whether it can never have a quorum again. */
+  #hasDied(): boolean {
+    if (this.#groups === null) return false;
+    this.#first ??= foundedSwarm(this.#world)?.fingerprint ?? null;
+    if (this.#first === null) return false;
+    const swarm = swarmNamed(this.#world, this.#first);
+    const voters = votersOf(swarm);
+    const living = managersOf(this.#world, swarm).filter((i) =>
+      this.#world.machines[i]!.power !== "terminated"
+    );
+    if (living.length * 2 > voters.length) return false;
+    this.#diedMs = this.#now;
+    return true;
   }
 
   #happen(event: Event): void {
@@ -159,10 +252,18 @@ class Simulation {
         return;
       case "land":
         return land(this.#world, this.#sight);
+      case "does":
+        this.#tell?.(this.#now, event.doing.node, `*** ${event.doing.kind}`);
+        return this.#swarms.does(event.doing);
+      case "sure":
+        return this.#swarms.sure(event.swarm);
       case "heal":
         return this.#heal();
+      case "forgotten":
+        this.#nodes = this.#nodes.filter((node) => node !== event.node);
+        return this.#groups!.happen(event);
       default:
-        return event satisfies never;
+        return this.#groups!.happen(event);
     }
   }
 
@@ -170,6 +271,7 @@ class Simulation {
   #spread(): void {
     for (const node of this.#nodes) this.#hear(node);
     judgeLoss(this.#world);
+    this.#swarms.stir();
   }
 
   /** Who was not up yet tries again within seconds. */
@@ -187,13 +289,21 @@ class Simulation {
     if (machine.isOutside) return;
     if (machine.power === "unborn") machine.power = "up";
     if (machine.power !== "up" || node.program !== null) return;
+    const errand: Errand = node.leavesByMs === null ? "join" : "leave";
+    const timeoutMs = node.leavesByMs === null
+      ? this.#c.timeoutMs
+      : Math.floor(node.leavesByMs - this.#now - LEAVE_SPARE_MS);
+    if (timeoutMs < LEAVE_SPARE_MS || (errand === "leave" && this.#setting.leaves === false)) return;
     node.run++;
-    node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
+    const run = { id: `r${machine.index}x${node.run}`, timeoutMs };
+    node.program = this.#spawn(this.#world, machine, errand, run);
+    node.errand = errand;
     node.startedMs = this.#now;
     node.answers = null;
     node.isSteady = false;
     if (!this.#isHealed) node.ending = null;
-    this.#tell?.(this.#now, machine.instance, `starts run ${node.run} as ${machine.role}`);
+    const what = `starts run ${node.run} as ${machine.role}, to ${errand}`;
+    this.#tell?.(this.#now, machine.instance, what);
     this.#wake(node);
   }
 
@@ -220,6 +330,7 @@ class Simulation {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
     this.#notePlace(node);
+    if (callsOf(decision).some(({ kind }) => STIRRING.includes(kind))) this.#swarms.stir();
     if (machine.place.kind === "attempt") {
       this.#agenda.add(this.#now + this.#dice.between(1_000, 40_000), { kind: "join", node });
     }
@@ -258,6 +369,8 @@ class Simulation {
     node.program = null;
     node.ending = decision;
     this.#tell?.(this.#now, machine.instance, told(decision));
+    this.#swarms.stir();
+    if (node.errand === "leave" && decision.exit === 0) return this.#groups?.hasLeft(node);
     if (decision.exit === 0) {
       node.doneMs = this.#now;
       // What it saw was from before the record was lost: others say to run it there once more.
@@ -270,10 +383,15 @@ class Simulation {
   }
 
   #mishap(mishap: Mishap): void {
-    const node = this.#nodes[mishap.node];
+    const { kind } = mishap;
+    if (this.#groups !== null && isOfGroups(kind)) {
+      this.#tell?.(this.#now, "", `*** ${kind}`);
+      return this.#groups.befall(mishap);
+    }
+    // Which machines a group has by then nobody can know beforehand.
+    const node = this.#nodes[this.#groups === null ? mishap.node : mishap.node % this.#nodes.length];
     if (node === undefined) return;
     const { machine } = node;
-    const { kind } = mishap;
     if (!isOfAll(kind) && machine.power !== "up") return;
     this.#tell?.(this.#now, machine.instance, `*** ${kind}`);
     switch (kind) {
@@ -286,6 +404,12 @@ class Simulation {
       case "lose":
       case "lose-all":
         if (isLosable(this.#world)) this.#lose(kind === "lose-all");
+        return;
+      case "refresh":
+      case "scale":
+      case "spot":
+      case "reclaim":
+      case "zone":
         return;
       default: {
         const then = befall(this.#world, node, kind);
@@ -336,6 +460,29 @@ class Simulation {
     this.#agenda.add(this.#now + BOOT_MS, { kind: "start", node });
   }
 
+  /** In a zone of its own, perhaps with the address of one that has gone. */
+  #launchIn(role: Role, zone: number, address: string | null): Node {
+    const machine = addMachine(this.#world, role);
+    if (address !== null) takeAddress(this.#world, machine, address);
+    const bootMs = this.#dice.between(20_000, 90_000);
+    const node = { ...nodeOf(machine), zone, bornMs: this.#now + bootMs };
+    this.#nodes.push(node);
+    launch(machine, this.#world.nowMs);
+    this.#tell?.(this.#now, machine.instance, `*** is launched as ${role} at ${machine.address}`);
+    this.#agenda.add(node.bornMs, { kind: "start", node });
+    return node;
+  }
+
+  /** Whoever was told to go, and had the time, should not be in the swarm any more. */
+  #goes({ machine, leavesByMs, toldMs, ending }: Node): void {
+    if (leavesByMs === null || this.#c.groups?.isGentle !== true || !this.#isJudged) return;
+    const { power, place, instance } = machine;
+    if (power !== "up" || place.kind === "outside" || leavesByMs - toldMs < AMPLE_MS) return;
+    const why = ending === null ? "" : `: ${ending.rule} (${ending.because})`;
+    const what = `${instance} was told to go ${(leavesByMs - toldMs) / 1000} s before, and is in${why}`;
+    broken(this.#world, "who-goes-gets-out", what);
+  }
+
   #up(node: Node, isBare: boolean): void {
     const { machine } = node;
     if (machine.power !== "down") return;
@@ -370,6 +517,7 @@ class Simulation {
     this.#tell?.(this.#now, "", "*** all is healed");
     this.#isHealed = true;
     this.#sight.heal();
+    if (this.#groups !== null) return this.#onceMore();
     for (const node of this.#nodes) {
       const { machine } = node;
       machine.isCut = false;
@@ -377,6 +525,17 @@ class Simulation {
       if (machine.ailment === "loud") daemonRestarts(machine);
       if (machine.power === "down") this.#up(node, false);
       else if (node.program === null) this.#start(node);
+    }
+  }
+
+  /** Machines in groups have healed by themselves; of the last that went without a word a manager must hear. */
+  #onceMore(): void {
+    const able = this.#nodes.filter(({ machine, leavesByMs }) =>
+      machine.role === "manager" && machine.power === "up" && leavesByMs === null
+    );
+    for (const node of able.slice(-1)) {
+      node.ending = null;
+      this.#agenda.add(this.#now + ONCE_MORE_MS, { kind: "start", node });
     }
   }
 
@@ -400,12 +559,15 @@ class Simulation {
   }
 
   #judgeSecond(): void {
+    if (this.#groups !== null) return;
     const done = this.#nodes.filter(({ ending }) => ending?.exit === 0);
     // Whom a record listed that was lost is listed again once it is found.
     if (done.length === 0 || this.#world.strays.length > 0) return;
     const { machine } = this.#dice.pick(done);
     this.#world.nowMs += 10_000;
-    judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);
+    const run = { id: "second", timeoutMs: this.#c.timeoutMs };
+    const spawn = (): Program => this.#spawn(this.#world, machine, "join", run)!;
+    judgeSecondRun(this.#world, machine, spawn, this.#sight);
   }
 }
 
