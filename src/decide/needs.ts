@@ -54,7 +54,7 @@ export function together({ facts }: Observation, ...calls: (Look | false)[]): vo
 
 /** What EC2 shows of these members, this node, and whoever is where its Engine knows managers. */
 export function instances(s: Scene, members: Member[]): Instance[] {
-  const isAsked = s.o.facts.instances !== undefined || unknownManagers(s).length > 0;
+  const isAsked = s.o.facts.instances?.ok === true || unknownManagers(s).length > 0;
   return (isAsked ? null : shownAlive(s, members)) ?? need(s.o, instancesLook(s));
 }
 
@@ -82,11 +82,15 @@ export function instancesLook(s: Scene): CallOf<"instances"> {
   };
 }
 
-/** The instances of nodes that are not well. */
-function suspects({ engine }: Scene): string[] {
-  return (engine.swarm?.nodes ?? []).flatMap((node) =>
-    node.state === "ready" && node.voter?.reachable !== false ? [] : instanceOf(node) ?? []
-  );
+/** The instances of nodes that are not well, and of voters that the record does not list (any more). */
+function suspects({ engine, record }: Scene): string[] {
+  return (engine.swarm?.nodes ?? []).flatMap((node) => {
+    const instance = instanceOf(node);
+    const isListed = record?.members.some((member) => member.instance === instance) ?? false;
+    const isWell = node.state === "ready" && node.voter?.reachable !== false &&
+      (node.voter === null || isListed);
+    return isWell || instance === null ? [] : instance;
+  });
 }
 
 /** The other nodes that are ready and have no label yet. */

@@ -43,9 +43,8 @@ export const JOINING_MS = 30_000;
 const RETRY_MS = 15_000;
 const RETRY_ONE_WAY_MAX_MS = 5 * 60_000;
 
-/** When who leaves waits for nobody's turn any more, and when it waits for nothing. */
+/** When who leaves waits for nobody's turn any more. */
 const RUSHED_MS = 60_000;
-const LAST_MS = 20_000;
 
 const LOCAL_RULES: readonly Rule[] = [
   "attempt-pending",
@@ -105,10 +104,6 @@ export function leftMs({ config, nowMs }: Observation): number {
 /** Whether its deadline is near: of a short time the second half. */
 export function isRushed(o: Observation): boolean {
   return leftMs(o) < Math.min(RUSHED_MS, o.config.timeoutMs / 2);
-}
-
-export function isLast(o: Observation): boolean {
-  return leftMs(o) < Math.min(LAST_MS, o.config.timeoutMs / 4);
 }
 
 /** Since how long this rule has kept the run waiting, in ms. */

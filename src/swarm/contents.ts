@@ -9,6 +9,7 @@ import { type EngineApi, filters } from "./api.ts";
 import { notUnderstood } from "./faults.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
+import { LABEL_PREFIX } from "./nodes.ts";
 import type { Answer, Contents } from "../state.ts";
 
 export function contentsOf(
@@ -46,9 +47,17 @@ const LISTED: { what: string; path: string; count?: (item: Item) => number; own?
   {
     what: "node labels",
     path: "/nodes",
-    count: ({ Spec }) => isObject(Spec) ? changes(Spec["Labels"], {}) : 0,
+    count: ({ Spec }) => isObject(Spec) ? changes(others(Spec["Labels"]), {}) : 0,
   },
 ];
+
+/** The labels that a person has set: this tool's own are nothing that would be lost. */
+function others(labels: unknown): unknown {
+  if (!isObject(labels)) return labels;
+  return Object.fromEntries(
+    Object.entries(labels).filter(([key]) => !key.startsWith(LABEL_PREFIX)),
+  );
+}
 
 async function managerContents(api: EngineApi, signal: AbortSignal): Promise<Answer<Contents>> {
   const version = await api.offered(signal);

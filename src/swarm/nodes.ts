@@ -8,7 +8,7 @@ import { AVAILABILITIES, NODE_STATES } from "../state.ts";
 import type { Answer, Fault, Role, SwarmNode } from "../state.ts";
 
 /** The labels of this tool: other people's are theirs. */
-const LABEL_PREFIX = "swarm-join.";
+export const LABEL_PREFIX = "swarm-join.";
 
 /**
  * All nodes. What a node is only a filter shows; that list is read first, so that a node that loses its

@@ -127,7 +127,7 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
       "in-order",
       `a manager of the founded swarm ${brief(record)}`,
       goingOf(s, record, swarm).map((one) =>
-        `the dead manager ${one} still votes: run swarm-join again once its instance is terminated`
+        `the manager ${one} is not out of the swarm yet: run swarm-join again once its instance is terminated`
       ),
     );
 }

@@ -7,10 +7,10 @@ import { reap } from "../nodes/dead.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
 import { isMe, isSameSwarm, LEFT_LABEL, others, registered, votersOf } from "../members.ts";
-import { answering, instances } from "../needs.ts";
+import { answering, instances, probeOf, stop } from "../needs.ts";
 import { isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
-import { act, fail, wait } from "../verdict.ts";
+import { act, fail, look, wait } from "../verdict.ts";
 import { brief, membersText } from "../words.ts";
 import { gone, isConfirmed, writeRecord } from "../writes.ts";
 import type { Decision, SwarmNode, SwarmView } from "../../state.ts";
@@ -91,10 +91,12 @@ function goingOut(
     } as const;
     return writeRecord(s, write, (w) => registered(record, w));
   }
+  // Who has died since this round began still looks well to the swarm, which would let this one go then.
+  if (o.memory.isProven) stop(look({ kind: "engine" }, probeOf(s) ?? false));
   return demoteSelf(s, turn.heirs.length, node, swarm);
 }
 
-/** Who would go on as a manager, and why it is not this one's turn; null: it is. */
+/** Who goes on as a manager, for now at least, and why it is not this one's turn; null: it is. */
 function turnOf(
   s: Scene,
   record: FoundingRecord,
@@ -106,8 +108,7 @@ function turnOf(
   const answered = answering(s);
   const heirs = swarm.nodes.filter(({ nodeId, voter, state, desired }) =>
     voter?.reachable === true && state === "ready" && desired === "manager" &&
-    nodeId !== s.engine.nodeId && answered.includes(voter.address) &&
-    !leavers.some(({ address }) => address === voter.address)
+    nodeId !== s.engine.nodeId && answered.includes(voter.address)
   );
   const why = leavers.length === 0 || isRushed(o)
     ? null
@@ -124,7 +125,7 @@ function demoteSelf(s: Scene, heirs: number, node: SwarmNode, swarm: SwarmView):
     return wait(
       o,
       "leave-quorum",
-      `of the ${left} other managers ${heirs} answer and stay, and ${needed} are needed for a quorum`,
+      `of the ${left} other managers ${heirs} answer, and ${needed} are needed for a quorum`,
     );
   }
   if (o.memory.kept.includes(nodeId)) {

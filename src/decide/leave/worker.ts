@@ -1,7 +1,7 @@
 /** A worker that leaves, or a manager that was demoted for it: it says so, waits until nothing runs here, and goes. */
 import { isMe } from "../members.ts";
 import { need, softly } from "../needs.ts";
-import { isLast, isRushed, leftMs } from "../patience.ts";
+import { isRushed, leftMs } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, wait } from "../verdict.ts";
 import { inventoryOf } from "../words.ts";
@@ -12,11 +12,13 @@ export function workerLeaves(s: Scene): Decision {
   const said = sayIt(s);
   if (said !== null) return said;
   const tasks = inventoryOf(need(o, { kind: "contents", manager: false }));
-  if (tasks !== "" && !isLast(o)) return emptied(s, tasks);
+  // What the swarm has started since is given no time by a leave, as by nothing else.
+  const isStopped = o.memory.did.includes("stop");
+  if (tasks !== "" && !isStopped) return emptied(s, tasks);
   return act(
-    { kind: "leave", force: false, onlyEmpty: tasks === "" },
+    { kind: "leave", force: false, onlyEmpty: !isStopped },
     "leave-swarm",
-    tasks === "" ? "no task runs here" : `its time is over, and here run ${tasks}`,
+    tasks === "" ? "no task runs here" : `what ran here was stopped, and here run ${tasks} since`,
   );
 }
 
@@ -34,11 +36,14 @@ function sayIt({ o, me, engine, record }: Scene): Decision | null {
   );
 }
 
-/** Managers move what runs here elsewhere; where none has done so for half of the time, it is stopped in time. */
+/**
+ * Managers move what runs here elsewhere; where none has done so for half of the time, it is stopped in
+ * time. A leave would kill it at once; and a container does not say what time its service gives it.
+ */
 function emptied({ o }: Scene, tasks: string): Decision {
   const because = `here run ${tasks}`;
   const isLate = leftMs(o) < o.config.timeoutMs / 2 || isRushed(o);
-  if (!isLate || o.memory.did.includes("stop")) return wait(o, "tasks-running", because);
+  if (!isLate) return wait(o, "tasks-running", because);
   const graceMs = Math.max(STOP_MIN_MS, leftMs(o) - STOP_BEFORE_MS);
   return act({ kind: "stop", graceMs }, "stop-tasks", `${because}, and no manager has moved them`);
 }

@@ -146,20 +146,36 @@ const GOING_MS = 5 * 60_000;
 export function awaitGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
   const going = goingOf(s, record, swarm);
   if (going.length === 0 || heldMs(s.o, "voter-going") >= GOING_MS) return null;
-  return wait(s.o, "voter-going", `a manager that goes still votes: ${going.join(", ")}`);
+  return wait(s.o, "voter-going", `a manager that goes is still listed: ${going.join(", ")}`);
 }
 
 /**
- * The voters that are on their way out: their instance is shutting down; or is terminated, and the swarm has
- * not noticed, or not carried out what it was told.
+ * Who is on the way out: a voter whose instance is shutting down; or is terminated, and the swarm has not
+ * noticed, or not carried out what it was told; and who has lost its vote for that a moment ago.
  */
 export function goingOf(s: Scene, record: FoundingRecord, swarm: SwarmView): string[] {
+  return [...votersGoing(s, record, swarm), ...votelessGoing(s, record, swarm)];
+}
+
+/** The swarm writes what a node is some seconds after it took the vote away: only then is it removed. */
+function votelessGoing(s: Scene, record: FoundingRecord, { nodes }: SwarmView): string[] {
+  return nodes.filter((node) =>
+    node.voter === null && node.state === "down" && node.desired === "worker" &&
+    node.observed === "manager" &&
+    (node.labels[LEFT_LABEL] !== undefined || deathOf(s, record, node) !== null)
+  ).map((node) => `${instanceOf(node) ?? node.nodeId}, which was just demoted`);
+}
+
+function votersGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): string[] {
   const { me, engine } = s;
   const voters = swarm.nodes.filter(({ nodeId, voter }) =>
     voter !== null && nodeId !== engine.nodeId
   );
   if (voters.length === 0) return [];
-  const known = instances(s, record.members);
+  // Whoever is labelled and listed no more was dropped as gone, while the swarm may not have noticed yet.
+  const named = voters.map((node) => ({ ...MEMBER, instance: instanceOf(node) }))
+    .filter(({ instance }) => instance !== null);
+  const known = instances(s, [...record.members, ...named]);
   return voters.flatMap((node) => {
     const address = node.voter?.address ?? "";
     const instance = instanceOf(node) ??
@@ -171,6 +187,8 @@ export function goingOf(s: Scene, record: FoundingRecord, swarm: SwarmView): str
     return isGoing ? [`${instance ?? node.nodeId} (${address}, ${state})`] : [];
   });
 }
+
+const MEMBER = { address: "", sinceMs: 0, leaving: false };
 
 function stateOf(instance: string | null, known: Instance[]): Instance["state"] | "not shown" {
   return known.find((one) => one.instance === instance)?.state ?? "not shown";

@@ -67,15 +67,14 @@ table("a worker leaves", [
     want: ["stop", "stop-tasks"],
   },
   {
-    name: "they were stopped: waits for their end",
+    name: "they were stopped, and the swarm has started others here: leaves at once",
     state: leaving({ memory: { said: "leaves", did: ["stop"] }, facts: tasks, nowMs: 310_000 }),
-    want: ["wait", "tasks-running"],
+    want: ["leave", "leave-swarm"],
   },
   {
-    name: "its time is over: leaves all the same",
-    state: leaving({ memory: { said: "leaves", did: ["stop"] }, facts: tasks, nowMs: 590_000 }),
-    want: ["leave", "leave-swarm"],
-    because: "2 tasks",
+    name: "its time is nearly over: a leave would kill them at once, so they are stopped first",
+    state: leaving({ ...said, facts: tasks, nowMs: 590_000 }),
+    want: ["stop", "stop-tasks"],
   },
   {
     name: "it was a manager, and was demoted for it: its mark was its word",
@@ -144,7 +143,7 @@ table("it has left", [
 table("only if it is told to go", [
   {
     name: "nobody says so: nothing is done",
-    state: leaving(asked),
+    state: leaving({ ...asked, facts: { self: ok(instance(1)) } }),
     want: ["done", "not-going"],
   },
   {
@@ -221,7 +220,8 @@ Deno.test("it has left: the record that it writes has the others only", () => {
 
 Deno.test("a worker leaves: nothing is ever left by force", () => {
   for (const nowMs of [10_000, 590_000]) {
-    const decision = decided(leaving({ ...said, facts: nowMs > 10_000 ? tasks : {}, nowMs }));
+    const did = nowMs > 10_000 ? { facts: tasks, memory: { said: "leaves", did: ["stop"] } } : said;
+    const decision = decided(leaving({ ...did as typeof said, nowMs }));
     assert.ok(decision.kind === "act" && decision.call.kind === "leave");
     assert.equal(decision.call.force, false);
     assert.equal(decision.call.onlyEmpty, nowMs === 10_000);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decided, recordOf, table } from "../table.ts";
+import { decided, looks, recordOf, table } from "../table.ts";
 import {
   founded,
   instance,
@@ -105,7 +105,7 @@ table("a manager leaves", [
     name: "one of the two others does not answer now: no quorum without this one",
     state: leaving({ ...ready, facts: { probe: ok(["10.0.0.2"]) } }),
     want: ["wait", "leave-quorum"],
-    because: "1 answer and stay, and 2 are needed",
+    because: "1 answer, and 2 are needed",
   },
   {
     name: "one of the others is told to be a worker: it does not count",
@@ -116,6 +116,11 @@ table("a manager leaves", [
     name: "one of the others is not ready: it does not count",
     state: leaving({ ...ready, others: [managerNode(2), managerNode(3, { state: "unknown" })] }),
     want: ["wait", "leave-quorum"],
+  },
+  {
+    name: "another one is marked too, as both deadlines are near: it votes still, and counts",
+    state: leaving({ ...ready, marked: [1, 2], nowMs: 570_000 }),
+    want: ["demote", "demote-itself"],
   },
   {
     name: "the swarm has refused it just now: waits",
@@ -188,6 +193,11 @@ table("a manager leaves", [
     exit: 5,
   },
 ]);
+
+Deno.test("a manager leaves: it demotes itself on a look at the swarm that is younger than its mark", () => {
+  const state = leaving({ ...ready, memory: { ...confirmed, isProven: true } });
+  assert.deepEqual(looks(state), ["engine", "probe"]);
+});
 
 Deno.test("a manager leaves: its mark is its own entry's, and the others' stay as they are", () => {
   const record = recordOf(leaving({ own: left(1) }));

@@ -31,7 +31,7 @@ function swarm(nodes: SwarmNode[], facts: Partial<Facts> = {}, leaving = false):
     },
   });
 }
-const says = (leaves: boolean, nodeId = "node-2", by = "i-2"): Facts["words"] =>
+const says = (leaves: boolean, nodeId = "node-2", by = "i-2"): NonNullable<Facts["words"]> =>
   ok([{ instance: by, nodeId, leaves }]);
 
 table("words", [
