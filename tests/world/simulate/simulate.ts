@@ -73,6 +73,7 @@ const CHANGING: readonly Event["kind"][] = [
 
 /** What gives a swarm something to do. */
 const STIRRING: readonly Call["kind"][] = ["update", "remove", "leave"];
+const LEAVE_AGAIN_MS = 10_000;
 /** So much of a machine's time is left to what comes after its leave. */
 const LEAVE_SPARE_MS = 5_000;
 /** In such a time a machine can leave, whatever it is. */
@@ -108,6 +109,7 @@ class Simulation {
   /** The fingerprint of the first swarm that was founded, and when it had lost its quorum for good. */
   #first: string | null = null;
   #diedMs: number | null = null;
+  #tendsUntilMs = 0;
 
   constructor(code: Code, conditions: Conditions, setting: Setting) {
     this.#setting = setting;
@@ -257,6 +259,8 @@ class Simulation {
         return this.#swarms.does(event.doing);
       case "sure":
         return this.#swarms.sure(event.swarm);
+      case "tend":
+        return this.#tend();
       case "heal":
         return this.#heal();
       case "forgotten":
@@ -272,6 +276,29 @@ class Simulation {
     for (const node of this.#nodes) this.#hear(node);
     judgeLoss(this.#world);
     this.#swarms.stir();
+    this.#tendSoon();
+  }
+
+  /** Tools that look after their swarm have something to do for a while. */
+  #tendSoon(): void {
+    const { tends } = this.#setting;
+    if (tends === undefined || this.#groups === null) return;
+    if (this.#now >= this.#tendsUntilMs) {
+      this.#agenda.add(this.#now + this.#dice.between(0, tends.everyMs), { kind: "tend" });
+    }
+    this.#tendsUntilMs = this.#now + tends.forMs;
+  }
+
+  #tend(): void {
+    const { everyMs = 0 } = this.#setting.tends ?? {};
+    for (const node of this.#nodes) {
+      const { machine, ending, program, leavesByMs } = node;
+      if (machine.role !== "manager" || machine.power !== "up" || leavesByMs !== null) continue;
+      if (program !== null || ending?.exit !== 0) continue;
+      this.#run(node, "tend", everyMs);
+    }
+    const nextMs = this.#now + everyMs;
+    if (nextMs < this.#tendsUntilMs) this.#agenda.add(nextMs, { kind: "tend" });
   }
 
   /** Who was not up yet tries again within seconds. */
@@ -294,14 +321,17 @@ class Simulation {
       ? this.#c.timeoutMs
       : Math.floor(node.leavesByMs - this.#now - LEAVE_SPARE_MS);
     if (timeoutMs < LEAVE_SPARE_MS || (errand === "leave" && this.#setting.leaves === false)) return;
-    node.run++;
-    const run = { id: `r${machine.index}x${node.run}`, timeoutMs };
-    node.program = this.#spawn(this.#world, machine, errand, run);
-    node.errand = errand;
-    node.startedMs = this.#now;
-    node.answers = null;
-    node.isSteady = false;
     if (!this.#isHealed) node.ending = null;
+    this.#run(node, errand, timeoutMs);
+  }
+
+  #run(node: Node, errand: Errand, timeoutMs: number): void {
+    const { machine } = node;
+    const run = { id: `r${machine.index}x${node.run + 1}`, timeoutMs };
+    const program = this.#spawn(this.#world, machine, errand, run);
+    if (program === null) return;
+    node.run++;
+    Object.assign(node, { program, errand, startedMs: this.#now, answers: null, isSteady: false });
     const what = `starts run ${node.run} as ${machine.role}, to ${errand}`;
     this.#tell?.(this.#now, machine.instance, what);
     this.#wake(node);
@@ -365,13 +395,17 @@ class Simulation {
   }
 
   #end(node: Node, decision: End): void {
-    const { machine } = node;
+    const { machine, errand, leavesByMs } = node;
     node.program = null;
-    node.ending = decision;
     this.#tell?.(this.#now, machine.instance, told(decision));
     this.#swarms.stir();
-    if (node.errand === "leave" && decision.exit === 0) return this.#groups?.hasLeft(node);
-    if (decision.exit === 0) {
+    if (errand !== "tend") node.ending = decision;
+    if (errand === "leave" && decision.exit === 0) return this.#groups!.hasLeft(node);
+    if (leavesByMs !== null) {
+      const inMs = errand === "leave" ? LEAVE_AGAIN_MS : 0;
+      this.#agenda.add(this.#now + inMs, { kind: "start", node });
+    } else if (errand === "tend") return;
+    else if (decision.exit === 0) {
       node.doneMs = this.#now;
       // What it saw was from before the record was lost: others say to run it there once more.
       const isLost = this.#isHealed && recordNow(this.#world) === null;
