@@ -37,7 +37,7 @@ export function judgeFleet(world: World, first: string | null, managers: number)
   for (const node of swarm.nodes) {
     const { power, instance, role, isGoing } = world.machines[node.machine]!;
     const isHere = power === "up" && isSomebody(world, swarm, node);
-    if (!isHere && node.labels["swarm-join.instance"] !== undefined) {
+    if (power === "terminated" && node.labels["swarm-join.instance"] !== undefined) {
       broken(world, "no-vote-of-the-dead", `${node.id} of ${instance} is listed in the end`);
     }
     if (!isHere || isGoing) continue;

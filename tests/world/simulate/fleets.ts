@@ -66,8 +66,12 @@ function planOf(dice: Dice, isGentle: boolean): GroupPlan {
   };
 }
 
-/** Managers that go for good without a word, and nobody boots after them, are nobody's to see. */
+/**
+ * Whether somebody boots when a dead manager can be told to be dead. Nobody does after a group is smaller again
+ * without a word; nor where a silent machine is replaced long before it is terminated, as a hook holds it.
+ */
 function isSeenTo({ kind, node }: Mishap, { hookMs }: GroupPlan): boolean {
+  if (kind === "zone") return hookMs === 0;
   return kind !== "scale" || hookMs > 0 || node % 2 === 1;
 }
 

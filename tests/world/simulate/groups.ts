@@ -14,6 +14,7 @@ import type { Role } from "../../../src/state.ts";
  * - `told`: a machine finds out that it is told to go; `taken`: its time is over
  * - `terminated`, `forgotten`: as EC2 shows it
  * - `missed`: its group finds out that a machine of its is gone, or does not answer
+ * - `spread`: a group that a lost zone has left lopsided replaces who is too many in one
  */
 export type GroupEvent =
   | { kind: "look"; role: Role }
@@ -23,6 +24,7 @@ export type GroupEvent =
   | { kind: "forgotten"; node: Node }
   | { kind: "missed"; node: Node }
   | { kind: "zone-back"; zone: number }
+  | { kind: "spread"; role: Role }
   | { kind: "shrink"; role: Role; by: number };
 
 /** What groups can do in a history. */
@@ -42,6 +44,7 @@ export interface Hands {
 /** EC2 forgets who was terminated after about an hour. */
 const FORGET_MS = 62 * 60_000;
 const SPOT_NOTICE_MS = 120_000;
+const SPREAD_MS = 30 * 60_000;
 /** A machine asks its metadata every few seconds whether it goes. */
 const ASK_MS = 10_000;
 
@@ -119,8 +122,9 @@ export class Groups {
       case "missed":
         return this.#missed(event.node);
       case "zone-back":
-        this.#lost.delete(event.zone);
-        return;
+        return this.#zoneBack(event.zone);
+      case "spread":
+        return this.#spread(this.#group(event.role));
       case "shrink":
         this.#group(event.role).wanted -= event.by;
         return this.#look(this.#group(event.role));
@@ -244,6 +248,24 @@ export class Groups {
       this.#hands.add(forMs + dice.between(0, 60_000), { kind: "up", node, isBare: false });
       this.#hands.add(60_000 + dice.between(0, this.#plan.noticeMs), { kind: "missed", node });
     }
+  }
+
+  #zoneBack(zone: number): void {
+    this.#lost.delete(zone);
+    for (const { role } of this.#groups) this.#hands.add(SPREAD_MS, { kind: "spread", role });
+  }
+
+  #spread(group: Group): void {
+    const there = this.#counted(group.role);
+    const sizes = Array.from(
+      { length: this.#plan.zones },
+      (_, zone) => there.filter((node) => node.zone === zone).length,
+    );
+    if (Math.max(...sizes) - Math.min(...sizes) < 2) return;
+    if (group.outdated.length > 0) return;
+    group.outdated = [this.#goesFirst(there)];
+    this.#look(group);
+    this.#hands.add(SPREAD_MS, { kind: "spread", role: group.role });
   }
 
   #launch(role: Role): void {
