@@ -61,6 +61,7 @@ export function configOf(world: World, machine: Machine, change: Partial<Config>
     ...config,
     ...(world.store === "s3" ? { store: s3 } : {}),
     role: machine.role,
+    goal: machine.isGoing ? "leave" : "join",
     ...change,
   };
 }

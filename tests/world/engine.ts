@@ -210,12 +210,11 @@ function removed(
   };
 }
 
-export function contentsOf(world: World, { place }: Machine, manager: boolean): Contents {
+export function contentsOf(world: World, { place, isBusy }: Machine, manager: boolean): Contents {
   const swarm = place.kind === "member" || place.kind === "removed"
     ? swarmNamed(world, place.swarm)
     : undefined;
-  const services = swarm?.services ?? 0;
-  return { services: manager ? services : 0, tasks: services };
+  return { services: manager ? swarm?.services ?? 0 : 0, tasks: isBusy ? 1 : 0 };
 }
 
 export function init(world: World, machine: Machine): Answer<null> {
@@ -326,6 +325,7 @@ export function become(
 ): void {
   const { id: node } = addNode(world, machine, swarm, manager ? "manager" : "worker");
   machine.place = { kind: "member", swarm: swarm.fingerprint, node, manager, cameLate };
+  machine.isBusy = swarm.services > 0;
 }
 
 /** It tells its swarm nothing of it: the node stays listed, and in raft. */

@@ -1,6 +1,6 @@
 /** Whether a run that ended without its node in the swarm said something true. */
 import { hasQuorum } from "./engine.ts";
-import { isListedIn } from "./judge.ts";
+import { isDead, isListedIn } from "./judge.ts";
 import {
   foundedSwarm,
   type Machine,
@@ -44,7 +44,13 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
     case "swarm-conflict":
       return isInAnother(world, machine, founded) || isAnyLost;
     case "node-removed":
-      return own !== null && own.services > 0;
+      return machine.isBusy;
+    case "last-manager":
+      return own !== null && votersOf(own).length === 1;
+    case "leave-unfounded":
+      return own !== founded;
+    case "leave-quorum":
+      return own !== null && isBeyondHelp(world, own);
     default:
       return false;
   }
@@ -124,6 +130,28 @@ export function isInFounded(world: World, machine: Machine): boolean {
   const isIn = place.kind === "member" || (place.kind === "removed" && place.says === "active");
   const swarm = swarmOf(world, machine);
   return isIn && swarm !== null && swarm === foundedSwarm(world);
+}
+
+/** Whether a machine is where it should be: who is told to go in no swarm. */
+export function isInPlace(world: World, machine: Machine): boolean {
+  return machine.isGoing ? machine.place.kind === "outside" : isInFounded(world, machine);
+}
+
+/** What of the founded swarm is of nobody any more, and known to be: a vote, or a node that has left; null: nothing. */
+export function leftover(world: World): string | null {
+  const swarm = foundedSwarm(world);
+  if (swarm === null) return null;
+  for (const node of swarm.nodes) {
+    if (!isDead(world, swarm, node)) continue;
+    const { power, isOutside, instance } = world.machines[node.machine]!;
+    const what = `${node.id} of ${instance}`;
+    const isKnown = power === "terminated" && !isOutside;
+    if (node.votes && isKnown) return `the dead ${what} votes for ever`;
+    if (node.labels["swarm-join.left"] !== undefined) {
+      return `${what} has left, and is listed for ever`;
+    }
+  }
+  return null;
 }
 
 function swarmOf(world: World, { place }: Machine): Swarm | null {

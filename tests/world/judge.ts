@@ -2,6 +2,7 @@
  * What must never be: each change that could break a property is judged as it happens. It shares no
  * code with `decide`, and knows the whole world as it is.
  */
+import { isThere } from "./engine.ts";
 import {
   isSomebody,
   latest,
@@ -11,6 +12,7 @@ import {
   type Property,
   type Swarm,
   type Version,
+  votersOf,
   type World,
 } from "./world.ts";
 import type { CallOf } from "../../src/calls.ts";
@@ -24,6 +26,10 @@ export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager:
       "nobody-in-an-unfounded-swarm",
       `${machine.instance} joined ${nameOf(swarm)}, which nobody has founded`,
     );
+  }
+  if (machine.isGoing) {
+    const what = `${machine.instance} is told to go, and joined ${nameOf(swarm)}`;
+    broken(world, "only-who-is-gone-or-leaves", what);
   }
   if (manager) judgeMembers(world);
 }
@@ -41,15 +47,21 @@ export function judgeRecord(world: World, { record }: Version): void {
   judgeMembers(world);
 }
 
-/** Every living manager of the founded swarm is in the record, unless it came from before the tool. */
-function judgeMembers(world: World): void {
+/**
+ * Whoever votes in the founded swarm and lives, or holds a manager's certificate of it, is in the record,
+ * unless it came from before the tool.
+ */
+export function judgeMembers(world: World): void {
   const version = world.versions.findLast(({ counts }) => counts);
   if (version === undefined) return;
   const swarm = world.swarms.find((s) => s.fingerprint === version.record.fingerprint);
   if (swarm === undefined || swarm.isOld) return;
-  for (const index of managersOf(world, swarm)) {
-    const machine = world.machines[index]!;
-    if (machine.power === "terminated" || world.strays.includes(index)) continue;
+  const voters = managersOf(world, swarm);
+  for (const machine of world.machines) {
+    const { place, index, power } = machine;
+    const isManager = voters.includes(index) ||
+      (place.kind === "member" && place.swarm === swarm.fingerprint && place.manager);
+    if (!isManager || power === "terminated" || world.strays.includes(index)) continue;
     if (!isListedIn(version.record, machine)) {
       broken(
         world,
@@ -128,8 +140,9 @@ export function judgeLeave(
   // A worker that has restarted is let in by nobody before there is a leader, as if it had been removed.
   const isShutOut = !hasQuorum || world.nowMs - (machine.knocksMs ?? world.nowMs) > SHUT_OUT_MS;
   if (machine.ailment === "unheard" && isShutOut) return;
-  if (swarm === founded) lose("it is the founded swarm");
-  if (swarm.services > 0) lose("it has services");
+  if (swarm === founded && !mayLeave(world, machine, manager)) lose("it is the founded swarm");
+  if (manager && swarm.services > 0) lose("it has services");
+  if (machine.isBusy && !(machine.isGoing && world.hasDeadlines)) lose("a task of it runs here");
   const others = swarm.nodes.filter((node) =>
     node.machine !== machine.index && (node.votes || isSomebody(world, swarm, node))
   );
@@ -146,20 +159,90 @@ export function judgeLeave(
   ) lose("another machine is joining through it");
 }
 
+/**
+ * Whether it may leave the founded swarm: told to go, or one that was demoted and is a manager's for the
+ * record, which leaves to come back as one. Never who manages it.
+ */
+function mayLeave(world: World, machine: Machine, manager: boolean): boolean {
+  if (manager) return false;
+  const version = world.versions.findLast(({ counts }) => counts);
+  return machine.isGoing || (version !== undefined && isListedIn(version.record, machine));
+}
+
 /** A manager is about to change what a node is told to be. */
 export function judgeChange(
-  _world: World,
-  _by: Machine,
-  _swarm: Swarm,
-  _node: Listed,
-  _call: CallOf<"update">,
-): void {}
+  world: World,
+  by: Machine,
+  swarm: Swarm,
+  node: Listed,
+  { as, change }: CallOf<"update">,
+): void {
+  const isOwn = by.place.kind === "member" && by.place.node === node.id;
+  const says = (what: string): void =>
+    broken(world, "only-who-is-gone-or-leaves", `${by.instance} ${as}s ${node.id}, ${what}`);
+  const isDemotion = node.desired === "manager" && change.role === "worker";
+  if (isDemotion && isAlive(world, swarm, node)) {
+    if (!isOwn || !by.isGoing) says("which lives, and has not said that it leaves");
+    judgeQuorum(world, by, swarm, node);
+  }
+  if (isAlive(world, swarm, node) && !isOwn && change.role === "manager" && !node.votes) {
+    says("which has not asked for it");
+  }
+  const isUndrain = change.availability === "active" && node.availability !== "active";
+  if (isUndrain && node.labels[LEFT] === undefined) says("which somebody else has drained");
+  if (change.availability === "drain" && isAlive(world, swarm, node)) {
+    const hasSaid = isOwn ? by.isGoing : world.machines[node.machine]!.word
+      .some(({ value }) => value?.nodeId === node.id && value.leaves);
+    if (!hasSaid) says("which has not said that it leaves");
+  }
+  const instance = change.labels?.[INSTANCE];
+  if (typeof instance === "string" && instance !== world.machines[node.machine]!.instance) {
+    says(`and calls it ${instance}`);
+  }
+}
 
-/** A manager is about to take a node out of the list. */
-export function judgeRemoval(_world: World, _by: Machine, _swarm: Swarm, _node: Listed): void {}
+const INSTANCE = "swarm-join.instance";
+const LEFT = "swarm-join.left";
+
+/** A living manager is about to be told that it is none: of the others those who are there and stay are a quorum. */
+function judgeQuorum(world: World, by: Machine, swarm: Swarm, { id }: Listed): void {
+  const others = votersOf(swarm).filter((one) => one.id !== id);
+  const stay = others.filter((one) =>
+    one.desired === "manager" && isThere(world, swarm, one) &&
+    !world.versions.findLast(({ counts }) => counts)?.record.members.some((member) =>
+      member.leaving && member.instance === world.machines[one.machine]!.instance
+    )
+  );
+  if (stay.length * 2 > others.length) return;
+  const what = `${by.instance} demotes ${id}: of the ${others.length} others ${stay.length} stay`;
+  broken(world, "quorum-kept", what);
+}
+
+/** A manager is about to take a node out of the list, and may. */
+export function judgeRemoval(world: World, by: Machine, swarm: Swarm, node: Listed): void {
+  const { word, isGoing } = world.machines[node.machine]!;
+  const said = latest(word);
+  const hasSaid = isGoing || (said?.nodeId === node.id && said.leaves);
+  const what = `${by.instance} removes ${node.id}`;
+  if (isAlive(world, swarm, node) && !hasSaid) {
+    broken(world, "only-who-is-gone-or-leaves", `${what}, which lives`);
+  }
+  if (node.votes) broken(world, "no-vote-without-its-node", `${what}, which votes`);
+}
+
+/** Whether an Engine is this node, or may be again. */
+function isAlive(world: World, swarm: Swarm, node: Listed): boolean {
+  return isSomebody(world, swarm, node) && world.machines[node.machine]!.power !== "terminated";
+}
+
+/** Whether nobody will ever be this node again. */
+export function isDead(world: World, swarm: Swarm, node: Listed): boolean {
+  return !isAlive(world, swarm, node);
+}
 
 /** A run has ended as done. Workers may go by an older record, and say so when there is none. */
-export function judgeDone(world: World, { instance, place }: Machine): void {
+export function judgeDone(world: World, machine: Machine): void {
+  const { instance, place } = machine;
   const record = world.versions.findLast(({ counts }) => counts)?.record;
   if (
     world.store === "s3" && place.kind === "member" && place.manager &&
@@ -169,6 +252,8 @@ export function judgeDone(world: World, { instance, place }: Machine): void {
     const what = `${instance} is done, and nothing would outlive the record of ${place.swarm}`;
     broken(world, "done-is-in-the-founded-swarm", what);
   }
+  // Who is told to go is where it should be.
+  if (machine.isGoing && place.kind !== "member") return;
   // A worker that was removed can't know it before its Engine restarts.
   const swarm = place.kind === "member" || (place.kind === "removed" && place.says === "active")
     ? world.swarms.find(({ fingerprint }) => fingerprint === place.swarm)

@@ -4,7 +4,7 @@
  * too; only then is it a worker, and only after that its own Engine knows.
  */
 import { fault, hasQuorum, isThere, versionOf, viewOf } from "./engine.ts";
-import { judgeChange, judgeRemoval } from "./judge.ts";
+import { judgeChange, judgeMembers, judgeRemoval } from "./judge.ts";
 import {
   changeNode,
   isSomebody,
@@ -115,8 +115,13 @@ export function removeNode(
  * - `settle`: a node's Engine gets the certificate of what it is
  * - `stowaway`: an Engine that has not got it starts its manager again, and is let in: it votes, and is
  *   listed as a worker. A fault
+ * - `move`: what ran on a node that is drained runs elsewhere
  */
-export type Doing = { kind: "unseat" | "settle" | "stowaway"; swarm: string; node: string };
+export type Doing = {
+  kind: "unseat" | "settle" | "stowaway" | "move";
+  swarm: string;
+  node: string;
+};
 
 /** All that a swarm may do next. */
 export function doingsOf(world: World): Doing[] {
@@ -130,11 +135,14 @@ export function doingsOf(world: World): Doing[] {
       });
       if (isToGo(node)) return canGo(world, swarm, node) ? [doing("unseat")] : [];
       if (!isThere(world, swarm, node)) return [];
-      const { place } = world.machines[node.machine]!;
+      const { place, isBusy } = world.machines[node.machine]!;
       if (place.kind !== "member") return [];
-      if (node.observed === "manager" && !(place.manager && node.votes)) return [doing("settle")];
-      if (node.observed !== "worker" || !place.manager || node.votes) return [];
-      return [doing("settle"), doing("stowaway")];
+      const moves = isBusy && node.availability === "drain" ? [doing("move")] : [];
+      if (node.observed === "manager" && !(place.manager && node.votes)) {
+        return [doing("settle"), ...moves];
+      }
+      if (node.observed !== "worker" || !place.manager || node.votes) return moves;
+      return [doing("settle"), doing("stowaway"), ...moves];
     });
   });
 }
@@ -159,10 +167,14 @@ export function happens(world: World, { kind, swarm: name, node: id }: Doing): v
       const manager = node.observed === "manager";
       machine.place = { ...machine.place, manager } as Machine["place"];
       if (manager) changeNode(swarm, id, { votes: true });
+      if (manager) judgeMembers(world);
       return;
     }
     case "stowaway":
       changeNode(swarm, id, { votes: true });
+      return;
+    case "move":
+      machine.isBusy = false;
       return;
     default:
       return kind satisfies never;

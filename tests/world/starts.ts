@@ -5,7 +5,9 @@ import { ACCOUNT, REGION, VPC } from "./node.ts";
 import { PAST } from "./check/nonces.ts";
 import {
   addSwarm,
+  changeNode,
   createWorld,
+  labelsOf,
   latest,
   managersOf,
   markOf,
@@ -23,7 +25,9 @@ export type Start =
   | "dead"
   | "old-swarm"
   | "mixed"
-  | "hidden";
+  | "hidden"
+  | "formed"
+  | "ghost";
 
 /**
  * - `late`: nothing but machines that have run for long: the tool comes to them later
@@ -35,12 +39,22 @@ export type Start =
  * - `mixed`: machine 0 and one outside the VPC, behind the others, are managers of the founded swarm, where
  *   that one is known by its address only
  * - `hidden`: the same, and it is known by an id that EC2 does not
+ * - `formed`: all machines are in the founded swarm, each in its role, with services, and all is in order
+ * - `ghost`: the same, but for the last manager, which is new; and one behind the others was a manager of
+ *   that swarm and is terminated
  */
-export function worldOf(store: World["store"], roles: Role[], start: Start): World {
+export function worldOf(
+  store: World["store"],
+  roles: Role[],
+  start: Start,
+  change: Partial<World> = {},
+): World {
   const isMixed = start === "mixed" || start === "hidden";
-  const hasAnother = isMixed || start === "dead";
-  const world = createWorld(store, hasAnother ? [...roles, "manager"] : roles);
+  const hasAnother = isMixed || start === "dead" || start === "ghost";
+  const all = hasAnother ? [...roles, "manager" as const] : roles;
+  const world = { ...createWorld(store, all), ...change };
   if (start === "nothing") return world;
+  if (start === "formed" || start === "ghost") return formed(world, start === "ghost");
   if (start === "late") {
     for (const machine of world.machines) {
       const launchedMs = machine.index;
@@ -53,6 +67,10 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   shows(world, founder, "running");
   if (start === "dead") shows(world, founder, "terminated");
   const swarm = addSwarm(world, founder.index);
+  if (start === "old-swarm" || start === "foreign") {
+    swarm.services = 1;
+    swarm.isOld = true;
+  }
   become(world, founder, swarm, true, false);
   if (start === "old-swarm") {
     const { length } = world.machines;
@@ -72,9 +90,6 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
   if (isMixed || start === "founded" || start === "dead") {
     swarm.isFounded = true;
     found(world, swarm, start === "mixed");
-  } else {
-    swarm.services = 1;
-    swarm.isOld = true;
   }
   if (start !== "old-swarm") {
     const manager = markOf(swarm, "manager");
@@ -91,6 +106,43 @@ export function worldOf(store: World["store"], roles: Role[], start: Start): Wor
     machine.ec2 = [{ value: latest(machine.ec2), atMs: 0 }];
     machine.managerTag = machine.managerTag.slice(-1);
     machine.workerTag = machine.workerTag.slice(-1);
+  }
+  return world;
+}
+
+/** A founded swarm with all that the tool makes of it. `hasDead`: but of the last manager, in whose place a dead one is. */
+function formed(world: World, hasDead: boolean): World {
+  const managers = world.machines.filter(({ role }) => role === "manager");
+  const outside = hasDead ? managers.at(-2) : undefined;
+  const dead = hasDead ? managers.at(-1) : undefined;
+  const swarm = addSwarm(world, 0);
+  Object.assign(swarm, { services: 1, isFounded: true, isShown: true });
+  for (const machine of world.machines) {
+    const { role, index } = machine;
+    Object.assign(machine, {
+      power: "up",
+      launchedMs: index,
+      ec2: [{ value: "running", atMs: 0 }],
+    });
+    if (machine === outside) continue;
+    become(world, machine, swarm, role === "manager", false);
+    changeNode(swarm, swarm.nodes.at(-1)!.id, { labels: labelsOf(machine) });
+  }
+  if (dead !== undefined) {
+    dead.power = "terminated";
+    dead.ec2 = [...dead.ec2, { value: "terminated", atMs: 0 }];
+  }
+  found(world, swarm, false);
+  const [manager, worker] = [markOf(swarm, "manager"), markOf(swarm, "worker")];
+  if (world.store === "s3") {
+    world.objects = [{ fingerprint: swarm.fingerprint, manager, worker }];
+    world.marks = [{ fingerprint: swarm.fingerprint, over: false, atMs: 0 }];
+  } else {
+    world.tagged = managersOf(world, swarm);
+    for (const i of world.tagged) {
+      world.machines[i]!.managerTag = [{ value: manager, atMs: 0 }];
+      world.machines[i]!.workerTag = [{ value: worker, atMs: 0 }];
+    }
   }
   return world;
 }

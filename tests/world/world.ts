@@ -5,6 +5,7 @@
  * checker with every choice in turn) moves `nowMs` and answers each `Choice`. `enact.ts` has what calls
  * do, `engine.ts` the Engine, `aws.ts` the ledgers and EC2, `judge.ts` what must never be.
  */
+import { placement } from "./node.ts";
 import type { Call } from "../../src/calls.ts";
 import type { Availability, InstanceState, Role, TokenMark, Word } from "../../src/state.ts";
 import type { FoundingRecord } from "../../src/founding.ts";
@@ -153,6 +154,12 @@ export interface World {
   objects: { fingerprint: string; manager: TokenMark; worker: TokenMark }[];
   /** With S3: the marks of foundings. */
   marks: { fingerprint: string; over: boolean; atMs: number }[];
+  /** How often machines were told to go, and to stay after all. */
+  told: { go: number; stay: number };
+  /** Nodes have their labels at once, as if they had been set before anybody looked. */
+  isLabelled: boolean;
+  /** Runs may come to the end of their time, and then do what they would not do before. */
+  hasDeadlines: boolean;
   /** What must never be and was. */
   broken: Broken[];
 }
@@ -170,6 +177,8 @@ export const PROPERTIES = [
   "done-is-in-the-founded-swarm",
   "done-writes-nothing",
   "quorum-kept",
+  "only-who-is-gone-or-leaves",
+  "no-vote-without-its-node",
   "no-init-as-a-fallback",
   "no-token-outside",
   "everyone-ends-well",
@@ -198,6 +207,9 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     tagged: [],
     objects: [],
     marks: [],
+    told: { go: 0, stay: 0 },
+    isLabelled: false,
+    hasDeadlines: false,
     broken: [],
   };
 }
@@ -255,14 +267,14 @@ export function machineNamed(world: World, instance: string): Machine | undefine
   return world.machines[Number(instance.slice(2))];
 }
 
-/** Ids are used again after so many: whoever knew the node of then has long forgotten it. */
+/** Ids are used again after so many, if none of them is listed: whoever knew the node of then has long forgotten it. */
 const LIVES = 4;
 
 /** The machine's Engine becomes a new node of this swarm: what it was before stays listed. */
 export function addNode(world: World, machine: Machine, swarm: Swarm, role: Role): Listed {
   const isTaken = (lives: number): boolean =>
     swarm.nodes.some(({ id }) => id === nodeIdOf(machine, lives));
-  while (isTaken(machine.lives)) machine.lives = (machine.lives + 1) % LIVES;
+  while (isTaken(machine.lives)) machine.lives++;
   const node: Listed = {
     id: nodeIdOf(machine, machine.lives),
     machine: machine.index,
@@ -271,12 +283,18 @@ export function addNode(world: World, machine: Machine, swarm: Swarm, role: Role
     observed: role,
     votes: role === "manager",
     availability: "active",
-    labels: {},
+    labels: world.isLabelled ? labelsOf(machine) : {},
     createdMs: world.nowMs,
   };
   machine.lives = (machine.lives + 1) % LIVES;
   swarm.nodes = [...swarm.nodes, node];
   return node;
+}
+
+/** As the tool labels nodes. */
+export function labelsOf({ instance }: Machine): Record<string, string> {
+  const of = Object.entries({ instance, ...placement });
+  return Object.fromEntries(of.map(([key, value]) => [`swarm-join.${key}`, value]));
 }
 
 function nodeIdOf({ index }: Machine, lives: number): string {

@@ -22,6 +22,10 @@ export interface Plan {
   hours: number;
   /** Faults that are not everywhere. */
   besides: Besides[];
+  /** How often a machine may be told to go, and one of them to stay after all. */
+  told: World["told"];
+  /** Nodes have their labels at once: what comes in between is searched where there is less. */
+  isLabelled: boolean;
 }
 
 export interface Limits {
@@ -87,7 +91,9 @@ class Checker {
 
   constructor(code: Code, plan: Plan, reductions: Reductions) {
     this.#plan = plan;
-    const world = worldOf(plan.store, plan.roles, plan.start);
+    const world = worldOf(plan.store, plan.roles, plan.start, {
+      isLabelled: plan.isLabelled,
+    });
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     this.#states = new States(
       plan.roles.flatMap((role, i) => reductions.names && role === "manager" ? [i] : []),
@@ -224,7 +230,8 @@ class Checker {
     if (of !== NOTHING) return this.#steps.ofNode(id, of, locals[of]!, faults, emit);
     const world = this.#states.world(id);
     const hours = world.nowMs - EPOCH_MS < this.#plan.hours * HOURS_MS;
-    this.#steps.ofWorld(world, faults ? this.#plan.besides : null, hours, emit);
+    const { told } = this.#plan;
+    this.#steps.ofWorld(world, faults ? this.#plan.besides : null, { hours, told }, emit);
   }
 
   #note(steps: number[], { world, local, cost }: Next): void {

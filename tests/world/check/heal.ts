@@ -6,15 +6,23 @@
  */
 import { shows } from "../aws.ts";
 import { enact, land } from "../enact.ts";
-import { canFinish, daemonRestarts, finish } from "../engine.ts";
-import { isExcused, isInFounded } from "../excuses.ts";
+import { canFinish, daemonRestarts, finish, hasQuorum } from "../engine.ts";
+import { isExcused, isInPlace, leftover } from "../excuses.ts";
+import { doingsOf, happens } from "../nodes.ts";
 import { forgetRun, named } from "./nonces.ts";
 import { keyOf, type Local, type Row, type States } from "./states.ts";
 import { fork, heard, type Steps } from "./steps.ts";
 import { settled, tell } from "./timeless.ts";
 import type { Code } from "../program.ts";
 import { TRUTH } from "./view.ts";
-import { type Broken, latest, type Machine, type Property, type World } from "../world.ts";
+import {
+  type Broken,
+  foundedSwarm,
+  latest,
+  type Machine,
+  type Property,
+  type World,
+} from "../world.ts";
 import { at } from "../../../src/run.ts";
 import type { Acting, End, Observation, Waiting } from "../../../src/state.ts";
 
@@ -74,6 +82,8 @@ export class Healer {
     // When each failed, and when anything last changed: a failed run is started again after a change.
     const failedAt = locals.map(() => -1);
     let changedAt = 0;
+    // Whose run is one that began here, and since which nobody else has changed anything.
+    let isAlone = locals.map(() => false);
     const way: string[] = [];
     const isKnown = (): boolean => {
       const here = keyOf(this.#states.canonical({ world, locals }));
@@ -94,6 +104,7 @@ export class Healer {
         told?.push(`i-${i} ${tell(healing.decision)}`);
         if (healing.broken !== null) return { ...healing.broken, told: told ?? [] };
         const isSame = healing.world === world && healing.local === locals[i];
+        if (healing.world !== world) isAlone = isAlone.map((is, k) => is && k === i);
         world = healing.world;
         locals = locals.with(i, healing.local);
         const isFailed = this.#states.local(healing.local).kind === "failed";
@@ -105,6 +116,12 @@ export class Healer {
       if (isChanged && isKnown()) return well();
       this.cyclesMax = Math.max(this.cyclesMax, cycle);
       if (isChanged) continue;
+      const again = this.#again(world, locals, isAlone);
+      if (again !== null) {
+        isAlone = isAlone.map((is, i) => is || again[i] !== locals[i]);
+        locals = again;
+        continue;
+      }
       return this.#atRest(this.#states.world(world), locals, last, told ?? []) ?? well();
     }
     return unwell(`nothing comes to rest in ${CYCLES_MAX} rounds`, told ?? []);
@@ -114,7 +131,20 @@ export class Healer {
     const world = this.#states.world(id);
     const machine = world.machines[i]!;
     if (machine.power !== "up" || machine.isOutside) return false;
-    return this.#states.local(local).kind !== "done" || !isInFounded(world, machine);
+    return this.#states.local(local).kind !== "done" || !isInPlace(world, machine);
+  }
+
+  /** Who has something to do since others have changed something: machines boot, or somebody runs it once more. */
+  #again(world: number, locals: number[], isAlone: boolean[]): number[] | null {
+    const so = locals.map((local, i) => {
+      if (this.#states.local(local).kind !== "done" || isAlone[i] === true) return local;
+      const { power } = this.#states.world(world).machines[i]!;
+      if (power !== "up") return local;
+      const begun = this.#states.localId(plain(this.#steps.begun(this.#states.world(world), i)));
+      const { decision } = this.#healing({ world, locals: locals.with(i, begun) }, i, 0);
+      return decision.kind === "act" ? begun : local;
+    });
+    return so.some((local, i) => local !== locals[i]) ? so : null;
   }
 
   #healing({ world, locals }: Row, i: number, dice: number): Healing {
@@ -131,7 +161,7 @@ export class Healer {
   #round(id: number, i: number, local: Local, dice: number): Healing {
     const world = this.#states.world(id);
     const ended = (after: World, local: Local, decision: Healing["decision"]): Healing => ({
-      world: after === world ? id : this.#states.worldId(heard(after)),
+      world: after === world ? id : this.#states.worldId(carriedOut(heard(after))),
       local: this.#states.localId(plain(local)),
       decision,
       broken: after.broken[0] ?? null,
@@ -184,7 +214,7 @@ export class Healer {
     for (const [i, local] of locals.entries()) {
       const machine = world.machines[i]!;
       if (machine.power !== "up" || machine.isOutside) continue;
-      if (this.#states.local(local).kind === "done" && isInFounded(world, machine)) {
+      if (this.#states.local(local).kind === "done" && isInPlace(world, machine)) {
         // A second run on a node that is done changes nothing.
         const { decision } = this.#decided(world, i, this.#steps.begun(world, i).o, 0);
         // Whom a record listed that was lost is listed again once it is found.
@@ -196,7 +226,8 @@ export class Healer {
       if (isExcused(world, machine, decision.kind === "end" ? decision : late(decision))) continue;
       return unwell(`${machine.instance} never ends well (${tell(decision)})`, told);
     }
-    return null;
+    const left = leftover(world);
+    return left === null || isBlind(world) ? null : unwell(left, told);
   }
 
   /** The world after the last fault, and the runs as if they had looked at nothing yet. */
@@ -240,5 +271,24 @@ function healed(before: World): World {
       finish(world, machine, canFinish(world, machine) ? "member" : "outside");
     }
   }
-  return heard(world);
+  for (const swarm of world.swarms) swarm.isUnsure = false;
+  return carriedOut(heard(world));
+}
+
+/** Swarms have done all that they were told, and what ran on who is drained runs elsewhere. */
+function carriedOut(before: World): World {
+  let world = before;
+  for (;;) {
+    const doing = doingsOf(world).find(({ kind }) => kind !== "stowaway");
+    if (doing === undefined) return heard(world);
+    world = { ...fork(world, null), broken: world.broken };
+    world.machines = world.machines.map((machine) => ({ ...machine }));
+    happens(world, doing);
+  }
+}
+
+/** Nobody leads the founded swarm: nothing in it can be changed. */
+function isBlind(world: World): boolean {
+  const founded = foundedSwarm(world);
+  return founded === null || !hasQuorum(world, founded);
 }

@@ -27,6 +27,22 @@ export function isSmall({ name, roles }: Plan): boolean {
   return roles.length === 2 && SECONDS[name] === undefined;
 }
 
+/** Swarms whose machines go, and what is dead in them. */
+const LEAVING: Plan[] = [
+  leaving("s3", 2, 0, "formed", 0, { go: 1 }),
+  leaving("s3", 3, 0, "formed", 0, { go: 1 }),
+  leaving("s3", 3, 0, "formed", 1, { go: 1 }),
+  leaving("tags", 3, 0, "formed", 0, { go: 1 }),
+  leaving("tags", 3, 0, "formed", 1, { go: 1 }),
+  leaving("s3", 3, 0, "formed", 0, { go: 2 }),
+  leaving("tags", 3, 0, "formed", 0, { go: 2 }),
+  leaving("s3", 3, 0, "formed", 0, { go: 1, stay: 1 }),
+  leaving("s3", 2, 1, "formed", 0, { go: 1 }),
+  leaving("tags", 2, 1, "formed", 0, { go: 1 }),
+  leaving("s3", 3, 0, "ghost", 0, {}),
+  leaving("tags", 3, 0, "ghost", 0, {}),
+];
+
 /** The longest first, so that both threads end at about the same time. */
 export const PLANS: Plan[] = [
   ...STARTS.flatMap((start) => [
@@ -64,7 +80,25 @@ export const PLANS: Plan[] = [
   plan("tags", 2, 0, "founded", 1, 0, ["lost", "mute", "loud"]),
   plan("tags", 1, 1, "founded", 3, 0, ["lost", "removed", "mute", "loud"]),
   plan("tags", 2, 1, "founded", 1, 0, ["lost", "removed"]),
+  ...LEAVING,
 ].sort((a, b) => secondsOf(b) - secondsOf(a));
+
+/** As many managers of one swarm, and as many workers of it; one of them, or more, may be told to go. */
+function leaving(
+  store: Plan["store"],
+  managers: number,
+  workers: number,
+  start: Plan["start"],
+  faults: number,
+  told: Partial<Plan["told"]>,
+  besides: Plan["besides"] = [],
+): Plan {
+  const { go = 0, stay = 0 } = told;
+  const before = plan(store, managers, workers, start, faults, 0, besides);
+  const name = [before.name, ...(go > 0 ? [`${go} go`] : []), ...(stay > 0 ? [`${stay} stay`] : [])]
+    .join(", ");
+  return { ...before, name, told: { go, stay } };
+}
 
 /** `hours`: how often EC2 may have forgotten what was there before. */
 export function plan(
@@ -92,5 +126,7 @@ export function plan(
     faults,
     hours,
     besides,
+    told: { go: 0, stay: 0 },
+    isLabelled: managers + workers > 2,
   };
 }

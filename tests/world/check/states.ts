@@ -131,15 +131,16 @@ export class States {
     if (local.kind !== "run") return this.#locals.id(local.kind, () => local);
     const { o, horizon: { floor, seen } } = local;
     const engines = seen.length === 0 ? "" : JSON.stringify(seen);
-    return this.#locals.id(`${this.#knownId(o)} ${floor} ${engines}`, () => local);
+    const key = `${o.config.goal} ${this.#knownId(o)} ${floor} ${engines}`;
+    return this.#locals.id(key, () => local);
   }
 
   #knownId(o: Observation): number {
     let id = this.#knownIds.get(o);
     if (id === undefined) {
-      const { memory, facts } = o;
+      const { config: { goal }, memory, facts } = o;
       const as = this.#known.id(
-        JSON.stringify([memory, facts]),
+        JSON.stringify([goal, memory, facts]),
         () => this.#names.id(this.#consequencesOf(o), () => null),
       );
       this.#knownIds.set(o, id = this.#known.value(as));

@@ -1,15 +1,25 @@
 /** What may happen next in a state: a node's round and its act, or what befalls machines and the world. */
 import { forget, isLosable, lose, shows } from "../aws.ts";
 import { type Choice, configOf, enact, land, type Trouble } from "../enact.ts";
-import { canFinish, daemonRestarts, finish, hear, isRemovable, remove } from "../engine.ts";
+import {
+  canFinish,
+  daemonRestarts,
+  finish,
+  hasQuorum,
+  hear,
+  isRemovable,
+  remove,
+  wipe,
+} from "../engine.ts";
 import { broken, judgeDone, judgeLoss } from "../judge.ts";
+import { type Doing, doingsOf, happens } from "../nodes.ts";
 import { forgetLate, forgetRun, named, runId } from "./nonces.ts";
 import { type Outcome, roundsOf, type Rules } from "./round.ts";
 import type { Local, Row, States } from "./states.ts";
 import { nameOf, settled, tell, timeless } from "./timeless.ts";
 import { seeings, sightOf, troubled, TRUTH, truthBut } from "./view.ts";
 import type { Code } from "../program.ts";
-import { latest, type Machine, type World } from "../world.ts";
+import { latest, type Machine, swarmNamed, type World } from "../world.ts";
 import type { Act, AnyAnswer } from "../../../src/calls.ts";
 import type { Observation } from "../../../src/state.ts";
 import type { FoundingRecord } from "../../../src/founding.ts";
@@ -31,8 +41,26 @@ export type Emit = (next: Next) => void;
  * - `lost`: the record; `marks`: and with S3 its mark
  * - `removed`: a worker from its swarm, while it is on, or off
  * - `mute`, `loud`: an Engine that says `error`, without words or with
+ * - `leader`: another one leads, and knows of no other node yet whether it is there
+ * - `stowaway`: a manager that was demoted votes again
+ * - `wiped`: an Engine has lost what it was
  */
-export type Besides = "lost" | "marks" | "removed" | "mute" | "loud";
+export type Besides =
+  | "lost"
+  | "marks"
+  | "removed"
+  | "mute"
+  | "loud"
+  | "leader"
+  | "stowaway"
+  | "wiped";
+
+/** What may happen for nothing, so often. */
+interface Free {
+  /** Hours may pass. */
+  hours: boolean;
+  told: World["told"];
+}
 
 export const HOURS_MS = 2 * 60 * 60_000;
 const OFF: Local = { kind: "off" };
@@ -62,8 +90,9 @@ export class Steps {
 
   /** A run that has yet to begin, and reads nothing that is older than now. */
   begun(world: World, i: number): Local & { kind: "run" } {
-    const o = this.#begun[i] ??= timeless(
-      this.#code.begin(configOf(world, world.machines[i]!), runId(i)),
+    const { [i]: machine } = world.machines;
+    const o = this.#begun[2 * i + (machine!.isGoing ? 1 : 0)] ??= timeless(
+      this.#code.begin(configOf(world, machine!), runId(i)),
     );
     return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
   }
@@ -206,10 +235,14 @@ export class Steps {
     return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
   }
 
-  /** What happens beside what runs do. `besides` null: no faults; `hours`: hours may pass. */
-  ofWorld(world: World, besides: Besides[] | null, hours: boolean, out: Emit): void {
+  /** What happens beside what runs do. `besides` null: no faults. */
+  ofWorld(world: World, besides: Besides[] | null, { hours, told }: Free, out: Emit): void {
     const emit = hearing(out);
-    for (const machine of world.machines) this.#befall(world, machine, besides, emit);
+    for (const machine of world.machines) {
+      this.#befall(world, machine, besides, emit);
+      this.#isTold(world, machine, told, emit);
+    }
+    ofSwarms(world, besides, emit);
     if (besides !== null) loses(world, besides, emit);
     if (world.inFlight.length > 0) {
       const next = fork(world, null);
@@ -228,6 +261,26 @@ export class Steps {
       });
       emit({ world: next, local: null, cost: 0, told: () => "hours pass" });
     }
+  }
+
+  /** Auto Scaling takes it out of service, or would not after all: its unit runs accordingly. */
+  #isTold(
+    world: World,
+    { index: i, instance, ...machine }: Machine,
+    most: Free["told"],
+    emit: Emit,
+  ): void {
+    if (machine.power !== "up" || machine.isOutside) return;
+    const tell = (what: "go" | "stay"): void => {
+      if (world.told[what] >= most[what]) return;
+      const next = fork(world, i);
+      next.told = { ...next.told, [what]: next.told[what] + 1 };
+      next.machines[i]!.isGoing = what === "go";
+      forgetRun(next, i);
+      const told = (): string => `${instance} is told to ${what}`;
+      emit({ world: next, local: { of: i, is: this.begun(next, i) }, cost: 0, told });
+    };
+    tell(machine.isGoing ? "stay" : "go");
   }
 
   #befall(
@@ -263,6 +316,9 @@ export class Steps {
     }
     if (isCut) change(0, "can be reached again", "kept", (machine) => machine.isCut = false);
     if (ailment === "loud") change(0, "'s Engine is restarted", "lost", daemonRestarts);
+    // Its hook waits until it is out, or for so long.
+    const isOut = machine.isGoing && place.kind === "outside";
+    if (isOut) change(0, "is terminated, as it was told", "off", terminate);
     if (besides === null) return;
     const isTrying = place.kind === "attempt" || place.kind === "failed";
     // That a run alone is lost is found right after its acts: it does nothing else that matters.
@@ -274,7 +330,10 @@ export class Steps {
         shows(next, machine, "stopped");
       });
     }
-    change(1, "is terminated", "off", terminate);
+    if (!isOut) change(1, "is terminated", "off", terminate);
+    if (besides.includes("wiped") && isUp && place.kind === "member" && !isOutside) {
+      change(1, "'s Engine has lost what it was", "lost", wipe);
+    }
     if (isUp && !isCut) {
       change(1, "is cut off from the others", "kept", (machine) => machine.isCut = true);
     }
@@ -292,6 +351,32 @@ export class Steps {
       }
     }
   }
+}
+
+/** What swarms do by themselves. */
+function ofSwarms(world: World, besides: Besides[] | null, emit: Emit): void {
+  for (const doing of doingsOf(world)) {
+    const isFault = doing.kind === "stowaway";
+    if (isFault && besides?.includes("stowaway") !== true) continue;
+    const next = fork(world, nodeMachine(world, doing));
+    happens(next, doing);
+    const told = (): string => `the swarm goes on: ${doing.kind} ${doing.node}`;
+    emit({ world: next, local: null, cost: isFault ? 1 : 0, told });
+  }
+  for (const [k, swarm] of world.swarms.entries()) {
+    const mayChange = besides?.includes("leader") === true && swarm.nodes.length > 1;
+    if (!swarm.isUnsure && !(mayChange && hasQuorum(world, swarm))) continue;
+    const next = fork(world, null);
+    next.swarms[k]!.isUnsure = !swarm.isUnsure;
+    const cost = swarm.isUnsure ? 0 : 1;
+    const told = (): string =>
+      cost === 0 ? "the leader knows who is there" : "another one leads, and knows of nobody yet";
+    emit({ world: next, local: null, cost, told });
+  }
+}
+
+function nodeMachine(world: World, { swarm, node }: Doing): number {
+  return swarmNamed(world, swarm).nodes.find(({ id }) => id === node)!.machine;
 }
 
 /** What the record, or that and its marks, were to show is gone. */

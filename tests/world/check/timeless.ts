@@ -9,6 +9,8 @@ import type { Decision, Memory, Observation } from "../../../src/state.ts";
 
 /** Before anything has lasted; after an attempt or a failed join is over; after any patience is. */
 const CLOCKS_MS = [1_000, 20_000, 200_000] as const;
+/** Of one that leaves also when its time is nearly over, and it waits for nobody any more. */
+const LEAVING_CLOCKS_MS = [200_000, 560_000] as const;
 const LATE_MS = 200_000;
 /** Any of up to three: a small world has no more managers. */
 const DICE = [0, 0.34, 0.67] as const;
@@ -32,6 +34,7 @@ export function timeless(o: Observation): Observation {
       missing: [],
       terminated: [...memory.terminated].sort(),
       failures: failuresOf(memory),
+      kept: [...memory.kept].sort(),
       attemptMs: memory.attemptMs === null ? null : 0,
       startingMs: memory.startingMs === null ? null : 0,
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
@@ -82,7 +85,9 @@ export function decisionsOf(code: Code, o: Observation, mayHold = true): Decisio
   const { failures, attemptMs, startingMs, steady } = o.memory;
   const depends = failures.length > 0 ||
     [attemptMs, startingMs, steady].some((since) => since !== null);
-  for (const clockMs of depends ? CLOCKS_MS : [LATE_MS]) {
+  const isLeaving = o.config.goal === "leave";
+  const clocks = isLeaving ? LEAVING_CLOCKS_MS : depends ? CLOCKS_MS : [LATE_MS];
+  for (const clockMs of clocks) {
     const decision = add(o, clockMs, 0);
     if (decision.kind === "act" && decision.call.kind === "join") {
       for (const dice of DICE) add(o, clockMs, dice);

@@ -106,6 +106,7 @@ const REMOTE: readonly Look["kind"][] = [
   "instances",
   "probe",
   "neighbours",
+  "words",
   "marks",
 ];
 
@@ -248,7 +249,13 @@ export function sightOf(world: World, machine: Machine): string {
   ]);
   const { place } = machine;
   const isManager = place.kind === "member" && place.manager;
-  const own = [lookAt(world, machine), contentsOf(world, machine, isManager)];
+  const words = world.machines.map(({ word }) => word);
+  const own = [
+    lookAt(world, machine),
+    contentsOf(world, machine, isManager),
+    machine.isGoing,
+    words,
+  ];
   const aws = [versions, templates, former, objects, marks, tagged, nowMs];
   return JSON.stringify([machine.index, aws, others, own]);
 }
