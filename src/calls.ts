@@ -14,14 +14,11 @@ import type {
   Instance,
   Interface,
   Lifecycle,
-  Mark,
-  Neighbour,
-  Permission,
   Role,
-  Shown,
   TokenMark,
   Word,
 } from "./state.ts";
+import type { Mark, Neighbour, Permission, Shown } from "./shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */

@@ -163,7 +163,7 @@ export interface Lifecycle {
 }
 
 export const NODE_STATES = ["ready", "down", "unknown", "disconnected"] as const;
-export type NodeState = typeof NODE_STATES[number];
+type NodeState = typeof NODE_STATES[number];
 
 /** A node as a manager with quorum lists it (`GET /nodes`). */
 export interface SwarmNode {
@@ -281,48 +281,6 @@ export interface Instance {
   placement: Placement | null;
   /** Those of `--label-tags` that it has. */
   labelTags: Record<string, string>;
-}
-
-/**
- * The mark of a founding: a swarm that is or was founded, of whichever cluster below the same prefix. `over`:
- * it was replaced since, or its CA was rotated. `ageMs`: since it was last written, by the store's clock.
- */
-export interface Mark {
-  cluster: string;
-  fingerprint: string;
-  clusterId: string;
-  over: boolean;
-  ageMs: number;
-}
-
-/** An instance of the manager role that runs, at one of its addresses; this one too. `runningMs`: since its launch, by EC2's clock. */
-export interface Neighbour {
-  instance: string;
-  address: string;
-  runningMs: number;
-}
-
-/** Tokens that an instance (or, with S3, the store) shows. A null token: not shown; `malformed`: tags or keys that hold something else. */
-export interface Shown {
-  /** The instance's id, or the place in S3. */
-  by: string;
-  /** Where that instance is; of a place in S3 nowhere. */
-  addresses: string[];
-  state: InstanceState;
-  /** The cluster whose swarm they are of, where that is said beside them. */
-  cluster: string | null;
-  manager: TokenMark | null;
-  worker: TokenMark | null;
-  malformed: string[];
-}
-
-/** `unasked`: what it would be done to does not exist yet, so that nobody can say. */
-export const VERDICTS = ["allowed", "denied", "unknown", "unasked"] as const;
-
-/** An AWS permission that a role needs, as far as it could be found out without writing. */
-export interface Permission {
-  action: string;
-  verdict: typeof VERDICTS[number];
 }
 
 /** What was looked at in this round, by the call that asked. A fact that is absent was not looked at (yet). */

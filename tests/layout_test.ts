@@ -12,6 +12,7 @@ const FUNCTION_LINES_MAX = 70;
 const ROOMS: { [room: string]: string[] } = {
   // The ground: what can be observed, decided and asked for, and how a run talks
   "state": [],
+  "shown": [],
   "founding": [],
   "calls": [],
   "actions": [],
@@ -40,6 +41,7 @@ const ROOMS: { [room: string]: string[] } = {
 };
 const GROUND = [
   "state",
+  "shown",
   "founding",
   "calls",
   "actions",

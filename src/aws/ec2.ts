@@ -29,7 +29,8 @@ import type {
   RequestLaunchTemplateData,
   Reservation,
 } from "./sdk_ec2.ts";
-import type { Answer, Permission, Placement, Tag } from "../state.ts";
+import type { Answer, Placement, Tag } from "../state.ts";
+import type { Permission } from "../shown.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
 interface TemplateVersion {

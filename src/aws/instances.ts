@@ -3,15 +3,8 @@
  */
 import type { Ec2Api, Ec2Filter, Ec2Instance } from "./ec2.ts";
 import { INSTANCE_STATES } from "../state.ts";
-import type {
-  Answer,
-  Config,
-  Identity,
-  Instance,
-  InstanceState,
-  Neighbour,
-  Role,
-} from "../state.ts";
+import type { Answer, Config, Identity, Instance, InstanceState, Role } from "../state.ts";
+import type { Neighbour } from "../shown.ts";
 
 interface InstancesOptions {
   config: Config;

@@ -7,16 +7,8 @@ import { instanceOf, others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
-import type {
-  Answer,
-  Decision,
-  Engine,
-  Instance,
-  Observation,
-  Role,
-  Shown,
-  SwarmNode,
-} from "../state.ts";
+import type { Answer, Decision, Engine, Instance, Observation, Role, SwarmNode } from "../state.ts";
+import type { Shown } from "../shown.ts";
 import type { Member } from "../founding.ts";
 
 /** Ends deciding early. No error, and nothing but `decided` catches it. */

@@ -1,7 +1,8 @@
 /**
  * Where the founding record is: read and written by compare-and-set, in whichever place.
  */
-import type { Answer, Permission, Role } from "../state.ts";
+import type { Answer, Role } from "../state.ts";
+import type { Permission } from "../shown.ts";
 import type { FoundingRecord, LedgerRead, Position, WriteResult } from "../founding.ts";
 
 export interface Ledger {

@@ -12,7 +12,8 @@
 import { keyPart, nameIn } from "../aws/keys.ts";
 import type { ListedObject, S3Api } from "../aws/s3.ts";
 import type { SwarmName } from "../calls.ts";
-import type { Answer, Mark } from "../state.ts";
+import type { Answer } from "../state.ts";
+import type { Mark } from "../shown.ts";
 
 export interface Marks {
   /** Those of all clusters below this prefix. */

@@ -9,7 +9,8 @@ import { createHash } from "node:crypto";
 import type { Ec2Api, NewVersion, TemplateRead } from "../aws/ec2.ts";
 import { decodeRecord, encodeRecord, RECORD_BYTES_MAX } from "./record.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Answer, Permission, Tag } from "../state.ts";
+import type { Answer, Tag } from "../state.ts";
+import type { Permission } from "../shown.ts";
 import type { FoundingRecord, LedgerRead, LogEntry, Position, WriteResult } from "../founding.ts";
 
 interface TemplateOptions {

@@ -15,8 +15,8 @@ import {
   INSTANCE_STATES,
   NODE_STATES,
   ROLES,
-  VERDICTS,
 } from "../state.ts";
+import { VERDICTS } from "../shown.ts";
 import type { Answer, Facts, Fault, Memory, Observation } from "../state.ts";
 
 type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };

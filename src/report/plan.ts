@@ -4,17 +4,8 @@ import { rows, storeText, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
 import { planOf } from "../calls.ts";
 import { RULES } from "../rules.ts";
-import type {
-  Answer,
-  Contents,
-  Engine,
-  Fault,
-  Instance,
-  Observation,
-  Permission,
-  Role,
-  Shown,
-} from "../state.ts";
+import type { Answer, Contents, Engine, Fault, Instance, Observation, Role } from "../state.ts";
+import type { Permission, Shown } from "../shown.ts";
 
 /** What a plan adds to a report's JSON. */
 export function planJson(report: Report, { decision, observation }: Plan): object {

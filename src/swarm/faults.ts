@@ -78,6 +78,15 @@ const MEANINGS: [RegExp, FaultKind, string][] = [
   [/already part of a swarm/i, "busy", ""],
   [/needs to be unlocked|encrypted and locked/i, "refused", "unlock it with docker swarm unlock"],
   [/leave the swarm on a node that is participating as a manager/i, "refused", ""],
+  // A node that is not to be demoted, or not to be removed (swarmkit `manager/controlapi/node.go`).
+  [
+    /demote the last manager|loss of quorum|in raft memberlist|be demoted to worker before|is not down and can't be removed/i,
+    "refused",
+    "",
+  ],
+  [/update out of sequence/i, "busy", ""],
+  // It was demoted just now, or its swarm component is starting again.
+  [/is not a swarm manager/i, "unreachable", ""],
   [
     /subnet size is|port number is not in valid range|non-zero IP address or network interface|could not (?:choose|parse) an? (?:IP )?address/i,
     "unusable",
@@ -117,7 +126,7 @@ const MEANINGS: [RegExp, FaultKind, string][] = [
     "something else listens on that port of this machine (ss -ltnp)",
   ],
   [
-    /does not have a leader|connection refused|no route to host|network is unreachable|i\/o timeout|DeadlineExceeded|deadline exceeded|code = Unavailable/i,
+    /does not have a leader|lost leader status|code = Canceled|connection refused|no route to host|network is unreachable|i\/o timeout|DeadlineExceeded|deadline exceeded|code = Unavailable/i,
     "unreachable",
     "",
   ],

@@ -2,7 +2,8 @@
  * Where a swarm's join tokens are shown to those who may join, apart from the founding record. What is
  * read goes into the vault; what is published comes out of it.
  */
-import type { Answer, Permission, Role, Shown, TokenMark } from "../state.ts";
+import type { Answer, Role, TokenMark } from "../state.ts";
+import type { Permission, Shown } from "../shown.ts";
 
 export interface Shelf {
   /**

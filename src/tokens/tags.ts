@@ -5,7 +5,8 @@
 import type { Ec2Api, Ec2Instance } from "../aws/ec2.ts";
 import { instanceStateOf, LIVE_STATES } from "../aws/instances.ts";
 import { CLUSTER_TAG } from "../settings.ts";
-import type { Config, Identity, Shown, TokenMark } from "../state.ts";
+import type { Config, Identity, TokenMark } from "../state.ts";
+import type { Shown } from "../shown.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
 

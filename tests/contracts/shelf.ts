@@ -5,7 +5,8 @@
  * A file that has a shelf to test calls `shelfContract` with a way to open one.
  */
 import assert from "node:assert/strict";
-import type { Answer, Role, Shown, TokenMark } from "../../src/state.ts";
+import type { Answer, Role, TokenMark } from "../../src/state.ts";
+import type { Shown } from "../../src/shown.ts";
 import type { Shelf } from "../../src/tokens/shelf.ts";
 
 /** One node's access to the shelf, as the edges give it. */

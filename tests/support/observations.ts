@@ -9,13 +9,12 @@ import type {
   Identity,
   Instance,
   Lifecycle,
-  Mark,
   Memory,
   Observation,
-  Shown,
   SwarmNode,
   TokenMark,
 } from "../../src/state.ts";
+import type { Mark, Shown } from "../../src/shown.ts";
 import type { FoundingRecord, LedgerView, Member } from "../../src/founding.ts";
 import { ACCOUNT, config, identityOf, outside, placement, REGION, s3, VPC } from "../world/node.ts";
 

@@ -16,17 +16,8 @@ import {
   type Version,
   type World,
 } from "./world.ts";
-import type {
-  Answer,
-  Instance,
-  InstanceState,
-  Mark,
-  Neighbour,
-  Role,
-  Shown,
-  TokenMark,
-  Word,
-} from "../../src/state.ts";
+import type { Answer, Instance, InstanceState, Role, TokenMark, Word } from "../../src/state.ts";
+import type { Mark, Neighbour, Shown } from "../../src/shown.ts";
 import type { FoundingRecord, LedgerRead, Position, WriteResult } from "../../src/founding.ts";
 
 /** What S3 takes for a write without a condition; only a mutant does that. */

@@ -5,7 +5,8 @@ import { enact } from "./enact.ts";
 import { createWorld, type World } from "./world.ts";
 import { shelfContract, type ShelfNode, type ShelfWorld } from "../contracts/shelf.ts";
 import type { Call } from "../../src/calls.ts";
-import type { Answer, Shown } from "../../src/state.ts";
+import type { Answer } from "../../src/state.ts";
+import type { Shown } from "../../src/shown.ts";
 
 function inWorld(store: World["store"]): ShelfWorld {
   const world = createWorld(store, ["manager", "manager", "manager"]);

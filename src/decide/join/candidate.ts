@@ -5,7 +5,8 @@ import { JOINING_MS, LATE_MS, retryMs } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, fail, wait } from "../verdict.ts";
 import { brief } from "../words.ts";
-import type { Decision, Role, Shown, TokenMark } from "../../state.ts";
+import type { Decision, Role, TokenMark } from "../../state.ts";
+import type { Shown } from "../../shown.ts";
 import type { FoundingRecord, Member } from "../../founding.ts";
 
 interface Candidate {

@@ -7,7 +7,8 @@ import { addressesOf, answering, need, tokens } from "../needs.ts";
 import type { CallOf } from "../../calls.ts";
 import type { Scene } from "../scene.ts";
 import { brief } from "../words.ts";
-import type { Config, Mark, Neighbour, Shown } from "../../state.ts";
+import type { Config } from "../../state.ts";
+import type { Mark, Neighbour, Shown } from "../../shown.ts";
 
 /** `by`: the instance that shows tokens of it; null: the store marks its founding. */
 export interface Sign {

@@ -22,18 +22,20 @@ import {
   INSTANCE_STATES,
   type Interface,
   type Lifecycle,
-  type Mark,
   type Memory,
-  type Neighbour,
   NODE_STATES,
   type Observation,
-  type Permission,
   ROLES,
-  type Shown,
   type SwarmNode,
   type TokenMark,
-  VERDICTS,
 } from "../../../src/state.ts";
+import {
+  type Mark,
+  type Neighbour,
+  type Permission,
+  type Shown,
+  VERDICTS,
+} from "../../../src/shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Member } from "../../../src/founding.ts";
 import {
   config,

@@ -4,7 +4,8 @@ import type { Act } from "../../../src/calls.ts";
 import { decide } from "../../../src/decide/decide.ts";
 import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { reportOf } from "../../../src/report/report.ts";
-import type { Contents, Decision, Observation, Permission } from "../../../src/state.ts";
+import type { Contents, Decision, Observation } from "../../../src/state.ts";
+import type { Permission } from "../../../src/shown.ts";
 import {
   fault,
   founded,

@@ -22,7 +22,8 @@ import {
 } from "../world.ts";
 import { ACCOUNT, REGION, VPC } from "../node.ts";
 import type { AnyAnswer, Call, NodeChange, Values } from "../../../src/calls.ts";
-import type { Answer, Decision, Instance, Shown, TokenMark } from "../../../src/state.ts";
+import type { Answer, Decision, Instance, TokenMark } from "../../../src/state.ts";
+import type { Shown } from "../../../src/shown.ts";
 import type { FoundingRecord } from "../../../src/founding.ts";
 
 export const PEERS = ["NAIVE", "TRJ", "D4A", "GAR", "JAI", "DEV"] as const;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CONFLICT_MS } from "../../../../src/decide/patience.ts";
 import { decide } from "../../../../src/decide/decide.ts";
-import type { Neighbour } from "../../../../src/state.ts";
+import type { Neighbour } from "../../../../src/shown.ts";
 import {
   decided,
   gone2,
