@@ -185,6 +185,7 @@ export const PROPERTIES = [
   "swarm-outlives-its-machines",
   "who-goes-gets-out",
   "no-vote-of-the-dead",
+  "services-run",
 ] as const;
 
 export type Property = typeof PROPERTIES[number];

@@ -62,6 +62,7 @@ export type Event =
   | { kind: "land" }
   | { kind: "does"; doing: Doing }
   | { kind: "sure"; swarm: string }
+  | { kind: "placed"; swarm: string; node: string }
   | { kind: "tend" }
   | GroupEvent
   | { kind: "heal" };

@@ -10,7 +10,7 @@ import { createDice, type Dice } from "./dice.ts";
 import { brief, durationOf, told } from "./durations.ts";
 import { judgeEnds, judgeFleet } from "./ends.ts";
 import { configOf, enact, land } from "../enact.ts";
-import { canFinish, daemonRestarts, finish, hear } from "../engine.ts";
+import { canFinish, daemonRestarts, finish, hasQuorum, hear, isThere } from "../engine.ts";
 import { Groups } from "./groups.ts";
 import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
@@ -76,6 +76,8 @@ const STIRRING: readonly Call["kind"][] = ["update", "remove", "leave"];
 const LEAVE_AGAIN_MS = 10_000;
 /** So much of a machine's time is left to what comes after its leave. */
 const LEAVE_SPARE_MS = 5_000;
+/** So near its end a machine leaves whatever runs there. */
+const TASKS_MS = 25_000;
 /** In such a time a machine can leave, whatever it is. */
 const AMPLE_MS = 4 * 60_000;
 /** When all is quiet somebody runs swarm-join once more. */
@@ -131,6 +133,7 @@ class Simulation {
     const add = (inMs: number, event: Event): void => this.#agenda.add(this.#now + inMs, event);
     const stowawayRate = conditions.backgroundRate > 0 ? 0.1 : 0;
     this.#swarms = new Swarms(this.#world, this.#dice, stowawayRate, add);
+    this.#world.hasDeadlines = conditions.groups !== null;
     this.#groups = conditions.groups === null ? null : this.#groupsOf(conditions.groups, add);
   }
 
@@ -176,6 +179,7 @@ class Simulation {
       if (changes) this.#spread();
       this.#happen(entry.what);
       if (changes) this.#spread();
+      if (changes && this.#isJudged) this.#judgeService();
       if (this.#world.broken.length > 0 && this.#isJudged) break;
       if (changes && this.#hasDied()) break;
       // Asking everyone at each event would take longer than all else in a herd.
@@ -213,6 +217,16 @@ class Simulation {
       judgeFleet(this.#world, this.#first, this.#groups.wanted("manager"));
     }
     if (this.#world.broken.length === 0) this.#judgeSecond();
+  }
+
+  /** Its service runs somewhere, as long as somebody leads the swarm. */
+  #judgeService(): void {
+    const swarm = this.#groups === null ? null : foundedSwarm(this.#world);
+    if (swarm === null || swarm.services === 0 || !hasQuorum(this.#world, swarm)) return;
+    const runs = swarm.nodes.some((node) =>
+      isThere(this.#world, swarm, node) && this.#world.machines[node.machine]!.isBusy
+    );
+    if (!runs) broken(this.#world, "services-run", `no task of ${swarm.fingerprint} runs anywhere`);
   }
 
   /** Of a swarm in groups: whether it can never have a quorum again. */
@@ -259,6 +273,8 @@ class Simulation {
         return this.#swarms.does(event.doing);
       case "sure":
         return this.#swarms.sure(event.swarm);
+      case "placed":
+        return this.#swarms.placed(event.swarm, event.node);
       case "tend":
         return this.#tend();
       case "heal":
@@ -351,6 +367,7 @@ class Simulation {
     node.answers = [];
     let takesMs = decision.kind === "wait" ? decision.ms : 0;
     for (const call of callsOf(decision)) {
+      if (call.kind === "leave" && this.#isJudged) this.#judgeTasks(node);
       const answer = this.#perform(machine, call);
       node.answers.push(answer);
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
@@ -418,6 +435,7 @@ class Simulation {
 
   #mishap(mishap: Mishap): void {
     const { kind } = mishap;
+    if (this.#groups !== null) this.#serve();
     if (this.#groups !== null && isOfGroups(kind)) {
       this.#tell?.(this.#now, "", `*** ${kind}`);
       return this.#groups.befall(mishap);
@@ -450,6 +468,12 @@ class Simulation {
         if (then !== null) this.#agenda.add(this.#now + mishap.forMs, then);
       }
     }
+  }
+
+  /** Before anything happens the swarm has something to do. */
+  #serve(): void {
+    const swarm = foundedSwarm(this.#world);
+    if (swarm !== null && swarm.services === 0) this.#swarms.serve(swarm);
   }
 
   #rotate({ place }: Machine): void {
@@ -505,6 +529,15 @@ class Simulation {
     this.#tell?.(this.#now, machine.instance, `*** is launched as ${role} at ${machine.address}`);
     this.#agenda.add(node.bornMs, { kind: "start", node });
     return node;
+  }
+
+  /** Whoever leaves has waited for its tasks, as long as it had time. */
+  #judgeTasks({ machine, leavesByMs }: Node): void {
+    if (leavesByMs === null || !machine.isBusy) return;
+    const leftMs = leavesByMs - this.#now;
+    if (leftMs < LEAVE_SPARE_MS + TASKS_MS) return;
+    const what = `${machine.instance} leaves with a task, and has ${Math.floor(leftMs / 1000)} s`;
+    broken(this.#world, "nothing-lost-by-leaving", what);
   }
 
   /** Whoever was told to go, and had the time, should not be in the swarm any more. */

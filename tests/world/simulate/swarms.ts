@@ -1,14 +1,21 @@
 /** What swarms do by themselves in virtual time: carry out what nodes were told, elect leaders, move tasks. */
 import type { Dice } from "./dice.ts";
-import { isThere } from "../engine.ts";
+import { hasQuorum, isThere } from "../engine.ts";
 import type { Event } from "./history.ts";
 import { type Doing, doingsOf, happens } from "../nodes.ts";
-import { type Swarm, swarmNamed, votersOf, type World } from "../world.ts";
+import { type Listed, type Swarm, swarmNamed, votersOf, type World } from "../world.ts";
 
-/** The leader takes a member out of raft at once, or looks again every five seconds. */
-const UNSEAT_MS = 5_000;
-/** A renewal of a certificate backs off until it names the role. */
-const SETTLE_MS = [2_000, 20_000] as const;
+/**
+ * How long that takes. The leader takes a member out of raft at once, or looks again every five seconds; the
+ * renewal of a certificate backs off until it names the role; tasks are stopped with their time to end.
+ */
+const TAKES_MS: Record<Doing["kind"], readonly [number, number]> = {
+  unseat: [100, 5_000],
+  settle: [2_000, 20_000],
+  stowaway: [0, 1_000],
+  move: [1_000, 40_000],
+};
+const PLACE_MS = [5_000, 60_000] as const;
 /** A new leader knows of no node before it has heard of it, or has waited for so long. */
 const UNSURE_MS = [13_000, 33_000] as const;
 
@@ -34,13 +41,45 @@ export class Swarms {
       this.#coming.add(key);
       const isStowaway = doing.kind === "stowaway";
       if (isStowaway && !this.dice.chance(this.stowawayRate)) continue;
-      const [low, high] = isStowaway
-        ? [0, 1_000]
-        : doing.kind === "unseat"
-        ? [100, UNSEAT_MS]
-        : SETTLE_MS;
+      const [low, high] = TAKES_MS[doing.kind];
       this.add(this.dice.between(low, high), { kind: "does", doing });
     }
+    for (const swarm of this.world.swarms) if (swarm.services > 0) this.#place(swarm);
+  }
+
+  /** A service of this swarm begins: a task runs on each of its nodes. */
+  serve(swarm: Swarm): void {
+    swarm.services = 1;
+    for (const node of swarm.nodes) {
+      if (isThere(this.world, swarm, node)) this.world.machines[node.machine]!.isBusy = true;
+    }
+  }
+
+  /** A task starts where one should run. */
+  placed(name: string, id: string): void {
+    this.#coming.delete(`place ${id}`);
+    const swarm = swarmNamed(this.world, name);
+    const node = swarm.nodes.find((one) => one.id === id);
+    if (node !== undefined && this.#lacks(swarm, node)) {
+      this.world.machines[node.machine]!.isBusy = true;
+    }
+  }
+
+  #place(swarm: Swarm): void {
+    for (const node of swarm.nodes) {
+      const key = `place ${node.id}`;
+      if (!this.#lacks(swarm, node) || this.#coming.has(key)) continue;
+      this.#coming.add(key);
+      const [low, high] = PLACE_MS;
+      const inMs = this.dice.between(low, high);
+      this.add(inMs, { kind: "placed", swarm: swarm.fingerprint, node: node.id });
+    }
+  }
+
+  #lacks(swarm: Swarm, node: Listed): boolean {
+    return node.availability === "active" && node.isListed &&
+      isThere(this.world, swarm, node) && hasQuorum(this.world, swarm) &&
+      !this.world.machines[node.machine]!.isBusy;
   }
 
   /** What was under way happens, if it still can. */
