@@ -428,6 +428,7 @@ class Simulation {
       const isLost = this.#isHealed && recordNow(this.#world) === null;
       if (isLost || node.startedMs <= this.#rotatedMs) this.#again(node);
       judgeDone(this.#world, machine);
+      if (this.#groups !== null && this.#isJudged) this.#judgeDead(node);
     } else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
     }
@@ -531,6 +532,23 @@ class Simulation {
     return node;
   }
 
+  /** A manager that is done has told each voter to go that was known to be dead when it began. */
+  #judgeDead({ machine, startedMs }: Node): void {
+    const { place, instance } = machine;
+    const swarm = place.kind === "member" && place.manager
+      ? swarmNamed(this.#world, place.swarm)
+      : null;
+    const shownMs = EPOCH_MS + startedMs - this.#c.staleMs;
+    for (const voter of swarm === null ? [] : votersOf(swarm)) {
+      const { power, ec2, instance: dead } = this.#world.machines[voter.machine]!;
+      const isKnown = power === "terminated" && ec2.at(-1)!.atMs <= shownMs &&
+        latest(ec2) === "terminated" && voter.labels["swarm-join.instance"] === dead;
+      if (!isKnown || voter.desired === "worker") continue;
+      const what = `${instance} is done, and ${voter.id} of ${dead} votes, terminated long before`;
+      broken(this.#world, "no-vote-of-the-dead", what);
+    }
+  }
+
   /** Whoever leaves has waited for its tasks, as long as it had time. */
   #judgeTasks({ machine, leavesByMs }: Node): void {
     if (leavesByMs === null || !machine.isBusy) return;
@@ -554,6 +572,8 @@ class Simulation {
     const { machine } = node;
     if (machine.power !== "down") return;
     machine.power = "up";
+    // Its swarm has it start its tasks again.
+    machine.isBusy = false;
     machine.readyMs = this.#world.nowMs + Math.floor(this.#dice.between(0, 5_000));
     daemonRestarts(machine);
     if (latest(machine.ec2) !== "running") {
