@@ -5,19 +5,41 @@
 import { parseArgs } from "node:util";
 import { type Conditions, conditionsOf } from "../simulate/conditions.ts";
 import { createDice } from "../simulate/dice.ts";
-import { createShelf, type Peer, peerOf, PEERS } from "./peers.ts";
+import { fleetOf, type Span } from "../simulate/fleets.ts";
+import type { History } from "../simulate/history.ts";
+import { createShelf, leaves, type Peer, peerOf, PEERS, TENDS } from "./peers.ts";
 import { simulate } from "../simulate/simulate.ts";
-import { managersOf, type World } from "../world.ts";
+import { foundedSwarm, isSomebody, managersOf, votersOf, type World } from "../world.ts";
 import * as run from "../../../src/run.ts";
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "1000" },
+    lives: { type: "string", default: "20" },
     write: { type: "boolean", default: true },
   },
   allowNegative: true,
 });
 const SEEDS = Number(values.seeds);
+const LIVES = Number(values.lives);
+const DAY_MS = 86_400_000;
+
+const HEAD = [
+  "",
+  "two swarms",
+  "somebody left outside",
+  "whole, median",
+  "whole, worst",
+  "AWS calls a node",
+];
+const LIFE_HEAD = [
+  "",
+  "lives to the end",
+  "the others died after",
+  "dead voters in the end",
+  "left outside in the end",
+  "AWS calls a node",
+];
 
 type Tool = Peer | "swarm-join, tags" | "swarm-join, S3";
 const TOOLS: Tool[] = ["swarm-join, tags", "swarm-join, S3", ...PEERS];
@@ -64,9 +86,54 @@ const SETTINGS: Setting[] = [
   },
 ];
 
+const LIFETIMES: { title: string; what: string; span: Span }[] = [
+  {
+    title: "A month of deployments",
+    what: "each day both groups are replaced by an instance refresh, one machine after the other, " +
+      "and nothing else happens",
+    span: "deploys",
+  },
+  {
+    title: "A month of everything",
+    what: "the same, and on one day of five a spot machine is taken (with two minutes' notice, or " +
+      "without a word), a group is larger for a while, or a zone is lost",
+    span: "month",
+  },
+  {
+    title: "A bad day",
+    what: "up to eight of all these within hours, close to each other, with refreshes that wait for " +
+      "nobody, reboots, partitions, lost answers",
+    span: "rough",
+  },
+];
+
+const lives = LIFETIMES.map(({ title, what, span }) => {
+  const table = tableOf(LIFE_HEAD, TOOLS.map((tool) => lifeOf(tool, span)));
+  print(`${title}: ${what}\n\n${table}\n`);
+  return `### ${title}\n\n${what.slice(0, 1).toUpperCase()}${what.slice(1)}.\n\n${table}\n`;
+});
+
+function lifeOf(tool: Tool, span: Span): string[] {
+  const histories = Array.from(
+    { length: LIVES },
+    (_, i) => played(tool, fleetOf(span, i + 1, { managers: 3, nodes: 6 })),
+  );
+  const alive = histories.filter(({ diedMs }) => diedMs === null);
+  const died = histories.flatMap(({ diedMs }) => diedMs ?? []).sort((a, b) => a - b);
+  const calls = histories.reduce((sum, { awsCalls, world }) => sum + awsCalls / world.machines.length, 0);
+  return [
+    tool,
+    `${alive.length} of ${LIVES}`,
+    died.length === 0 ? "" : days(died[died.length >> 1]!),
+    mean(alive.map(ghostsOf)),
+    mean(alive.map(outsideOf)),
+    (calls / LIVES).toFixed(1),
+  ];
+}
+
 const pages = SETTINGS.map(({ title, what, change }) => {
   const rows = TOOLS.map((tool) => rowOf(tool, change));
-  const table = tableOf(rows);
+  const table = tableOf(HEAD, rows);
   print(`${title}: ${what}\n\n${table}\n`);
   return `### ${title}\n\n${what.slice(0, 1).toUpperCase()}${what.slice(1)}.\n\n${table}\n`;
 });
@@ -93,24 +160,24 @@ function rowOf(tool: Tool, change: Partial<Conditions>): string[] {
 }
 
 function play(tool: Tool, seed: number, change: Partial<Conditions>): Score {
+  const conditions = conditionsOf(seed, { nodes: 6, managers: 3, start: "nothing", ...change });
+  const { world, joinedMs, awsCalls } = played(tool, conditions);
+  return scoreOf(world, joinedMs, awsCalls);
+}
+
+function played(tool: Tool, conditions: Conditions): History {
   const store = tool === "swarm-join, S3" ? "s3" : "tags";
-  const conditions = conditionsOf(seed, {
-    nodes: 6,
-    managers: 3,
-    start: "nothing",
-    ...change,
-    store,
-  });
   const shelf = createShelf();
-  const dice = createDice(seed + 77);
+  const dice = createDice(conditions.seed + 77);
   const peer = PEERS.find((name) => name === tool);
-  const history = simulate(run, conditions, {
+  if (peer === undefined) return simulate(run, { ...conditions, store }, { isUnjudged: true });
+  const tends = TENDS[peer];
+  return simulate(run, { ...conditions, store }, {
     isUnjudged: true,
-    ...(peer === undefined ? {} : {
-      spawn: (world, machine) => peerOf(peer, world, machine, shelf, dice.next),
-    }),
+    leaves: leaves(peer),
+    ...(tends === undefined ? {} : { tends }),
+    spawn: (world, machine, errand) => peerOf(peer, errand, world, machine, shelf, dice.next),
   });
-  return scoreOf(history.world, history.joinedMs, history.awsCalls);
 }
 
 /** Forked: two swarms with a living manager that others can find or are in. Stuck: a living machine outside the largest. */
@@ -134,15 +201,32 @@ function scoreOf(world: World, wholeMs: number, awsCalls: number): Score {
   };
 }
 
-function tableOf(rows: string[][]): string {
-  const head = [
-    "",
-    "two swarms",
-    "somebody left outside",
-    "whole, median",
-    "whole, worst",
-    "AWS calls a node",
-  ];
+/** Of the swarm that was there first: votes of machines that are gone, or are another node by now. */
+function ghostsOf({ world }: History): number {
+  const swarm = foundedSwarm(world);
+  return swarm === null ? 0 : votersOf(swarm).filter((node) =>
+    world.machines[node.machine]!.power === "terminated" || !isSomebody(world, swarm, node)
+  ).length;
+}
+
+/** Living machines that are in no swarm, or in another one. */
+function outsideOf({ world }: History): number {
+  const swarm = foundedSwarm(world)?.fingerprint;
+  return world.machines.filter(({ power, place, isGoing }) =>
+    power === "up" && !isGoing && !(place.kind === "member" && place.swarm === swarm)
+  ).length;
+}
+
+function mean(numbers: number[]): string {
+  if (numbers.length === 0) return "";
+  return (numbers.reduce((sum, one) => sum + one, 0) / numbers.length).toFixed(1);
+}
+
+function days(ms: number): string {
+  return `${(ms / DAY_MS).toFixed(1)} days`;
+}
+
+function tableOf(head: string[], rows: string[][]): string {
   const line = (cells: string[]): string => `| ${cells.join(" | ")} |`;
   return [line(head), line(["---", ...head.slice(1).map(() => "--:")]), ...rows.map(line)].join(
     "\n",

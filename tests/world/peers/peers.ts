@@ -53,6 +53,11 @@ export const TENDS: Partial<Record<Peer, { everyMs: number; forMs: number }>> = 
   JAI: { everyMs: 2_000, forMs: 300_000 },
 };
 
+/** Whether it does something about a machine that is told to go. */
+export function leaves(peer: Peer): boolean {
+  return LIVES[peer] !== undefined;
+}
+
 /** A run of a peer on a machine, as a program that the simulator drives; null: it does nothing of the kind. */
 export function peerOf(
   peer: Peer,

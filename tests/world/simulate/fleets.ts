@@ -14,16 +14,19 @@ const OVER_MS = 4 * HOUR_MS;
  * - `rough`: a few things within hours, as close to each other as chance has it, with faults in between
  * - `gentle`: one thing after the other, for days
  * - `year`: every machine is replaced each day; and what a year brings besides
+ * - `month`: thirty days of such a year, and nobody has taken care that it is gentle
+ * - `deploys`: thirty days of nothing but deployments
  */
-export type Span = "rough" | "gentle" | "year";
+export type Span = "rough" | "gentle" | "year" | "month" | "deploys";
 
 export function fleetOf(span: Span, seed: number, only: Partial<Conditions> = {}): Conditions {
   const dice = createDice(seed ^ 0x2545f491);
   const isRough = span === "rough";
-  const groups = planOf(dice, !isRough);
-  const managers = span === "year" ? 3 : dice.pick([3, 3, 3, 5]);
-  const drawn = isRough ? rough(dice) : span === "year" ? year(dice) : days(dice, 3);
-  const mishaps = isRough ? drawn : drawn.filter((one) => isSeenTo(one, groups));
+  const isGentle = span === "gentle" || span === "year";
+  const groups = planOf(dice, !isRough, isGentle);
+  const managers = isRough || span === "gentle" ? dice.pick([3, 3, 3, 5]) : 3;
+  const drawn = mishapsOf(span, dice);
+  const mishaps = isGentle ? drawn.filter((one) => isSeenTo(one, groups)) : drawn;
   return {
     seed,
     store: dice.chance(0.5) ? "tags" : "s3",
@@ -45,19 +48,38 @@ export function fleetOf(span: Span, seed: number, only: Partial<Conditions> = {}
   };
 }
 
+function mishapsOf(span: Span, dice: Dice): Mishap[] {
+  switch (span) {
+    case "rough":
+      return rough(dice);
+    case "gentle":
+      return mixed(dice, 3);
+    case "year":
+      return daily(dice, 365, 0.2);
+    case "month":
+      return daily(dice, 30, 0.2);
+    case "deploys":
+      return daily(dice, 30, 0);
+    default:
+      return span satisfies never;
+  }
+}
+
 /**
- * Gentle: a machine counts only when it has had the time to be a member. Where nobody runs `leave`, the next
- * machine that boots must find who went before it.
+ * Patient: a machine counts only when it has had the time to be a member. Gentle: where nobody runs `leave`, the
+ * next machine that boots must find who went before it.
  */
-function planOf(dice: Dice, isGentle: boolean): GroupPlan {
-  const hookMs = dice.pick(isGentle ? [0, 5 * MINUTE_MS, 15 * MINUTE_MS] : [0, 0, 60_000, 300_000]);
+function planOf(dice: Dice, isPatient: boolean, isGentle: boolean): GroupPlan {
+  const hookMs = dice.pick(
+    isPatient ? [0, 5 * MINUTE_MS, 15 * MINUTE_MS] : [0, 0, MINUTE_MS, 5 * MINUTE_MS],
+  );
   const launchesFirst = dice.chance(0.5) && !(isGentle && hookMs === 0);
   return {
     zones: 3,
     hookMs,
     launchesFirst,
     warmupMs: dice.pick(
-      isGentle ? [6 * MINUTE_MS, 10 * MINUTE_MS] : [0, MINUTE_MS, 5 * MINUTE_MS],
+      isPatient ? [6 * MINUTE_MS, 10 * MINUTE_MS] : [0, MINUTE_MS, 5 * MINUTE_MS],
     ),
     noticeMs: dice.pick([MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS]),
     shutdownMs: dice.pick([10_000, 2 * MINUTE_MS]),
@@ -97,7 +119,7 @@ function rough(dice: Dice): Mishap[] {
 }
 
 /** Something a day, besides a deployment of one group. */
-function days(dice: Dice, count: number): Mishap[] {
+function mixed(dice: Dice, count: number): Mishap[] {
   return Array.from({ length: count }, (_, day) => [
     fleetMishap(dice, "refresh", day * DAY_MS + HOUR_MS, day),
     fleetMishap(
@@ -108,11 +130,11 @@ function days(dice: Dice, count: number): Mishap[] {
   ]).flat();
 }
 
-/** A deployment a day, of both groups; spot machines now and then; each month or two a zone, and a rush of traffic. */
-function year(dice: Dice): Mishap[] {
-  return Array.from({ length: 365 }, (_, day) => {
+/** A deployment a day, of both groups, and this often something besides: mostly spot machines that go. */
+function daily(dice: Dice, count: number, often: number): Mishap[] {
+  return Array.from({ length: count }, (_, day) => {
     const atMs = day * DAY_MS + HOUR_MS;
-    const besides = dice.chance(0.2)
+    const besides = dice.chance(often)
       ? [dice.pick(["spot", "spot", "reclaim", "reclaim", "scale", "zone"] as const)]
       : [];
     return [

@@ -169,9 +169,10 @@ export class Groups {
     this.#terminate(group, this.#goesFirst(group.outdated));
   }
 
-  /** Of the zone with the most machines the oldest. */
+  /** Of these the oldest in the zone with the most machines. */
   #goesFirst(nodes: Node[]): Node {
-    const inZone = (zone: number): number => nodes.filter((node) => node.zone === zone).length;
+    const there = this.#counted(nodes[0]!.machine.role);
+    const inZone = (zone: number): number => there.filter((node) => node.zone === zone).length;
     return nodes.toSorted((a, b) => inZone(b.zone) - inZone(a.zone) || a.bornMs - b.bornMs)[0]!;
   }
 
@@ -262,10 +263,10 @@ export class Groups {
       (_, zone) => there.filter((node) => node.zone === zone).length,
     );
     if (Math.max(...sizes) - Math.min(...sizes) < 2) return;
+    this.#hands.add(SPREAD_MS, { kind: "spread", role: group.role });
     if (group.outdated.length > 0) return;
     group.outdated = [this.#goesFirst(there)];
     this.#look(group);
-    this.#hands.add(SPREAD_MS, { kind: "spread", role: group.role });
   }
 
   #launch(role: Role): void {
