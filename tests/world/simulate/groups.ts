@@ -275,9 +275,10 @@ export class Groups {
     this.#nodes.push(this.#hands.launch(role, zone, address));
   }
 
-  /** The zone with the fewest of its machines, of those that are there. */
+  /** The zone with the fewest of its machines, without those that are to be replaced. */
   #zoneFor(role: Role): number {
-    const counted = this.#counted(role);
+    const { outdated } = this.#group(role);
+    const counted = this.#counted(role).filter((node) => !outdated.includes(node));
     const zones = Array.from({ length: this.#plan.zones }, (_, zone) => ({
       zone,
       size: counted.filter((node) => node.zone === zone).length +
