@@ -24,7 +24,9 @@ export function judgeEnds(world: World, nodes: Node[]): void {
 export function judgeFleet(world: World, first: string | null, managers: number): void {
   const swarm = foundedSwarm(world);
   if (swarm === null || swarm.fingerprint !== first) {
-    const what = `${swarm?.fingerprint ?? "no swarm"} is the founded one in the end, and was ${first}`;
+    const what = `${
+      swarm?.fingerprint ?? "no swarm"
+    } is the founded one in the end, and was ${first}`;
     return broken(world, "swarm-outlives-its-machines", what);
   }
   const voters = votersOf(swarm);

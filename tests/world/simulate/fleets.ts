@@ -101,19 +101,21 @@ function rough(dice: Dice): Mishap[] {
   const apartMs = dice.pick([MINUTE_MS, 10 * MINUTE_MS, HOUR_MS]);
   const count = 1 + dice.below(8);
   return Array.from({ length: count }, (_, i) => {
-    const kind = dice.pick([
-      "refresh",
-      "refresh",
-      "scale",
-      "spot",
-      "spot",
-      "reclaim",
-      "reclaim",
-      "zone",
-      "reboot",
-      "cut",
-      "crash",
-    ] as const);
+    const kind = dice.pick(
+      [
+        "refresh",
+        "refresh",
+        "scale",
+        "spot",
+        "spot",
+        "reclaim",
+        "reclaim",
+        "zone",
+        "reboot",
+        "cut",
+        "crash",
+      ] as const,
+    );
     return fleetMishap(dice, kind, FORMED_MS + i * apartMs + dice.between(0, apartMs));
   });
 }

@@ -336,7 +336,9 @@ class Simulation {
     const timeoutMs = node.leavesByMs === null
       ? this.#c.timeoutMs
       : Math.floor(node.leavesByMs - this.#now - LEAVE_SPARE_MS);
-    if (timeoutMs < LEAVE_SPARE_MS || (errand === "leave" && this.#setting.leaves === false)) return;
+    if (timeoutMs < LEAVE_SPARE_MS || (errand === "leave" && this.#setting.leaves === false)) {
+      return;
+    }
     if (!this.#isHealed) node.ending = null;
     this.#run(node, errand, timeoutMs);
   }
@@ -442,7 +444,8 @@ class Simulation {
       return this.#groups.befall(mishap);
     }
     // Which machines a group has by then nobody can know beforehand.
-    const node = this.#nodes[this.#groups === null ? mishap.node : mishap.node % this.#nodes.length];
+    const node =
+      this.#nodes[this.#groups === null ? mishap.node : mishap.node % this.#nodes.length];
     if (node === undefined) return;
     const { machine } = node;
     if (!isOfAll(kind) && machine.power !== "up") return;
@@ -564,7 +567,9 @@ class Simulation {
     const { power, place, instance } = machine;
     if (power !== "up" || place.kind === "outside" || leavesByMs - toldMs < AMPLE_MS) return;
     const why = ending === null ? "" : `: ${ending.rule} (${ending.because})`;
-    const what = `${instance} was told to go ${(leavesByMs - toldMs) / 1000} s before, and is in${why}`;
+    const what = `${instance} was told to go ${
+      (leavesByMs - toldMs) / 1000
+    } s before, and is in${why}`;
     broken(this.#world, "who-goes-gets-out", what);
   }
 
