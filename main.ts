@@ -13,6 +13,7 @@ import { replay } from "./src/report/replay.ts";
 import { jsonOf, pageOf } from "./src/report/print.ts";
 import { failureOf, type Report } from "./src/report/report.ts";
 import { storeText } from "./src/report/rows.ts";
+import { asStatus } from "./src/report/status.ts";
 import { hold } from "./src/node/session.ts";
 import { createWays, type WayTo } from "./src/node/ways.ts";
 import type { Output, Surroundings } from "./src/settings.ts";
@@ -31,7 +32,8 @@ async function main(): Promise<number> {
       const ways = waysOf(parsed.surroundings);
       if (ways.kind === "usage") return refuse(ways.message, parsed.output.json);
       const isJournal = (env["JOURNAL_STREAM"] ?? "") !== "";
-      return print(await run(parsed, ways.wayTo, isJournal), parsed.output);
+      const report = await run(parsed, ways.wayTo, isJournal);
+      return print(parsed.isStatus ? asStatus(report) : report, parsed.output);
     }
     case "settings": {
       const ways = waysOf(parsed.surroundings);

@@ -18,7 +18,7 @@ import type {
   TokenMark,
   Word,
 } from "./state.ts";
-import type { Mark, Neighbour, Permission, Shown } from "./shown.ts";
+import type { Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
@@ -48,7 +48,7 @@ interface Looks {
   /** Which swarms were founded below the store's prefix, for whichever cluster. */
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
-  permissions: [takes: { role: Role }, gives: Permission[]];
+  permissions: [takes: { role: Role }, gives: NeededPermission[]];
 }
 
 /** Writes, with what each takes and gives: one at a time. */

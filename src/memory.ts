@@ -23,8 +23,11 @@ export function newMemory(runId: string): Memory {
     published: null,
     said: null,
     kept: [],
+    refused: [],
+    reaped: [],
     pools: null,
     attested: null,
+    asked: { instances: null, probe: null },
     terminated: [],
     failures: [],
     wasMember: false,
@@ -71,21 +74,31 @@ export function remembered(
     }
     case "instances": {
       const { instances, terminated } = revised(memory, told.call.ids, told.answer.value);
-      return { memory: { ...memory, terminated }, answer: { ok: true, value: instances } };
+      const { ids, addresses } = told.call;
+      const asked = {
+        ...memory.asked,
+        instances: { ids: ids.toSorted(), addresses: addresses.toSorted() },
+      };
+      return { memory: { ...memory, asked, terminated }, answer: { ok: true, value: instances } };
+    }
+    case "probe": {
+      const asked = { ...memory.asked, probe: told.call.addresses.toSorted() };
+      return { memory: { ...memory, asked }, answer };
     }
     default:
       return { memory, answer };
   }
 }
 
-/** An act went well. */
-export function acted(memory: Memory, act: Act): Memory {
+/** An act went well. `self`: this node's id, where it is known. */
+export function acted(memory: Memory, act: Act, self = ""): Memory {
   const after: Memory = {
     ...memory,
     steady: null,
     waits: 0,
     refusals: 0,
     did: [...memory.did, actOf(act)],
+    reaped: reapedBy(memory, act, self),
   };
   switch (act.kind) {
     case "publish":
@@ -108,6 +121,13 @@ export function acted(memory: Memory, act: Act): Memory {
   }
 }
 
+/** A manager that demotes itself leaves, and is not reaped. */
+function reapedBy({ reaped }: Memory, act: Act, self: string): string[] {
+  const isReaping = act.kind === "remove" || (act.kind === "update" && act.as === "demote");
+  if (!isReaping || act.nodeId === self || reaped.includes(act.nodeId)) return reaped;
+  return [...reaped, act.nodeId];
+}
+
 /** The next look at the Engine says whether it did; the result then tells what the run has done. */
 const MAY_HAVE_HAPPENED: readonly FaultKind[] = ["timeout", "unreachable", "pending", "busy"];
 /** A join that fails by these fails by whomever it is tried. */
@@ -121,9 +141,14 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
     return { ...memory, fault, confirmed: null, isProven: false, unknown: act.record.nonce };
   }
   // The swarm's own guard, or a node that has come back: others are seen to first, and it again later.
-  const isKept = act.kind === "remove" ||
-    (act.kind === "update" && (fault.kind === "refused" || fault.kind === "not-found"));
-  if (isKept) return { ...memory, kept: [...memory.kept, act.nodeId] };
+  const isKept = act.kind === "remove" || (act.kind === "update" &&
+    (act.as === "label" || fault.kind === "refused" || fault.kind === "not-found"));
+  // A word is a courtesy: who can't say it goes on without.
+  if (act.kind === "announce") return { ...memory, said: "unheard" };
+  if (isKept) {
+    const { nodeId } = act;
+    return { ...memory, kept: [...memory.kept, nodeId], refused: [...memory.refused, nodeId] };
+  }
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
   if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.

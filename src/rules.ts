@@ -2,6 +2,7 @@
  * Every rule by its name, once: when it holds, what a run does then, and what a person can do about it.
  * Log, reports and the docs' tables quote this; `decide/` has the rules themselves.
  */
+import { SILENT, SURVEY_RULES } from "./survey_rules.ts";
 
 /** Where a rule is tried. */
 export const PLACES = {
@@ -15,7 +16,7 @@ export const PLACES = {
 } as const;
 type Place = keyof typeof PLACES;
 
-interface RuleRow {
+export interface RuleRow {
   /** In each place where it is tried: when it holds, and what is done then. */
   cases: readonly (readonly [place: Place, when: string, does: string])[];
   /** Exit codes that a run can end with by it. */
@@ -25,9 +26,6 @@ interface RuleRow {
   /** What a person can do when a run ends by it; "" where it never ends badly. */
   mend: string;
 }
-
-const SILENT =
-  'the message names each and its state. If it runs, allow TCP 2377 between the nodes; if it is stopped, start it. Terminate it only if it will never come back: with the last of them the swarm\'s services, secrets and configs are lost, and a new, empty swarm is founded. One that is known by its address only, outside this VPC, counts as alive until its swarm or a person drops it: if that swarm is dead, docs/operations.md, "Starting over"';
 
 /** Any act may be what a run comes to when its time is over. */
 const TIME = "time: it was about to do this, or had done it, when its time was over";
@@ -336,7 +334,10 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "tasks-running": {
-    cases: [["leaving", "tasks run here", "waits until they have moved"]],
+    cases: [
+      ["leaving", "tasks run here", "waits until they have moved"],
+      ["worker", "it was demoted by a leave that was not carried through, and tasks run here", "waits until they have moved, to join anew as a manager"],
+    ],
     exits: [3], waitsFor: "the tasks here to end", mend: "run swarm-join on a manager: it drains this worker. Or give it more time (`--timeout`)",
   },
   "stop-tasks": {
@@ -359,22 +360,7 @@ export const RULES = {
     cases: [["leaving", "in no swarm, and nothing says that it is in one", "done"]],
     exits: [], mend: "",
   },
-  surveyed: {
-    cases: [["survey", "all was looked at", "tells what it found: exit 0, or 5 with an error"]],
-    exits: [5], mend: "each finding says how it is mended",
-  },
-  "member-silent": {
-    cases: [["survey", "a member that is not gone does not answer on port 2377", "a warning"]],
-    exits: [], mend: SILENT,
-  },
-  "member-gone": {
-    cases: [["survey", "a member is gone for good", "a note: whoever writes the record next drops it"]],
-    exits: [], mend: "",
-  },
-  next: {
-    cases: [["survey", "a join would do something now", "a note: what, and why"]],
-    exits: [], mend: "",
-  },
+  ...SURVEY_RULES,
   usage: {
     cases: [["shell", "a flag, a variable or a file is wrong", "exit 2 before anything is done"]],
     exits: [2], mend: "correct the flag or variable that the message names",

@@ -148,7 +148,8 @@ function performed(o: Observation, told: Told<ActKind>, nowMs: number): Observat
   if (!told.answer.ok) return anew(o, failed(o.memory, told.call, told.answer.fault, nowMs));
   if (told.kind === "write") return written(o, told.call, told.answer.value);
   if (told.kind === "leave" && told.answer.value.kind === "holds") return anew(o, o.memory);
-  return { ...o, memory: acted(o.memory, told.call), facts: kept(o.facts, told.kind) };
+  const self = o.facts.engine?.ok ? o.facts.engine.value.nodeId : "";
+  return { ...o, memory: acted(o.memory, told.call, self), facts: kept(o.facts, told.kind) };
 }
 
 /** What was written is what the ledger holds now: it need not be read again to go on. */
@@ -190,10 +191,23 @@ function waited(o: Observation, wait: Waiting): Observation {
   const steady = steadyOf(memory, wait, nowMs);
   const refusals = wait.rule === "throttled" ? memory.refusals + 1 : 0;
   const waits = memory.waits + 1;
-  const after = { ...memory, steady, fault: null, kept: [], waits, refusals };
-  return wait.keeps === "answers"
-    ? { ...o, memory: after, facts: answered(facts) }
-    : anew(o, after);
+  const said = memory.said === "unheard" ? null : memory.said;
+  const after = { ...memory, steady, fault: null, kept: [], said, waits, refusals };
+  switch (wait.keeps) {
+    case "answers":
+      return { ...o, memory: after, facts: answered(facts) };
+    case "others":
+      return { ...o, memory: after, facts: ofOthers(answered(facts)) };
+    case "nothing":
+      return anew(o, after);
+    default:
+      return wait.keeps satisfies never;
+  }
+}
+
+/** While a node waits for its own Engine it asks AWS nothing. */
+function ofOthers({ engine: _, contents: _contents, probe: _probe, ...others }: Facts): Facts {
+  return others;
 }
 
 /** A new round: nothing that was seen before counts any more. */

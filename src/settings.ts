@@ -12,6 +12,9 @@ export type LogLevel = typeof LOG_LEVELS[number];
 /** The tag beside the tokens that says which cluster they are of. */
 export const CLUSTER_TAG = "SwarmCluster";
 
+/** The tag by which a leaving worker says so to the managers. */
+export const LEAVING_TAG = "SwarmLeaving";
+
 /** How a run talks. */
 export interface Output {
   json: boolean;

@@ -37,8 +37,20 @@ export interface Shown {
 /** `unasked`: what it would be done to does not exist yet, so that nobody can say. */
 export const VERDICTS = ["allowed", "denied", "unknown", "unasked"] as const;
 
-/** An AWS permission that a role needs, as far as it could be found out without writing. */
+/** A permission for a write in AWS, as far as it could be found out without writing. */
 export interface Permission {
   action: string;
   verdict: typeof VERDICTS[number];
+}
+
+/** One that a role needs, and what for: who lacks one of `leave` joins all the same. */
+export interface NeededPermission extends Permission {
+  verb: "join" | "leave";
+}
+
+/** What an instance is, for placement constraints. `lifecycle`: `on-demand`, or as EC2 says it (`spot`). */
+export interface Placement {
+  zone: string;
+  type: string;
+  lifecycle: string;
 }

@@ -9,6 +9,7 @@ import type { ActionKind } from "./actions.ts";
 import type { Act, Look, LookKind, Seen } from "./calls.ts";
 import type { FoundingRecord } from "./founding.ts";
 import type { Rule } from "./rules.ts";
+import type { Placement } from "./shown.ts";
 import type { StoreKind } from "./stores.ts";
 
 export const ROLES = ["manager", "worker"] as const;
@@ -146,13 +147,6 @@ export interface Identity {
   placement: Placement;
 }
 
-/** What an instance is, for placement constraints. `lifecycle`: `on-demand`, or as EC2 says it (`spot`). */
-export interface Placement {
-  zone: string;
-  type: string;
-  lifecycle: string;
-}
-
 /**
  * What IMDS says is to become of this instance. `target`: `autoscaling/target-lifecycle-state`; null: not
  * in an Auto Scaling group. `spot`: the `action` of `spot/instance-action`; null: none was announced.
@@ -275,7 +269,7 @@ export interface Instance {
   address: string | null;
   roleTag: string | null;
   clusterTag: string | null;
-  /** When it was last started: ms since 1970, by EC2's clock; null: not shown. */
+  /** When it was launched, which no stop and start changes: ms since 1970, by EC2's clock; null: not shown. */
   launchMs: number | null;
   /** Null: not shown. */
   placement: Placement | null;
@@ -308,14 +302,20 @@ export interface Memory {
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */
   published: string | null;
-  /** What this worker said last to the managers; null: this run has said nothing. */
-  said: "leaves" | "stays" | "nothing" | null;
+  /** What this worker said last to the managers; `unheard`: it could not, since the last wait; null: this run has said nothing. */
+  said: "leaves" | "stays" | "nothing" | "unheard" | null;
   /** Nodes that the swarm would not change or remove, since the last wait. */
   kept: string[];
+  /** All that it would not in this run. */
+  refused: string[];
+  /** Dead nodes that this run has demoted or removed. */
+  reaped: string[];
   /** The pools of the swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: string[] | null;
   /** The fingerprint of the swarm whose founding this run has marked. */
   attested: string | null;
+  /** What was asked of EC2, and of the network, for the facts that are known: of anybody else they say nothing. Null: of all. */
+  asked: { instances: { ids: string[]; addresses: string[] } | null; probe: string[] | null };
   /** Instances that EC2 showed as terminated, which is final, whatever an older read shows later. */
   terminated: string[];
   /** Joins that failed: where, with which token, why (in the Engine's words too), and when (ms of the run). */
@@ -354,6 +354,8 @@ export interface Finding {
   rule: Rule;
   severity: "error" | "warning" | "note";
   because: string;
+  /** The node of the swarm that it is about, if it is about one. */
+  nodeId?: string;
 }
 
 /** What is done next: facts to look at, one call that changes something, a wait, or the end. */
@@ -380,8 +382,8 @@ export interface Waiting extends Reasoned {
   ms: number;
   /** How the run ends when its time is over before the wait was worth it. */
   exit: FailExit;
-  /** `answers`: only what was refused is looked at again; else everything is. */
-  keeps: "answers" | "nothing";
+  /** `answers`: only what was refused is looked at again; `others`: only this node's own Engine; else everything is. */
+  keeps: "answers" | "others" | "nothing";
 }
 
 /** `exit` 0: all is as it should be. */

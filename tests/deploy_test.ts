@@ -1,6 +1,7 @@
 /** What an operator copies: the unit, the user data, the policies. */
 import assert from "node:assert/strict";
 import { FLAGS } from "../src/cli/flags.ts";
+import { CLUSTER_TAG, LEAVING_TAG } from "../src/settings.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const POLICIES = ["manager-tags", "worker-tags", "manager-s3", "worker-s3"] as const;
@@ -29,6 +30,7 @@ Deno.test("each policy is valid JSON that IAM takes, and small enough for a role
 
 Deno.test("a policy allows what its role needs, and no action more", () => {
   const reads = ["ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions"];
+  const objects = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
   const want: { [name in typeof POLICIES[number]]: string[] } = {
     "manager-tags": [
       ...reads,
@@ -38,9 +40,9 @@ Deno.test("a policy allows what its role needs, and no action more", () => {
       "ec2:CreateTags",
       "ec2:DeleteTags",
     ],
-    "worker-tags": reads,
-    "manager-s3": ["ec2:DescribeInstances", "s3:ListBucket", "s3:GetObject", "s3:PutObject"],
-    "worker-s3": ["ec2:DescribeInstances", "s3:ListBucket", "s3:GetObject"],
+    "worker-tags": [...reads, "ec2:CreateTags", "ec2:DeleteTags"],
+    "manager-s3": [...objects, "ec2:DescribeInstances"],
+    "worker-s3": [...objects, "ec2:DescribeInstances"],
   };
   for (const name of POLICIES) {
     const allowed = statements(name).filter(({ Effect }) => Effect === "Allow")
@@ -58,20 +60,46 @@ Deno.test("only reads that EC2 can't restrict are allowed on everything", () => 
   }
 });
 
-Deno.test("a manager tags itself only, and only with tokens and their cluster", () => {
-  const tagging = statements("manager-tags").find(({ Action }) =>
-    Action.includes("ec2:DeleteTags")
-  );
-  const { ArnLike, ...keys } = tagging?.Condition ?? {};
-  assert.deepEqual(ArnLike, {
-    "ec2:SourceInstanceARN": "arn:aws:ec2:REGION:ACCOUNT:instance/${ec2:InstanceID}",
+for (
+  const [name, keys] of [
+    ["manager-tags", ["ManagerToken", "WorkerToken", CLUSTER_TAG, LEAVING_TAG]],
+    ["worker-tags", LEAVING_TAG],
+  ] as const
+) {
+  Deno.test(`with ${name} a node tags itself only, and only with ${keys}`, () => {
+    const tagging = statements(name).find(({ Action }) => Action.includes("ec2:DeleteTags"));
+    const { ArnLike, ...conditions } = tagging?.Condition ?? {};
+    assert.deepEqual(ArnLike, {
+      "ec2:SourceInstanceARN": "arn:aws:ec2:REGION:ACCOUNT:instance/${ec2:InstanceID}",
+    });
+    const tags = { "aws:TagKeys": keys };
+    // For all alone would also hold for a request that names no key, which deletes every tag.
+    assert.deepEqual(conditions, {
+      "ForAllValues:StringEquals": tags,
+      "ForAnyValue:StringEquals": tags,
+    });
   });
-  const tags = { "aws:TagKeys": ["ManagerToken", "WorkerToken", "SwarmCluster"] };
-  // For all alone would also hold for a request that names no key, which deletes every tag.
-  assert.deepEqual(keys, {
-    "ForAllValues:StringEquals": tags,
-    "ForAnyValue:StringEquals": tags,
-  });
+}
+
+Deno.test("in S3 words of leaving are all that a worker writes, and all that anybody deletes", () => {
+  const words = "arn:aws:s3:::BUCKET/PREFIX/*/leaving/i-*";
+  const of = (name: string, action: string): string[] =>
+    statements(name).filter(({ Action }) => [Action].flat().includes(action))
+      .map(({ Resource }) => Resource);
+  assert.deepEqual(of("worker-s3", "s3:PutObject"), [words]);
+  assert.deepEqual(of("worker-s3", "s3:DeleteObject"), [words]);
+  assert.deepEqual(of("manager-s3", "s3:DeleteObject"), [words]);
+  // A star is any text, with slashes too: a mark of a cluster that is called "leaving" is no word.
+  const isWord = (key: string): boolean => /^PREFIX\/.*\/leaving\/i-.*$/.test(key);
+  assert.ok(isWord("PREFIX/default/leaving/i-0abc"));
+  for (
+    const key of [
+      `founded/leaving/${"i".repeat(50)}.id`,
+      "leaving/record.json",
+      `leaving/tokens/${"i".repeat(50)}/manager`,
+      "leaving/conditions",
+    ]
+  ) assert.ok(!isWord(`PREFIX/${key}`), key);
 });
 
 Deno.test("a manager writes its own kind of template only, which it marks as it creates it", () => {
@@ -96,7 +124,9 @@ Deno.test("the unit runs on every boot, after Docker and the network, again for 
   assert.deepEqual(has("Unit", "After"), [
     "docker.service snap.docker.dockerd.service network-online.target",
   ]);
-  assert.deepEqual(has("Unit", "Wants"), ["docker.service network-online.target"]);
+  assert.deepEqual(has("Unit", "Wants"), [
+    "docker.service network-online.target swarm-leave.service",
+  ]);
   assert.deepEqual(has("Install", "WantedBy"), ["multi-user.target"]);
   assert.deepEqual(has("Service", "ExecStart"), ["/usr/local/bin/swarm-join"]);
   // Wrong settings are not tried again; all that may come late is, whatever the exit code.
@@ -121,18 +151,50 @@ Deno.test("the unit runs on every boot, after Docker and the network, again for 
   assert.match(lock, /^\/run\/[^/]+$/, "the unit must let it write its lock file");
 });
 
+Deno.test("the unit of the leave is stopped before Docker and the network, and has the time for it", () => {
+  const unit = unitOf(read("deploy/swarm-leave.service"));
+  const has = (section: string, key: string): string[] => unit.get(section)?.get(key) ?? [];
+  assert.deepEqual(has("Unit", "After"), [
+    "docker.service snap.docker.dockerd.service network-online.target",
+  ]);
+  // A restart of Docker's unit must not stop it.
+  for (const key of ["Requires", "PartOf", "BindsTo"]) assert.deepEqual(has("Unit", key), []);
+  assert.deepEqual(has("Service", "RemainAfterExit"), ["yes"]);
+  assert.deepEqual(has("Service", "ExecStop"), [
+    "/usr/local/bin/swarm-join leave --if-terminating --timeout 100s",
+  ]);
+  assert.deepEqual(has("Service", "TimeoutStopSec"), ["120"]);
+  const join = unitOf(read("deploy/swarm-join.service")).get("Service");
+  for (const [key, value] of join ?? []) {
+    if (/^(?:Exec|Type|Restart|Timeout)/.test(key)) continue;
+    assert.deepEqual(has("Service", key), value, `hardened as the join's: ${key}`);
+  }
+});
+
+Deno.test("the timer runs the unit of the join again", () => {
+  const timer = unitOf(read("deploy/swarm-join.timer")).get("Timer");
+  assert.deepEqual(timer?.get("Unit"), ["swarm-join.service"]);
+  assert.deepEqual(timer?.get("OnUnitInactiveSec"), ["10min"]);
+});
+
 Deno.test({
-  name: "systemd takes the unit",
+  name: "systemd takes the units",
   ignore: !isInstalled("systemd-analyze"),
   fn: () => {
     const folder = Deno.makeTempDirSync();
-    const file = `${folder}/swarm-join.service`;
-    const unit = read("deploy/swarm-join.service");
-    Deno.writeTextFileSync(file, unit.replaceAll("=/usr/local/bin/swarm-join", "=/bin/true"));
-    const { stderr } = new Deno.Command("systemd-analyze", { args: ["verify", file] }).outputSync();
+    const names = ["swarm-join.service", "swarm-leave.service", "swarm-join.timer"];
+    const files = names.map((name) => `${folder}/${name}`);
+    for (const [i, file] of files.entries()) {
+      const unit = read(`deploy/${names[i]}`);
+      Deno.writeTextFileSync(file, unit.replaceAll("=/usr/local/bin/swarm-join", "=/bin/true"));
+    }
+    const { stderr } = new Deno.Command("systemd-analyze", { args: ["verify", ...files] })
+      .outputSync();
     Deno.removeSync(folder, { recursive: true });
     // Docker's own unit may not be installed here.
-    const said = new TextDecoder().decode(stderr).split("\n").filter((line) => line.includes(file));
+    const said = new TextDecoder().decode(stderr).split("\n").filter((line) =>
+      line.includes(folder)
+    );
     assert.deepEqual(said, []);
   },
 });

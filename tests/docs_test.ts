@@ -4,6 +4,7 @@ import { DOCUMENTS, withTables } from "../tools/docs.ts";
 import { decide } from "../src/decide/decide.ts";
 import { jsonOf } from "../src/report/print.ts";
 import { failureOf, type Report, reportOf } from "../src/report/report.ts";
+import { asStatus } from "../src/report/status.ts";
 import { observation } from "./support/observations.ts";
 import type { Goal } from "../src/state.ts";
 
@@ -25,7 +26,11 @@ Deno.test("the reference has every field that --json prints, and says when", () 
   assert.deepEqual(fieldsOf("failed"), keysOf(failure));
   assert.deepEqual(fieldsOf("dry run"), keysOf(reportIf(true)));
   const [doctor = ""] = /`doctor` prints .*/.exec(read("docs/reference.md")) ?? [];
-  for (const key of keysOf(reportIf(true, "survey"))) assert.ok(doctor.includes(`\`${key}\``), key);
+  const survey = reportIf(true, "survey");
+  for (const key of keysOf(survey)) assert.ok(doctor.includes(`\`${key}\``), key);
+  const [status = ""] = /`status` prints[^]*?`settings` prints/.exec(read("docs/reference.md")) ??
+    [];
+  for (const key of keysOf(asStatus(survey))) assert.ok(status.includes(`\`${key}\``), key);
 });
 
 Deno.test("the README fits in a hundred lines", () => {

@@ -17,6 +17,7 @@ const ROOMS: { [room: string]: string[] } = {
   "calls": [],
   "actions": [],
   "rules": [],
+  "survey_rules": [],
   "stores": [],
   "settings": [],
   "addresses": [],
@@ -27,7 +28,7 @@ const ROOMS: { [room: string]: string[] } = {
   "run": ["decide/decide", "memory", "ledger/versions"],
   // What people write and read
   "cli": [],
-  "report": ["decide/decide", "decide/role", "valibot"],
+  "report": ["decide/decide", "decide/members", "decide/role", "decide/standing", "valibot"],
   // The edges
   "time": [],
   "http": ["time"],
@@ -46,6 +47,7 @@ const GROUND = [
   "calls",
   "actions",
   "rules",
+  "survey_rules",
   "stores",
   "settings",
   "addresses",
@@ -65,6 +67,7 @@ const PURE = [
   "report/print",
   "report/plan",
   "report/findings",
+  "report/status",
   "ledger/record",
   "ledger/versions",
 ];

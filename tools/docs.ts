@@ -61,8 +61,9 @@ function tableOfPlace(place: string): string[] {
   return ["| Rule | When | What it does |", "|---|---|---|", ...rows];
 }
 
-/** docs/operations.md: the rules that a run can end by with an exit code, and what to do. */
+/** docs/operations.md: the rules that a run can end by with an exit code, and what to do; or what a survey finds. */
 function tableOfExit(code: string): string[] {
+  if (code === "survey") return tableOfFindings();
   const ends = RULE_NAMES.filter((rule) => RULES[rule].exits.some((exit) => String(exit) === code));
   if (code !== "3") {
     const rows = ends.map((rule) => `| \`${rule}\` | ${RULES[rule].mend} |`);
@@ -79,6 +80,18 @@ function tableOfExit(code: string): string[] {
   return ["| Rule | It waits for | What to do |", "|---|---|---|", ...rows];
 }
 
+/** docs/operations.md: what a survey alone finds. */
+function tableOfFindings(): string[] {
+  const found = RULE_NAMES.filter((rule) =>
+    RULES[rule].exits.length === 0 && RULES[rule].mend !== ""
+  );
+  const rows = found.flatMap((rule) =>
+    RULES[rule].cases.filter(([where]) => where === "survey")
+      .map(([, when]) => `| \`${rule}\` | ${when} | ${RULES[rule].mend} |`)
+  );
+  return ["| Finding | When | What to do |", "|---|---|---|", ...rows];
+}
+
 export const DOCUMENTS = [
   {
     path: "docs/reference.md",
@@ -86,7 +99,7 @@ export const DOCUMENTS = [
     names: ["verbs", "flags", "variables", "exits"],
   },
   { path: "docs/protocol.md", tableOf: tableOfPlace, names: Object.keys(PLACES) },
-  { path: "docs/operations.md", tableOf: tableOfExit, names: ["2", "3", "4", "5", "6"] },
+  { path: "docs/operations.md", tableOf: tableOfExit, names: ["2", "3", "4", "5", "6", "survey"] },
 ];
 
 if (import.meta.main) {

@@ -11,6 +11,7 @@ import {
   type Outcome,
   serverClock,
 } from "./call.ts";
+import { instancesIn, launchedMs, ownAddresses, placementOf } from "./described.ts";
 import type { SdkCall, SdkClient } from "./sdk.ts";
 import type { Variant } from "./sdk_places.ts";
 import {
@@ -27,10 +28,9 @@ import type {
   DescribeLaunchTemplateVersionsResult,
   Filter,
   RequestLaunchTemplateData,
-  Reservation,
 } from "./sdk_ec2.ts";
-import type { Answer, Placement, Tag } from "../state.ts";
-import type { Permission } from "../shown.ts";
+import type { Answer, Tag } from "../state.ts";
+import type { Permission, Placement } from "../shown.ts";
 
 /** A version of a launch template. `text`: its user data, decoded; null when it has none. */
 interface TemplateVersion {
@@ -55,7 +55,7 @@ export interface Ec2Instance {
   addresses: string[];
   /** Since its launch, by EC2's clock; null: not said. */
   runningMs: number | null;
-  /** When it was last started: ms since 1970; null: not said. */
+  /** When it was launched (a stop and start is none): ms since 1970; null: not said. */
   launchMs: number | null;
   placement: Placement | null;
   tags: Map<string, string>;
@@ -346,7 +346,7 @@ function instancesOf(
       state: State.Name,
       addresses: ownAddresses(where),
       runningMs: nowMs === null || LaunchTime === undefined ? null : nowMs - LaunchTime.getTime(),
-      launchMs: LaunchTime?.getTime() ?? null,
+      launchMs: launchedMs(where),
       placement: placementOf(where),
       tags,
     });
@@ -354,44 +354,14 @@ function instancesOf(
   return found;
 }
 
-type SdkInstance = NonNullable<Reservation["Instances"]>[number];
-
-function instancesIn({ Instances = [] }: Reservation): SdkInstance[] {
-  return Instances;
-}
-
-/** EC2 names no lifecycle of an instance that is on demand. */
-function placementOf(
-  { Placement: { AvailabilityZone } = {}, InstanceType, InstanceLifecycle }: SdkInstance,
-): Placement | null {
-  if (AvailabilityZone === undefined || InstanceType === undefined) return null;
-  return {
-    zone: AvailabilityZone,
-    type: InstanceType,
-    lifecycle: InstanceLifecycle ?? "on-demand",
-  };
-}
-
-/** IPv4 before IPv6; of each, the primary one first. */
-function ownAddresses(
-  { PrivateIpAddress, NetworkInterfaces = [], Ipv6Address }: SdkInstance,
-): string[] {
-  const v4 = NetworkInterfaces.flatMap(({ PrivateIpAddresses = [] }) =>
-    PrivateIpAddresses.map((one) => one.PrivateIpAddress)
-  );
-  const v6 = NetworkInterfaces.flatMap(({ Ipv6Addresses = [] }) =>
-    Ipv6Addresses.map((one) => one.Ipv6Address)
-  );
-  const all = [PrivateIpAddress, ...v4, Ipv6Address, ...v6];
-  return [...new Set(all.filter((one): one is string => one !== undefined && one !== ""))];
-}
-
 function endless(doing: string): Answer<never> {
-  const message = `Cannot ${doing}: the answer's pages do not end`;
-  return { ok: false, fault: { kind: "malformed", message } };
+  return malformed(`Cannot ${doing}: the answer's pages do not end`);
 }
 
 function lacking(doing: string, what: string): Answer<never> {
-  const message = `Cannot ${doing}: the answer lacks ${what}`;
+  return malformed(`Cannot ${doing}: the answer lacks ${what}`);
+}
+
+function malformed(message: string): Answer<never> {
   return { ok: false, fault: { kind: "malformed", message } };
 }

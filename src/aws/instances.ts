@@ -42,13 +42,13 @@ export function createInstances({ config, identity, ec2 }: InstancesOptions): Re
     if (!byAddress.ok) return byAddress;
     const found = new Map<string, Instance>();
     for (const one of byId.value) {
-      found.set(one.instance, instanceOf(one, one.addresses[0] ?? null, config));
+      found.set(one.instance, shownAs(one, one.addresses[0] ?? null, config));
     }
     for (const one of byAddress.value) {
       const own = one.addresses.map(canonical);
       for (const address of addresses.filter((asked) => own.includes(canonical(asked)))) {
         if (found.get(one.instance)?.address === address) continue;
-        found.set(`${one.instance} ${address}`, instanceOf(one, address, config));
+        found.set(`${one.instance} ${address}`, shownAs(one, address, config));
       }
     }
     return { ok: true, value: [...found.values()] };
@@ -130,7 +130,7 @@ async function inChunks(
   return { ok: true, value: all };
 }
 
-function instanceOf(
+function shownAs(
   { instance, state, tags, launchMs, placement }: Ec2Instance,
   address: string | null,
   { roleTag, clusterTag, labelTags }: Config,

@@ -1,5 +1,5 @@
 /**
- * The S3 calls that the tool makes: read an object, write one on a condition, list a folder. Loaded only
+ * The S3 calls that the tool makes: read, write (on a condition) and delete an object, list a folder. Loaded only
  * with an S3 store.
  */
 import {
@@ -13,7 +13,7 @@ import {
 } from "./call.ts";
 import type { SdkCall, SdkClient } from "./sdk.ts";
 import { accountOfPoint, type Variant } from "./sdk_places.ts";
-import { createS3Client, getObject, listObjects, putObject } from "./sdk_s3.ts";
+import { createS3Client, deleteObject, getObject, listObjects, putObject } from "./sdk_s3.ts";
 import type { Answer, S3Store, Tag } from "../state.ts";
 
 /** `found` null: there is no such object. `text` null: it is no UTF-8. */
@@ -122,6 +122,13 @@ export class S3Api {
     // `NoSuchKey`: the object that was to be unchanged has been deleted.
     const unmet = answer.code === "PreconditionFailed" || answer.code === "NoSuchKey";
     return unmet ? { ok: true, value: null } : faultAlone(answer);
+  }
+
+  /** Also well when there is no such object. */
+  async delete(key: string): Promise<Answer<null>> {
+    const doing = `delete ${this.place(key)}`;
+    const answer = await this.#ask(doing, deleteObject(this.#at(key)), this.#ownerText());
+    return answer.ok ? { ok: true, value: null } : faultAlone(answer);
   }
 
   /** All objects below a folder. */

@@ -1,5 +1,8 @@
 /** S3 as the SDK describes it: its protocol, where a bucket is, and the operations that the tool calls. */
 import {
+  DeleteObject$,
+  type DeleteObjectCommandInput,
+  type DeleteObjectCommandOutput,
   errorTypeRegistries,
   GetObject$,
   type GetObjectCommandInput,
@@ -28,6 +31,9 @@ interface S3ClientOptions {
   handler: Handler;
 }
 
+export const deleteObject = operationOf<DeleteObjectCommandInput, DeleteObjectCommandOutput>(
+  DeleteObject$,
+);
 export const getObject = operationOf<GetObjectCommandInput, GetObjectCommandOutput>(GetObject$);
 export const listObjects = operationOf<ListObjectsV2CommandInput, ListObjectsV2CommandOutput>(
   ListObjectsV2$,

@@ -106,18 +106,23 @@ export const CREDENTIAL_NAMES = [
 export const EXITS = [
   {
     code: 0,
-    help: "as it should be: this node is a member, there is a plan, or doctor found no error",
+    help:
+      "as it should be: this node is a member, there is a plan, doctor found no error, or status is ok",
   },
   { code: 1, help: "a defect of swarm-join: please report the stack it prints" },
   {
     code: 2,
     help: "the command line, the environment, the settings' file or an observation is wrong",
   },
-  { code: 3, help: "not yet: the time was up, or it was stopped; run it again" },
+  {
+    code: 3,
+    help: "not yet: the time was up, or it was stopped; run it again. Status is degraded, or none",
+  },
   { code: 4, help: "denied: the message names the permission that is missing" },
   {
     code: 5,
-    help: "a person is needed: a conflict, a refusal, or what doctor found; nothing is lost",
+    help:
+      "a person is needed: a conflict, a refusal, or what doctor found; nothing is lost, but where status says so",
   },
   { code: 6, help: "the machine lacks something: the Engine, the instance metadata" },
 ] as const;

@@ -18,6 +18,7 @@ import {
 } from "./sources.ts";
 import {
   CLUSTER_TAG,
+  LEAVING_TAG,
   LOG_FORMATS,
   LOG_LEVELS,
   type Output,
@@ -40,8 +41,14 @@ export interface Outside {
 }
 
 export type Parsed =
-  /** Act, or only look: `config` says which. */
-  | { kind: "run"; config: Config; surroundings: Surroundings; output: Output }
+  /** Act, or only look: `config` says which. `isStatus`: to tell how the swarm stands. */
+  | {
+    kind: "run";
+    config: Config;
+    surroundings: Surroundings;
+    output: Output;
+    isStatus: boolean;
+  }
   /** Say which settings count, once it is known that a run could begin with them. */
   | { kind: "settings"; text: string; surroundings: Surroundings; json: boolean }
   /** Decide again from a file (`-`: from stdin). */
@@ -138,6 +145,11 @@ function runOf(
   if (verb.way !== "act" && verb.prints !== "plan" && given.has("dry-run")) {
     throw new Usage(`--dry-run has no effect with ${verb.name}, which changes nothing`);
   }
+  if (verb.goal !== "leave" && given.has("if-terminating")) {
+    throw new Usage(
+      `--if-terminating has no effect with ${verb.name}: only leave asks whether this machine goes`,
+    );
+  }
   const file = fileOf(new Reader(given, env, null), readFile);
   const read = new Reader(given, env, file);
   refuseForeign(read);
@@ -146,7 +158,10 @@ function runOf(
   const config = configOf(read, verb.goal, dryRun);
   const surroundings = surroundingsOf(read, readFile);
   const output = outputOf(read);
-  if (verb.way !== "show") return { kind: "run", config, surroundings, output };
+  if (verb.way !== "show") {
+    const isStatus = verb.prints === "status";
+    return { kind: "run", config, surroundings, output, isStatus };
+  }
   const { json } = output;
   const text = settingsText(read.all(), { file: file?.path ?? null, json });
   return { kind: "settings", text, surroundings, json };
@@ -208,7 +223,8 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     availability: read.one("availability", values.oneOf(["active", "pause", "drain"])),
     abandonTasks: read.isOn("abandon-tasks"),
     labelTags: read.many("label-tags", values.tagKey),
-    ifTerminating: read.isOn("if-terminating"),
+    // The file of settings is that of all verbs.
+    ifTerminating: read.isOn("if-terminating") && goal === "leave",
     region: read.variable(["AWS_REGION", "AWS_DEFAULT_REGION"], values.region),
     givenKeys: read.text(CREDENTIAL_NAMES[0]) !== null,
     ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),
@@ -217,6 +233,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
   };
   refuseConflicts(config);
   refuseTags(config);
+  refuseLabels(config);
   return config;
 }
 
@@ -239,13 +256,14 @@ function refuseConflicts(config: Config): void {
     );
   }
   const { roleTag, managerTokenTag, workerTokenTag, clusterTag } = config;
-  const keys = [CLUSTER_TAG, roleTag, managerTokenTag, workerTokenTag, clusterTag]
+  const keys = [CLUSTER_TAG, LEAVING_TAG, roleTag, managerTokenTag, workerTokenTag, clusterTag]
     .filter((key) => key !== null);
   const twice = keys.find((key, i) => keys.indexOf(key) !== i);
   if (twice !== undefined) {
     throw new Usage(
       `the tag "${twice}" can't hold two things: --role-tag, --manager-token-tag, ` +
-        `--worker-token-tag and --cluster-tag must differ, and ${CLUSTER_TAG} is swarm-join's own`,
+        `--worker-token-tag and --cluster-tag must differ, and ${CLUSTER_TAG} and ${LEAVING_TAG} are ` +
+        "swarm-join's own",
     );
   }
   const pools = config.defaultAddrPool;
@@ -259,7 +277,7 @@ function refuseConflicts(config: Config): void {
 
 /** Of all that it writes, S3 takes the fewest tags on one thing. */
 function refuseTags({ tags, store, managerTokenTag, workerTokenTag }: Config): void {
-  const own = ["swarm-join", CLUSTER_TAG, managerTokenTag, workerTokenTag];
+  const own = ["swarm-join", CLUSTER_TAG, LEAVING_TAG, managerTokenTag, workerTokenTag];
   tags.forEach(({ key }, i) => {
     if (own.includes(key)) throw new Usage(`--tags has "${key}", which swarm-join writes itself`);
     if (tags.findIndex((tag) => tag.key === key) !== i) {
@@ -271,6 +289,16 @@ function refuseTags({ tags, store, managerTokenTag, workerTokenTag }: Config): v
     const why = store.kind === "s3" ? "S3 takes 10 on an object" : "EC2 takes 50, one is its own";
     throw new Usage(`--tags has ${tags.length} tags: ${why}`);
   }
+}
+
+/** Every node of the swarm can read its labels. */
+function refuseLabels({ labelTags, managerTokenTag, workerTokenTag }: Config): void {
+  labelTags.forEach((key, i) => {
+    if (key === managerTokenTag || key === workerTokenTag) {
+      throw new Usage(`--label-tags has "${key}", which holds a join token`);
+    }
+    if (labelTags.indexOf(key) !== i) throw new Usage(`--label-tags has "${key}" twice`);
+  });
 }
 
 function outputOf(read: Reader): Output {

@@ -14,7 +14,7 @@ import type { Goal } from "../state.ts";
  * - `replay`: decides again from a file, on any machine
  */
 export type Verb =
-  & { name: string; prints: "result" | "plan" | "findings" | "settings"; help: string }
+  & { name: string; prints: "result" | "plan" | "findings" | "status" | "settings"; help: string }
   & (
     | { way: "act"; takes: ""; goal: Goal }
     /** With `[VERB]` its goal is that verb's, if one is named. */
@@ -37,6 +37,14 @@ export const VERBS: readonly Verb[] = [
     help: "join the swarm, or found it; returns when this node is a member",
   },
   {
+    name: "leave",
+    takes: "",
+    goal: "leave",
+    way: "act",
+    prints: "result",
+    help: "leave the swarm for good, when what runs here runs elsewhere; never its last manager",
+  },
+  {
     name: "plan",
     takes: "[VERB]",
     goal: "join",
@@ -51,6 +59,14 @@ export const VERBS: readonly Verb[] = [
     prints: "plan",
     help:
       "decide again from what plan --json (or doctor --json) printed; needs no network and no root",
+  },
+  {
+    name: "status",
+    takes: "",
+    goal: "survey",
+    way: "look",
+    prints: "status",
+    help: "show how the swarm stands: who votes and answers, what it can lose, who is dead",
   },
   {
     name: "doctor",

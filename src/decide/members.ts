@@ -114,6 +114,22 @@ export function registered(record: FoundingRecord, w: Author): FoundingRecord {
   return signed({ ...record, members: [...remaining(record, w), self(w)] }, w);
 }
 
+/** The record in which this node leaves: it stands where it stood, for the order of marks is the order of leaves. */
+export function marked(record: FoundingRecord, w: Author): FoundingRecord {
+  const isMarked = record.members.some((member) => isMe(member, w.me) && member.leaving);
+  if (!isMarked) return registered(record, w);
+  const living = remaining(record, w);
+  const members = record.members.flatMap((member) =>
+    isMe(member, w.me) ? [self(w)] : living.filter((one) => isSame(one, member))
+  );
+  return signed({ ...record, members }, w);
+}
+
+function isSame(a: Member, b: Member): boolean {
+  return a.address === b.address && a.sinceMs === b.sinceMs &&
+    (a.instance === b.instance || b.instance === null);
+}
+
 /** The record without this node. */
 export function withdrawn(record: FoundingRecord, w: Author): FoundingRecord {
   return signed({ ...record, members: remaining(record, w) }, w);
@@ -170,9 +186,11 @@ export function unlisted(record: FoundingRecord, swarm: SwarmView): string[] {
  * again makes a dead voter look as if it could be reached.
  */
 export function reached({ nodes }: SwarmView): string[] {
-  return nodes.flatMap(({ state, voter }) =>
-    voter?.reachable === true && state !== "down" ? voter.address : []
-  );
+  return nodes.flatMap((node) => isReached(node) ? node.voter?.address ?? [] : []);
+}
+
+export function isReached({ state, voter }: SwarmNode): boolean {
+  return voter?.reachable === true && state !== "down";
 }
 
 /** Who has a vote in raft, each with its node's id. */

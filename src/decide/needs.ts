@@ -3,7 +3,7 @@
  * fact was not looked at yet, or is a fault, deciding stops with what that means.
  */
 import { faulted } from "./faults.ts";
-import { instanceOf, others, questionOf, reached } from "./members.ts";
+import { instanceOf, isSameSwarm, others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
@@ -31,17 +31,52 @@ export function stop(decision: Decision): never {
   throw new Stop(decision);
 }
 
+/** What these rules come to; null: a fact that they ask for is not known. */
+export function ifKnown<T>(rules: () => T): T | null {
+  try {
+    return rules();
+  } catch (stop) {
+    if (stop instanceof Stop) return null;
+    throw stop;
+  }
+}
+
 /** The fact that this look gives. */
 export function need<K extends LookKind>(o: Observation, call: CallOf<K>): Seen[K] {
   const fact = o.facts[call.kind] as Answer<Seen[K]> | undefined;
-  if (fact === undefined) stop(look(call as Look));
+  if (fact === undefined || !isKnown(o, call as Look)) stop(look(widened(o, call as Look)));
   return fact.ok ? fact.value : stop(faulted(o, fact.fault));
 }
 
+/** Whether what this look would give is known: it was made, and asked of all of these. */
+export function isKnown({ facts, memory: { asked } }: Observation, call: Look): boolean {
+  if (facts[call.kind]?.ok !== true) return facts[call.kind] !== undefined;
+  const covers = (all: string[] | undefined, some: string[]): boolean =>
+    all === undefined || some.every((one) => all.includes(one));
+  if (call.kind === "instances") {
+    return covers(asked.instances?.ids, call.ids) &&
+      covers(asked.instances?.addresses, call.addresses);
+  }
+  return call.kind !== "probe" || covers(asked.probe ?? undefined, call.addresses);
+}
+
+/** The same, asked also of those that it was asked of before: each rule then finds its own in the answer. */
+function widened({ facts, memory: { asked } }: Observation, call: Look): Look {
+  if (facts[call.kind] === undefined) return call;
+  const both = (some: string[], more: string[] = []): string[] => [...new Set([...some, ...more])];
+  if (call.kind === "instances") {
+    const { ids, addresses } = asked.instances ?? {};
+    return { ...call, ids: both(call.ids, ids), addresses: both(call.addresses, addresses) };
+  }
+  return call.kind === "probe"
+    ? { ...call, addresses: both(call.addresses, asked.probe ?? []) }
+    : call;
+}
+
 /** Of these looks, those that were not made yet are made first, side by side. */
-export function together({ facts }: Observation, ...calls: (Look | false)[]): void {
-  const unseen = calls.filter((call) => call !== false && facts[call.kind] === undefined);
-  if (unseen.length > 0) stop(look(...unseen));
+export function together(o: Observation, ...calls: (Look | false)[]): void {
+  const unseen = calls.filter((call) => call !== false && !isKnown(o, call)) as Look[];
+  if (unseen.length > 0) stop(look(...unseen.map((call) => widened(o, call))));
 }
 
 /** What EC2 shows of these members, this node, and whoever is where its Engine knows managers. */
@@ -69,26 +104,26 @@ export function instancesLook(s: Scene): CallOf<"instances"> {
   const unnamed = [...nameless(s), ...unnamedDown(s)];
   return {
     kind: "instances",
-    ids: [...new Set([...ids, ...suspects(s)])],
-    addresses: [...new Set([...addresses, ...unnamed.map(placeOf)])],
+    ids: [...new Set([...ids, ...suspects(s).flatMap((node) => instanceOf(node) ?? [])])],
+    addresses: [
+      ...new Set([...addresses, ...[...unnamed, ...suspects(s)].map(seenAt)]),
+    ].filter((address) => address !== ""),
   };
 }
 
-/** The instances of nodes that are not well, and of voters that the record does not list (any more). */
-function suspects({ engine, record }: Scene): string[] {
-  return (engine.swarm?.nodes ?? []).flatMap((node) => {
-    const instance = instanceOf(node);
-    const isListed = record?.members.some((member) => member.instance === instance) ?? false;
-    const isWell = node.state === "ready" && node.voter?.reachable !== false &&
-      (node.voter === null || isListed);
-    return isWell || instance === null ? [] : instance;
-  });
+/** Nodes that are down, and voters that can't be reached, or that the record does not list (any more). */
+function suspects({ engine, record }: Scene): SwarmNode[] {
+  return (engine.swarm?.nodes ?? []).filter((node) => {
+    if (node.state === "down" || node.voter === null) return node.state === "down";
+    return !node.voter.reachable ||
+      !(record?.members.some(({ instance }) => instance === instanceOf(node)) ?? false);
+  }).filter((node) => instanceOf(node) !== null);
 }
 
 /** The other nodes that are ready and have no label yet. */
 export function nameless({ engine, o }: Scene): SwarmNode[] {
   return (engine.swarm?.nodes ?? []).filter((node) =>
-    node.nodeId !== engine.nodeId && node.state === "ready" && placeOf(node) !== "" &&
+    node.nodeId !== engine.nodeId && node.state === "ready" && seenAt(node) !== "" &&
     instanceOf(node) === null && !o.memory.kept.includes(node.nodeId)
   );
 }
@@ -96,12 +131,13 @@ export function nameless({ engine, o }: Scene): SwarmNode[] {
 /** Managers that are down and have no label: whether they are dead, only their address can tell. */
 function unnamedDown({ engine }: { engine: Engine | null }): SwarmNode[] {
   return (engine?.swarm?.nodes ?? []).filter((node) =>
-    node.state === "down" && instanceOf(node) === null && placeOf(node) !== "" &&
+    node.state === "down" && instanceOf(node) === null && seenAt(node) !== "" &&
     (node.voter !== null || node.desired === "manager")
   );
 }
 
-function placeOf({ voter, address }: SwarmNode): string {
+/** Where its peers, or its managers, see it. */
+export function seenAt({ voter, address }: SwarmNode): string {
   return voter?.address ?? address;
 }
 
@@ -158,10 +194,16 @@ export function probeOf(
   const addresses = new Set(
     record === null ? engine?.peers : addressesOf(others(record, me)),
   );
-  for (const { address } of neighbours?.ok ? neighbours.value : []) addresses.add(address);
+  // In the founded swarm nobody asks whether there is another one.
+  const isIn = record !== null && engine !== null && isSameSwarm(record, engine);
+  for (const { address } of neighbours?.ok && !isIn ? neighbours.value : []) addresses.add(address);
   const swarm = engine?.swarm ?? null;
   for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
-  for (const node of unnamedDown({ engine })) addresses.add(placeOf(node));
+  for (const node of unnamedDown({ engine })) addresses.add(seenAt(node));
+  // A manager whose swarm has no leader is told by nobody who is left of those that vote.
+  for (const address of engine?.manager && swarm === null ? engine.peers : []) {
+    addresses.add(address);
+  }
   for (const own of [engine?.address ?? "", me.address, ...me.addresses]) addresses.delete(own);
   return addresses.size === 0 ? null : { kind: "probe", addresses: [...addresses] };
 }

@@ -101,6 +101,11 @@ export function leftMs({ config, nowMs }: Observation): number {
   return Math.max(0, config.timeoutMs - nowMs);
 }
 
+/** Whether half of its time is over. */
+export function isLate(o: Observation): boolean {
+  return leftMs(o) < o.config.timeoutMs / 2;
+}
+
 /** Whether its deadline is near: of a short time the second half. */
 export function isRushed(o: Observation): boolean {
   return leftMs(o) < Math.min(RUSHED_MS, o.config.timeoutMs / 2);
@@ -119,11 +124,11 @@ export function bounded(o: Observation, decision: Acting | Waiting | End): Actin
   if (o.config.dryRun) return decision;
   const { rule, because } = decision;
   if (decision.kind === "end" && decision.exit !== 0) {
-    if (isLate(o) || heldMs(o, rule) >= decision.afterMs) return decision;
+    if (isOver(o) || heldMs(o, rule) >= decision.afterMs) return decision;
     const { exit } = decision;
     return { kind: "wait", ms: backoffMs(o, rule), exit, keeps: "nothing", rule, because };
   }
-  if (!isLate(o) || decision.kind === "end") return decision;
+  if (!isOver(o) || decision.kind === "end") return decision;
   const exit = decision.kind === "wait" ? decision.exit : 3;
   return overdue(o) ?? endOf(exit, rule, because);
 }
@@ -131,7 +136,7 @@ export function bounded(o: Observation, decision: Acting | Waiting | End): Actin
 /** After the deadline: what the run has been waiting against, else the join that failed last. */
 export function overdue(o: Observation): End | null {
   const { steady, failures } = o.memory;
-  if (!isLate(o) || o.config.dryRun) return null;
+  if (!isOver(o) || o.config.dryRun) return null;
   if (steady !== null) return endOf(steady.exit, steady.rule, steady.because);
   const last = failures.at(-1);
   return last === undefined ? null : endOf(3, "joins-failed", last.message);
@@ -141,6 +146,6 @@ function endOf(exit: End["exit"], rule: Rule, because: string): End {
   return { kind: "end", exit, afterMs: 0, rule, because, warnings: [], findings: [] };
 }
 
-function isLate({ nowMs, config }: Observation): boolean {
+function isOver({ nowMs, config }: Observation): boolean {
   return nowMs >= config.timeoutMs;
 }

@@ -5,8 +5,8 @@
  */
 import { addressOf, isWarmed, type Obstacle } from "./obstacles.ts";
 import { faulted } from "./faults.ts";
-import { need, stop, together } from "./needs.ts";
-import { needsTags, roleAsked } from "./role.ts";
+import { ifKnown, need, stop, together } from "./needs.ts";
+import { needsTags, roleAsked, roleOf } from "./role.ts";
 import { look } from "./verdict.ts";
 import { STORES, type StoreTraits } from "../stores.ts";
 import type { Look } from "../calls.ts";
@@ -49,14 +49,24 @@ export function sceneOf(o: Observation, { near, far }: Obstacles): Scene {
   if (role === null || ledger.kind !== "settled") {
     throw new Error("a goal must be stopped by a node without role or ledger");
   }
+  return setOf({ o, me, role, engine, ledger });
+}
+
+/** The same as it was seen, whatever stands in the way; null: too little was. */
+export function seenScene(o: Observation): Scene | null {
+  const { memory: { identity: me }, facts } = o;
+  const engine = facts.engine?.ok ? facts.engine.value : null;
+  const ledger = facts.ledger?.ok ? facts.ledger.value : null;
+  if (me === null || engine === null || ledger?.kind !== "settled") return null;
+  return ifKnown(() => setOf({ o, me, role: roleOf(o) ?? "worker", engine, ledger }));
+}
+
+function setOf(seen: Pick<Scene, "o" | "me" | "role" | "engine" | "ledger">): Scene {
+  const { o, me, engine, ledger } = seen;
   return {
-    o,
-    me,
+    ...seen,
     address: addressOf(o, me, engine),
-    role,
-    engine,
     record: ledger.record,
-    ledger,
     traits: STORES[o.config.store.kind],
   };
 }
@@ -69,13 +79,15 @@ function stopAt(o: Observation, obstacles: readonly Obstacle[]): void {
 }
 
 /** What this machine says: its Engine each time, its metadata until they can't change any more. */
-export function nearLooks({ memory }: Observation): (Look | false)[] {
+export function nearLooks({ memory, facts }: Observation): (Look | false)[] {
   const lifecycle = memory.lifecycle?.target ?? null;
   // A machine of a warm pool gets interfaces and tags when it enters service.
   const mayChange = lifecycle !== null && isWarmed(lifecycle);
+  // Who has waited may have been told to go meanwhile; it costs AWS nothing.
+  const hasWaited = memory.waits > 0 && facts.engine === undefined;
   return [
     (memory.identity === null || mayChange) && { kind: "identity" },
-    (memory.lifecycle === null || mayChange) && { kind: "lifecycle" },
+    (memory.lifecycle === null || mayChange || hasWaited) && { kind: "lifecycle" },
     { kind: "engine" },
   ];
 }

@@ -5,11 +5,13 @@
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
-import { isGone, others, questionOf } from "./members.ts";
-import { decided, probeOf, together } from "./needs.ts";
+import { isGone, LEFT_LABEL, others, questionOf } from "./members.ts";
+import { decided, instancesLook, isKnown, probeOf, together } from "./needs.ts";
+import { foundedOf, nodesFound } from "./nodes/found.ts";
 import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
-import { farLooks, nearLooks } from "./scene.ts";
+import { farLooks, nearLooks, seenScene } from "./scene.ts";
+import { nodeOf } from "./standing.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
 import type { Look } from "../calls.ts";
@@ -20,13 +22,16 @@ export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
   if (o.memory.identity !== null) {
     together(o, ...farLooks(o));
+    together(o, ...machineLooks(o));
     together(o, ...memberLooks(o));
   }
   const next = decided(() => join(o));
-  if (next.kind === "look" && next.calls.every(({ kind }) => o.facts[kind] === undefined)) {
+  if (next.kind === "look" && next.calls.every((call) => !isKnown(o, call))) {
     return next;
   }
   const obstacles = obstaclesOf(o);
+  const scene = seenScene(o);
+  const nodes = scene === null ? [] : nodesFound(scene);
   const findings = unique([
     ...obstacles,
     ...(obstacles.some(({ rule }) => next.kind !== "look" && rule === next.rule)
@@ -34,7 +39,8 @@ export function survey(o: Observation): Decision {
       : nextOf(next)),
     ...faultsOf(o, obstacles.length > 0 ? null : withoutOf(next)),
     ...deniedOf(o),
-    ...membersOf(o),
+    ...nodes,
+    ...membersOf(o, nodes),
   ]);
   const count = (one: Finding["severity"]): number =>
     findings.filter(({ severity }) => severity === one).length;
@@ -47,11 +53,21 @@ export function survey(o: Observation): Decision {
     because: errors > 0
       ? `${errors} of ${findings.length} findings stop this node`
       : warnings > 0
-      ? `nothing is wrong for certain, and ${warnings} of ${findings.length} findings may keep this node waiting`
+      ? `nothing stops this node for certain, and ${warnings} of ${findings.length} findings ${
+        warnings === 1 ? "is a warning" : "are warnings"
+      }`
       : `nothing stops this node${untoldOf(o)}`,
     warnings: [],
     findings,
   };
+}
+
+/** Which machines have a role, where that is told by tags: a manager can say which of them its swarm lacks. */
+function machineLooks(o: Observation): Look[] {
+  const scene = seenScene(o);
+  return scene !== null && foundedOf(scene) !== null && o.config.role === "auto"
+    ? [{ kind: "neighbours", roles: ["manager", "worker"] }]
+    : [];
 }
 
 /** Who of the record's members, and of the managers that it lacks, lives and answers; and which tokens are shown. */
@@ -65,9 +81,14 @@ function memberLooks(o: Observation): (Look | false)[] {
   const { fingerprint } = swarm?.managerToken ?? record;
   const isManager = roleOf(o) === "manager";
   const needsToken = isManager || engine?.state === "inactive";
+  const scene = seenScene(o);
+  const hasLeavers = swarm?.nodes.some(({ labels }) => labels[LEFT_LABEL] !== undefined) ?? false;
   return [
     probeOf({ o, me, engine, record }) ?? false,
-    { kind: "instances", ...questionOf(record.members, me, [], settledOf(o)?.serverMs ?? 0) },
+    scene === null
+      ? { kind: "instances", ...questionOf(record.members, me, [], settledOf(o)?.serverMs ?? 0) }
+      : instancesLook(scene),
+    hasLeavers && { kind: "words", instance: null },
     // Only a manager may read the managers'.
     needsToken &&
     { kind: "tokens", fingerprint, want: isManager ? ["manager", "worker"] : ["worker"] },
@@ -101,25 +122,37 @@ function withoutOf(next: Decision): Finding["severity"] | null {
   return next.kind === "end" && next.exit === 0 ? "note" : null;
 }
 
-/** What AWS does not say about writes: no permission, and no lack of one. */
+/** What AWS does not say about a join's writes: no permission, and no lack of one. */
 function untoldOf({ facts }: Observation): string {
   const permissions = facts.permissions?.ok ? facts.permissions.value : [];
-  const actions = permissions.flatMap(({ action, verdict }) => verdict === "unknown" ? action : []);
+  const actions = permissions.flatMap(({ action, verdict, verb }) =>
+    verdict === "unknown" && verb === "join" ? action : []
+  );
   return actions.length === 0 ? "" : `; AWS does not say whether it allows ${actions.join(", ")}`;
 }
 
 function deniedOf({ facts }: Observation): Finding[] {
   const permissions = facts.permissions?.ok ? facts.permissions.value : [];
-  return permissions.filter(({ verdict }) => verdict === "denied").map(({ action }) => ({
+  return permissions.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => ({
     rule: "permission-missing",
-    severity: "error",
-    because: `${action} is denied: a run that needs it ends with exit 4`,
+    severity: verb === "join" ? "error" : "warning",
+    because: `${action} is denied: ` +
+      (verb === "join"
+        ? "a run that needs it ends with exit 4"
+        : "a leave can't say so to the managers, who drain this node then"),
   }));
 }
 
-/** The record's other members that are gone, or do not answer. */
-function membersOf(o: Observation): Finding[] {
-  const { facts: { probe, instances }, memory: { identity: me } } = o;
+/** What says of a manager that it does not answer, and more. */
+const OF_DEAD_NODES: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];
+
+/** The record's other members that are gone, or do not answer; but for those whose nodes were told of. */
+function membersOf(o: Observation, nodes: readonly Finding[]): Finding[] {
+  const { facts: { probe, instances, engine }, memory: { identity: me } } = o;
+  const swarm = engine?.ok ? engine.value.swarm : null;
+  const told = nodes.flatMap(({ rule, nodeId }) =>
+    OF_DEAD_NODES.includes(rule) ? nodeId ?? [] : []
+  );
   const view = settledOf(o);
   if (view === null || view.record === null || me === null || !probe?.ok || !instances?.ok) {
     return [];
@@ -132,6 +165,8 @@ function membersOf(o: Observation): Finding[] {
   };
   return others(view.record, me).flatMap((member): Finding[] => {
     if (probe.value.includes(member.address)) return [];
+    const node = swarm === null ? null : nodeOf(o, member, swarm);
+    if (node !== null && told.includes(node.nodeId)) return [];
     const who = membersText([member], instances.value);
     return isGone(member, evidence)
       ? [{ rule: "member-gone", severity: "note", because: `${who} is gone for good` }]

@@ -114,9 +114,15 @@ export class Node {
     neighbours: ({ roles }) => this.#knownTo("neighbours").aws.neighbours(roles),
     marks: () => this.#marks("marks").read(),
     permissions: async ({ role }) => {
-      const { ledger, shelf } = this.#knownTo("permissions").aws;
-      const both = await Promise.all([ledger.permissions(role), shelf.permissions(role)]);
-      return { ok: true, value: both.flat() };
+      const { ledger, shelf, board } = this.#knownTo("permissions").aws;
+      const [toLeave, ...toJoin] = await Promise.all([
+        board.permissions(role),
+        ledger.permissions(role),
+        shelf.permissions(role),
+      ]);
+      const join = toJoin.flat().map((one) => ({ ...one, verb: "join" as const }));
+      const leave = toLeave.map((one) => ({ ...one, verb: "leave" as const }));
+      return { ok: true, value: [...join, ...leave] };
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),

@@ -19,7 +19,7 @@ import type { S3Api } from "../aws/s3.ts";
 import type { Variant } from "../aws/sdk_places.ts";
 import type { Config, Identity } from "../state.ts";
 import { createObjectShelf } from "../tokens/objects.ts";
-import type { Board } from "../tokens/board.ts";
+import { type Board, createObjectBoard, createTagBoard } from "../tokens/board.ts";
 import type { Shelf } from "../tokens/shelf.ts";
 import { createTagShelf } from "../tokens/tags.ts";
 import type { Vault } from "../tokens/vault.ts";
@@ -77,7 +77,7 @@ export function createAws(options: AwsOptions): Aws {
       ledger: createTemplateLedger({ vpc, cluster, tags, ec2 }),
       shelf: createTagShelf({ config, identity, vault, ec2 }),
       marks: null,
-      board: NO_BOARD,
+      board: createTagBoard({ config, identity, ec2 }),
     };
   }
   const s3 = once(async (): Promise<S3Api> => {
@@ -89,14 +89,9 @@ export function createAws(options: AwsOptions): Aws {
     ledger: createObjectLedger({ cluster, s3 }),
     shelf: createObjectShelf({ cluster, vault, s3 }),
     marks: createMarks({ cluster, instance, s3 }),
-    board: NO_BOARD,
+    board: createObjectBoard({ cluster, instance, s3 }),
   };
 }
-
-const NO_BOARD: Board = {
-  read: () => Promise.resolve({ ok: true, value: [] }),
-  write: () => Promise.resolve({ ok: true, value: null }),
-};
 
 /** Begins to load what a store's calls need: the first of them then finds it there. */
 export function preload({ kind }: Config["store"]): void {

@@ -10,7 +10,7 @@ const SEVERITIES: readonly Finding["severity"][] = ["error", "warning", "note"];
 export function doctorJson(report: Report, findings: readonly Finding[]): object {
   const { cluster, store, role, instance, elapsedMs, awsCalls, phases, plan } = report;
   return {
-    findings: sorted(findings).map((finding) => ({ ...finding, mend: mendOf(finding) })),
+    findings: mended(findings).map(({ nodeId: _, ...finding }) => finding),
     cluster,
     store,
     role,
@@ -26,10 +26,7 @@ export function doctorLines(report: Report, findings: readonly Finding[]): strin
   const who = `${report.instance ?? "unknown"}, ${report.role ?? "of no known role"}`;
   return [
     ...rows([["I am", `${who}, of the cluster "${report.cluster}" in the store ${report.store}`]]),
-    ...sorted(findings).flatMap((finding) => [
-      `${finding.severity.padEnd(12)}[${finding.rule}] ${finding.because}`,
-      ...(mendOf(finding) === "" ? [] : [`${" ".repeat(12)}${mendOf(finding)}`]),
-    ]),
+    ...findingLines(findings),
     ...rows([
       ["In all", report.because],
       ["Took", `${tookText(report)}; nothing was changed`],
@@ -37,10 +34,19 @@ export function doctorLines(report: Report, findings: readonly Finding[]): strin
   ];
 }
 
-function sorted(findings: readonly Finding[]): Finding[] {
-  return SEVERITIES.flatMap((one) => findings.filter(({ severity }) => severity === one));
+/** Each finding for people, the worst first. */
+export function findingLines(findings: readonly Finding[]): string[] {
+  return mended(findings).flatMap(({ severity, rule, because, mend }) => [
+    `${severity.padEnd(12)}[${rule}] ${because}`,
+    ...(mend === "" ? [] : [`${" ".repeat(12)}${mend}`]),
+  ]);
 }
 
-function mendOf({ rule }: Finding): string {
-  return RULES[rule].mend;
+/** Each with what to do about it, the worst first; commands that are about its node name it. */
+export function mended(findings: readonly Finding[]): (Finding & { mend: string })[] {
+  const sorted = SEVERITIES.flatMap((one) => findings.filter(({ severity }) => severity === one));
+  return sorted.map((finding) => {
+    const { mend } = RULES[finding.rule];
+    return { ...finding, mend: mend.replaceAll("NODE", finding.nodeId ?? "NODE") };
+  });
 }

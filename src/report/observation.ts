@@ -170,7 +170,11 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
     over: flag,
     ageMs: count,
   }))),
-  permissions: answer(list(object({ action: text, verdict: choice(VERDICTS) }))),
+  permissions: answer(list(object({
+    action: text,
+    verdict: choice(VERDICTS),
+    verb: choice(["join", "leave"]),
+  }))),
 };
 
 const config: Schema<Observation["config"]> = object({
@@ -221,10 +225,16 @@ const memory: Schema<Memory> = object({
   isProven: flag,
   unknown: v.nullable(text),
   published: v.nullable(text),
-  said: v.nullable(choice(["leaves", "stays", "nothing"])),
+  said: v.nullable(choice(["leaves", "stays", "nothing", "unheard"])),
   kept: list(text),
+  refused: list(text),
+  reaped: list(text),
   pools: v.nullable(list(text)),
   attested: v.nullable(text),
+  asked: object({
+    instances: v.nullable(object({ ids: list(text), addresses: list(text) })),
+    probe: v.nullable(list(text)),
+  }),
   terminated: list(text),
   failures: list(object({
     address: text,

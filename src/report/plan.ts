@@ -4,8 +4,17 @@ import { rows, storeText, tookText } from "./rows.ts";
 import { actionOf } from "../actions.ts";
 import { planOf } from "../calls.ts";
 import { RULES } from "../rules.ts";
-import type { Answer, Contents, Engine, Fault, Instance, Observation, Role } from "../state.ts";
-import type { Permission, Shown } from "../shown.ts";
+import type {
+  Answer,
+  Contents,
+  Engine,
+  Fault,
+  Instance,
+  Observation,
+  Role,
+  Word,
+} from "../state.ts";
+import type { NeededPermission, Permission, Shown } from "../shown.ts";
 
 /** What a plan adds to a report's JSON. */
 export function planJson(report: Report, { decision, observation }: Plan): object {
@@ -49,6 +58,7 @@ export function planLines(report: Report, { decision, observation }: Plan): stri
     ["Instances", factText(facts.instances, (list) => list.map(instanceText).join("; ") || "none")],
     ["Answering", factText(facts.probe, (list) => list.join(", ") || "none")],
     ["Contents", factText(facts.contents, contentsText)],
+    ["Words", factText(facts.words, (list) => list.map(wordText).join("; "))],
     ["Decision", decisionText(decision, inSwarm)],
     ["Rule", report.rule],
     ["Because", report.because],
@@ -67,8 +77,10 @@ function identityText({ memory, facts }: Observation, role: Role | null): string
   }
   const state = lifecycle?.target ?? null;
   const group = state === null ? "" : `, ${state} in its Auto Scaling group`;
+  const spot = lifecycle?.spot ?? null;
+  const notice = spot === null ? "" : `, to ${spot} by a spot notice`;
   return `${me.instance} at ${me.address}, ${role ?? "of no known role"}, in ${me.vpc}, ` +
-    `${me.region}, account ${me.account}${group}`;
+    `${me.region}, account ${me.account}${group}${notice}`;
 }
 
 function engineText(
@@ -112,6 +124,10 @@ function instanceText({ instance, state, address }: Instance): string {
   return `${instance} ${state}${address === null ? "" : ` at ${address}`}`;
 }
 
+function wordText({ instance, nodeId, leaves }: Word & { instance: string }): string {
+  return `${instance} says that the node ${nodeId} ${leaves ? "leaves" : "stays"}`;
+}
+
 function contentsText(contents: Contents): string {
   return Object.entries(contents).map(([what, count]) => `${count} ${what}`).join(", ") ||
     "nothing";
@@ -131,20 +147,23 @@ const VERDICT_TEXTS: { readonly [V in Permission["verdict"]]: string } = {
   unasked: "not asked (there is no template yet)",
 };
 
-function permissionsText(permissions: Answer<Permission[]> | undefined): string {
+function permissionsText(permissions: Answer<NeededPermission[]> | undefined): string {
   if (permissions === undefined) return "not asked for";
-  return factText(
-    permissions,
-    (list) =>
-      list.map(({ action, verdict }) => `${action} ${VERDICT_TEXTS[verdict]}`).join(", ") ||
-      "none needed",
-  );
+  const textOf = ({ action, verdict, verb }: NeededPermission): string =>
+    `${action} ${VERDICT_TEXTS[verdict]}${verb === "leave" ? " (to leave)" : ""}`;
+  return factText(permissions, (list) => list.map(textOf).join(", ") || "none needed");
 }
 
-function deniedRows(permissions: Answer<Permission[]> | undefined): [string, string][] {
+function deniedRows(permissions: Answer<NeededPermission[]> | undefined): [string, string][] {
   const asked = permissions?.ok ? permissions.value : [];
-  return asked.filter(({ verdict }) => verdict === "denied")
-    .map(({ action }) => ["Denied", `${action}: a run that needs it ends with exit 4`]);
+  return asked.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => [
+    "Denied",
+    `${action}: ${
+      verb === "join"
+        ? "a run that needs it ends with exit 4"
+        : "a leave can't say so to the managers, who drain this node then"
+    }`,
+  ]);
 }
 
 /** A fact for people; nothing when it was not looked at. */

@@ -2,8 +2,9 @@
 import { type ActionKind, actionOf } from "../actions.ts";
 import { roleOf } from "../decide/role.ts";
 import { storeText } from "./rows.ts";
+import type { Status } from "./status.ts";
 import type { Rule } from "../rules.ts";
-import type { Config, Decision, FailExit, Finding, Observation, Role } from "../state.ts";
+import type { Config, Decision, FailExit, Finding, Goal, Observation, Role } from "../state.ts";
 
 /** What the run cost. `phases`: milliseconds by kind of call; calls of one step run side by side. */
 export interface Meters {
@@ -12,7 +13,14 @@ export interface Meters {
   phases: Readonly<Record<string, number>>;
 }
 
-type Result = "initialized" | "joined" | "adopted" | "unchanged" | "planned" | "failed";
+type Result =
+  | "initialized"
+  | "joined"
+  | "adopted"
+  | "left"
+  | "unchanged"
+  | "planned"
+  | "failed";
 
 export interface Report extends Meters {
   result: Result;
@@ -29,12 +37,16 @@ export interface Report extends Meters {
   fingerprint: string | null;
   /** The addresses of the swarm's managers. */
   managers: readonly string[];
+  /** The ids of the dead nodes that this run has demoted or removed. */
+  reaped: readonly string[];
   /** The pools of a swarm that this run started; empty: the Engine's own; null: it started none. */
   pools: readonly string[] | null;
   /** Of a dry run, and of a doctor: what it came to, and what that stands on. */
   plan: Plan | null;
   /** Of a doctor: what it found. */
   findings: readonly Finding[] | null;
+  /** Of a status: its picture. */
+  status: Status | null;
 }
 
 /** A decision that a run came to, and what it stands on. */
@@ -65,7 +77,7 @@ export function reportOf(
       ? "failed"
       : config.dryRun
       ? "planned"
-      : resultOf(memory.did),
+      : resultOf(config.goal, memory.did),
     exit: decision.kind === "end" ? decision.exit : 0,
     rule,
     because,
@@ -78,9 +90,11 @@ export function reportOf(
     fingerprint: engine?.fingerprint ?? null,
     managers: engine?.swarm?.nodes.flatMap(({ voter }) => voter?.address ?? []) ??
       record?.members.map(({ address }) => address) ?? [],
+    reaped: memory.reaped,
     pools: memory.pools,
     plan: config.dryRun ? { decision, observation } : null,
     findings: isSurvey && decision.kind === "end" ? decision.findings : null,
+    status: null,
   };
 }
 
@@ -103,13 +117,19 @@ export function failureOf(
     nodeId: null,
     fingerprint: null,
     managers: [],
+    reaped: [],
     pools: null,
     plan: null,
     findings: null,
+    status: null,
   };
 }
 
-function resultOf(did: readonly ActionKind[]): Result {
+function resultOf(goal: Goal, did: readonly ActionKind[]): Result {
+  // Who was killed between the two has left by the first.
+  if (goal === "leave") {
+    return did.includes("leave") || did.includes("withdraw") ? "left" : "unchanged";
+  }
   // The last of these counts: a swarm of one's own may have been left for the founded one.
   const last = did.findLast((kind) => kind === "init" || kind === "join");
   if (last !== undefined) return last === "init" ? "initialized" : "joined";

@@ -47,12 +47,12 @@ const LISTED: { what: string; path: string; count?: (item: Item) => number; own?
   {
     what: "node labels",
     path: "/nodes",
-    count: ({ Spec }) => isObject(Spec) ? changes(others(Spec["Labels"]), {}) : 0,
+    count: ({ Spec }) => isObject(Spec) ? changes(foreign(Spec["Labels"]), {}) : 0,
   },
 ];
 
 /** The labels that a person has set: this tool's own are nothing that would be lost. */
-function others(labels: unknown): unknown {
+function foreign(labels: unknown): unknown {
   if (!isObject(labels)) return labels;
   return Object.fromEntries(
     Object.entries(labels).filter(([key]) => !key.startsWith(LABEL_PREFIX)),

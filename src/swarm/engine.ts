@@ -89,7 +89,7 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
     update: (nodeId, version, change, signal) => updateNode(api, nodeId, version, change, signal),
     remove: (nodeId, signal) => removeNode(api, nodeId, signal),
     stop: (graceMs, signal) => stopTasks(api, graceMs, signal),
-    leave: (force, onlyEmpty, signal) => leave(api, force, onlyEmpty, signal),
+    leave: (force, onlyEmpty, signal) => leaveSwarm(api, force, onlyEmpty, signal),
   };
 }
 
@@ -203,7 +203,7 @@ async function swarmView(
   };
 }
 
-async function leave(
+async function leaveSwarm(
   api: EngineApi,
   force: boolean,
   onlyEmpty: boolean,

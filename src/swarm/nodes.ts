@@ -32,7 +32,7 @@ export async function readNodes(
   const ids = new Set(managers.value.map(({ ID }) => ID));
   const nodes: SwarmNode[] = [];
   for (const one of all.value) {
-    const node = nodeOf(one, ids.has(one["ID"]) ? "manager" : "worker");
+    const node = nodeListed(one, ids.has(one["ID"]) ? "manager" : "worker");
     // What is not said of a node is no fact about it: somebody may be taken out for it.
     if (node === null) return { ok: false, fault: notUnderstood(intent, JSON.stringify(one)) };
     nodes.push(node);
@@ -41,7 +41,7 @@ export async function readNodes(
 }
 
 /** Null: this is no node. */
-function nodeOf(node: Record<string, unknown>, observed: Role): SwarmNode | null {
+function nodeListed(node: Record<string, unknown>, observed: Role): SwarmNode | null {
   const [spec, status, version] = [node["Spec"], node["Status"], node["Version"]];
   if (!isObject(spec) || !isObject(status) || !isObject(version)) return null;
   const nodeId = textOf(node["ID"]);

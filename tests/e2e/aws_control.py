@@ -11,6 +11,7 @@ import time
 import boto3
 from aws_iam import enforce_iam
 from botocore.config import Config
+from moto.core.utils import utcnow
 from moto.s3.models import s3_backends
 
 ACCOUNT = "123456789012"
@@ -150,7 +151,18 @@ class Control:
             "stopped": self.aws.stop_instances,
             "running": self.aws.start_instances,
         }
-        calls[to](InstanceIds=[instance])
+        if to != "shutting-down":
+            calls[to](InstanceIds=[instance])
+        cloud = self.cloud
+        with cloud.lock:
+            found = next(i for i in cloud._instances() if i.id == instance)
+            # Which moto's instances pass over, and AWS's are in for minutes.
+            if to == "shutting-down":
+                found._state.name, found._state.code = to, 32
+            # As on AWS, when an instance was last started.
+            if to == "running":
+                found.launch_time = utcnow()
+            cloud.history.append((time.monotonic(), cloud._snapshot()))
 
     def do_forget(self, instance=None):
         """EC2 forgets a terminated instance after about an hour; with none named, all of them."""

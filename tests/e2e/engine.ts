@@ -21,7 +21,8 @@ export interface SwarmNode {
   ID: string;
   Version: { Index: number };
   Description: { Hostname: string };
-  Spec: { Role: string };
+  CreatedAt: string;
+  Spec: { Role: string; Availability: string; Labels: Record<string, string> };
   Status: { State: string; Addr: string };
   ManagerStatus?: { Leader?: boolean; Reachability: string; Addr: string };
 }
@@ -128,6 +129,12 @@ export class Engine {
     await Deno.remove(this.socket).catch(() => {});
   }
 
+  /** The machine has no power any more: what ran in containers is gone with the daemon. */
+  async lose(): Promise<void> {
+    await this.kill();
+    await endTasks(`n${this.slot}`);
+  }
+
   /** The daemon ends in order, as a service that is stopped or upgraded. */
   async stop(): Promise<void> {
     const daemon = this.#daemon;
@@ -139,8 +146,7 @@ export class Engine {
 
   /** All state is gone, as on a new disk. The daemon must be dead. */
   async wipe(): Promise<void> {
-    await this.kill();
-    await endTasks(`n${this.slot}`);
+    await this.lose();
     const bridge = ["ip", "link", "del", "docker_gwbridge"];
     await output("nsenter", [`--net=/proc/${this.holder}/ns/net`, ...bridge]);
     let failure = "";

@@ -9,6 +9,9 @@
 const INSIDE = "SWARM_JOIN_E2E_INSIDE";
 const COMMANDS = ["dockerd", "containerd", "ip", "iptables", "nsenter", "unshare", "setpriv"];
 
+/** A static one, which `tools/engines.sh` fetches: the program of every container. */
+export const BUSYBOX = new URL("../../.toolchain/busybox/bin/busybox", import.meta.url).pathname;
+
 /** Where state lives: the tmpfs that vanishes with the tests. */
 export const STATE_DIR = "/run/swarm-join-e2e";
 
@@ -21,6 +24,7 @@ export async function missing(): Promise<string[]> {
     if (!(await succeeds("sh", "-c", `command -v ${command}`))) lacks.push(command);
   }
   if ((await python()) === null) lacks.push("moto 5.2.1 (tools/setup_e2e.sh installs it)");
+  if (!(await succeeds(BUSYBOX, "true"))) lacks.push("busybox (tools/engines.sh fetches it)");
   if (
     lacks.length === 0 &&
     !(await succeeds("unshare", "--mount", "--net", "--pid", "--fork", "true"))

@@ -11,15 +11,18 @@ import { badInput } from "./suites/bad_input.ts";
 import { crashing } from "./suites/crashing.ts";
 import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
+import { leaving } from "./suites/leaving.ts";
 import { ledgers } from "./suites/ledgers.ts";
 import { living } from "./suites/living.ts";
 import { type Fleet, fleetOf, FLEETS, isChoice, programs } from "./programs.ts";
 import { machines } from "./suites/machines.ts";
+import { outliving } from "./suites/outliving.ts";
 import { permissions } from "./suites/permissions.ts";
 import { removed } from "./suites/removed.ts";
 import { replacing } from "./suites/replacing.ts";
 import { shelves } from "./suites/shelves.ts";
 import { stale } from "./suites/stale.ts";
+import { staying } from "./suites/staying.ts";
 import { unseen } from "./suites/unseen.ts";
 import { upgrading } from "./suites/upgrading.ts";
 import { type Store, Vpc } from "./vpc.ts";
@@ -37,6 +40,9 @@ async function main(args: string[]): Promise<number> {
       ...engines,
       ...upgrading,
       ...unseen,
+      ...outliving,
+      ...leaving,
+      ...staying,
       ...removed,
       ...machines,
     ],

@@ -3,53 +3,21 @@ import type { Aws, Launched } from "./aws.ts";
 import { Engine } from "./engine.ts";
 import type { ImdsInstance } from "../emulators/imds.ts";
 import type { MetadataService } from "./imds.ts";
-import { type Ended, output, sh, STATE_DIR, until } from "./machine.ts";
+import { output, sh, until } from "./machine.ts";
+import { type Run, type RunOptions, Runs } from "./runs.ts";
 
 export const HUB_ADDRESS = "10.77.0.1";
 export const METADATA_ADDRESS = "169.254.169.254";
 export const AWS_PORT = 4566;
 
-/** A copy, so that a build during the tests does not change what is tested. */
-const BINARY = `${STATE_DIR}/swarm-join`;
 export const TUNNEL = "wg0";
 const OTHER_NETWORK = "203.0.113.0/24";
-/** A run that takes longer hangs: on a busy machine all of them take several times as long as usual. */
-const LIMIT_MS = 900_000;
-const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
-
-/** Everything that any run printed, for the search for tokens at the end. */
-export const transcript: { name: string; text: string }[] = [];
-/** Where a token was seen that must not be: in an argument or an environment. */
-export const exposures: string[] = [];
-
-export interface RunOptions {
-  env?: Record<string, string>;
-  /** Kills the process when this resolves. */
-  killAt?: Promise<unknown>;
-  /** The process is killed, and the test fails, after this long. */
-  limitMs?: number;
-}
-
-export interface Run extends Ended {
-  elapsedMs: number;
-  killed: boolean;
-  // deno-lint-ignore no-explicit-any
-  json: any;
-}
 
 export interface Launch {
   role: string | null;
   policies: unknown[];
   tags?: Record<string, string>;
   address?: string;
-}
-
-/** Takes the binary that is tested: the one that `make` built, or another. */
-export async function takeBinary(path: string | null): Promise<void> {
-  const built = new URL("../../dist/swarm-join", import.meta.url).pathname;
-  await Deno.mkdir(STATE_DIR, { recursive: true });
-  await Deno.copyFile(path ?? built, BINARY);
-  await Deno.chmod(BINARY, 0o755);
 }
 
 export class Node {
@@ -61,7 +29,7 @@ export class Node {
   /** What every run on it gets: the store and such. */
   args: string[] = [];
   readonly engine: Engine;
-  #runs = new Set<Deno.ChildProcess>();
+  readonly #runs: Runs;
 
   private constructor(
     readonly slot: number,
@@ -72,6 +40,7 @@ export class Node {
     this.engine = new Engine(slot, holder);
     this.address = addressOf(slot);
     this.name = `n${slot}`;
+    this.#runs = new Runs(this.#namespaces);
   }
 
   /** Makes the namespaces and the link to the hub. */
@@ -142,6 +111,17 @@ export class Node {
     });
   }
 
+  /** Auto Scaling, or a spot notice, says that this machine goes; null: that it stays after all. */
+  tellToGo(by: "auto-scaling" | "spot" | null): void {
+    this.metadata.lifecycle = by === "auto-scaling" ? "Terminated" : null;
+    this.metadata.spot = by === "spot" ? "terminate" : null;
+  }
+
+  /** Whether there is an instance on it that was not terminated. */
+  get alive(): boolean {
+    return this.imds.nodes.has(this.address);
+  }
+
   get metadata(): ImdsInstance {
     const found = this.imds.nodes.get(this.address);
     if (!found) throw new Error(`${this.name} has no instance`);
@@ -175,9 +155,14 @@ export class Node {
     await this.#lose("stopped");
   }
 
+  /** EC2 says that it goes; it runs on for a while. */
+  async shutDown(): Promise<void> {
+    await this.aws.ask("state", { instance: this.instance, to: "shutting-down" });
+  }
+
   async #lose(state: string): Promise<void> {
     await this.unplug();
-    await this.engine.kill();
+    await this.engine.lose();
     await this.aws.ask("state", { instance: this.instance, to: state });
   }
 
@@ -274,7 +259,7 @@ export class Node {
   // Runs of swarm-join
 
   /** Runs swarm-join on this node with the store's arguments and these. */
-  async run(args: string[] = [], options: RunOptions = {}): Promise<Run> {
+  run(args: string[] = [], options: RunOptions = {}): Promise<Run> {
     const env = {
       PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
       DOCKER_HOST: `unix://${this.engine.socket}`,
@@ -283,57 +268,13 @@ export class Node {
       SWARM_JOIN_LOG_LEVEL: "debug",
       ...options.env,
     };
-    const all = ["join", ...this.args, ...args];
-    const startMs = performance.now();
-    const child = new Deno.Command("nsenter", {
-      args: [...this.#namespaces, BINARY, ...all],
-      clearEnv: true,
-      env,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    this.#runs.add(child);
-    let killed = false;
-    let over = false;
-    const kill = (): void => {
-      if (!over) {
-        killed = true;
-        child.kill("SIGKILL");
-      }
-    };
-    options.killAt?.then(kill, () => {});
-    let late = false;
-    const limit = setTimeout(() => {
-      late = true;
-      kill();
-    }, options.limitMs ?? LIMIT_MS);
-    const watch = setTimeout(() => void expose(child.pid, this.name), 150);
-    const text = new TextDecoder();
-    const done = await child.output();
-    over = true;
-    this.#runs.delete(child);
-    clearTimeout(limit);
-    clearTimeout(watch);
-    const [stdout, stderr] = [text.decode(done.stdout), text.decode(done.stderr)];
-    const name = `${this.name}: swarm-join ${all.join(" ")}`;
-    transcript.push({ name, text: `${stdout}\n${stderr}` });
-    if (late) throw new Error(`${name}: still running at its limit\n${stderr}`);
-    const elapsedMs = Math.round(performance.now() - startMs);
-    return { code: done.code, stdout, stderr, elapsedMs, killed, json: parse(stdout) };
+    const all = [options.verb ?? "join", ...this.args, ...args];
+    return this.#runs.run(this.name, all, { ...options, env });
   }
 
   /** Kills what a failed test has left running. */
-  async endRuns(): Promise<void> {
-    const left = [...this.#runs];
-    for (const child of left) {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    }
-    await Promise.all(left.map((child) => child.status));
+  endRuns(): Promise<void> {
+    return this.#runs.end();
   }
 
   /** Says in JSON what it would do, and does nothing. */
@@ -353,20 +294,4 @@ export function addressOf(slot: number): string {
 
 function hostnameOf(slot: number): string {
   return `ip-${addressOf(slot).replaceAll(".", "-")}`;
-}
-
-/** Notes a token in the arguments or the environment of a process. */
-async function expose(pid: number, name: string): Promise<void> {
-  for (const file of ["cmdline", "environ"]) {
-    const text = await Deno.readTextFile(`/proc/${pid}/${file}`).catch(() => "");
-    if (TOKEN.test(text)) exposures.push(`${file} of a run on ${name}`);
-  }
-}
-
-function parse(stdout: string): unknown {
-  try {
-    return JSON.parse(stdout);
-  } catch {
-    return null;
-  }
 }

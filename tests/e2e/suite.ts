@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import type { AwsCall, Dump } from "./aws.ts";
 import { inTime } from "../support/in_time.ts";
 import { until } from "./machine.ts";
-import { exposures, type Node, type Run, type RunOptions, transcript } from "./node.ts";
+import type { Node } from "./node.ts";
 import { engineStates, observed, swarmOf } from "./observed.ts";
 import type { Fleet } from "./programs.ts";
+import { exposures, type Run, type RunOptions, transcript } from "./runs.ts";
 import type { Store, Vpc } from "./vpc.ts";
 
 export interface Case {

@@ -5,10 +5,13 @@
 import { Aws } from "./aws.ts";
 import { startContainerd, type SwarmNode } from "./engine.ts";
 import { MetadataService } from "./imds.ts";
+import { placeOf } from "./membership.ts";
 import { pause, sh, until } from "./machine.ts";
-import { AWS_PORT, HUB_ADDRESS, METADATA_ADDRESS, Node, takeBinary } from "./node.ts";
+import { AWS_PORT, HUB_ADDRESS, METADATA_ADDRESS, Node } from "./node.ts";
 import { policiesOf } from "./policies.ts";
 import type { Program } from "./programs.ts";
+import { takeBinary } from "./runs.ts";
+import { forgetTasks } from "./tasks.ts";
 
 export type Store = "tags" | "s3";
 
@@ -70,6 +73,8 @@ export class Vpc {
     this.imds.wire.calls.length = 0;
     this.imds.wire.trouble = () => null;
     this.nodes.clear();
+    this.pool.sort((a, b) => a.slot - b.slot);
+    await forgetTasks();
     for (let i = 1; i <= managers; i++) await this.launch(`m${i}`, "manager");
     for (let i = 1; i <= workers; i++) await this.launch(`w${i}`, "worker");
     await this.aws.ask("settle");
@@ -84,9 +89,22 @@ export class Vpc {
     await node.engine.start();
   }
 
-  /** Launches an instance of that name on a machine that has none. */
-  async launch(name: string, role: "manager" | "worker", tags = {}): Promise<Node> {
-    const node = this.#free();
+  /** The instance is terminated, if it is not yet, and its machine free for another one, which gets its address. */
+  async retire(node: Node): Promise<void> {
+    if (node.alive) await node.terminate();
+    this.nodes.delete(node.name);
+    await this.#clear(node, false);
+    // The next one is launched elsewhere, unless it asks for this address.
+    this.pool.push(...this.pool.splice(this.pool.indexOf(node), 1));
+  }
+
+  /** Launches an instance of that name on a machine that has none; `address`: of which one. */
+  async launch(
+    name: string,
+    role: "manager" | "worker",
+    { tags = {}, address }: { tags?: Record<string, string>; address?: string } = {},
+  ): Promise<Node> {
+    const node = this.#free(address);
     this.nodes.set(name, node);
     node.args = this.store === "tags" ? [] : ["--store", "s3://swarms/prod"];
     await node.launch(name, { role, policies: await policiesOf(this.store, role), tags });
@@ -102,9 +120,10 @@ export class Vpc {
     return node;
   }
 
-  #free(): Node {
-    const node = this.pool.find((free) => ![...this.nodes.values()].includes(free));
-    if (!node) throw new Error("the pool has no machine left");
+  #free(address?: string): Node {
+    const free = this.pool.filter((one) => ![...this.nodes.values()].includes(one));
+    const node = free.find((one) => address === undefined || one.address === address);
+    if (!node) throw new Error(`the pool has no machine left${address ? ` at ${address}` : ""}`);
     return node;
   }
 
@@ -146,7 +165,7 @@ export class Vpc {
         found.faults.push(`${node.name}: can't list its nodes`);
         continue;
       }
-      const seen = list.filter((n) => n.Status.State === "ready").map(addressIn).sort().join(" ");
+      const seen = list.filter((n) => n.Status.State === "ready").map(placeOf).sort().join(" ");
       if (seen !== ready) found.faults.push(`${node.name}: counts as ready ${seen}, not ${ready}`);
       for (const other of list.filter((n) => n.ManagerStatus)) {
         if (other.ManagerStatus?.Leader) leaders.add(other.ID);
@@ -194,10 +213,4 @@ async function view(node: Node): Promise<View> {
   const list = manager ? await node.engine.nodes().catch(() => null) : null;
   const fingerprint = await node.engine.fingerprint();
   return { node, state: Swarm.LocalNodeState, manager, fingerprint, list };
-}
-
-/** A manager's own entry may carry 0.0.0.0 or a port. */
-function addressIn(node: SwarmNode): string {
-  const manager = node.ManagerStatus?.Addr.replace(/:\d+$/, "");
-  return manager ?? node.Status.Addr;
 }

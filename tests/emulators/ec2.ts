@@ -238,6 +238,8 @@ function reservation(instance: Ec2Instance): string {
     : `<subnetId>${instance.subnet}</subnetId><vpcId>${instance.vpc}</vpcId>` +
       (instance.address === "" ? "" : `<privateIpAddress>${instance.address}</privateIpAddress>`) +
       interfaceXml(instance);
+  const { zone, type, lifecycle } = instance.placement ??
+    { zone: "eu-central-1a", type: "t3.small", lifecycle: "on-demand" };
   const tagSet = [...instance.tags].map(([key, value]) =>
     `<item><key>${escape(key)}</key><value>${escape(value)}</value></item>`
   ).join("");
@@ -247,17 +249,22 @@ function reservation(instance: Ec2Instance): string {
     `<instanceState><code>${
       codes[instance.state]
     }</code><name>${instance.state}</name></instanceState>` +
-    `<instanceType>t3.small</instanceType><launchTime>${iso(instance.launchedMs)}</launchTime>` +
-    `<placement><availabilityZone>eu-central-1a</availabilityZone></placement>${place}` +
+    `<instanceType>${type}</instanceType><launchTime>${iso(instance.launchedMs)}</launchTime>` +
+    `<placement><availabilityZone>${zone}</availabilityZone></placement>${place}` +
+    // There is none of an instance on demand.
+    (lifecycle === "on-demand" ? "" : `<instanceLifecycle>${lifecycle}</instanceLifecycle>`) +
     (tagSet === "" ? "" : `<tagSet>${tagSet}</tagSet>`) + "</item></instancesSet>";
 }
 
-function interfaceXml({ address, others = [] }: Ec2Instance): string {
+function interfaceXml(instance: Ec2Instance): string {
+  const { address, others = [], launchedMs, firstLaunchedMs = launchedMs } = instance;
   const all = [address, ...others].filter((one) => one !== "");
   const item = (name: string, one: string): string => `<item><${name}>${one}</${name}></item>`;
   const v6 = all.filter((one) => one.includes(":")).map((one) => item("ipv6Address", one));
   const v4 = all.filter((one) => !one.includes(":")).map((one) => item("privateIpAddress", one));
-  return `<networkInterfaceSet><item><ipv6AddressesSet>${v6.join("")}</ipv6AddressesSet>` +
+  return "<networkInterfaceSet><item><attachment><deviceIndex>0</deviceIndex>" +
+    `<attachTime>${iso(firstLaunchedMs)}</attachTime></attachment>` +
+    `<ipv6AddressesSet>${v6.join("")}</ipv6AddressesSet>` +
     `<privateIpAddressesSet>${v4.join("")}</privateIpAddressesSet></item></networkInterfaceSet>`;
 }
 

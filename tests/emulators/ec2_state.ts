@@ -24,7 +24,12 @@ export interface Ec2Instance {
   /** Its other private addresses, of either version. */
   others?: string[];
   state: Ec2InstanceState;
+  /** Its last start. */
   launchedMs: number;
+  /** Its first one, if it was stopped since. */
+  firstLaunchedMs?: number;
+  /** What it is; else a t3.small on demand, in the first zone. */
+  placement?: { zone: string; type: string; lifecycle: string };
   tags: Map<string, string>;
 }
 

@@ -10,6 +10,7 @@ import {
   EC2Client,
 } from "@aws-sdk/client-ec2";
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -18,7 +19,8 @@ import {
 import { Aws } from "./aws.ts";
 import type { Ec2Instance } from "./ec2_state.ts";
 import { ENGINE_29, EngineServer } from "./engine.ts";
-import { certificateEnded, EngineState, fingerprintOf, TEXTS } from "./engine_state.ts";
+import { certificateEnded, EngineState } from "./engine_state.ts";
+import { fingerprintOf, TEXTS } from "./engine_swarm.ts";
 import { serveHttp } from "./http.ts";
 import { claimNetwork } from "./loopback.ts";
 import { imdsHandler, type ImdsInstance } from "./imds.ts";
@@ -128,6 +130,12 @@ cloudTest("EC2 lists instances by filters, in pages, with their tags", async ({ 
       id: `i-${i}`,
       address: `10.0.0.${i}`,
       vpc: i === 12 ? "vpc-2" : "vpc-1",
+      launchedMs: 60_000,
+      placement: {
+        zone: "eu-central-1b",
+        type: "m7i.large",
+        lifecycle: i === 4 ? "spot" : "on-demand",
+      },
       tags: new Map([["Role", i % 2 === 0 ? "manager" : "worker"], ["a<b", "c&d"]]),
     }));
   }
@@ -145,6 +153,11 @@ cloudTest("EC2 lists instances by filters, in pages, with their tags", async ({ 
       seen.push(instance.InstanceId ?? "");
       assert.equal(instance.State?.Name, "running");
       assert.equal(instance.Tags?.find((tag) => tag.Key === "a<b")?.Value, "c&d");
+      assert.equal(instance.LaunchTime?.getTime(), 60_000);
+      assert.equal(instance.Placement?.AvailabilityZone, "eu-central-1b");
+      const isSpot = instance.InstanceId === "i-4";
+      assert.equal(instance.InstanceType, "m7i.large");
+      assert.equal(instance.InstanceLifecycle, isSpot ? "spot" : undefined);
     }
     token = page.NextToken;
   } while (token !== undefined);
@@ -355,6 +368,19 @@ cloudTest(
   },
 );
 
+cloudTest("S3 deletes an object, and says the same where there is none", async ({ s3, aws }) => {
+  const options = { name: "b", region: REGION, owner: ACCOUNT, listAllowed: true };
+  const bucket = aws.s3.addBucket(options);
+  for (const key of ["a/1", "a/2"]) {
+    aws.s3.put(bucket, key, new Uint8Array(), { ifAbsent: false, ifMatch: null });
+  }
+  for (let times = 0; times < 2; times++) {
+    const { $metadata } = await s3.send(new DeleteObjectCommand({ Bucket: "b", Key: "a/1" }));
+    assert.equal($metadata.httpStatusCode, 204);
+    assert.deepEqual([...bucket.objects.keys()], ["a/2"]);
+  }
+});
+
 cloudTest(
   "S3's bucket policy and its imitations: no header, no write; no condition counts",
   async (cloud) => {
@@ -456,7 +482,22 @@ Deno.test("IMDSv2 wants a token, and a token wants a lifetime", async () => {
     assert.equal((await get("meta-data/tags/instance/Role"))[0], 404);
     asker.tags = new Map([["Role", "manager"]]);
     assert.deepEqual(await get("meta-data/tags/instance/Role"), [200, "manager"]);
-    assert.equal(JSON.parse((await get("dynamic/instance-identity/document"))[1]).region, REGION);
+    const document = "dynamic/instance-identity/document";
+    assert.equal(JSON.parse((await get(document))[1]).region, REGION);
+    assert.equal(JSON.parse((await get(document))[1]).availabilityZone, `${REGION}a`);
+    assert.deepEqual(await get("meta-data/instance-life-cycle"), [200, "on-demand"]);
+    asker.placement = { zone: `${REGION}b`, type: "m7i.large", lifecycle: "spot" };
+    assert.equal(JSON.parse((await get(document))[1]).instanceType, "m7i.large");
+    assert.deepEqual(await get("meta-data/placement/availability-zone"), [200, `${REGION}b`]);
+    assert.deepEqual(await get("meta-data/instance-life-cycle"), [200, "spot"]);
+    const [target, action] = ["autoscaling/target-lifecycle-state", "spot/instance-action"];
+    for (const path of [target, action]) assert.equal((await get(`meta-data/${path}`))[0], 404);
+    Object.assign(asker, { lifecycle: "Terminated", spot: "terminate" });
+    assert.deepEqual(await get(`meta-data/${target}`), [200, "Terminated"]);
+    assert.equal(JSON.parse((await get(`meta-data/${action}`))[1]).action, "terminate");
+    assert.ok(Date.parse(JSON.parse((await get(`meta-data/${action}`))[1]).time) > Date.now());
+    asker.spot = null;
+    assert.equal((await get(`meta-data/${action}`))[0], 404);
     asker.v1 = true;
     assert.equal((await ask("meta-data/instance-id"))[0], 200);
     wire.trouble = () => ({ kind: "reset" });
@@ -484,7 +525,17 @@ async function withEngines(
     new EngineServer(state, {
       socket: `${root}/${i}.sock`,
       dataRoot: `${root}/${i}`,
-      times: { init: 5, joinManager: 5, joinWorker: 5, joinFails: 20, joinHangs: 60, noLeader: 5 },
+      times: {
+        init: 5,
+        joinManager: 5,
+        joinWorker: 5,
+        joinFails: 20,
+        joinHangs: 60,
+        noLeader: 5,
+        noticed: 50,
+        demoted: 5,
+        settled: 5,
+      },
       network: (address) => states.find((one) => one.address === address) ?? null,
       wire: new Wire(),
     })

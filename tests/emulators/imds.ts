@@ -35,8 +35,12 @@ export interface ImdsInstance {
   role: { name: string; credentials: Credentials; expiresMs?: number } | null;
   /** Null: access to tags is off, as it is unless asked for. */
   tags: Map<string, string> | null;
-  /** Null: not in an Auto Scaling group. */
+  /** What Auto Scaling wants of it (`Terminated`); null: not in an Auto Scaling group. */
   lifecycle: string | null;
+  /** The action of a spot notice (`terminate`); none: it was not given notice. */
+  spot?: string | null;
+  /** What it is; else a t3.small on demand, in the region's first zone. */
+  placement?: { zone: string; type: string; lifecycle: string };
   /** Whether requests without a session token are answered, as version 1 does. */
   v1: boolean;
 }
@@ -69,11 +73,13 @@ export function imdsHandler(
 
 /** All paths under `/latest/` with their values, which is also what directories are made of. */
 export function imdsTree(asker: ImdsInstance): Map<string, string> {
-  const zone = `${asker.region}a`;
+  const { zone, type, lifecycle } = asker.placement ??
+    { zone: `${asker.region}a`, type: "t3.small", lifecycle: "on-demand" };
   const tree = new Map<string, string>([
-    ["dynamic/instance-identity/document", identityDocument(asker, zone)],
+    ["dynamic/instance-identity/document", identityDocument(asker, zone, type)],
     ["meta-data/instance-id", asker.instance],
-    ["meta-data/instance-type", "t3.small"],
+    ["meta-data/instance-life-cycle", lifecycle],
+    ["meta-data/instance-type", type],
     ["meta-data/local-hostname", `ip-${asker.address.replaceAll(/[.:]/g, "-")}.ec2.internal`],
     ["meta-data/mac", asker.interfaces[0]?.mac ?? ""],
     ["meta-data/placement/availability-zone", zone],
@@ -116,6 +122,10 @@ export function imdsTree(asker: ImdsInstance): Map<string, string> {
   for (const [key, value] of asker.tags ?? []) tree.set(`meta-data/tags/instance/${key}`, value);
   if (asker.lifecycle !== null) {
     tree.set("meta-data/autoscaling/target-lifecycle-state", asker.lifecycle);
+  }
+  if (asker.spot) {
+    const notice = { action: asker.spot, time: seconds(Date.now() + 120_000) };
+    tree.set("meta-data/spot/instance-action", JSON.stringify(notice));
   }
   return tree;
 }
@@ -170,7 +180,7 @@ function lookUp(tree: Map<string, string>, path: string): string | null {
   return names.size === 0 ? null : [...names].toSorted().join("\n");
 }
 
-function identityDocument(asker: ImdsInstance, zone: string): string {
+function identityDocument(asker: ImdsInstance, zone: string, type: string): string {
   return JSON.stringify(
     {
       accountId: asker.account,
@@ -181,7 +191,7 @@ function identityDocument(asker: ImdsInstance, zone: string): string {
       marketplaceProductCodes: null,
       imageId: "ami-0123456789abcdef0",
       instanceId: asker.instance,
-      instanceType: "t3.small",
+      instanceType: type,
       kernelId: null,
       pendingTime: "2026-01-01T00:00:00Z",
       privateIp: asker.address,

@@ -1,5 +1,5 @@
 /**
- * S3's REST protocol, path style, over `S3State`: GET, HEAD and PUT of objects, and lists of them.
+ * S3's REST protocol, path style, over `S3State`: GET, HEAD, PUT and DELETE of objects, and lists of them.
  *
  * Source: the S3 API Reference and its page on conditional requests.
  */
@@ -43,7 +43,7 @@ export function s3Handler(
         service: "s3",
         node: typeof caller === "string" ? caller : "",
         action: action === "ListObjects" ? action : `${action} ${key.split("/").at(-1)}`,
-        write: action === "PutObject",
+        write: action === "PutObject" || action === "DeleteObject",
       },
       refusals,
       async () => {
@@ -130,6 +130,9 @@ async function perform(
         finish();
       }
     }
+    case "DeleteObject":
+      state.delete(bucket, key);
+      return found(204, {}, "");
     default:
       throw new S3Error("MethodNotAllowed", "The specified method is not allowed.", 405);
   }
@@ -185,5 +188,11 @@ function place(path: string): [string, string] {
 function actionOf(method: string, key: string): string {
   if (key === "" && method === "GET") return "ListObjects";
   if (key === "") return method === "HEAD" ? "HeadBucket" : `${method}Bucket`;
-  return { GET: "GetObject", HEAD: "HeadObject", PUT: "PutObject" }[method] ?? `${method}Object`;
+  const words: { [method: string]: string } = {
+    GET: "Get",
+    HEAD: "Head",
+    PUT: "Put",
+    DELETE: "Delete",
+  };
+  return `${words[method] ?? method}Object`;
 }

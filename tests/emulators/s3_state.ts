@@ -156,6 +156,11 @@ export class S3State {
     return object;
   }
 
+  /** Also well when there is no such key, as S3 says. */
+  delete(bucket: S3Bucket, key: string): void {
+    bucket.objects.delete(key);
+  }
+
   /** Everything there is, in plain data, to compare before with after. */
   snapshot(): unknown {
     return [...this.buckets.values()].map((bucket) => ({

@@ -9,6 +9,7 @@ import type { Ec2Instance } from "../emulators/ec2_state.ts";
 import type { Reply } from "../emulators/http.ts";
 import { Wire } from "../emulators/wire.ts";
 import { config, identity, s3 } from "./observations.ts";
+import { placement } from "../world/node.ts";
 import { serveRaw } from "./raw_server.ts";
 
 export const BUCKET = "swarm-records";
@@ -89,6 +90,7 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
         address: `10.0.0.${n}`,
         state: "running",
         launchedMs: Date.now(),
+        placement,
         tags: new Map([["Role", "manager"]]),
         ...change,
       };

@@ -240,3 +240,12 @@ export function lifecycle(target: string | null, spot: string | null = null): Li
 export function managersAt(...numbers: number[]): SwarmNode[] {
   return numbers.map((n) => managerNode(n));
 }
+
+/** The same, each in a zone of its own. */
+export function spread(...numbers: number[]): SwarmNode[] {
+  return numbers.map((n) =>
+    managerNode(n, {
+      labels: { ...labelsOf(n), "swarm-join.zone": `eu-west-1${"abcdefgh"[n - 1]}` },
+    })
+  );
+}

@@ -52,6 +52,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     instances: { kind: "instances", ids: [me!.instance], addresses: [other!.address] },
     probe: { kind: "probe", addresses: [me!.address] },
     neighbours: { kind: "neighbours", roles: ["manager"] },
+    words: { kind: "words", instance: null },
     marks: { kind: "marks" },
     permissions: { kind: "permissions", role: "manager" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },
@@ -60,6 +61,8 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     retract: { kind: "retract" },
     init: { kind: "init", advertiseAddr: me!.address, pools: [] },
     join: { kind: "join", address: me!.address, token: manager, advertiseAddr: other!.address },
+    announce: { kind: "announce", word: { nodeId: "node-9", leaves: true } },
+    stop: { kind: "stop", graceMs: 5_000 },
     remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
   };
@@ -70,9 +73,9 @@ function stateOf(world: World): unknown {
   const { machines, ...rest } = world;
   return structuredClone({
     ...rest,
-    machines: machines.map(({ managerTag, workerTag, ...machine }) => ({
+    machines: machines.map(({ managerTag, workerTag, word, ...machine }) => ({
       ...machine,
-      tags: [managerTag.at(-1)?.value, workerTag.at(-1)?.value],
+      tags: [managerTag.at(-1)?.value, workerTag.at(-1)?.value, word.at(-1)?.value],
     })),
   });
 }
@@ -123,7 +126,9 @@ Deno.test("calls: an answer that may come late is waited for beyond the run's en
 });
 
 Deno.test("calls: each says what a run waits for while it is under way", () => {
-  for (const kind of KINDS) assert.match(CALLS[kind].waitedFor, /^(?:the |EC2 |AWS |old )/, kind);
+  for (const kind of KINDS) {
+    assert.match(CALLS[kind].waitedFor, /^(?:the |EC2 |AWS |old |what |this )/, kind);
+  }
 });
 
 Deno.test("calls: after this node's Engine has changed, nothing that it said is kept", () => {

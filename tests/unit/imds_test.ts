@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { createImds, type Imds } from "../../src/imds.ts";
 import { ImdsError, parseImdsEndpoint } from "../../src/imds/session.ts";
-import type { Answer, Fault, Identity } from "../../src/state.ts";
+import type { Answer, Fault, Identity, Lifecycle } from "../../src/state.ts";
 import { type Exchange, type Reply } from "../emulators/http.ts";
 import { answer, closedPort, CUT, raw, serveRaw, SILENCE } from "../support/raw_server.ts";
+import { lifecycle, ok } from "../support/observations.ts";
 
 const never = new AbortController().signal;
 
@@ -125,23 +126,72 @@ Deno.test("tags not shown and no such tag are no faults", async () => {
   assert.deepEqual(result, { ok: true, value: { ...IDENTITY, roleTag: null } });
 });
 
-const LIFECYCLE = "/latest/meta-data/autoscaling/target-lifecycle-state";
-
-Deno.test("where Auto Scaling wants this instance is asked for each time, and no group is null", async () => {
-  let state = "Warmed:Stopped";
-  const moving: Intercept = ({ path }) => path === LIFECYCLE ? answer(200, state) : undefined;
-  await using server = serveRaw(instance(moving));
-  const imds = client(server.port);
-  assert.deepEqual(await imds.lifecycle(never), { ok: true, value: "Warmed:Stopped" });
-  state = "InService";
-  assert.deepEqual(await imds.lifecycle(never), { ok: true, value: "InService" });
-  await using alone = serveRaw(instance(undefined, without(LIFECYCLE)));
-  assert.deepEqual(await client(alone.port).lifecycle(never), { ok: true, value: null });
+Deno.test("an instance on demand is so, also where IMDS does not say it", async () => {
+  const path = "/latest/meta-data/instance-life-cycle";
+  const placement = { ...IDENTITY.placement, lifecycle: "on-demand" };
+  for (const shown of [without(path), { ...INSTANCE, [path]: "on-demand" }]) {
+    const { result } = await identify(instance(undefined, shown));
+    assert.deepEqual(result, { ok: true, value: { ...IDENTITY, placement } });
+  }
 });
 
-Deno.test("an identity does not ask where Auto Scaling wants this instance", async () => {
+const TARGET = "/latest/meta-data/autoscaling/target-lifecycle-state";
+const SPOT = "/latest/meta-data/spot/instance-action";
+
+Deno.test("what is to become of this instance is asked for each time, and nothing said is null", async () => {
+  const said: Record<string, string> = { [TARGET]: "Warmed:Stopped" };
+  const changing: Intercept = ({ path }) =>
+    path === TARGET || path === SPOT
+      ? said[path] === undefined ? answer(404, "Not Found") : answer(200, said[path])
+      : undefined;
+  await using server = serveRaw(instance(changing));
+  const imds = client(server.port);
+  const ask = (): Promise<Answer<Lifecycle>> => imds.lifecycle(never);
+  assert.deepEqual(await ask(), ok(lifecycle("Warmed:Stopped")));
+  said[TARGET] = "InService";
+  said[SPOT] = '{"action": "terminate", "time": "2026-11-26T08:22:00Z"}';
+  assert.deepEqual(await ask(), ok(lifecycle("InService", "terminate")));
+  said[TARGET] = "Terminated";
+  said[SPOT] = '{"action":"stop","time":"2026-11-26T08:22:00Z"}\n';
+  assert.deepEqual(await ask(), ok(lifecycle("Terminated", "stop")));
+  delete said[TARGET];
+  delete said[SPOT];
+  assert.deepEqual(await ask(), ok(lifecycle(null)));
+});
+
+for (
+  const [path, text] of [
+    [TARGET, "<html>"],
+    [TARGET, "x".repeat(65)],
+    [SPOT, "terminate"],
+    [SPOT, "null"],
+    [SPOT, "[]"],
+    [SPOT, '{"time": "2026-11-26T08:22:00Z"}'],
+    [SPOT, '{"action": 5}'],
+    [SPOT, '{"action": "<b>"}'],
+    [SPOT, '{"action": ""}'],
+  ] as const
+) {
+  Deno.test(`${text.slice(0, 20)} at ${path.split("/").at(-1)} says nothing of the end: malformed`, async () => {
+    await using server = serveRaw(
+      instance((request) => request.path === path ? answer(200, text) : undefined),
+    );
+    const { kind, message } = faultOf(await client(server.port).lifecycle(never));
+    assert.equal(kind, "malformed");
+    assert.match(message, new RegExp(path.replace("/latest/", "")));
+  });
+}
+
+Deno.test("who does not answer about a spot notice has not said that there is none", async () => {
+  await using server = serveRaw(
+    instance(({ path }) => path === SPOT ? answer(403, "") : undefined),
+  );
+  assert.equal(faultOf(await client(server.port).lifecycle(never)).kind, "no-metadata");
+});
+
+Deno.test("an identity does not ask what is to become of this instance", async () => {
   const { requests } = await identify(instance());
-  assert.ok(requests.every(({ path }) => path !== LIFECYCLE));
+  assert.ok(requests.every(({ path }) => path !== TARGET && path !== SPOT));
 });
 
 Deno.test("a tag key that IMDS can't show is not asked for", async () => {
@@ -352,6 +402,8 @@ const DOCUMENTS: { name: string; text: string }[] = [
   { name: "null", text: "null" },
   { name: "without an instance", text: JSON.stringify({ ...DOCUMENT, instanceId: undefined }) },
   { name: "with a number for an account", text: JSON.stringify({ ...DOCUMENT, accountId: 1 }) },
+  { name: "without a zone", text: JSON.stringify({ ...DOCUMENT, availabilityZone: undefined }) },
+  { name: "with an odd type", text: JSON.stringify({ ...DOCUMENT, instanceType: "<b>" }) },
   { name: "with an odd region", text: JSON.stringify({ ...DOCUMENT, region: "../../evil" }) },
 ];
 

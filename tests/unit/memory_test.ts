@@ -1,6 +1,6 @@
 /** What a run remembers: only what could not be observed again. */
 import assert from "node:assert/strict";
-import type { Act, LookKind, Told } from "../../src/calls.ts";
+import type { Act, LookKind, Told, UpdateKind } from "../../src/calls.ts";
 import {
   acted,
   confirmedBy,
@@ -66,7 +66,13 @@ Deno.test("memory: who was once shown as terminated stays so, whatever an older 
   assert.deepEqual(second.memory.terminated, ["i-2"]);
   assert.deepEqual(second.answer.value, [
     instance(1),
-    { instance: "i-2", state: "terminated", address: null, roleTag: null, clusterTag: null },
+    instance(2, {
+      state: "terminated",
+      address: null,
+      roleTag: null,
+      launchMs: null,
+      placement: null,
+    }),
   ]);
 });
 
@@ -103,6 +109,29 @@ Deno.test("memory: an act that went well is something done, and ends what kept t
   const after = acted({ ...memory, steady, waits: 4 }, INIT);
   assert.deepEqual([after.did, after.steady, after.waits], [["init"], null, 0]);
   assert.deepEqual(acted(memory, WRITE).did, ["register"], "a write is called what it is for");
+});
+
+Deno.test("memory: who was demoted or removed is reaped, once; who demotes itself leaves", () => {
+  const change = (as: UpdateKind, nodeId: string): Act => ({
+    kind: "update",
+    as,
+    nodeId,
+    version: 1,
+    change: {},
+  });
+  const acts: Act[] = [
+    change("label", "node-4"),
+    change("demote", "node-2"),
+    { kind: "remove", nodeId: "node-2" },
+    { kind: "remove", nodeId: "node-3" },
+    change("drain", "node-5"),
+    change("demote", "node-1"),
+  ];
+  const after = acts.reduce((known, act) => acted(known, act, "node-1"), memory);
+  assert.deepEqual(after.reaped, ["node-2", "node-3"]);
+  assert.deepEqual(after.did, ["label", "demote", "remove", "remove", "drain", "demote"]);
+  const lost = failed(memory, { kind: "remove", nodeId: "node-2" }, fault("refused").fault, 0);
+  assert.deepEqual(lost.reaped, []);
 });
 
 Deno.test("memory: which tokens were published is known until they are taken back", () => {

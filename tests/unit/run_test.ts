@@ -315,7 +315,7 @@ Deno.test("run: an instance in a warm pool is asked where it is to be again, and
   assert.deepEqual(made.slice(0, 2).map(({ kind }) => kind), ["identity", "lifecycle"]);
   assert.deepEqual(o.memory.lifecycle, lifecycle("InService"));
   const later = toDecision({ ...o, facts: {} }, {});
-  assert.ok(!later.made.some(({ kind }) => kind === "lifecycle" || kind === "identity"));
+  assert.ok(!later.made.some(({ kind }) => kind === "identity"));
 });
 
 Deno.test("run: what was written is what the ledger holds: the round goes on without another read", () => {

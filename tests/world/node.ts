@@ -2,7 +2,8 @@
  * A node as it is before anything has happened, in the simulated world and in the tests' observations:
  * what it was told, who it is, and its Engine in no swarm.
  */
-import type { Config, Engine, Identity, Placement, S3Store } from "../../src/state.ts";
+import type { Config, Engine, Identity, S3Store } from "../../src/state.ts";
+import type { Placement } from "../../src/shown.ts";
 
 export const ACCOUNT = "123456789012";
 export const REGION = "eu-west-1";

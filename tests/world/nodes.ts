@@ -103,7 +103,8 @@ export function removeNode(
   const removed = world.machines[node.machine]!;
   const { place } = removed;
   if (place.kind === "member" && isSomebody(world, swarm, node)) {
-    removed.place = { kind: "removed", swarm: place.swarm, node: nodeId, says: "active" };
+    const { swarm, manager } = place;
+    removed.place = { kind: "removed", swarm, node: nodeId, manager, says: "active" };
   }
   return { ok: true, value: null };
 }

@@ -20,7 +20,7 @@ import {
   unlisted,
   votersOf,
 } from "../members.ts";
-import { goingOf, proofOf } from "../nodes/dead.ts";
+import { goingOf } from "../nodes/dead.ts";
 import { tend, undoLeave } from "../nodes/tend.ts";
 import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
 import { CONFLICT_MS } from "../patience.ts";
@@ -117,7 +117,7 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     ? `the record lacks the managers at ${missing.join(", ")}`
     : record.fingerprint !== swarm.managerToken.fingerprint
     ? "the swarm's CA was rotated"
-    : unnamed(s, record, swarm) ?? proofOf(s, record, swarm);
+    : unnamed(s, record, swarm);
   if (because !== null) {
     const write = { as: "refresh", rule: "refresh-record", because } as const;
     return writeRecord(s, write, (w) => refreshed(record, swarm, missing, w));

@@ -30,7 +30,7 @@ export function workerInSwarm(s: Scene): Decision {
     );
   }
   if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
-  const undone = undoLeave(s, record);
+  const undone = stayAfterAll(s, record);
   if (undone !== null) return undone;
   if (answering(s).length > 0) {
     return done("in-order", `a worker of the founded swarm ${brief(record)}`);
@@ -48,10 +48,16 @@ export function workerInSwarm(s: Scene): Decision {
  * A leave that was begun here and not carried through: this machine stays. A worker says so, and a manager
  * takes the drain back. Who was a manager can't promote itself: it goes out, and comes back as one.
  */
-function undoLeave(s: Scene, record: FoundingRecord): Decision | null {
-  const { o, me, engine: { nodeId } } = s;
-  if (record.members.some((member) => isMe(member, me) && member.leaving)) {
-    if (tasksHere(s) !== "" || answering(s).length === 0) return null;
+function stayAfterAll(s: Scene, record: FoundingRecord): Decision | null {
+  const { o, me, role, engine: { nodeId } } = s;
+  const isMarked = record.members.some((member) => isMe(member, me) && member.leaving);
+  if (isMarked && role === "manager") {
+    if (answering(s).length === 0) return null;
+    const tasks = tasksHere(s);
+    if (tasks !== "") {
+      const because = `${me.instance} was demoted to leave, and stays; here run ${tasks} yet`;
+      return wait(o, "tasks-running", because);
+    }
     return act(
       { kind: "leave", force: false, onlyEmpty: true },
       "undo-leave",
@@ -59,7 +65,9 @@ function undoLeave(s: Scene, record: FoundingRecord): Decision | null {
     );
   }
   // A node that is new has said nothing.
-  if (o.memory.said === "stays" || o.memory.did.includes("join")) return null;
+  if (["stays", "unheard"].includes(o.memory.said ?? "") || o.memory.did.includes("join")) {
+    return null;
+  }
   const words = softly(o, { kind: "words", instance: me.instance }) ?? [];
   if (!words.some((word) => word.nodeId === nodeId && word.leaves)) return null;
   return act(

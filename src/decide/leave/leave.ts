@@ -13,6 +13,7 @@ import {
   engineLocked,
   engineStarting,
   isToldToGo,
+  isWarmed,
   noMetadata,
   noRecord,
   noRole,
@@ -21,13 +22,13 @@ import {
   startingText,
 } from "../obstacles.ts";
 import { softly, together } from "../needs.ts";
-import { startedMs, STARTING_MS } from "../patience.ts";
+import { isLate, startedMs, STARTING_MS } from "../patience.ts";
 import { type Obstacles, type Scene, sceneOf } from "../scene.ts";
 import { act, done, wait } from "../verdict.ts";
 import type { Decision, Observation } from "../../state.ts";
 
 /** What stops a leave, in this order. */
-const OBSTACLES: Obstacles = {
+const STOPPING: Obstacles = {
   near: [
     noMetadata,
     regionElsewhere,
@@ -37,13 +38,13 @@ const OBSTACLES: Obstacles = {
     attemptUnderWay,
     engineStarting,
   ],
-  far: [addressElsewhere, noRole, noRecord, recordElsewhere],
+  far: [cutOff, addressElsewhere, noRole, noRecord, recordElsewhere],
 };
 
 export function leave(o: Observation): Decision {
   const staying = o.config.ifTerminating ? stays(o) : null;
   if (staying !== null) return staying;
-  const s = sceneOf(o, OBSTACLES);
+  const s = sceneOf(o, STOPPING);
   const { engine } = s;
   if (engine.state === "inactive") return out(s);
   if (engine.state === "pending" || engine.state === "error") return neverUp(s);
@@ -52,17 +53,30 @@ export function leave(o: Observation): Decision {
 
 /** Only Auto Scaling, a spot notice or EC2's own word make it leave: what says nothing, or can't be asked, does not. */
 function stays(o: Observation): Decision | null {
-  const { identity, lifecycle } = o.memory;
+  const { identity, lifecycle, did } = o.memory;
+  // What was begun is gone on with.
+  if (did.length > 0 || o.memory.self?.state === "shutting-down") return null;
   together(
     o,
     identity === null && { kind: "identity" },
     lifecycle === null && { kind: "lifecycle" },
   );
-  if (isToldToGo(o)) return null;
+  // Into a warm pool: it is stopped there, for as long as the pool keeps it.
+  if (isToldToGo(o) || isWarmed(lifecycle?.target ?? "")) return null;
   const self = identity === null ? null : softly(o, { kind: "self" });
   if (self?.state === "shutting-down") return null;
   const because = "nobody says that this machine goes: not Auto Scaling, no spot notice, not EC2";
   return done("not-going", because);
+}
+
+/** A worker whose record can't be read for half of its time goes all the same: only a manager needs it. */
+function cutOff(o: Observation): Decision | null {
+  const { engine, ledger } = o.facts;
+  const me = o.memory.identity;
+  const isWorker = engine?.ok && engine.value.state === "active" && !engine.value.manager;
+  const isRead = ledger?.ok === true && ledger.value.kind === "settled";
+  if (me === null || !isWorker || ledger === undefined || isRead || !isLate(o)) return null;
+  return workerLeaves({ o, me, engine: engine.value, record: null });
 }
 
 /** A worker that is not up after a minute runs nothing that its swarm knows of. */

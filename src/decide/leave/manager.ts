@@ -3,12 +3,13 @@
  * before anything that counts, and makes leaves follow each other. Until it is demoted it goes on with a
  * manager's work: else two that leave beside a dead voter wait for each other.
  */
-import { reap } from "../nodes/dead.ts";
+import { proofOf, reap } from "../nodes/dead.ts";
+import { workerLeaves } from "./worker.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
-import { isMe, isSameSwarm, LEFT_LABEL, others, registered, votersOf } from "../members.ts";
-import { answering, instances, probeOf, stop } from "../needs.ts";
-import { isRushed } from "../patience.ts";
+import { isMe, isSameSwarm, LEFT_LABEL, marked, registered, votersOf } from "../members.ts";
+import { addressesOf, answering, instances, probeOf, stop } from "../needs.ts";
+import { CONFLICT_MS, heldMs, isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, fail, look, wait } from "../verdict.ts";
 import { brief, membersText } from "../words.ts";
@@ -24,7 +25,8 @@ export function managerLeaves(s: Scene): Decision {
     return fail(
       5,
       "leave-unfounded",
-      `this manager's swarm is not the founded one: nobody would be left in its place`,
+      "this manager's swarm is not the founded one: nobody would be left in its place",
+      s.traits.readsMayBeOld ? CONFLICT_MS : 0,
     );
   }
   const node = ownNode(s, swarm);
@@ -43,13 +45,17 @@ function unreadable(s: Scene): Decision {
     : wait(o, "quorum-lost", "this manager's swarm has no quorum: it can't be demoted");
 }
 
-function demoted({ o }: Scene): Decision {
-  return wait(
-    o,
-    "demotion-pending",
-    "it was demoted, and its Engine has no worker's certificate yet",
-  );
+function demoted(s: Scene): Decision {
+  const { o, engine } = s;
+  // Its manager has stopped, or its Engine refuses: where nobody is left to renew its certificate, it goes as a worker.
+  const isAlone = engine.swarm === null && heldMs(o, "demotion-pending") >= CERTIFICATE_MS;
+  if (isAlone) return workerLeaves(s);
+  const because = "it was demoted, and its Engine has no worker's certificate yet";
+  return { ...wait(o, "demotion-pending", because), keeps: "others" };
 }
+
+/** Twice what an Engine takes to find its new certificate. */
+const CERTIFICATE_MS = 60_000;
 
 /** The last manager of a swarm takes back what it has begun, and stays. */
 function lastOne(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
@@ -73,7 +79,8 @@ function goingOut(
   const { o, me } = s;
   const { nodeId, version, availability } = node;
   const turn = turnOf(s, record, swarm);
-  if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0) {
+  const isRefused = o.memory.kept.includes(nodeId);
+  if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0 && !isRefused) {
     const change = { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } };
     return act(
       { kind: "update", as: "drain", nodeId, version, change },
@@ -83,13 +90,14 @@ function goingOut(
   }
   if (turn.why !== null) return wait(o, "leave-turn", turn.why);
   const isMarked = record.members.some((member) => isMe(member, me) && member.leaving);
-  if (!isMarked || !isConfirmed(s, record)) {
+  // The mark is also what confirms the record, for somebody without a label to be taken for dead.
+  if (!isMarked || !isConfirmed(s, record) || proofOf(s, record, swarm) !== null) {
     const write = {
       as: "mark",
       rule: "mark-leaving",
       because: `${me.instance} leaves the founded swarm ${brief(record)}`,
     } as const;
-    return writeRecord(s, write, (w) => registered(record, w));
+    return writeRecord(s, write, (w) => marked(record, w));
   }
   // Who has died since this round began still looks well to the swarm, which would let this one go then.
   if (o.memory.isProven) stop(look({ kind: "engine" }, probeOf(s) ?? false));
@@ -104,7 +112,14 @@ function turnOf(
 ): { heirs: SwarmNode[]; why: string | null } {
   const { me, o } = s;
   const known = instances(s, record.members);
-  const leavers = others(record, me).filter((one) => one.leaving && !gone(s, one, known));
+  // Who votes no more counts no more, however long its tasks take.
+  const votes = addressesOf(votersOf(swarm));
+  const own = record.members.findIndex((member) => isMe(member, me) && member.leaving);
+  // Marks are in the order in which they were set: of two that begin anew the first goes first.
+  const before = own === -1 ? record.members : record.members.slice(0, own);
+  const leavers = before.filter((one) =>
+    one.leaving && !isMe(one, me) && votes.includes(one.address) && !gone(s, one, known)
+  );
   const answered = answering(s);
   const heirs = swarm.nodes.filter(({ nodeId, voter, state, desired }) =>
     voter?.reachable === true && state === "ready" && desired === "manager" &&

@@ -35,7 +35,7 @@ function hush(s: Scene): Decision | null {
       return act({ kind: "retract" }, "withdraw-tokens", "it has left, and shows tokens");
     }
   }
-  if (o.memory.said === "nothing") return null;
+  if (o.memory.said === "nothing" || o.memory.said === "unheard") return null;
   const words = softly(o, { kind: "words", instance: me.instance }) ?? [];
   return words.length === 0 && o.memory.said === null
     ? null

@@ -1,13 +1,15 @@
 /** A worker that leaves, or a manager that was demoted for it: it says so, waits until nothing runs here, and goes. */
 import { isMe } from "../members.ts";
 import { need, softly } from "../needs.ts";
-import { isRushed, leftMs } from "../patience.ts";
+import { isLate, leftMs } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, wait } from "../verdict.ts";
 import { inventoryOf } from "../words.ts";
 import type { Decision } from "../../state.ts";
 
-export function workerLeaves(s: Scene): Decision {
+type Leaver = Pick<Scene, "o" | "me" | "engine" | "record">;
+
+export function workerLeaves(s: Leaver): Decision {
   const { o } = s;
   const said = sayIt(s);
   if (said !== null) return said;
@@ -23,9 +25,9 @@ export function workerLeaves(s: Scene): Decision {
 }
 
 /** A manager's word was its mark in the record. */
-function sayIt({ o, me, engine, record }: Scene): Decision | null {
+function sayIt({ o, me, engine, record }: Leaver): Decision | null {
   const isMarked = record?.members.some((member) => isMe(member, me) && member.leaving) ?? false;
-  if (isMarked || o.memory.said === "leaves") return null;
+  if (isMarked || o.memory.said === "leaves" || o.memory.said === "unheard") return null;
   const words = softly(o, { kind: "words", instance: me.instance }) ?? [];
   const { nodeId } = engine;
   if (words.some((word) => word.nodeId === nodeId && word.leaves)) return null;
@@ -40,10 +42,9 @@ function sayIt({ o, me, engine, record }: Scene): Decision | null {
  * Managers move what runs here elsewhere; where none has done so for half of the time, it is stopped in
  * time. A leave would kill it at once; and a container does not say what time its service gives it.
  */
-function emptied({ o }: Scene, tasks: string): Decision {
+function emptied({ o }: Leaver, tasks: string): Decision {
   const because = `here run ${tasks}`;
-  const isLate = leftMs(o) < o.config.timeoutMs / 2 || isRushed(o);
-  if (!isLate) return wait(o, "tasks-running", because);
+  if (!isLate(o)) return { ...wait(o, "tasks-running", because), keeps: "others" };
   const graceMs = Math.max(STOP_MIN_MS, leftMs(o) - STOP_BEFORE_MS);
   return act({ kind: "stop", graceMs }, "stop-tasks", `${because}, and no manager has moved them`);
 }

@@ -5,8 +5,8 @@
  */
 import { rangesOverlap } from "../../addresses.ts";
 import { instanceOf, isForgotten, LEFT_LABEL } from "../members.ts";
-import { answering, instances, instancesLook, need } from "../needs.ts";
-import { heldMs } from "../patience.ts";
+import { answering, instances, instancesLook, need, seenAt, softly } from "../needs.ts";
+import { heldMs, isLate } from "../patience.ts";
 import type { Scene } from "../scene.ts";
 import { act, wait } from "../verdict.ts";
 import { gone } from "../writes.ts";
@@ -23,15 +23,36 @@ export function deathOf(s: Scene, record: FoundingRecord, node: SwarmNode): Deat
   const instance = instanceOf(node);
   if (instance === null) return unlabelled(s, record, node);
   if (instance === me.instance) return dead(`this machine was ${node.nodeId} before`);
+  if (isAnotherNow(s, node, instance)) return dead(`${instance} is another node now`);
   const known = need(s.o, instancesLook(s));
+  if (isMistaken(node, instance, known)) return null;
   const shown = known.find((one) => one.instance === instance);
   if (shown !== undefined) {
-    return shown.state === "terminated" ? dead(`${instance} is terminated`) : null;
+    // From `shutting-down` nobody comes back, and its Engine is off already.
+    const isOver = shown.state === "terminated" || shown.state === "shutting-down";
+    return isOver ? dead(`${instance} is ${shown.state}`) : null;
   }
   const member = { instance, address: node.address, sinceMs: node.createdMs, leaving: false };
   return isForgotten(member, { me, instances: known, serverMs: s.ledger.serverMs })
     ? dead(`EC2 knows ${instance} no more`)
     : null;
+}
+
+/** A machine whose Engine was wiped, or that went and came back, is a newer node that is well. */
+function isAnotherNow({ engine }: Scene, node: SwarmNode, instance: string): boolean {
+  return engine.swarm?.nodes.some((other) =>
+    other.nodeId !== node.nodeId && instanceOf(other) === instance && other.state === "ready" &&
+    other.createdMs > node.createdMs
+  ) ?? false;
+}
+
+/** Whether another machine, which may have been this node all along, has its address: an old read may have named the wrong one. */
+function isMistaken(node: SwarmNode, instance: string, known: Instance[]): boolean {
+  const address = seenAt(node);
+  return known.some((one) =>
+    one.address === address && one.instance !== instance && one.state !== "terminated" &&
+    one.launchMs !== null && one.launchMs < node.createdMs
+  );
 }
 
 /**
@@ -41,8 +62,8 @@ export function deathOf(s: Scene, record: FoundingRecord, node: SwarmNode): Deat
  */
 function unlabelled(s: Scene, record: FoundingRecord, node: SwarmNode): Death | null {
   const { me, o } = s;
-  if (node.voter === null && node.desired === "worker") return null;
-  const address = node.voter?.address ?? node.address;
+  if (node.desired === "worker") return null;
+  const address = seenAt(node);
   if (address === "") return null;
   if (address === s.address) return dead("it has this machine's address, and is another node");
   const isInVpc = me.vpcRanges?.some((range) =>
@@ -50,16 +71,15 @@ function unlabelled(s: Scene, record: FoundingRecord, node: SwarmNode): Death | 
   );
   if (isInVpc !== true) return null;
   const known = need(o, instancesLook(s));
-  const isShown = known.some((one) =>
-    one.address === address && one.state !== "terminated" &&
-    (one.launchMs === null || one.launchMs < node.createdMs)
-  );
+  // Only the machine that has its address now can tell: it may be this very one, stopped and started.
   const isHeld = known.some((one) => one.address === address && one.state !== "terminated");
   const isListed = record.members.some((member) =>
     member.address === address && !gone(s, member, known)
   );
-  if (isShown || isListed || (!isHeld && answering(s).includes(address))) return null;
-  const why = `EC2 shows no machine at ${address} that is ${node.nodeId}`;
+  // Who was in the swarm before anybody in the record may never have been listed.
+  const isYoung = record.members.some(({ sinceMs }) => sinceMs <= node.createdMs);
+  if (isHeld || isListed || !isYoung || answering(s).includes(address)) return null;
+  const why = `EC2 shows no machine at ${address}, where ${node.nodeId} was`;
   return o.memory.isProven ? dead(why) : { kind: "proof", why };
 }
 
@@ -73,10 +93,12 @@ function dead(why: string): Death {
 
 /** Why the record has to be confirmed before somebody without a label is taken for dead; null: it need not be. */
 export function proofOf(s: Scene, record: FoundingRecord, swarm: SwarmView): string | null {
-  const death = swarm.nodes.map((node) => deathOf(s, record, node)).find((one) =>
-    one?.kind === "proof"
-  );
-  return death?.why ?? null;
+  const { refused } = s.o.memory;
+  for (const node of swarm.nodes.filter(({ nodeId }) => !refused.includes(nodeId))) {
+    const death = deathOf(s, record, node);
+    if (death?.kind === "proof") return death.why;
+  }
+  return null;
 }
 
 /** The next step against the dead: one voter at a time, then those that have no vote any more. */
@@ -130,13 +152,29 @@ function demote(node: SwarmNode, why: string): Decision | null {
 }
 
 /** Why a node without a vote may be taken out of the list; null: it may not. */
-function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
-  const { state, desired, observed, labels } = node;
+export function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): string | null {
+  const { state, desired, observed } = node;
   if (state !== "down" || node.nodeId === s.engine.nodeId) return null;
   if (desired === "worker" && observed === "manager") return null;
-  if (desired === "worker" && labels[LEFT_LABEL] !== undefined) return "it has left";
   const death = deathOf(s, record, node);
-  return death?.kind === "dead" ? death.why : null;
+  if (death?.kind === "dead") return death.why;
+  return desired === "worker" && hasLeft(s, record, node) ? "it has left" : null;
+}
+
+/**
+ * Whether a node that said that it leaves has left. One that is only off in the middle of it comes back: a
+ * manager has its entry in the record until it is out, a worker its word. (A removed node could not come
+ * back as what it was.)
+ */
+function hasLeft({ o }: Scene, record: FoundingRecord, node: SwarmNode): boolean {
+  if (node.labels[LEFT_LABEL] === undefined) return false;
+  const instance = instanceOf(node);
+  const isListed = record.members.some((member) =>
+    member.instance !== null && member.instance === instance
+  );
+  if (isListed) return false;
+  const words = softly(o, { kind: "words", instance: null });
+  return words !== null && !words.some(({ nodeId }) => nodeId === node.nodeId);
 }
 
 /** How long a run waits for a machine to be gone, so that the next one that goes finds no dead voter. */
@@ -145,7 +183,8 @@ const GOING_MS = 5 * 60_000;
 /** Waits for those to be reaped, for a time. */
 export function awaitGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
   const going = goingOf(s, record, swarm);
-  if (going.length === 0 || heldMs(s.o, "voter-going") >= GOING_MS) return null;
+  const isLong = heldMs(s.o, "voter-going") >= GOING_MS || isLate(s.o);
+  if (going.length === 0 || isLong) return null;
   return wait(s.o, "voter-going", `a manager that goes is still listed: ${going.join(", ")}`);
 }
 
@@ -182,11 +221,27 @@ function votersGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): string
       record.members.find((member) => member.address === address)?.instance ?? null;
     if (instance === me.instance) return [`${node.nodeId}, which this machine was before`];
     const state = stateOf(instance, known);
-    const isGoing = state === "shutting-down" || state === "terminated" ||
+    const isGoing = isSilent(s, node) || state === "shutting-down" || state === "terminated" ||
+      (node.state === "down" && node.labels[LEFT_LABEL] !== undefined) ||
       deathOf(s, record, node) !== null;
     return isGoing ? [`${instance ?? node.nodeId} (${address}, ${state})`] : [];
   });
 }
+
+/**
+ * Whether a voter that this run has found, coming in, does not answer its swarm, whatever EC2 says: it boots,
+ * or EC2 has yet to show that it goes. It is often the one that this node replaces.
+ */
+function isSilent({ o, record }: Scene, node: SwarmNode): boolean {
+  const isSoon = heldMs(o, "voter-going") < SILENT_MS;
+  if (!isSoon || !o.memory.did.includes("join")) return false;
+  if (node.state === "down" || !node.voter?.reachable) return true;
+  // Everybody alive who votes is listed: one that died before it had a label looks well for some seconds yet.
+  return instanceOf(node) === null &&
+    !record?.members.some(({ address }) => address === node.voter?.address);
+}
+
+const SILENT_MS = 2 * 60_000;
 
 const MEMBER = { address: "", sinceMs: 0, leaving: false };
 

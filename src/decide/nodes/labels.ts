@@ -6,7 +6,8 @@ import { INSTANCE_LABEL } from "../members.ts";
 import { instancesLook, nameless, need, softly } from "../needs.ts";
 import type { Scene } from "../scene.ts";
 import { act } from "../verdict.ts";
-import type { Decision, Instance, Placement, SwarmNode, SwarmView } from "../../state.ts";
+import type { Decision, Instance, SwarmNode, SwarmView } from "../../state.ts";
+import type { Placement } from "../../shown.ts";
 
 export function ownNode({ engine }: Scene, { nodes }: SwarmView): SwarmNode | null {
   return nodes.find(({ nodeId }) => nodeId === engine.nodeId) ?? null;
@@ -38,7 +39,10 @@ function labelOthers(s: Scene): Decision | null {
 }
 
 /** The one running instance at its address, if it is older than the node; null: none is, or several are. */
-function machineOf({ address, createdMs }: SwarmNode, instances: Instance[]): Instance | null {
+export function machineOf(
+  { address, createdMs }: SwarmNode,
+  instances: Instance[],
+): Instance | null {
   const there = instances.filter((one) => one.address === address && one.state === "running");
   const [machine] = there;
   const isOlder = machine !== undefined && machine.launchMs !== null &&

@@ -1,18 +1,27 @@
 /** What a manager does about the nodes of its swarm: label, reap, drain who leaves; and undo a leave of its own. */
-import { awaitGoing, reap } from "./dead.ts";
+import { awaitGoing, proofOf, reap } from "./dead.ts";
 import { label, ownNode } from "./labels.ts";
-import { instanceOf, LEFT_LABEL } from "../members.ts";
+import { instanceOf, LEFT_LABEL, refreshed } from "../members.ts";
 import { softly } from "../needs.ts";
 import type { Scene } from "../scene.ts";
 import { act } from "../verdict.ts";
+import { writeRecord } from "../writes.ts";
 import { AVAILABILITIES } from "../../state.ts";
 import type { Availability, Decision, SwarmNode, SwarmView, Word } from "../../state.ts";
 import type { FoundingRecord } from "../../founding.ts";
 
 /** Null: all nodes are as they should be, as far as can be told. */
 export function tend(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
-  return label(s, swarm) ?? reap(s, record, swarm) ?? heed(s, swarm) ??
-    awaitGoing(s, record, swarm);
+  return label(s, swarm) ?? reap(s, record, swarm) ?? prove(s, record, swarm) ??
+    heed(s, swarm) ?? awaitGoing(s, record, swarm);
+}
+
+/** Confirms the record, for somebody without a label to be taken for dead. */
+function prove(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | null {
+  const because = proofOf(s, record, swarm);
+  if (because === null) return null;
+  const write = { as: "refresh", rule: "refresh-record", because } as const;
+  return writeRecord(s, write, (w) => refreshed(record, swarm, [], w));
 }
 
 /** Drains who says that it leaves, and takes that back for who says that it stays. Silence undoes nothing. */
@@ -52,6 +61,7 @@ function heeded(
 export function undoLeave(s: Scene, swarm: SwarmView): Decision | null {
   const node = ownNode(s, swarm);
   if (node === null || node.labels[LEFT_LABEL] === undefined) return null;
+  if (s.o.memory.kept.includes(node.nodeId)) return null;
   const { nodeId, version, desired } = node;
   const role = desired === "worker" ? { role: "manager" as const } : {};
   const change = { ...role, availability: before(node), labels: { [LEFT_LABEL]: null } };

@@ -11,7 +11,8 @@ import {
 } from "../../cases/bad_input.ts";
 import type { Effect } from "../aws.ts";
 import { until } from "../machine.ts";
-import type { Node, Run } from "../node.ts";
+import type { Node } from "../node.ts";
+import type { Run } from "../runs.ts";
 import { actionsOf, policiesOf, without } from "../policies.ts";
 import { allDone, AMPLE, type Case, changesNothing, form, lastLines } from "../suite.ts";
 import { inTime } from "../../support/in_time.ts";

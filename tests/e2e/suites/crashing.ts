@@ -1,6 +1,7 @@
 /** (c), (d): a process, or a whole instance, ends at the worst moments. */
 import type { RuleSpec } from "../aws.ts";
-import type { Node, Run } from "../node.ts";
+import type { Node } from "../node.ts";
+import type { Run } from "../runs.ts";
 import { allDone, AMPLE, type Case, form, lastLines, plans, together } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
 

@@ -110,9 +110,9 @@ export const forming: Case[] = [
       const clusters = await Promise.all(["blue", "green"].map(async (cluster) => {
         const tags = { Cluster: cluster };
         const nodes = [
-          await vpc.launch(`${cluster}-m1`, "manager", tags),
-          await vpc.launch(`${cluster}-m2`, "manager", tags),
-          await vpc.launch(`${cluster}-w1`, "worker", tags),
+          await vpc.launch(`${cluster}-m1`, "manager", { tags }),
+          await vpc.launch(`${cluster}-m2`, "manager", { tags }),
+          await vpc.launch(`${cluster}-w1`, "worker", { tags }),
         ];
         for (const node of nodes) {
           node.args = [...node.args, "--cluster", cluster, "--cluster-tag", "Cluster"];

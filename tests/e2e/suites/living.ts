@@ -1,10 +1,11 @@
 /** (f), (g), (h), (i), (j): what a swarm meets while it lives. */
 import assert from "node:assert/strict";
 import type { SwarmNode } from "../engine.ts";
-import { loadImage, service } from "../image.ts";
+import { loadImage } from "../image.ts";
 import { until } from "../machine.ts";
 import type { Node } from "../node.ts";
 import { type Joinable, swarmOf } from "../observed.ts";
+import * as tasks from "../tasks.ts";
 import {
   allDone,
   AMPLE,
@@ -132,7 +133,8 @@ export async function changeNode(
 export async function serve(manager: Node, nodes: Node[], constraint?: string): Promise<string[]> {
   for (const node of nodes) await loadImage(node.engine);
   // deno-lint-ignore no-explicit-any
-  const spec = service("held", nodes.length) as any;
+  const spec = tasks.service("held", nodes.length) as any;
+  spec.TaskTemplate.ContainerSpec.StopSignal = "SIGKILL";
   if (constraint) spec.TaskTemplate.Placement = { Constraints: [constraint] };
   else spec.TaskTemplate.Placement = { MaxReplicas: 1 };
   await manager.engine.call("POST", "/services/create", spec);
@@ -143,8 +145,7 @@ export async function serve(manager: Node, nodes: Node[], constraint?: string): 
 }
 
 export async function containers(node: Node): Promise<string[]> {
-  const found = await node.engine.call<{ Id: string; State: string }[]>("GET", "/containers/json");
-  return found.filter(({ State }) => State === "running").map(({ Id }) => Id);
+  return (await tasks.containers(node.engine)).map(({ Id }) => Id);
 }
 
 export const living: Case[] = [

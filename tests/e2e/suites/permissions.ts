@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { inTime } from "../../support/in_time.ts";
 import { actionsOf, policiesOf, without } from "../policies.ts";
-import type { Node, Run } from "../node.ts";
+import type { Node } from "../node.ts";
+import type { Run } from "../runs.ts";
 import { type Case, ended, form } from "../suite.ts";
 import type { Store, Vpc } from "../vpc.ts";
 

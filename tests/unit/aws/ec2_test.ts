@@ -52,6 +52,10 @@ const ACTIONS: [string, (node: LabNode) => Promise<{ ok: boolean; fault?: Fault 
     return shelf.publish(mark, mark);
   }],
   ["ec2:DeleteTags", ({ shelf }) => shelf.retract()],
+  ["ec2:DescribeInstances", ({ board }) => board.read("i-1")],
+  ["ec2:DescribeInstances", ({ board }) => board.read(null)],
+  ["ec2:CreateTags", ({ board }) => board.write({ nodeId: "n", leaves: true })],
+  ["ec2:DeleteTags", ({ board }) => board.write(null)],
 ];
 
 for (const { trouble, kind, says } of FAULTS) {

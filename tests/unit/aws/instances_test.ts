@@ -34,6 +34,60 @@ labTest("instances: the role's and the cluster's tag are read by their keys", as
   assert.deepEqual([read?.roleTag, read?.clusterTag], ["manager", "blue*"]);
 });
 
+labTest(
+  "instances: when it was first launched, what it is, and the tags that its node is labelled with",
+  async (lab) => {
+    const launchedMs = Date.UTC(2026, 10, 26, 8, 20);
+    const placement = { zone: "eu-west-1c", type: "c7g.medium", lifecycle: "spot" };
+    const tags = new Map([["Role", "worker"], ["Team", ""], ["Name", "web 1"], ["Secret", "x"]]);
+    lab.put(1, { launchedMs, placement, tags });
+    lab.put(2, { launchedMs, firstLaunchedMs: launchedMs - 3_600_000 });
+    const labelTags = ["Name", "Team", "Cost"];
+    const read = await valueOf(lab.node(1, { labelTags }).instances(["i-1", "i-2"], []));
+    assert.deepEqual(
+      read.map(({ launchMs, placement, labelTags }) => ({ launchMs, placement, labelTags })),
+      [
+        { launchMs: launchedMs, placement, labelTags: { Team: "", Name: "web 1" } },
+        {
+          launchMs: launchedMs - 3_600_000,
+          placement: { zone: "eu-west-1a", type: "m7i.large", lifecycle: "on-demand" },
+          labelTags: {},
+        },
+      ],
+    );
+  },
+);
+
+labTest("instances: what EC2 does not say of one is null", async (lab) => {
+  const attached = (item: string): string =>
+    `<launchTime>2026-11-26T08:20:00.000Z</launchTime><networkInterfaceSet><item>${item}</item></networkInterfaceSet>`;
+  for (
+    const half of [
+      "",
+      attached(""),
+      attached("<attachment><deviceIndex>0</deviceIndex></attachment>"),
+      attached(
+        "<attachment><deviceIndex>1</deviceIndex><attachTime>2026-11-26T08:20:00.000Z</attachTime></attachment>",
+      ),
+      "<instanceType>m7i.large</instanceType>",
+      "<placement><availabilityZone>eu-west-1a</availabilityZone></placement>",
+    ]
+  ) {
+    const xml = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item>" +
+      "<instanceId>i-2</instanceId><instanceState><name>terminated</name></instanceState>" +
+      `${half}</item></instancesSet></item></reservationSet></DescribeInstancesResponse>`;
+    await against(
+      lab,
+      {},
+      () => answer(200, xml, { Date: new Date().toUTCString() }),
+      async (node) => {
+        const [read] = await valueOf(node.instances(["i-2"], []));
+        assert.deepEqual([read?.launchMs, read?.placement, read?.address], [null, null, null]);
+      },
+    );
+  }
+});
+
 labTest("instances: asking for nothing asks nobody", async (lab) => {
   const one = lab.node(1);
   assert.deepEqual(await one.instances([], []), { ok: true, value: [] });

@@ -41,7 +41,7 @@ labTest(
   async (lab) => {
     lab.aws.s3.buckets.get(BUCKET)!.wantsEncryption = true;
     const writes = async (sse: S3Store["sse"]): Promise<(Fault | null)[]> => {
-      const { ledger, shelf, marks, vault } = lab.node(1, { store: { ...S3, sse } });
+      const { ledger, shelf, marks, board, vault } = lab.node(1, { store: { ...S3, sse } });
       const mark = vault.keep(token("a"))!;
       const all: (() => Promise<Answer<unknown>>)[] = [
         () => ledger.tryConditions(),
@@ -52,6 +52,7 @@ labTest(
             fingerprint: fp("b"),
             clusterId: "idb",
           }]),
+        () => board.write({ nodeId: "n", leaves: true }),
       ];
       const faults: (Fault | null)[] = [];
       for (const write of all) {
@@ -71,12 +72,12 @@ labTest(
     }
     assert.equal(lab.objects().size, 0);
     for (const sse of ["AES256", "aws:kms"] as const) {
-      assert.deepEqual(await writes(sse), [null, null, null, null]);
+      assert.deepEqual(await writes(sse), [null, null, null, null, null]);
       for (const [key, { headers }] of lab.objects()) {
         assert.equal(headers["x-amz-server-side-encryption"], sse, key);
         assert.equal(headers["x-amz-server-side-encryption-aws-kms-key-id"], undefined);
       }
-      assert.equal(lab.objects().size, 6);
+      assert.equal(lab.objects().size, 7);
       lab.objects().clear();
     }
   },
@@ -166,6 +167,10 @@ const ACTIONS: [string, (node: LabNode) => Promise<{ ok: boolean; fault?: Fault 
   ["s3:PutObject", (node) => node.ledger.write(record(), { kind: "none" })],
   ["s3:PutObject", (node) => node.ledger.tryConditions()],
   ["s3:ListBucket", (node) => node.marks!.read()],
+  ["s3:GetObject", (node) => node.board.read("i-1")],
+  ["s3:ListBucket", (node) => node.board.read(null)],
+  ["s3:PutObject", (node) => node.board.write({ nodeId: "n", leaves: true })],
+  ["s3:DeleteObject", (node) => node.board.write(null)],
 ];
 
 for (const { trouble, kind, says } of FAULTS) {
@@ -186,6 +191,23 @@ for (const { trouble, kind, says } of FAULTS) {
     },
   );
 }
+
+labTest("S3: what is not S3's has deleted nothing", async (lab) => {
+  const replies: [Reply, Fault["kind"]][] = [
+    [answer(200, "<html>Sign in</html>"), "malformed"],
+    [answer(204, ""), "malformed"],
+    [answer(502, "<html>Bad Gateway</html>"), "unreachable"],
+    [s3Answer(404, ""), "not-found"],
+  ];
+  for (const [reply, kind] of replies) {
+    await against(lab, store, () => reply, async (node) => {
+      assert.equal((await faultOf(node.board.write(null))).kind, kind);
+    });
+  }
+  await against(lab, store, () => s3Answer(204, ""), async (node) => {
+    await valueOf(node.board.write(null));
+  });
+});
 
 /** Codes that S3 answers, and what they are to the loop. */
 const CODES: [string, number, Fault["kind"], RegExp][] = [

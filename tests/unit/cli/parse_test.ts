@@ -104,6 +104,15 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
   },
   "availability": { text: "drain", want: { availability: "drain" } },
   "abandon-tasks": { text: "true", want: { abandonTasks: true } },
+  "label-tags": {
+    text: "Name, team:cost/x",
+    want: { labelTags: ["Name", "team:cost/x"] },
+  },
+  "if-terminating": {
+    text: "true",
+    also: ["leave"],
+    want: { goal: "leave", ifTerminating: true },
+  },
   "timeout": { text: "1h30m", want: { timeoutMs: 5_400_000 } },
   "dry-run": { text: "true", want: { dryRun: true } },
   "json": { text: "true", want: { json: true } },
@@ -155,6 +164,14 @@ Deno.test("the last of two values of a flag counts, and pools add up", () => {
   assert.equal(running(["--timeout", "1m", "--timeout", "2m"]).config.timeoutMs, 120_000);
   const pools = ["--default-addr-pool", "10.1.0.0/16", "--default-addr-pool", "10.2.0.0/16"];
   assert.deepEqual(running(pools).config.defaultAddrPool, ["10.1.0.0/16", "10.2.0.0/16"]);
+});
+
+Deno.test("--if-terminating in the file of a whole machine is for its leave only", () => {
+  const env = { SWARM_JOIN_IF_TERMINATING: "yes" };
+  assert.equal(running([], env).config.ifTerminating, false);
+  assert.equal(running(["doctor"], env).config.ifTerminating, false);
+  assert.equal(running(["plan", "leave"], env).config.ifTerminating, true);
+  assert.equal(running(["leave", "--if-terminating=no"], env).config.ifTerminating, false);
 });
 
 Deno.test("the ecosystem's own variables say where things are", () => {
@@ -274,6 +291,26 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
   { argv: ["--worker-token-tag", "W", "--tags", "W=b"], says: /"W", which swarm-join writes/ },
   { argv: ["--store", "s3://abc", "--tags", tagsOf(11)], says: /11 tags: S3 takes 10/ },
   { argv: ["--tags", tagsOf(50)], says: /50 tags: EC2 takes 50, one is its own/ },
+  { argv: ["--label-tags", ""], says: /--label-tags is "": not a tag's key/ },
+  { argv: ["--label-tags", "Name,,Team"], says: /--label-tags is "": not a tag's key/ },
+  { argv: ["--label-tags", "Name=x*"], says: /--label-tags is "Name=x\*": not a tag's key/ },
+  { argv: ["--label-tags", "Name,Name"], says: /--label-tags has "Name" twice/ },
+  {
+    argv: ["--label-tags", "Name,WorkerToken"],
+    says: /--label-tags has "WorkerToken", which holds a join token/,
+  },
+  {
+    argv: ["--manager-token-tag", "M", "--label-tags", "M"],
+    says: /--label-tags has "M", which holds a join token/,
+  },
+  { argv: [], env: { SWARM_JOIN_LABEL_TAGS: "a b," }, says: /^SWARM_JOIN_LABEL_TAGS is "": not/ },
+  { argv: ["--if-terminating"], says: /^--if-terminating has no effect with join: only leave/ },
+  { argv: ["plan", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },
+  { argv: ["plan", "join", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },
+  { argv: ["doctor", "--if-terminating"], says: /^--if-terminating has no effect with doctor/ },
+  { argv: [], env: { SWARM_JOIN_IF_TERMINATING: "maybe" }, says: /neither true nor false/ },
+  { argv: ["--cluster-tag", "SwarmLeaving"], says: /"SwarmLeaving" can't hold two things/ },
+  { argv: ["--tags", "SwarmLeaving=b"], says: /"SwarmLeaving", which swarm-join writes/ },
   { argv: ["--role-tag", ""], says: /not a tag's key/ },
   { argv: ["--role-tag", "k".repeat(129)], says: /not a tag's key/ },
   { argv: ["--worker-token-tag", "ManagerToken"], says: /"ManagerToken" can't hold two things/ },
@@ -345,6 +382,9 @@ const TAKEN: string[][] = [
   ["--store", "s3://abc", "--s3-sse", "aws:kms", "--s3-kms-key", "alias/k"],
   ["--store", "s3://abc", "--tags", tagsOf(10)],
   ["--tags", tagsOf(49)],
+  ["--label-tags", "aws:autoscaling:groupName"],
+  ["leave", "--if-terminating", "--timeout", "100s"],
+  ["plan", "leave", "--if-terminating"],
 ];
 
 for (const argv of TAKEN) {

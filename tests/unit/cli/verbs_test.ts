@@ -37,6 +37,12 @@ Deno.test("doctor takes join's flags and never acts", () => {
   assert.equal(running(["doctor"], { SWARM_JOIN_DRY_RUN: "no" }).config.dryRun, true);
 });
 
+Deno.test("status is told from doctor, which looks at the same", () => {
+  assert.equal(running(["status"]).isStatus, true);
+  assert.equal(running(["doctor"]).isStatus, false);
+  assert.deepEqual(running(["status"]).config, running(["doctor"]).config);
+});
+
 Deno.test("a file is decided again by plan, whatever else is set", () => {
   const parsed = parse(
     ["plan", "--observation", "seen.json"],
@@ -54,7 +60,12 @@ Deno.test("no two rows are written alike, so that words name one", () => {
 const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["jion"], says: /^unknown verb "jion"; did you mean join\?$/ },
   { argv: ["docter"], says: /^unknown verb "docter"; did you mean doctor\?$/ },
-  { argv: ["destroy"], says: /^unknown verb "destroy"; there are join, plan, doctor, settings$/ },
+  {
+    argv: ["destroy"],
+    says: /^unknown verb "destroy"; there are join, leave, plan, status, doctor, settings$/,
+  },
+  { argv: ["leaf"], says: /^unknown verb "leaf"; did you mean leave\?$/ },
+  { argv: ["leave", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["join", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["doctor", "join"], says: /^unexpected argument "join"$/ },
   { argv: ["plan", "join", "now"], says: /^unexpected argument "now"$/ },
@@ -67,6 +78,9 @@ const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["settings", "now"], says: /^unexpected argument "now"$/ },
   { argv: ["settings", "--dry-run"], says: /^--dry-run has no effect with settings/ },
   { argv: ["settings", "--timeout", "soon"], says: /^--timeout is "soon"/ },
+  { argv: ["plan", "status"], says: /^status changes nothing: there is no plan of it$/ },
+  { argv: ["status", "--dry-run"], says: /^--dry-run has no effect with status/ },
+  { argv: ["statsu"], says: /^unknown verb "statsu"; did you mean status\?$/ },
   { argv: ["doctor", "--dry-run"], says: /^--dry-run has no effect with doctor/ },
 ];
 

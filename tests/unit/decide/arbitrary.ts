@@ -31,8 +31,8 @@ import {
 } from "../../../src/state.ts";
 import {
   type Mark,
+  type NeededPermission,
   type Neighbour,
-  type Permission,
   type Shown,
   VERDICTS,
 } from "../../../src/shown.ts";
@@ -212,9 +212,10 @@ const ledgerRead: fc.Arbitrary<LedgerRead> = fc.oneof(
     })),
 );
 
-const permission: fc.Arbitrary<Permission> = fc.record({
+const permission: fc.Arbitrary<NeededPermission> = fc.record({
   action: fc.constantFrom("ec2:CreateTags", "ec2:CreateLaunchTemplate"),
   verdict: fc.constantFrom(...VERDICTS),
+  verb: fc.constantFrom("join", "leave"),
 });
 
 /** What each look may see. */

@@ -22,12 +22,14 @@ Deno.test("decide: it decides the same again, throws nothing, and changes nothin
 });
 
 Deno.test("decide: a look asks for what is not known yet, or for the record again, and nothing twice", () => {
-  everywhere((decision, { facts }) => {
+  everywhere((decision, { config, facts }) => {
     if (decision.kind !== "look") return;
     const kinds = decision.calls.map(({ kind }) => kind);
     assert.ok(kinds.length > 0);
     assert.equal(new Set(kinds).size, kinds.length, kinds.join());
-    for (const kind of kinds) assert.ok(kind === "ledger" || facts[kind] === undefined, kind);
+    // Of others than before EC2 and the network are asked again; and before it demotes itself, all.
+    const again = ["ledger", "instances", "probe", ...(config.goal === "leave" ? ["engine"] : [])];
+    for (const kind of kinds) assert.ok(again.includes(kind) || facts[kind] === undefined, kind);
   });
 });
 
@@ -61,9 +63,12 @@ Deno.test("decide: after the deadline nothing is done and nothing is waited for 
 Deno.test("decide: what can't be taken back stands on a record, or on there being none", () => {
   everywhere((decision, { config, facts }) => {
     if (decision.kind !== "act" || decision.rule === "attempt-failed") return;
+    // Late, a worker that goes does so without a record.
+    if (config.goal === "leave" && ["announce", "stop", "leave"].includes(decision.call.kind)) {
+      return;
+    }
     assert.ok(facts.ledger?.ok && facts.ledger.value.kind === "settled", decision.rule);
-    // Who goes is in no swarm in the end, whatever the record says.
-    if (decision.call.kind !== "leave" || config.goal === "leave") return;
+    if (decision.call.kind !== "leave") return;
     assert.ok(decision.call.onlyEmpty);
     assert.ok(facts.ledger.value.record !== null);
   });

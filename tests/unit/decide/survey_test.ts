@@ -5,6 +5,7 @@ import { type Answers, answersTo } from "./arbitrary.ts";
 import type { AnyAnswer, LookKind } from "../../../src/calls.ts";
 import { type Rule, RULES } from "../../../src/rules.ts";
 import { after, at, begin, callsOf, decide } from "../../../src/run.ts";
+import type { NeededPermission } from "../../../src/shown.ts";
 import type { Config, Decision, End, Finding } from "../../../src/state.ts";
 import {
   config,
@@ -22,6 +23,7 @@ import {
   record,
   s3,
   shown,
+  spread,
   workerOf,
 } from "../../support/observations.ts";
 
@@ -60,22 +62,22 @@ function objectOf(record_: ReturnType<typeof record> | null): Answers["ledger"] 
   return ok({ kind: "object", record: record_, etag: record_ && "e", serverMs: NOW_MS });
 }
 
-/** A manager of a founded swarm, with another one that answers, and all in order. */
+/** A manager of a founded swarm, with two others that answer, and all in order. */
 const HEALTHY: Answers = {
   identity: ok(identity()),
   lifecycle: ok(lifecycle(null)),
   self: ok(instance(1)),
-  engine: ok(managerOf("a", { nodes: managersAt(1, 2) })),
+  engine: ok(managerOf("a", { nodes: spread(1, 2, 3) })),
   contents: ok({}),
   interfaces: ok([]),
-  ledger: objectOf(record({ members: [member(1), member(2)] })),
-  tokens: ok([shown(1, "a"), shown(2, "a")]),
-  instances: ok([instance(1), instance(2)]),
-  probe: ok(["10.0.0.2"]),
+  ledger: objectOf(record({ members: [member(1), member(2), member(3)] })),
+  tokens: ok([shown(1, "a"), shown(2, "a"), shown(3, "a")]),
+  instances: ok([instance(1), instance(2), instance(3)]),
+  probe: ok(["10.0.0.2", "10.0.0.3"]),
   neighbours: ok([]),
   words: ok([]),
   marks: ok([]),
-  permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed" }]),
+  permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed", verb: "join" }]),
 };
 const DENIED_TOKENS = fault("denied", "allow s3:GetObject");
 const NOBODY_FOUNDED: Partial<Answers> = {
@@ -97,6 +99,7 @@ Deno.test("survey: it looks at all that may stand in the way, each once", () => 
     "instances",
     "ledger",
     "lifecycle",
+    "neighbours",
     "permissions",
     "probe",
     "self",
@@ -225,12 +228,20 @@ const BREAKAGES: Breakage[] = [
     what: "a write that AWS would deny",
     change: {
       permissions: ok([
-        { action: "ec2:CreateTags", verdict: "denied" },
-        { action: "ec2:CreateLaunchTemplate", verdict: "unknown" },
+        { action: "ec2:CreateTags", verdict: "denied", verb: "join" },
+        { action: "ec2:CreateLaunchTemplate", verdict: "unknown", verb: "join" },
       ]),
     },
     want: ["error", "permission-missing"],
-    because: "ec2:CreateTags is denied",
+    because: "ec2:CreateTags is denied: a run that needs it ends with exit 4",
+  },
+  {
+    what: "a write that AWS would deny, and that only a leave needs",
+    change: {
+      permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "leave" }]),
+    },
+    want: ["warning", "permission-missing"],
+    because: "ec2:CreateTags is denied: a leave can't say so to the managers",
   },
   {
     what: "AWS that asks to slow down",
@@ -377,8 +388,8 @@ Deno.test("survey: it finds everything at once, each thing once", () => {
 Deno.test("survey: without an Engine it goes on to what AWS shows and allows", () => {
   const { findings } = surveyed({
     engine: fault("no-socket"),
-    permissions: ok([{ action: "ec2:CreateTags", verdict: "denied" }]),
-    probe: ok([]),
+    permissions: ok([{ action: "ec2:CreateTags", verdict: "denied", verb: "join" }]),
+    probe: ok(["10.0.0.3"]),
   });
   assert.deepEqual(findings.map(({ rule }) => rule), [
     "engine-unavailable",
@@ -409,8 +420,8 @@ const NEXT: { who: string; change: Partial<Answers>; says: RegExp }[] = [
   {
     who: "a manager whose CA was rotated",
     change: {
-      engine: ok(managerOf("b", { clusterId: "cluster-a", nodes: managersAt(1, 2) })),
-      tokens: ok([shown(1, "b")]),
+      engine: ok(managerOf("b", { clusterId: "cluster-a", nodes: spread(1, 2, 3) })),
+      tokens: ok([shown(1, "b"), shown(2, "b"), shown(3, "b")]),
     },
     says: /^a join would refresh \(refresh-record\): the swarm's CA was rotated/,
   },
@@ -438,7 +449,7 @@ Deno.test("survey: whatever it is answered, it ends, looks at nothing twice, and
       const { decision, looked } = courseOf(answers, { goal: "survey", ...change });
       assert.ok(decision.kind === "end" && decision.rule === "surveyed");
       // Whoever else may be a manager is asked whether it answers once it is known who that is.
-      const once = looked.filter((kind) => kind !== "probe");
+      const once = looked.filter((kind) => kind !== "probe" && kind !== "instances");
       assert.equal(new Set(once).size, once.length, looked.join());
       const errors = decision.findings.filter(({ severity }) => severity === "error");
       assert.equal(decision.exit, errors.length > 0 ? 5 : 0);
@@ -461,6 +472,32 @@ Deno.test("survey: whatever stops a join, it finds", () => {
     }),
     { numRuns: 3_000 },
   );
+});
+
+/** Whom a survey asks whether they answer. */
+function probedBy(change: Partial<Answers>): string[] {
+  const asked: string[] = [];
+  let o = begin({ ...config, dryRun: true, goal: "survey" }, "run");
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    const decision = decide(o);
+    if (decision.kind !== "look") break;
+    asked.push(...decision.calls.flatMap((one) => one.kind === "probe" ? one.addresses : []));
+    const answers: Answers = { ...HEALTHY, ...change };
+    o = after(o, decision, decision.calls.map(({ kind }) => answers[kind] as AnyAnswer), looks);
+  }
+  return asked.toSorted();
+}
+
+Deno.test("survey: a manager without a leader asks all that its Engine knows whether they answer", () => {
+  const peers = ["10.0.0.1", "10.0.0.2", "10.0.0.7"];
+  const leaderless = { ...managerOf("a"), swarm: null, trouble: "no-quorum" as const, peers };
+  assert.deepEqual(probedBy({ engine: ok(leaderless) }), ["10.0.0.2", "10.0.0.3", "10.0.0.7"]);
+  assert.deepEqual(probedBy({ engine: ok({ ...workerOf("a"), peers }) }), ["10.0.0.2", "10.0.0.3"]);
+});
+
+Deno.test("survey: of the machines of the cluster it asks nobody whether they are managers", () => {
+  const neighbours = ok([{ instance: "i-9", address: "10.0.0.9", runningMs: 1 }]);
+  assert.deepEqual(probedBy({ neighbours }), ["10.0.0.2", "10.0.0.3"]);
 });
 
 Deno.test("survey: with S3 the tokens of a swarm whose CA was rotated are looked for by its new name", () => {
@@ -526,8 +563,7 @@ Deno.test("survey: with S3, a manager's both tokens are looked at as a join look
 
 Deno.test("survey: a manager that the record lacks, and that answers, would be written into it", () => {
   const { findings } = surveyed({
-    engine: ok(managerOf("a", { nodes: managersAt(1, 2, 3) })),
-    probe: ok(["10.0.0.2", "10.0.0.3"]),
+    ledger: objectOf(record({ members: [member(1), member(2)] })),
   });
   assert.match(JSON.stringify(findings), /a join would refresh \(refresh-record\)/);
 });
@@ -550,7 +586,7 @@ Deno.test("survey: who of the listed members answers is asked also where the rec
   let o = begin({ ...config, dryRun: true, goal: "survey" }, "run");
   const answers: Answers = {
     ...HEALTHY,
-    engine: ok(managerOf("a", { nodes: managersAt(1, 2, 3) })),
+    ledger: objectOf(record({ members: [member(1), member(2)] })),
   };
   for (let looks = 0;; looks++) {
     const decision = decide(o);
@@ -588,7 +624,10 @@ Deno.test("survey: an attempt that is given up is said once", () => {
 });
 
 Deno.test("survey: where AWS does not say what it allows, neither does it", () => {
-  const permissions = ok([{ action: "s3:PutObject", verdict: "unknown" as const }]);
+  const permissions = ok<NeededPermission[]>([
+    { action: "s3:PutObject", verdict: "unknown", verb: "join" },
+    { action: "s3:DeleteObject", verdict: "unknown", verb: "leave" },
+  ]);
   const { because } = surveyed({ permissions });
   assert.equal(
     because,

@@ -98,6 +98,8 @@ function metadataOf({ aws }: AwsLab): (request: Exchange) => Reply {
       instanceId: me.instance,
       accountId: me.account,
       region: me.region,
+      availabilityZone: me.placement.zone,
+      instanceType: me.placement.type,
     }),
     "/latest/meta-data/mac": "0e:00:00:00:00:01",
     "/latest/meta-data/autoscaling/target-lifecycle-state": "InService",
@@ -129,6 +131,9 @@ function engineIn(directory: string, services: object[]): (request: Exchange) =>
     if (path.endsWith("/swarm")) return json(200, { ID: "cluster1", Spec: {}, JoinTokens: TOKENS });
     if (path.includes("/swarm/")) return answer(200, "");
     if (path.endsWith("/services")) return json(200, services);
+    if (path.endsWith("/nodes/node1")) {
+      return json(200, { ID: "node1", Version: { Index: 7 }, Spec: { Role: "manager" } });
+    }
     return json(200, []);
   };
 }
@@ -145,7 +150,7 @@ for (const { name, change } of STORES) {
       const me = identity(1);
       const seen = await ask({ kind: "identity" }) as Record<string, unknown>;
       assert.deepEqual([seen["instance"], seen["vpc"]], [me.instance, me.vpc]);
-      assert.equal(await ask({ kind: "lifecycle" }), "InService");
+      assert.deepEqual(await ask({ kind: "lifecycle" }), { target: "InService", spot: null });
       assert.equal(node.awsCalls, 0);
 
       const { swarm } = await ask({ kind: "engine" }) as Engine;
@@ -182,7 +187,18 @@ for (const { name, change } of STORES) {
       assert.equal(found?.fingerprint, FINGERPRINT);
 
       await ask({ kind: "retract" });
-      assert.ok((await ask({ kind: "permissions", role: "manager" }) as unknown[]).length > 0);
+      for (const [role, verb] of [["manager", "join"], ["worker", "leave"]] as const) {
+        const needed = await ask({ kind: "permissions", role }) as { verb: string }[];
+        assert.deepEqual([...new Set(needed.map((one) => one.verb))], [verb]);
+      }
+
+      const word = { nodeId: "node1", leaves: true };
+      await ask({ kind: "announce", word });
+      const said = [{ ...word, instance: me.instance }];
+      assert.deepEqual(await ask({ kind: "words", instance: me.instance }), said);
+      assert.deepEqual(await ask({ kind: "words", instance: null }), said);
+      await ask({ kind: "announce", word: null });
+      assert.deepEqual(await ask({ kind: "words", instance: null }), []);
       assert.ok(node.awsCalls > 5);
 
       await ask({ kind: "contents", manager: true });
@@ -194,6 +210,10 @@ for (const { name, change } of STORES) {
         token: worker,
         advertiseAddr: "10.0.0.1",
       });
+      const change = { availability: "drain" as const };
+      await ask({ kind: "update", as: "drain", nodeId: "node1", version: 7, change });
+      await ask({ kind: "stop", graceMs: 5_000 });
+      await ask({ kind: "remove", nodeId: "node2" });
       const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
       assert.deepEqual(left, { kind: "left" });
       assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);

@@ -216,7 +216,7 @@ function surfaceOf({ role }: { role: string }): {
     tokens: () => ok([shown(2, "a", { worker: mark("a", "w") })]),
     instances: () => ok([instance(1), instance(2)]),
     probe: () => ok(["10.0.0.2"]),
-    permissions: () => ok([{ action: "ec2:DescribeInstances", verdict: "allowed" }]),
+    permissions: () => ok([{ action: "ec2:DescribeInstances", verdict: "allowed", verb: "join" }]),
     write: () => ok({ kind: "lost" }),
     publish: () => ok(null),
     retract: () => ok(null),

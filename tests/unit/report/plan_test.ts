@@ -5,7 +5,7 @@ import { decide } from "../../../src/decide/decide.ts";
 import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { reportOf } from "../../../src/report/report.ts";
 import type { Contents, Decision, Observation } from "../../../src/state.ts";
-import type { Permission } from "../../../src/shown.ts";
+import type { NeededPermission } from "../../../src/shown.ts";
 import {
   fault,
   founded,
@@ -32,10 +32,11 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       tokens: ok([shown(2, "a"), { ...shown(3, "a"), manager: null, malformed: ["ManagerToken"] }]),
       instances: ok([instance(2), instance(3, { state: "stopped" })]),
       probe: ok(["10.0.0.2"]),
-      permissions: ok<Permission[]>([
-        { action: "ec2:CreateTags", verdict: "denied" },
-        { action: "ec2:CreateLaunchTemplate", verdict: "allowed" },
-        { action: "ec2:CreateLaunchTemplateVersion", verdict: "unasked" },
+      permissions: ok<NeededPermission[]>([
+        { action: "ec2:CreateTags", verdict: "denied", verb: "join" },
+        { action: "ec2:CreateLaunchTemplate", verdict: "allowed", verb: "join" },
+        { action: "ec2:CreateLaunchTemplateVersion", verdict: "unasked", verb: "join" },
+        { action: "ec2:DeleteTags", verdict: "denied", verb: "leave" },
       ]),
     },
   });
@@ -65,8 +66,9 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
       `Decision    join the swarm ${fp("a")} through 10.0.0.2`,
       "Rule        join-swarm",
       "Because     the manager at 10.0.0.2 answers",
-      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplate allowed, ec2:CreateLaunchTemplateVersion not asked (there is no template yet)",
+      "Permissions ec2:CreateTags denied, ec2:CreateLaunchTemplate allowed, ec2:CreateLaunchTemplateVersion not asked (there is no template yet), ec2:DeleteTags denied (to leave)",
       "Denied      ec2:CreateTags: a run that needs it ends with exit 4",
+      "Denied      ec2:DeleteTags: a leave can't say so to the managers, who drain this node then",
       "Took        2.3s, 5 calls of AWS; nothing was changed",
     ]
   ) assert.ok(text.split("\n").includes(line), `${line}\nis not in\n${text}`);
@@ -76,10 +78,11 @@ Deno.test("a dry run says who I am, what I see, what I would do and why, and wha
   assert.equal(json.decision.rule, "join-swarm");
   assert.equal(json.decision.details.address, "10.0.0.2");
   assert.equal(json.decision.because, "the manager at 10.0.0.2 answers");
-  assert.deepEqual(json.permissions.map(({ verdict }: Permission) => verdict), [
+  assert.deepEqual(json.permissions.map(({ verdict }: NeededPermission) => verdict), [
     "denied",
     "allowed",
     "unasked",
+    "denied",
   ]);
   assert.deepEqual(json.observation, JSON.parse(JSON.stringify(seen)));
 });
@@ -180,6 +183,26 @@ Deno.test("an instance in an Auto Scaling group is said to be where that wants i
   });
   const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
   assert.match(text, /^I am {8}i-1 at .*, InService in its Auto Scaling group$/m);
+});
+
+Deno.test("what a spot notice says of an instance is said, and what others have said to the managers", () => {
+  const seen = observation({
+    config: { dryRun: true },
+    memory: { lifecycle: lifecycle(null, "terminate") },
+    facts: {
+      permissions: ok([]),
+      words: ok([
+        { instance: "i-2", nodeId: "node-2", leaves: true },
+        { instance: "i-3", nodeId: "node-3", leaves: false },
+      ]),
+    },
+  });
+  const text = pageOf(reportOf({ decision: decide(seen), observation: seen, meters: METERS }));
+  assert.match(text, /^I am {8}i-1 at .*, to terminate by a spot notice$/m);
+  assert.match(
+    text,
+    /^Words {7}i-2 says that the node node-2 leaves; i-3 says that the node node-3 stays$/m,
+  );
 });
 
 Deno.test("the details of a plan are those of its call, its wait or its failure", () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { jsonOf, pageOf } from "../../../src/report/print.ts";
 import { failureOf, type Report, reportOf } from "../../../src/report/report.ts";
 import type { ActionKind } from "../../../src/actions.ts";
-import type { Decision, End } from "../../../src/state.ts";
+import type { Config, Decision, End, Memory } from "../../../src/state.ts";
 import { RULES } from "../../../src/rules.ts";
 import {
   config,
@@ -11,8 +11,10 @@ import {
   founded,
   fp,
   managerOf,
+  member,
   observation,
   ok,
+  outside,
   workerOf,
 } from "../../support/observations.ts";
 
@@ -41,6 +43,42 @@ Deno.test("a result is named by what the run did last: init, join, found, or not
   for (const { did, want } of rows) assert.equal(done({ did }).result, want, did.join());
 });
 
+Deno.test("a leave has left once it has left or withdrawn, whoever is told; else nothing has changed", () => {
+  const rows: { did: ActionKind[]; want: string }[] = [
+    { did: ["drain", "mark", "demote", "leave", "withdraw"], want: "left" },
+    { did: ["announce", "leave", "announce"], want: "left" },
+    // Killed after it had left, and run again.
+    { did: ["withdraw"], want: "left" },
+    { did: ["announce"], want: "unchanged" },
+    { did: [], want: "unchanged" },
+  ];
+  for (const { did, want } of rows) assert.equal(left({ did }).result, want, did.join());
+  assert.equal(left({ did: ["leave"] }, { exit: 3, rule: "tasks-running" }).result, "failed");
+  assert.equal(left({ did: [] }, {}, { dryRun: true }).result, "planned");
+});
+
+Deno.test("a leave says what it was, and what it did not do and why", () => {
+  assert.equal(
+    pageOf(left({ did: ["leave", "withdraw"] })),
+    `Left: this node was a manager of the swarm "default", which goes on without it.
+instance    i-1
+managers    10.0.0.2
+took        2.3s, 5 calls of AWS
+`,
+  );
+  const because = "nobody says that this machine goes";
+  assert.match(
+    pageOf(left({ did: [] }, { rule: "not-going", because })),
+    /^Unchanged: nobody says that this machine goes\.\ninstance {4}i-1\n/,
+  );
+});
+
+Deno.test("who was reaped is named", () => {
+  const report = done({ did: ["demote", "remove"], reaped: ["node-2", "node-3"] });
+  assert.deepEqual(JSON.parse(jsonOf(report)).reaped, ["node-2", "node-3"]);
+  assert.match(pageOf(report), /^reaped {6}node-2, node-3$/m);
+});
+
 Deno.test("--json prints one object with what scripts rely on", () => {
   const json = JSON.parse(jsonOf(done({ did: ["register", "join"] })));
   assert.deepEqual(json, {
@@ -52,6 +90,7 @@ Deno.test("--json prints one object with what scripts rely on", () => {
     nodeId: "node-1",
     fingerprint: fp("a"),
     managers: ["10.0.0.1"],
+    reaped: [],
     pools: null,
     warnings: [],
     elapsedMs: 2_345,
@@ -131,7 +170,22 @@ Deno.test("no token is printed, not even one that a fault brought along", () => 
   for (const text of [jsonOf(report), pageOf(report)]) assert.ok(!text.includes("b".repeat(25)));
 });
 
-function done(memory: { did: ActionKind[] }): Report {
+/** A leave of a manager that is in no swarm any more. */
+function left(
+  memory: Partial<Memory>,
+  end: Partial<End> = {},
+  settings: Partial<Config> = {},
+): Report {
+  const seen = observation({
+    config: { goal: "leave", ...settings },
+    memory,
+    facts: { engine: ok(outside), ledger: founded({ members: [member(2)] }) },
+  });
+  const decision: Decision = { ...DONE, rule: "out", because: "i-1 has left", ...end };
+  return reportOf({ decision, observation: seen, meters: METERS });
+}
+
+function done(memory: Partial<Memory>): Report {
   const seen = observation({ memory, facts: { engine: ok(managerOf("a")), ledger: founded() } });
   return reportOf({ decision: DONE, observation: seen, meters: METERS });
 }

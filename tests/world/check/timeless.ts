@@ -32,6 +32,10 @@ export function timeless(o: Observation): Observation {
       did: [],
       wasMember: false,
       missing: [],
+      asked: {
+        instances: facts.instances === undefined ? null : memory.asked.instances,
+        probe: facts.probe === undefined ? null : memory.asked.probe,
+      },
       terminated: [...memory.terminated].sort(),
       failures: failuresOf(memory),
       kept: [...memory.kept].sort(),
@@ -51,6 +55,7 @@ const ACTED_ON: readonly Rule[] = [
   "swarm-missing",
   "managers-lost",
   "voter-going",
+  "demotion-pending",
 ];
 
 /** That such a rule has kept the run waiting, for a time that the clock says. */

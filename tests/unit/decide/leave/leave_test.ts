@@ -1,3 +1,4 @@
+/** decide: how a worker leaves, when, and what becomes of a leave that was not carried through. */
 import assert from "node:assert/strict";
 import { decided, held, looks, recordOf, table } from "../table.ts";
 import {
@@ -53,6 +54,21 @@ table("a worker leaves", [
       facts: { words: ok([{ instance: "i-1", nodeId: "node-1", leaves: false }]) },
     }),
     want: ["announce", "announce-leave"],
+  },
+  {
+    name: "its word could not be said: goes on without",
+    state: leaving({ memory: { said: "unheard" }, facts: tasks }),
+    want: ["wait", "tasks-running"],
+  },
+  {
+    name: "the record can't be read: waits for it",
+    state: leaving({ facts: { ledger: fault("unreachable") } }),
+    want: ["wait", "unreachable"],
+  },
+  {
+    name: "half of its time is over, and the record can't be read: goes all the same",
+    state: leaving({ ...said, facts: { ledger: fault("unreachable") }, nowMs: 301_000 }),
+    want: ["leave", "leave-swarm"],
   },
   { name: "nothing runs here: leaves", state: leaving(said), want: ["leave", "leave-swarm"] },
   {
@@ -184,6 +200,24 @@ table("only if it is told to go", [
     want: ["announce", "announce-leave"],
   },
   {
+    name: "EC2 has said so, and can't be asked any more: goes on",
+    state: leaving({
+      ...asked,
+      memory: { self: instance(1, { state: "shutting-down" }) },
+      facts: { self: fault("unreachable") },
+    }),
+    want: ["announce", "announce-leave"],
+  },
+  {
+    name: "it has begun, and EC2 shows an older word: goes on",
+    state: leaving({
+      ...asked,
+      memory: { did: ["announce"], said: "leaves" },
+      facts: { self: ok(instance(1)) },
+    }),
+    want: ["leave", "leave-swarm"],
+  },
+  {
     name: "EC2 says that it is stopping: nothing is done",
     state: leaving({ ...asked, facts: { self: ok(instance(1, { state: "stopping" })) } }),
     want: ["done", "not-going"],
@@ -260,12 +294,12 @@ table("a join after a leave that was not carried through", [
     want: ["leave", "undo-leave"],
   },
   {
-    name: "the same, while tasks run here: stays a worker",
+    name: "the same, while tasks run here: waits until they have moved",
     state: observation({
       config: role,
       facts: { ...demoted, probe: ok(["10.0.0.2"]), contents: ok({ tasks: 1 }) },
     }),
-    want: ["done", "in-order"],
+    want: ["wait", "tasks-running"],
   },
 ]);
 

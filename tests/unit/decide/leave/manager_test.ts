@@ -1,5 +1,6 @@
+/** decide: how a manager leaves. */
 import assert from "node:assert/strict";
-import { decided, looks, recordOf, table } from "../table.ts";
+import { decided, held, looks, recordOf, table } from "../table.ts";
 import {
   founded,
   instance,
@@ -51,6 +52,11 @@ function leaving(
       ...facts,
     },
   });
+}
+
+/** The record with these members in this order, of whom 1 and 2 leave. */
+function inOrder(...numbers: number[]): NonNullable<Facts["ledger"]> {
+  return founded({ members: numbers.map((n) => member(n, { leaving: n < 3 })) });
 }
 
 const confirmed = { confirmed: fp("a") };
@@ -123,6 +129,16 @@ table("a manager leaves", [
     want: ["demote", "demote-itself"],
   },
   {
+    name: "another one was marked before: waits for it, though both begin anew",
+    state: leaving({ own: left(1), marked: [1, 2], facts: { ledger: inOrder(2, 1, 3) } }),
+    want: ["wait", "leave-turn"],
+  },
+  {
+    name: "another one was marked after it: its turn",
+    state: leaving({ own: left(1), marked: [1, 2], facts: { ledger: inOrder(1, 2, 3) } }),
+    want: ["mark", "mark-leaving"],
+  },
+  {
     name: "the swarm has refused it just now: waits",
     state: leaving({ ...ready, memory: { ...confirmed, kept: ["node-1"] } }),
     want: ["wait", "leave-quorum"],
@@ -164,6 +180,17 @@ table("a manager leaves", [
     want: ["wait", "demotion-pending"],
   },
   {
+    name:
+      "that has lasted for a minute: leaves, without force, which its Engine refuses if it still votes",
+    state: leaving({
+      ...ready,
+      memory: { ...confirmed, ...held("demotion-pending", 60_000) },
+      engine: { swarm: null },
+    }),
+    want: ["leave", "leave-swarm"],
+    because: "no task runs here",
+  },
+  {
     name: "its Engine can't read the swarm, and it is not marked: no quorum",
     state: leaving({ engine: { swarm: null, trouble: "no-quorum" } }),
     want: ["wait", "quorum-lost"],
@@ -187,6 +214,7 @@ table("a manager leaves", [
   {
     name: "its swarm is not the founded one: exit 5",
     state: leaving({
+      memory: held("leave-unfounded", 180_000),
       facts: { ledger: founded({ fingerprint: fp("b"), clusterId: "cluster-b" }) },
     }),
     want: ["fail", "leave-unfounded"],
@@ -207,6 +235,11 @@ Deno.test("a manager leaves: its mark is its own entry's, and the others' stay a
     ["i-1", true],
   ]);
   assert.equal(record.members.at(-1)?.sinceMs, NOW_MS);
+});
+
+Deno.test("a manager leaves: a mark that is written again stays where it is", () => {
+  const state = leaving({ own: left(1), marked: [1, 2], facts: { ledger: inOrder(1, 2, 3) } });
+  assert.deepEqual(recordOf(state).members.map(({ instance }) => instance), ["i-1", "i-2", "i-3"]);
 });
 
 Deno.test("a manager leaves: the last one's mark is taken out again", () => {

@@ -1,6 +1,9 @@
+/** decide: who is dead, who is not, and what is done about it. */
 import assert from "node:assert/strict";
+import { decide } from "../../../../src/decide/decide.ts";
 import { decided, held, recordOf, table } from "../table.ts";
 import {
+  fault,
   founded,
   HOUR_MS,
   instance,
@@ -36,6 +39,7 @@ function third(
     members?: number[];
     memory?: Partial<Memory>;
     probe?: string[];
+    marked?: number[];
   } = {},
 ): Observation {
   const { instances = [terminated3], members = [1, 2], probe = ["10.0.0.2"] } = change;
@@ -45,7 +49,9 @@ function third(
       engine: ok(
         managerOf("a", { nodes: [...managersAt(1, 2), ...(node === null ? [] : [node])] }),
       ),
-      ledger: founded({ members: members.map((n) => member(n)) }),
+      ledger: founded({
+        members: members.map((n) => member(n, { leaving: change.marked?.includes(n) ?? false })),
+      }),
       tokens: ok([shown(1, "a"), shown(2, "a")]),
       instances: ok([instance(1), instance(2), ...instances]),
       probe: ok(probe),
@@ -71,7 +77,7 @@ table("the dead", [
     name:
       "a new instance has its address, and answers there: EC2's word on its own instance counts",
     state: third(dead3({ voter: { address: "10.0.0.3", reachable: true, leader: false } }), {
-      instances: [terminated3, instance(4, { address: "10.0.0.3" })],
+      instances: [terminated3, instance(4, { address: "10.0.0.3", launchMs: NOW_MS })],
       probe: ["10.0.0.2", "10.0.0.3"],
       members: [1, 2],
     }),
@@ -122,6 +128,25 @@ table("the dead", [
     }),
     want: ["wait", "voter-going"],
     because: "i-3 (10.0.0.3, shutting-down)",
+  },
+  {
+    name:
+      "this run has joined, and one does not answer whom EC2 shows running: it may be the one it replaces",
+    state: third(dead3(), { instances: [instance(3)], memory: { did: ["join"] } }),
+    want: ["wait", "voter-going"],
+  },
+  {
+    name: "that has held for two minutes: done",
+    state: third(dead3(), {
+      instances: [instance(3)],
+      memory: { did: ["join"], ...held("voter-going", 120_000) },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "this run has joined, and one without a label is in no record: it died before it had one",
+    state: third(managerNode(3, { labels: {} }), { instances: [], memory: { did: ["join"] } }),
+    want: ["wait", "voter-going"],
   },
   {
     name: "that has been waited for for five minutes: done, and said",
@@ -185,6 +210,59 @@ table("the dead", [
     because: "it has left",
   },
   {
+    name: "a worker that is off in the middle of its leave: its word stands, and it comes back",
+    state: {
+      ...third(workerNode(3, { state: "down", labels: { ...labelsOf(3), ...was } }), {
+        instances: [instance(3)],
+      }),
+      facts: {
+        ...third(workerNode(3, { state: "down", labels: { ...labelsOf(3), ...was } }), {
+          instances: [instance(3)],
+        }).facts,
+        words: ok([{ instance: "i-3", nodeId: "node-3", leaves: true }]),
+      },
+    },
+    want: ["done", "in-order"],
+  },
+  {
+    name: "nobody can read the words: it may stand",
+    state: {
+      ...third(null),
+      facts: {
+        ...third(workerNode(3, { state: "down", labels: { ...labelsOf(3), ...was } }), {
+          instances: [instance(3)],
+        }).facts,
+        words: fault("denied"),
+      },
+    },
+    want: ["done", "in-order"],
+  },
+  {
+    name: "its machine is a newer node, which is well: removed",
+    state: (() => {
+      const state = third(null, { instances: [instance(3)] });
+      const old = workerNode(3, { nodeId: "node-0", state: "down", createdMs: NOW_MS - 1 });
+      const nodes = [...managersAt(1, 2), old, workerNode(3)];
+      return { ...state, facts: { ...state.facts, engine: ok(managerOf("a", { nodes })) } };
+    })(),
+    want: ["remove", "remove-dead-node"],
+    because: "i-3 is another node now",
+  },
+  {
+    name: "another machine that is older than the node has its address: its label may be wrong",
+    state: third(workerNode(3, { state: "down" }), {
+      instances: [terminated3, instance(4, { address: "10.0.0.3" })],
+    }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "a younger machine has its address, which EC2 gave to it again: removed",
+    state: third(workerNode(3, { state: "down" }), {
+      instances: [terminated3, instance(4, { address: "10.0.0.3", launchMs: NOW_MS + 1 })],
+    }),
+    want: ["remove", "remove-dead-node"],
+  },
+  {
     name: "a worker that leaves, and is still there: not removed",
     state: third(workerNode(3, { labels: { ...labelsOf(3), ...was }, availability: "drain" }), {
       instances: [instance(3)],
@@ -213,18 +291,21 @@ table("the dead", [
   },
   {
     name: "without a label, and nobody is shown at its address: the record is confirmed first",
-    state: third(dead3({ labels: {} }), { instances: [] }),
+    state: third(dead3({ labels: {}, createdMs: NOW_MS }), { instances: [] }),
     want: ["refresh", "refresh-record"],
-    because: "EC2 shows no machine at 10.0.0.3",
+    because: "EC2 shows no machine at 10.0.0.3, where node-3 was",
   },
   {
     name: "the same, confirmed: demoted",
-    state: third(dead3({ labels: {} }), { instances: [], memory: { isProven: true } }),
+    state: third(dead3({ labels: {}, createdMs: NOW_MS }), {
+      instances: [],
+      memory: { isProven: true },
+    }),
     want: ["demote", "demote-dead-voter"],
   },
   {
     name:
-      "without a label, and EC2 shows a stopped machine at its address that is older: it may come back",
+      "without a label, and EC2 shows a machine at its address, stopped or booting: it may come back",
     state: third(dead3({ labels: {}, createdMs: NOW_MS }), {
       instances: [instance(3, { state: "stopped" })],
       memory: { isProven: true },
@@ -238,6 +319,25 @@ table("the dead", [
       members: [1, 2, 3],
       memory: { isProven: true },
     }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "without a label, and older than the record: it may never have been listed",
+    state: third(dead3({ labels: {} }), { instances: [], memory: { isProven: true } }),
+    want: ["done", "in-order"],
+  },
+  {
+    name:
+      "a manager that was demoted to leave, and is off: it comes back as a worker, and is let be",
+    state: third(
+      dead3({
+        desired: "worker",
+        observed: "worker",
+        voter: null,
+        labels: { ...labelsOf(5), ...was },
+      }),
+      { members: [1, 2, 5], marked: [5], instances: [instance(5)] },
+    ),
     want: ["done", "in-order"],
   },
   {
@@ -278,6 +378,18 @@ Deno.test("the dead: who is demoted is marked as gone, so that whoever sees it n
   assert.equal(decision.call.version, 13);
 });
 
+Deno.test("the dead: of whom EC2 was not asked it has not said that it knows nothing", () => {
+  const state = third(workerNode(3, { state: "down", createdMs: NOW_MS - 2 * HOUR_MS }), {
+    instances: [],
+    memory: { asked: { instances: { ids: ["i-1", "i-2"], addresses: ["10.0.0.9"] }, probe: null } },
+  });
+  const decision = decide(state);
+  assert.ok(decision.kind === "look", JSON.stringify(decision));
+  assert.deepEqual(decision.calls, [
+    { kind: "instances", ids: ["i-1", "i-2", "i-3"], addresses: ["10.0.0.3", "10.0.0.9"] },
+  ]);
+});
+
 Deno.test("the dead: of two dead voters one is demoted at a time", () => {
   const state = third(dead3());
   const engine = managerOf("a", {
@@ -296,7 +408,7 @@ Deno.test("the dead: of two dead voters one is demoted at a time", () => {
 });
 
 Deno.test("the dead: the confirming write is a record in which nothing else changes", () => {
-  const record = recordOf(third(dead3({ labels: {} }), { instances: [] }));
+  const record = recordOf(third(dead3({ labels: {}, createdMs: NOW_MS }), { instances: [] }));
   assert.deepEqual(record.members.map((one) => one.instance), ["i-2", "i-1"]);
 });
 

@@ -1,3 +1,4 @@
+/** decide: which nodes a manager labels, and with what. */
 import assert from "node:assert/strict";
 import { decided, table } from "../table.ts";
 import {

@@ -1,3 +1,4 @@
+/** decide: whom a manager drains, and what it takes back. */
 import assert from "node:assert/strict";
 import { decided, table } from "../table.ts";
 import {
