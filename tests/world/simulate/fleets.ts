@@ -73,7 +73,8 @@ function planOf(dice: Dice, isPatient: boolean, isGentle: boolean): GroupPlan {
   const hookMs = dice.pick(
     isPatient ? [0, 5 * MINUTE_MS, 15 * MINUTE_MS] : [0, 0, MINUTE_MS, 5 * MINUTE_MS],
   );
-  const launchesFirst = dice.chance(0.5) && !(isGentle && hookMs === 0);
+  const timerMs = dice.chance(0.5) ? 10 * MINUTE_MS : 0;
+  const launchesFirst = dice.chance(0.5) && !(isGentle && hookMs === 0 && timerMs === 0);
   return {
     zones: 3,
     hookMs,
@@ -83,6 +84,7 @@ function planOf(dice: Dice, isPatient: boolean, isGentle: boolean): GroupPlan {
     ),
     noticeMs: dice.pick([MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS]),
     shutdownMs: dice.pick([10_000, 2 * MINUTE_MS]),
+    timerMs,
     reusesAddresses: dice.chance(0.5),
     isGentle,
   };
@@ -92,7 +94,8 @@ function planOf(dice: Dice, isPatient: boolean, isGentle: boolean): GroupPlan {
  * Whether somebody boots when a dead manager can be told to be dead. Nobody does after a group is smaller again
  * without a word; nor where a silent machine is replaced long before it is terminated, as a hook holds it.
  */
-function isSeenTo({ kind, node }: Mishap, { hookMs }: GroupPlan): boolean {
+function isSeenTo({ kind, node }: Mishap, { hookMs, timerMs }: GroupPlan): boolean {
+  if (timerMs > 0) return true;
   if (kind === "zone") return hookMs === 0;
   return kind !== "scale" || hookMs > 0 || node % 2 === 1;
 }

@@ -48,6 +48,8 @@ export interface Node {
   /** It is told to go, and will be taken then (ms): until then it leaves. Null: it stays. */
   leavesByMs: number | null;
   toldMs: number;
+  /** When its tool tends to the swarm again. */
+  tendsMs: number;
 }
 
 export type Event =
@@ -63,7 +65,7 @@ export type Event =
   | { kind: "does"; doing: Doing }
   | { kind: "sure"; swarm: string }
   | { kind: "placed"; swarm: string; node: string }
-  | { kind: "tend" }
+  | { kind: "tend"; node: Node; atMs: number }
   | GroupEvent
   | { kind: "heal" };
 
@@ -80,13 +82,19 @@ export type Spawn = (
   run: { id: string; timeoutMs: number },
 ) => Program | null;
 
+/** How often something is run on each manager, and for how long after something has changed. */
+export interface Tends {
+  everyMs: number;
+  forMs: number;
+}
+
 export interface Setting {
   /** The production loop when left out. */
   spawn?: Spawn;
   /** Whether machines that are told to go do something about it; true when left out. */
   leaves?: boolean;
-  /** How often a tool tends to its swarm, and for how long after something has changed (ms). */
-  tends?: { everyMs: number; forMs: number };
+  /** When other tools tend to their swarm; the production loop has its timer. */
+  tends?: Tends;
   tell?: Tell;
   /** Plays on when a property is broken, and judges nothing at the end. */
   isUnjudged?: boolean;
@@ -110,5 +118,6 @@ export function nodeOf(machine: Machine): Node {
     isCounted: true,
     leavesByMs: null,
     toldMs: 0,
+    tendsMs: 0,
   };
 }

@@ -38,6 +38,7 @@ import {
   type Setting,
   type Spawn,
   type Tell,
+  type Tends,
 } from "./history.ts";
 import { befall, isOfAll, isOfGroups } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
@@ -80,6 +81,8 @@ const LEAVE_SPARE_MS = 5_000;
 const TASKS_MS = 25_000;
 /** In such a time a machine can leave, whatever it is. */
 const AMPLE_MS = 4 * 60_000;
+/** So long after something has changed there may still be something to do. */
+const TENDS_MS = 60 * 60_000;
 /** When all is quiet somebody runs swarm-join once more. */
 const ONCE_MORE_MS = 15 * 60_000;
 
@@ -111,6 +114,7 @@ class Simulation {
   /** The fingerprint of the first swarm that was founded, and when it had lost its quorum for good. */
   #first: string | null = null;
   #diedMs: number | null = null;
+  readonly #tends: Tends | null;
   #tendsUntilMs = 0;
 
   constructor(code: Code, conditions: Conditions, setting: Setting) {
@@ -133,6 +137,8 @@ class Simulation {
     const add = (inMs: number, event: Event): void => this.#agenda.add(this.#now + inMs, event);
     const stowawayRate = conditions.backgroundRate > 0 ? 0.1 : 0;
     this.#swarms = new Swarms(this.#world, this.#dice, stowawayRate, add);
+    const timerMs = setting.spawn === undefined ? conditions.groups?.timerMs ?? 0 : 0;
+    this.#tends = setting.tends ?? (timerMs > 0 ? { everyMs: timerMs, forMs: TENDS_MS } : null);
     this.#world.hasDeadlines = conditions.groups !== null;
     this.#groups = conditions.groups === null ? null : this.#groupsOf(conditions.groups, add);
   }
@@ -276,7 +282,7 @@ class Simulation {
       case "placed":
         return this.#swarms.placed(event.swarm, event.node);
       case "tend":
-        return this.#tend();
+        return event.atMs === event.node.tendsMs ? this.#tend(event.node) : undefined;
       case "heal":
         return this.#heal();
       case "forgotten":
@@ -295,26 +301,35 @@ class Simulation {
     this.#tendSoon();
   }
 
-  /** Tools that look after their swarm have something to do for a while. */
+  /** Tools that look after their swarm have something to do for a while; later they would find all in order. */
   #tendSoon(): void {
-    const { tends } = this.#setting;
-    if (tends === undefined || this.#groups === null) return;
+    const tends = this.#tends;
+    if (tends === null) return;
     if (this.#now >= this.#tendsUntilMs) {
-      this.#agenda.add(this.#now + this.#dice.between(0, tends.everyMs), { kind: "tend" });
+      for (const node of this.#nodes) this.#tendLater(node, this.#dice.between(0, tends.everyMs));
     }
     this.#tendsUntilMs = this.#now + tends.forMs;
   }
 
-  #tend(): void {
-    const { everyMs = 0 } = this.#setting.tends ?? {};
-    for (const node of this.#nodes) {
-      const { machine, ending, program, leavesByMs } = node;
-      if (machine.role !== "manager" || machine.power !== "up" || leavesByMs !== null) continue;
-      if (program !== null || ending?.exit !== 0) continue;
-      this.#run(node, "tend", everyMs);
+  #tendLater(node: Node, inMs: number): void {
+    if (node.machine.role !== "manager") return;
+    node.tendsMs = this.#now + inMs;
+    this.#agenda.add(node.tendsMs, { kind: "tend", node, atMs: node.tendsMs });
+  }
+
+  #tend(node: Node): void {
+    const { machine, ending, program, leavesByMs } = node;
+    if (machine.power !== "up" || leavesByMs !== null) return;
+    if (program === null && ending?.exit === 0) this.#run(node, "tend", this.#c.timeoutMs);
+    if (node.program === null || node.errand !== "tend") this.#tendAgain(node);
+  }
+
+  /** Some time after its last run has ended. */
+  #tendAgain(node: Node): void {
+    const { everyMs = 0 } = this.#tends ?? {};
+    if (this.#now + everyMs < this.#tendsUntilMs) {
+      this.#tendLater(node, this.#dice.between(1, 1.1) * everyMs);
     }
-    const nextMs = this.#now + everyMs;
-    if (nextMs < this.#tendsUntilMs) this.#agenda.add(nextMs, { kind: "tend" });
   }
 
   /** Who was not up yet tries again within seconds. */
@@ -423,15 +438,17 @@ class Simulation {
     if (leavesByMs !== null) {
       const inMs = errand === "leave" ? LEAVE_AGAIN_MS : 0;
       this.#agenda.add(this.#now + inMs, { kind: "start", node });
-    } else if (errand === "tend") return;
-    else if (decision.exit === 0) {
+    } else if (decision.exit === 0) {
+      if (this.#groups !== null && this.#isJudged) this.#judgeDead(node);
+      this.#tendAgain(node);
+      if (errand === "tend") return;
       node.doneMs = this.#now;
       // What it saw was from before the record was lost: others say to run it there once more.
       const isLost = this.#isHealed && recordNow(this.#world) === null;
       if (isLost || node.startedMs <= this.#rotatedMs) this.#again(node);
       judgeDone(this.#world, machine);
-      if (this.#groups !== null && this.#isJudged) this.#judgeDead(node);
-    } else if (!this.#isHealed || node.run < RUNS_MAX) {
+    } else if (errand === "tend") this.#tendAgain(node);
+    else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
     }
   }
