@@ -67,6 +67,10 @@ export const SURVEY_RULES = {
     cases: [["survey", "nodes have no label, and EC2 does not show for certain whose they are", "a note: once they are dead, nobody can tell"]],
     exits: [], mend: "run swarm-join on each, once: a worker's label comes with the next run on a manager. Those outside this VPC stay so: who is gone for good is removed by hand (`docker node rm`)",
   },
+  "machine-outside": {
+    cases: [["survey", "an instance has a role by its tag, has run for 15 minutes, and is no node of the swarm (not with `--role`)", "a note"]],
+    exits: [], mend: "its run fails: `journalctl -u swarm-join` there says why. If it says that all is well there, the node was removed while it ran, and can't know it: `docker swarm leave` there, then swarm-join; or reboot it. If it is another cluster's: give each its own `--cluster-tag`",
+  },
   "drain-left-over": {
     cases: [["survey", "a node that is up was drained by a leave, and nobody says that it leaves", "a warning: no task runs there"]],
     exits: [], mend: "there: `swarm-join leave` ends it, `swarm-join` takes it back. By hand: `docker node update --availability active --label-rm swarm-join.left NODE`",

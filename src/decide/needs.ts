@@ -3,7 +3,7 @@
  * fact was not looked at yet, or is a fault, deciding stops with what that means.
  */
 import { faulted } from "./faults.ts";
-import { instanceOf, others, questionOf, reached } from "./members.ts";
+import { instanceOf, isSameSwarm, others, questionOf, reached } from "./members.ts";
 import type { Scene } from "./scene.ts";
 import { look } from "./verdict.ts";
 import type { CallOf, Look, LookKind, Seen } from "../calls.ts";
@@ -194,7 +194,9 @@ export function probeOf(
   const addresses = new Set(
     record === null ? engine?.peers : addressesOf(others(record, me)),
   );
-  for (const { address } of neighbours?.ok ? neighbours.value : []) addresses.add(address);
+  // In the founded swarm nobody asks whether there is another one.
+  const isIn = record !== null && engine !== null && isSameSwarm(record, engine);
+  for (const { address } of neighbours?.ok && !isIn ? neighbours.value : []) addresses.add(address);
   const swarm = engine?.swarm ?? null;
   for (const address of swarm === null ? [] : reached(swarm)) addresses.add(address);
   for (const node of unnamedDown({ engine })) addresses.add(seenAt(node));

@@ -146,9 +146,7 @@ export function shownOf(o: Observation, instance: string | null, address: string
   const { instances } = o.facts;
   const known = instances?.ok ? instances.value : [];
   return known.find((one) =>
-    instance === null
-      ? one.address === address && one.state !== "terminated"
-      : one.instance === instance
+    instance === null ? one.address === address : one.instance === instance
   ) ?? null;
 }
 
@@ -208,9 +206,11 @@ function howText(o: Observation): string {
   const record = recordOf(o);
   if (record === null || me === null) return "nobody knows who its managers are";
   const members = others(record, me);
-  if (!probe?.ok) return `who of ${members.length} other members answers is not known`;
+  if (!probe?.ok) {
+    return `who of the record's ${members.length} other managers answers is not known`;
+  }
   const there = members.filter(({ address }) => probe.value.includes(address)).length;
-  return `${there} of ${members.length} other members answer`;
+  return `${there} of the record's ${members.length} other managers answer here`;
 }
 
 function reachedText({ total, reachable, needed }: Quorum): string {

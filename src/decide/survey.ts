@@ -7,7 +7,7 @@ import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
 import { isGone, LEFT_LABEL, others, questionOf } from "./members.ts";
 import { decided, instancesLook, isKnown, probeOf, together } from "./needs.ts";
-import { nodesFound } from "./nodes/found.ts";
+import { foundedOf, nodesFound } from "./nodes/found.ts";
 import { LATE_MS } from "./patience.ts";
 import { roleOf } from "./role.ts";
 import { farLooks, nearLooks, seenScene } from "./scene.ts";
@@ -22,6 +22,7 @@ export function survey(o: Observation): Decision {
   together(o, ...nearLooks(o));
   if (o.memory.identity !== null) {
     together(o, ...farLooks(o));
+    together(o, ...machineLooks(o));
     together(o, ...memberLooks(o));
   }
   const next = decided(() => join(o));
@@ -52,11 +53,21 @@ export function survey(o: Observation): Decision {
     because: errors > 0
       ? `${errors} of ${findings.length} findings stop this node`
       : warnings > 0
-      ? `nothing is wrong for certain, and ${warnings} of ${findings.length} findings may keep this node waiting`
+      ? `nothing stops this node for certain, and ${warnings} of ${findings.length} findings ${
+        warnings === 1 ? "is a warning" : "are warnings"
+      }`
       : `nothing stops this node${untoldOf(o)}`,
     warnings: [],
     findings,
   };
+}
+
+/** Which machines have a role, where that is told by tags: a manager can say which of them its swarm lacks. */
+function machineLooks(o: Observation): Look[] {
+  const scene = seenScene(o);
+  return scene !== null && foundedOf(scene) !== null && o.config.role === "auto"
+    ? [{ kind: "neighbours", roles: ["manager", "worker"] }]
+    : [];
 }
 
 /** Who of the record's members, and of the managers that it lacks, lives and answers; and which tokens are shown. */
@@ -133,13 +144,15 @@ function deniedOf({ facts }: Observation): Finding[] {
 }
 
 /** What says of a manager that it does not answer, and more. */
-const SILENT: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];
+const OF_DEAD_NODES: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];
 
 /** The record's other members that are gone, or do not answer; but for those whose nodes were told of. */
 function membersOf(o: Observation, nodes: readonly Finding[]): Finding[] {
   const { facts: { probe, instances, engine }, memory: { identity: me } } = o;
   const swarm = engine?.ok ? engine.value.swarm : null;
-  const told = nodes.flatMap(({ rule, nodeId }) => SILENT.includes(rule) ? nodeId ?? [] : []);
+  const told = nodes.flatMap(({ rule, nodeId }) =>
+    OF_DEAD_NODES.includes(rule) ? nodeId ?? [] : []
+  );
   const view = settledOf(o);
   if (view === null || view.record === null || me === null || !probe?.ok || !instances?.ok) {
     return [];

@@ -116,7 +116,7 @@ export class Node {
     permissions: async ({ role }) => {
       const { ledger, shelf, board } = this.#knownTo("permissions").aws;
       const [toLeave, ...toJoin] = await Promise.all([
-        board.permissions(),
+        board.permissions(role),
         ledger.permissions(role),
         shelf.permissions(role),
       ]);

@@ -15,15 +15,15 @@ import type { S3Api } from "../aws/s3.ts";
 import { isObject, parseJson } from "../json.ts";
 import { LEAVING_TAG } from "../settings.ts";
 import type { Permission } from "../shown.ts";
-import type { Answer, Config, Identity, Word } from "../state.ts";
+import type { Answer, Config, Identity, Role, Word } from "../state.ts";
 
 export interface Board {
   /** What this instance has said, or (null) all. What says something else is left out. */
   read(instance: string | null): Promise<Answer<SaidWord[]>>;
   /** This instance's own word; null takes it back. */
   write(word: Word | null): Promise<Answer<null>>;
-  /** The writes to it, and whether they are allowed. Writes nothing. */
-  permissions(): Promise<Permission[]>;
+  /** The writes to it that a node of this role may need, and whether they are allowed. Writes nothing. */
+  permissions(role: Role): Promise<Permission[]>;
 }
 
 type SaidWord = Word & { instance: string };
@@ -64,7 +64,9 @@ export function createTagBoard({ config, identity, ec2 }: TagBoardOptions): Boar
       return await api.createTags(identity.instance, new Map([[LEAVING_TAG, text]]));
     },
 
-    async permissions(): ReturnType<Board["permissions"]> {
+    async permissions(role): ReturnType<Board["permissions"]> {
+      // A manager's word is its mark in the record, unless somebody has demoted it.
+      if (role === "manager") return [];
       return await (await ec2()).tagPermissions(identity.instance, [LEAVING_TAG]);
     },
   };
@@ -121,8 +123,8 @@ export function createObjectBoard({ cluster, instance: own, s3 }: ObjectBoardOpt
     },
 
     /** S3 has no way to ask. */
-    permissions(): ReturnType<Board["permissions"]> {
-      const actions = ["s3:PutObject", "s3:DeleteObject"];
+    permissions(role): ReturnType<Board["permissions"]> {
+      const actions = role === "manager" ? [] : ["s3:PutObject", "s3:DeleteObject"];
       return Promise.resolve(actions.map((action) => ({ action, verdict: "unknown" })));
     },
   };

@@ -80,6 +80,8 @@ const BOTH = ["tags", "s3"] as const;
 const TAGS = ["tags"] as const;
 const S3 = ["s3"] as const;
 
+const PLACE = { zone: "eu-central-1a", type: "t3.small", lifecycle: "on-demand" };
+
 const SURROUNDINGS: BadInput[] = [
   bad("no IMDS at that address", 6, /IMDS/, {
     env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:9" },
@@ -93,6 +95,28 @@ const SURROUNDINGS: BadInput[] = [
   bad("an instance without a role", 4, /role/, {
     stores: BOTH,
     given: (bed) => void (bed.imds("m1").role = null),
+  }),
+  bad("a spot notice that says nothing", 6, /spot\/instance-action/, {
+    given: (bed) => void (bed.imds("m1").spot = "<b>"),
+  }),
+  bad("a target state that is none", 6, /target-lifecycle-state/, {
+    given: (bed) => void (bed.imds("m1").lifecycle = "<b>"),
+  }),
+  bad("an identity document of an odd zone", 6, /instance-identity\/document/, {
+    given: (bed) => void (bed.imds("m1").placement = { ...PLACE, zone: "<b>" }),
+  }),
+  bad("an instance type that is none", 6, /instance-identity\/document/, {
+    given: (bed) => void (bed.imds("m1").placement = { ...PLACE, type: "" }),
+  }),
+  bad("an instance that is neither on demand nor spot nor anything", 6, /instance-life-cycle/, {
+    given: (bed) => void (bed.imds("m1").placement = { ...PLACE, lifecycle: "<b>" }),
+  }),
+  bad("a machine that Auto Scaling takes away", 3, /Auto Scaling says that i-\w+ goes/, {
+    stores: BOTH,
+    given: (bed) => void (bed.imds("m1").lifecycle = "Terminated"),
+  }),
+  bad("a machine with a spot notice", 3, /a spot notice says that i-\w+ goes/, {
+    given: (bed) => void (bed.imds("m1").spot = "terminate"),
   }),
   bad("no Engine", 6, /Docker Engine.*docker\.sock/, { given: (bed) => bed.stopEngine("m1") }),
   bad("an Engine's socket where this program may not go", 4, /with the socket in \/run/, {

@@ -19,6 +19,9 @@ const TIMES = {
   joinFails: 10,
   joinHangs: 20,
   noLeader: 20,
+  noticed: 50,
+  demoted: 5,
+  settled: 10,
 };
 
 for (const release of [ENGINE_20, ENGINE_29]) {
@@ -45,6 +48,11 @@ async function openEmulator(release: EngineRelease): Promise<EngineWorld> {
     return server;
   });
   const serverOf = (n: number): EngineServer => servers[n - 1]!;
+  const reach = (n: number, isReachable: boolean): Promise<void> => {
+    serverOf(n).state.reachable = isReachable;
+    serverOf(n).state.changed();
+    return Promise.resolve();
+  };
   const idOf = (n: number): string => serverOf(n).state.membership?.nodeId ?? "";
 
   return {
@@ -58,6 +66,9 @@ async function openEmulator(release: EngineRelease): Promise<EngineWorld> {
         init: () => engine.init(config, address, [], never),
         join: (where, token) => engine.join(config, where, token, address, never),
         leave: (force, onlyEmpty = false) => engine.leave(force, onlyEmpty, never),
+        update: (id, version, change) => engine.update(id, version, change, never),
+        remove: (id) => engine.remove(id, never),
+        stop: (graceMs) => engine.stop(graceMs, never),
         probe: (addresses) => probe(addresses, never),
       };
     },
@@ -70,17 +81,24 @@ async function openEmulator(release: EngineRelease): Promise<EngineWorld> {
       server.state.reachable = false;
       await server.stop();
     },
+    cut: (n) => reach(n, false),
+    heal: (n) => reach(n, true),
     hand: {
       remove: (n, by) => Promise.resolve(serverOf(by).state.managed().remove(idOf(n))),
       promoteRoughly: (n, by) => {
-        const node = serverOf(by).state.managed().nodes.find(({ id }) => id === idOf(n));
-        Object.assign(node ?? {}, { role: "manager", inRaft: true });
+        const node = serverOf(by).state.managed().find(idOf(n));
+        Object.assign(node, { role: "manager", observed: "manager", inRaft: true });
         serverOf(n).state.isWordless = true;
-        serverOf(n).state.changed();
+        serverOf(n).state.certify("manager");
         return Promise.resolve();
       },
       shut: (n) => {
         serverOf(n).state.isShut = true;
+        return Promise.resolve();
+      },
+      serve: (by) => {
+        const workers = serverOf(by).state.managed().nodes.filter(({ role }) => role === "worker");
+        for (const { engine } of workers) engine.tasks.push(`web.${engine.node}`);
         return Promise.resolve();
       },
       makeVolume: (n) => {

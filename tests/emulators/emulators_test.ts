@@ -19,7 +19,8 @@ import {
 import { Aws } from "./aws.ts";
 import type { Ec2Instance } from "./ec2_state.ts";
 import { ENGINE_29, EngineServer } from "./engine.ts";
-import { certificateEnded, EngineState, fingerprintOf, TEXTS } from "./engine_state.ts";
+import { certificateEnded, EngineState } from "./engine_state.ts";
+import { fingerprintOf, TEXTS } from "./engine_swarm.ts";
 import { serveHttp } from "./http.ts";
 import { claimNetwork } from "./loopback.ts";
 import { imdsHandler, type ImdsInstance } from "./imds.ts";
@@ -524,7 +525,17 @@ async function withEngines(
     new EngineServer(state, {
       socket: `${root}/${i}.sock`,
       dataRoot: `${root}/${i}`,
-      times: { init: 5, joinManager: 5, joinWorker: 5, joinFails: 20, joinHangs: 60, noLeader: 5 },
+      times: {
+        init: 5,
+        joinManager: 5,
+        joinWorker: 5,
+        joinFails: 20,
+        joinHangs: 60,
+        noLeader: 5,
+        noticed: 50,
+        demoted: 5,
+        settled: 5,
+      },
       network: (address) => states.find((one) => one.address === address) ?? null,
       wire: new Wire(),
     })

@@ -2,20 +2,20 @@
  * The Docker Engine's API on a unix socket over `EngineState`, with the Engine's timing, the root
  * CA's file in the data root, and the swarm port open while this node is an active manager.
  */
+import { type EngineNetwork, type EngineState, hostOf, type JoinRequest } from "./engine_state.ts";
 import {
   EngineError,
-  type EngineNetwork,
-  type EngineState,
-  hostOf,
-  type JoinRequest,
+  type NodeSpec,
   type SwarmNode,
+  type SwarmTimes,
   TEXTS,
-} from "./engine_state.ts";
+} from "./engine_swarm.ts";
 import {
   containers,
   inspection,
   named,
   networks,
+  nodeJson,
   nodes,
   SWARM_PORT,
   swarmInfo,
@@ -36,7 +36,7 @@ export const ENGINE_20: EngineRelease = { name: "20.10.24", api: "1.41", apiMin:
 export const ENGINE_29: EngineRelease = { name: "29.0.0", api: "1.52", apiMin: "1.44" };
 
 /** How long things take, in ms. */
-export interface EngineTimes {
+export interface EngineTimes extends SwarmTimes {
   init: number;
   joinManager: number;
   joinWorker: number;
@@ -48,7 +48,7 @@ export interface EngineTimes {
   noLeader: number;
 }
 
-/** As measured on Engine 20.10. */
+/** As measured on Engine 20.10; of what a swarm does by itself the shorter ones. */
 export const ENGINE_TIMES: EngineTimes = {
   init: 400,
   joinManager: 500,
@@ -56,6 +56,9 @@ export const ENGINE_TIMES: EngineTimes = {
   joinFails: 10_000,
   joinHangs: 20_000,
   noLeader: 20_000,
+  noticed: 14_000,
+  demoted: 500,
+  settled: 3_000,
 };
 
 export interface EngineOptions {
@@ -122,7 +125,7 @@ export class EngineServer {
         service: "engine",
         node: this.state.node,
         action: `${exchange.method} ${path}`,
-        write: exchange.method === "POST",
+        write: exchange.method !== "GET" && exchange.method !== "HEAD",
       },
       {
         throttled: () => message(503, "the Engine is busy"),
@@ -131,8 +134,9 @@ export class EngineServer {
       async () => {
         const wrong = wrongVersion(versioned?.[1], this.release);
         if (wrong !== null) return message(400, wrong);
+        this.state.membership?.swarm.advance(Date.now(), this.options.times);
         try {
-          return await this.#route(exchange, path);
+          return this.#routeOne(exchange, path) ?? await this.#route(exchange, path);
         } catch (error) {
           if (error instanceof EngineError) return message(error.status, error.message);
           throw error;
@@ -194,10 +198,33 @@ export class EngineServer {
     }
   }
 
+  /** What is asked of one node or container. */
+  #routeOne(exchange: Exchange, path: string): Reply | null {
+    const { state } = this;
+    const { method, query } = exchange;
+    const [, kind, id = "", verb = ""] = /^\/(nodes|containers)\/([^/]+)(\/\w+)?$/.exec(path) ?? [];
+    switch (`${method} ${kind}${verb}`) {
+      case "GET nodes":
+        return reply(nodeJson(state.managed(), state.managed().find(id)));
+      case "DELETE nodes":
+        state.managed().remove(id, ["1", "true"].includes(query.get("force") ?? ""));
+        return empty();
+      case "POST nodes/update":
+        state.managed().update(id, Number(query.get("version")), specOf(exchange));
+        return empty();
+      case "POST containers/stop":
+        if (!state.tasks.includes(id)) return message(404, `No such container: ${id}`);
+        state.endTasks("stopped", Date.now(), id);
+        return { kind: "reply", status: 204, headers: {}, body: "" };
+      default:
+        return null;
+    }
+  }
+
   async #info(): Promise<Reply> {
     const { state } = this;
-    const swarm = state.isManager ? state.membership?.swarm : undefined;
-    if (swarm?.hasQuorum === false) await pause(this.options.times.noLeader, this.#stopped.signal);
+    const isLost = state.isManager && !state.hasLeader;
+    if (isLost) await pause(this.options.times.noLeader, this.#stopped.signal);
     return reply({
       ID: `LAB:${state.node}`,
       Containers: state.tasks.length,
@@ -365,6 +392,19 @@ function body(exchange: Exchange): Record<string, unknown> {
   } catch {
     throw new EngineError(400, "invalid character in the request body");
   }
+}
+
+/** The whole of a node's specification, as an update has to send it. */
+function specOf(exchange: Exchange): NodeSpec {
+  const { Role, Availability, Labels } = body(exchange);
+  if (Role !== "manager" && Role !== "worker") {
+    throw new EngineError(400, `invalid Role: "${Role}"`);
+  }
+  return {
+    Role,
+    Availability: availability({ Availability }),
+    Labels: (Labels ?? {}) as Record<string, string>,
+  };
 }
 
 function needListenAddr(request: Record<string, unknown>): void {

@@ -1,154 +1,25 @@
 /**
- * Docker Engines and the swarms they make, as state without a wire or a clock: who is a member, who
- * has quorum, what a join or a leave comes to, in the Engine's own words.
+ * Docker Engines, as state without a wire: who is a member of which swarm, and as what; what a join or a
+ * leave comes to, in the Engine's own words.
  *
  * The texts and shapes are those of Engine 20.10.24, taken from a running one.
  */
-import { createHash } from "node:crypto";
 import { certificatePem } from "./certificate.ts";
+import {
+  EngineError,
+  isLive,
+  type SwarmNode,
+  type SwarmRole,
+  SwarmState,
+  TEXTS,
+} from "./engine_swarm.ts";
 import { BASE36, randomText } from "./wire.ts";
-
-export type SwarmRole = "manager" | "worker";
-
-export const TEXTS = {
-  alreadyMember: 'This node is already part of a swarm. Use "docker swarm leave" to leave this ' +
-    "swarm and join another one.",
-  noSwarm: "This node is not part of a swarm",
-  notManager:
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect ' +
-    "this node to swarm and try again.",
-  isWorker:
-    "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster " +
-    "state. Please run this command on a manager node or promote the current node to a manager.",
-  joinTimeout:
-    "Timeout was reached before node joined. The attempt to join the swarm will continue in the " +
-    'background. Use the "docker info" command to see the current swarm status of your node.',
-  locked: "Swarm is encrypted and needs to be unlocked before it can be used. Please use " +
-    '"docker swarm unlock" to unlock it.',
-  leaveLocked: "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore " +
-    "this message.",
-  noLeader:
-    "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too " +
-    "few managers are online. Make sure more than half of the managers are online.",
-  rejected:
-    "rpc error: code = InvalidArgument desc = A valid join token is necessary to join this cluster",
-  malformedToken: "invalid join token",
-  oneWay:
-    "manager stopped: can't initialize raft node: rpc error: code = Unknown desc = could not connect to " +
-    "prospective new cluster member using its advertised address: rpc error: code = DeadlineExceeded " +
-    "desc = context deadline exceeded",
-} as const;
 
 /** What an Engine says that finds its node's certificate ended when it starts, as 20.10 and 29 do. */
 export function certificateEnded(nodeId: string): string {
   return `error while loading TLS certificate in /var/lib/docker/swarm/certificates/swarm-node.crt: ` +
     `certificate (1 - ${nodeId}) not valid after Tue, 01 Apr 2025 00:00:00 UTC, and it is currently ` +
     "Thu, 26 Nov 2026 17:57:01 UTC: x509: certificate has expired or is not yet valid: ";
-}
-
-/** The settings of a swarm that nobody has changed: the same from 20.10 to 29. */
-const FRESH_SPEC = {
-  Name: "default",
-  Labels: {},
-  Orchestration: { TaskHistoryRetentionLimit: 5 },
-  Raft: {
-    SnapshotInterval: 10_000,
-    KeepOldSnapshots: 0,
-    LogEntriesForSlowFollowers: 500,
-    ElectionTick: 10,
-    HeartbeatTick: 1,
-  },
-  Dispatcher: { HeartbeatPeriod: 5_000_000_000 },
-  CAConfig: { NodeCertExpiry: 7_776_000_000_000_000 },
-  TaskDefaults: {},
-  EncryptionConfig: { AutoLockManagers: false },
-};
-
-/** An error in the Engine's words. */
-export class EngineError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-/** A node as its swarm lists it: a ghost, once its Engine is a member no more. */
-export interface SwarmNode {
-  id: string;
-  engine: EngineState;
-  address: string;
-  role: SwarmRole;
-  availability: "active" | "pause" | "drain";
-  /** Whether it counts in raft. A manager whose join failed is listed without. */
-  inRaft: boolean;
-}
-
-/** A swarm, shared by the Engines that are in it. */
-export class SwarmState {
-  readonly id = randomText(25, BASE36);
-  readonly createdMs: number;
-  caPem: string;
-  readonly tokenSecrets: Record<SwarmRole, string>;
-  readonly nodes: SwarmNode[] = [];
-  /** Names of what people put into it. */
-  readonly services: string[] = [];
-  readonly secrets: string[] = [];
-  readonly configs: string[] = [];
-  readonly networks: string[] = [];
-  readonly volumes: string[] = [];
-  spec: Record<string, unknown> = FRESH_SPEC;
-  /** Every token that this swarm ever had. */
-  readonly tokensEver = new Set<string>();
-
-  constructor(nowMs: number) {
-    this.createdMs = nowMs;
-    this.caPem = certificatePem({ name: "swarm-ca" });
-    this.tokenSecrets = { manager: newTokenSecret(), worker: newTokenSecret() };
-    this.#noteTokens();
-  }
-
-  /** Base 36 of the SHA-256 of the root CA's PEM file, 50 characters. */
-  get fingerprint(): string {
-    return fingerprintOf(this.caPem);
-  }
-
-  token(role: SwarmRole): string {
-    return `SWMTKN-1-${this.fingerprint}-${this.tokenSecrets[role]}`;
-  }
-
-  rotateTokens(): void {
-    this.tokenSecrets.manager = newTokenSecret();
-    this.tokenSecrets.worker = newTokenSecret();
-    this.#noteTokens();
-  }
-
-  rotateCa(): void {
-    this.caPem = certificatePem({ name: "swarm-ca" });
-    this.#noteTokens();
-    for (const node of this.nodes) if (isLive(node)) node.engine.changed();
-  }
-
-  get hasQuorum(): boolean {
-    const managers = this.nodes.filter((node) => node.inRaft);
-    return managers.filter(isLive).length * 2 > managers.length;
-  }
-
-  /** As `docker node rm`: its Engine is not told. */
-  remove(nodeId: string): void {
-    const index = this.nodes.findIndex((node) => node.id === nodeId);
-    if (index >= 0) this.nodes.splice(index, 1);
-  }
-
-  get leader(): SwarmNode | null {
-    return this.hasQuorum ? this.nodes.find((node) => node.inRaft && isLive(node)) ?? null : null;
-  }
-
-  #noteTokens(): void {
-    this.tokensEver.add(this.token("manager"));
-    this.tokensEver.add(this.token("worker"));
-  }
 }
 
 export interface JoinRequest {
@@ -173,6 +44,9 @@ export type JoinOutcome =
 /** Finds the Engine at an address. Null: no machine there at all. */
 export type EngineNetwork = (address: string) => EngineState | null;
 
+/** `drained` and `stopped`: with their time to end; `killed`: by a leave, without. */
+export type TaskEnd = "drained" | "stopped" | "killed";
+
 export class EngineState {
   /** The instance's name in the lab. */
   readonly node: string;
@@ -181,8 +55,15 @@ export class EngineState {
   running = true;
   /** Whether packets reach it: without, callers hang instead of being refused. */
   reachable = true;
+  /** `role`: that of its certificate. */
   membership:
-    | { swarm: SwarmState; nodeId: string; address: string; certificatePem: string }
+    | {
+      swarm: SwarmState;
+      nodeId: string;
+      address: string;
+      role: SwarmRole;
+      certificatePem: string;
+    }
     | null = null;
   /** A join under way, in the foreground or behind. `caPem`: it got as far as the root CA. */
   attempt: { caPem: string | null } | null = null;
@@ -199,6 +80,8 @@ export class EngineState {
   isShutOut = false;
   /** Names of running containers that are tasks of services. */
   readonly tasks: string[] = [];
+  /** How the tasks that ran here ended: in order, or killed. */
+  readonly ends: { name: string; how: TaskEnd }[] = [];
   /** Called after every change of what a file or a listener shows. */
   changed: () => void = () => {};
 
@@ -219,8 +102,19 @@ export class EngineState {
     return swarm?.nodes.find((node) => node.id === nodeId) ?? null;
   }
 
+  /** Whether its manager runs. One that was cut off, or removed, has not heard that it is none any more. */
   get isManager(): boolean {
-    return this.status === "active" && this.self?.role === "manager";
+    if (this.membership?.role !== "manager") return false;
+    if (this.status !== "active" && !this.isShutOut) return false;
+    return this.self === null || this.self.inRaft || !this.reachable;
+  }
+
+  /** Whether its swarm has a leader, for all that it hears of it. */
+  get hasLeader(): boolean {
+    const { self } = this;
+    if (self === null || this.membership === null || !self.inRaft) return false;
+    const { swarm } = this.membership;
+    return this.reachable ? swarm.hasQuorum : swarm.voters.length === 1;
   }
 
   /** The root CA's file, as it lies in the data root. */
@@ -271,7 +165,7 @@ export class EngineState {
         new EngineError(500, `remote CA does not match fingerprint. Expected: ${expected}`),
       );
     }
-    if (!swarm.hasQuorum) return { kind: "hangs", caPem: swarm.caPem };
+    if (!remote.hasLeader) return { kind: "hangs", caPem: swarm.caPem };
     const role = (["manager", "worker"] as const).find((one) =>
       swarm.tokenSecrets[one] === parts[2]
     );
@@ -297,6 +191,7 @@ export class EngineState {
 
   /** As after `leave`, or after the data root was lost: its node stays in its swarm as a ghost. */
   wipe(): void {
+    this.endTasks("killed", Date.now());
     this.membership = null;
     this.attempt = null;
     this.failure = null;
@@ -304,8 +199,25 @@ export class EngineState {
     this.isWordless = false;
     this.isCertificateEnded = false;
     this.isShutOut = false;
-    this.tasks.length = 0;
     this.changed();
+  }
+
+  /** The certificate of what it is from now on. */
+  certify(role: SwarmRole): void {
+    if (this.membership === null) return;
+    const { swarm, nodeId } = this.membership;
+    const subject = { organization: swarm.id, unit: `swarm-${role}`, name: nodeId };
+    Object.assign(this.membership, { role, certificatePem: certificatePem(subject) });
+    this.changed();
+  }
+
+  /** Its tasks end, or one of them: the swarm starts them again, here too, unless this node is drained. */
+  endTasks(how: TaskEnd, nowMs: number, only?: string): void {
+    for (const name of only === undefined ? [...this.tasks] : [only]) {
+      this.tasks.splice(this.tasks.indexOf(name), 1);
+      this.ends.push({ name, how });
+      this.membership?.swarm.waiting.push({ name, sinceMs: nowMs });
+    }
   }
 
   mustBeFree(): void {
@@ -315,16 +227,16 @@ export class EngineState {
   /** The swarm, as only a manager with quorum may see it. */
   managed(): SwarmState {
     if (this.locked) throw new EngineError(503, TEXTS.locked);
-    if (this.membership === null || this.status !== "active") {
+    if (this.membership === null || (this.status !== "active" && !this.isShutOut)) {
       throw new EngineError(503, TEXTS.notManager);
     }
     if (!this.isManager) throw new EngineError(503, TEXTS.isWorker);
-    if (!this.membership.swarm.hasQuorum) throw new EngineError(500, TEXTS.noLeader);
+    if (!this.hasLeader) throw new EngineError(500, TEXTS.noLeader);
     return this.membership.swarm;
   }
 
   /** Everything there is, in plain data, to compare before with after. */
-  snapshot(): unknown {
+  snapshot(): object {
     const swarm = this.membership?.swarm;
     return {
       address: this.address,
@@ -333,7 +245,11 @@ export class EngineState {
       swarm: swarm?.id ?? "",
       ca: this.caPem,
       tasks: [...this.tasks],
-      nodes: swarm?.nodes.map((node) => `${node.id} ${node.role} ${node.address}`) ?? [],
+      nodes:
+        swarm?.nodes.map((node) =>
+          `${node.id} ${node.role} ${node.address} ${node.availability}`
+        ) ?? [],
+      labels: swarm?.nodes.map(({ labels }) => labels) ?? [],
       holds: [swarm?.services, swarm?.secrets, swarm?.configs, swarm?.networks],
     };
   }
@@ -348,8 +264,17 @@ export class EngineState {
       engine: this,
       address: hostOf(advertise) || this.address,
       role,
+      observed: role,
       availability,
       inRaft: role === "manager",
+      labels: {},
+      version: 10,
+      createdMs: Date.now(),
+      state: "ready",
+      isReached: true,
+      lostMs: null,
+      backMs: null,
+      stepMs: null,
     };
   }
 
@@ -361,14 +286,8 @@ export class EngineState {
   ): void {
     const node = this.#nodeOf(role, advertise, availability);
     swarm.nodes.push(node);
-    const subject = { organization: swarm.id, unit: `swarm-${role}`, name: node.id };
-    this.membership = {
-      swarm,
-      nodeId: node.id,
-      address: node.address,
-      certificatePem: certificatePem(subject),
-    };
-    this.changed();
+    this.membership = { swarm, nodeId: node.id, address: node.address, role, certificatePem: "" };
+    this.certify(role);
   }
 
   #refusalToLeave(): string {
@@ -378,9 +297,9 @@ export class EngineState {
       "The only way to restore a swarm that has lost consensus is to reinitialize it with " +
       "`--force-new-cluster`. Use `--force` to suppress this message.";
     const swarm = this.membership?.swarm;
-    if (swarm === undefined || !swarm.hasQuorum) return participating + reinitialize;
-    const total = swarm.nodes.filter((node) => node.inRaft).length;
-    const live = swarm.nodes.filter((node) => node.inRaft && isLive(node)).length;
+    if (swarm === undefined || !this.hasLeader) return participating + reinitialize;
+    const total = swarm.voters.length;
+    const live = swarm.voters.filter(isLive).length;
     if (total === 1) {
       return participating +
         "Removing the last manager erases all current state of the swarm. Use `--force` to ignore " +
@@ -390,18 +309,6 @@ export class EngineState {
     return `${participating}Removing this node leaves ${live - 1} managers out of ${total}. ` +
       `Without a Raft quorum your swarm will be inaccessible. ${reinitialize}`;
   }
-}
-
-/** Whether the Engine behind a listed node is that node still, and runs. */
-export function isLive(node: SwarmNode): boolean {
-  const { engine } = node;
-  return engine.running && engine.reachable && engine.status === "active" &&
-    engine.membership?.nodeId === node.id;
-}
-
-export function fingerprintOf(caPem: string): string {
-  const digest = createHash("sha256").update(caPem).digest("hex");
-  return BigInt(`0x${digest}`).toString(36).padStart(50, "0");
 }
 
 /** The address without its port. */
@@ -416,10 +323,4 @@ function failed(error: EngineError, atOnce = false): JoinOutcome {
 function hexOf(base36: string): string {
   const value = [...base36].reduce((sum, digit) => sum * 36n + BigInt(parseInt(digit, 36)), 0n);
   return value.toString(16).padStart(64, "0");
-}
-
-function newTokenSecret(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const value = bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
-  return value.toString(36).padStart(25, "0");
 }

@@ -2,13 +2,8 @@
  * What the Engine's API shows of its state: the JSON of its answers, with the fields that a client
  * of swarms may look at.
  */
-import {
-  type EngineState,
-  isLive,
-  type SwarmNode,
-  type SwarmState,
-  TEXTS,
-} from "./engine_state.ts";
+import type { EngineState } from "./engine_state.ts";
+import { isLive, type SwarmNode, type SwarmState, TEXTS } from "./engine_swarm.ts";
 import type { Exchange } from "./http.ts";
 
 export const SWARM_PORT = 2377;
@@ -34,19 +29,19 @@ export function swarmInfo(state: EngineState): unknown {
     NodeAddr: membership.address,
     LocalNodeState: state.isWordless ? "error" : status,
     ControlAvailable: state.isManager,
-    Error: state.isManager && !swarm.hasQuorum ? TEXTS.noLeader : "",
-    RemoteManagers: swarm.nodes.filter((node) => node.inRaft).map((node) => ({
+    Error: state.isManager && !state.hasLeader ? TEXTS.noLeader : "",
+    RemoteManagers: swarm.voters.map((node) => ({
       NodeID: node.id,
       Addr: portOf(node.address),
     })),
   };
   if (!state.isManager) return common;
   // Without a leader the Engine shows a cluster with nothing in it.
-  if (!swarm.hasQuorum) return { ...common, Cluster: { ID: "", Version: {} } };
+  if (!state.hasLeader) return { ...common, Cluster: { ID: "", Version: {} } };
   return {
     ...common,
     Nodes: swarm.nodes.length,
-    Managers: swarm.nodes.filter((node) => node.role === "manager").length,
+    Managers: swarm.nodes.filter(({ observed }) => observed === "manager").length,
     Cluster: clusterJson(swarm),
   };
 }
@@ -78,27 +73,33 @@ export function inspection(swarm: SwarmState): unknown {
   };
 }
 
-/** `/nodes`. */
+/** `/nodes`: the filter goes by what a node is, its specification by what it is told to be. */
 export function nodes(swarm: SwarmState, exchange: Exchange): unknown {
   return swarm.nodes.filter((node) =>
-    passes(exchange, "role", node.role) && passes(exchange, "id", node.id)
-  ).map(nodeJson);
+    passes(exchange, "role", node.observed) && passes(exchange, "id", node.id)
+  ).map((node) => nodeJson(swarm, node));
 }
 
-function nodeJson(node: SwarmNode): unknown {
-  const { swarm } = node.engine.membership ?? {};
-  const isUp = isLive(node);
+/** `/nodes/ID`. */
+export function nodeJson(swarm: SwarmState, node: SwarmNode): unknown {
+  const created = new Date(node.createdMs).toISOString();
   return {
     ID: node.id,
-    Version: { Index: 9 },
-    Spec: { Labels: {}, Role: node.role, Availability: node.availability },
+    Version: { Index: node.version },
+    CreatedAt: created,
+    UpdatedAt: created,
+    Spec: { Labels: node.labels, Role: node.role, Availability: node.availability },
     Description: { Hostname: `ip-${node.address.replaceAll(".", "-")}` },
-    Status: { State: isUp ? "ready" : "down", Addr: node.address },
+    Status: {
+      State: node.state,
+      ...(node.state === "down" ? { Message: "heartbeat failure" } : {}),
+      Addr: node.address,
+    },
     ...(node.inRaft
       ? {
         ManagerStatus: {
-          ...(swarm?.leader === node ? { Leader: true } : {}),
-          Reachability: isUp ? "reachable" : "unreachable",
+          ...(swarm.leader === node ? { Leader: true } : {}),
+          Reachability: node.isReached ? "reachable" : "unreachable",
           Addr: portOf(node.address),
         },
       }

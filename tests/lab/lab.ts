@@ -4,7 +4,8 @@
  */
 import { Aws, ec2Id } from "../emulators/aws.ts";
 import { EngineServer, type EngineTimes } from "../emulators/engine.ts";
-import { EngineState, type SwarmRole, type SwarmState } from "../emulators/engine_state.ts";
+import { EngineState } from "../emulators/engine_state.ts";
+import type { SwarmRole, SwarmState } from "../emulators/engine_swarm.ts";
 import { type HttpServer, serveHttp } from "../emulators/http.ts";
 import { imdsHandler, type ImdsInstance } from "../emulators/imds.ts";
 import { claimNetwork, type LoopbackNetwork } from "../emulators/loopback.ts";
@@ -31,6 +32,9 @@ export const LAB_TIMES: EngineTimes = {
   joinFails: 2_000,
   joinHangs: 4_000,
   noLeader: 4_000,
+  noticed: 2_800,
+  demoted: 100,
+  settled: 600,
 };
 
 export const ACCOUNT = "123456789012";

@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import type { EngineTimes } from "../emulators/engine.ts";
-import { isLive } from "../emulators/engine_state.ts";
-import type { SwarmRole } from "../emulators/engine_state.ts";
+import { isLive } from "../emulators/engine_swarm.ts";
+import type { SwarmRole } from "../emulators/engine_swarm.ts";
 import type { Trouble, WireCall } from "../emulators/wire.ts";
 import type { Lab, LabNode, StoreKind } from "./lab.ts";
 import { joined, manyLabs, nodeNamed, withLab } from "./with_lab.ts";
@@ -19,6 +19,9 @@ const QUICK: EngineTimes = {
   joinFails: 100,
   joinHangs: 500,
   noLeader: 100,
+  noticed: 100,
+  demoted: 20,
+  settled: 20,
 };
 
 const AT_ONCE = 6;

@@ -1,5 +1,5 @@
 /** Whether a lab has become exactly one swarm, and what is wrong when it has not. */
-import { fingerprintOf, isLive, type SwarmState } from "../emulators/engine_state.ts";
+import { fingerprintOf, isLive, type SwarmState } from "../emulators/engine_swarm.ts";
 import { BUCKET, type Lab, type LabNode } from "./lab.ts";
 
 export interface Verdict {

@@ -126,7 +126,7 @@ function member(
   if (!isReady || !place.manager || nodeOf(world, machine)?.votes !== true) return engine;
   const isCutOff = machine.isCut && votersOf(swarm).length > 1;
   if (isCutOff || !hasQuorum(world, swarm, machine)) {
-    return { ...engine, error: "The swarm does not have a leader.", trouble: "no-quorum" };
+    return { ...engine, ...LEADERLESS };
   }
   return {
     ...engine,
@@ -140,6 +140,8 @@ function member(
     },
   };
 }
+
+const LEADERLESS = { error: "The swarm does not have a leader.", trouble: "no-quorum" } as const;
 
 /** A node as a manager lists it: `by` is there, whatever else is. */
 export function viewOf(world: World, swarm: Swarm, node: Listed, by: Machine): SwarmNode {
@@ -198,10 +200,10 @@ function ailing(engine: Engine, { ailment }: Machine): Engine {
 function removed(
   world: World,
   machine: Machine,
-  { swarm, node, says }: Machine["place"] & { kind: "removed" },
+  { swarm, node, manager, says }: Machine["place"] & { kind: "removed" },
 ): Engine {
-  const engine = member(world, { ...machine, ailment: null }, { swarm, node, manager: false });
-  if (says !== "expired") return { ...engine, state: says };
+  const engine = member(world, { ...machine, ailment: null }, { swarm, node, manager });
+  if (says !== "expired") return { ...engine, state: says, ...(manager ? LEADERLESS : {}) };
   return {
     ...engine,
     state: "error",
@@ -331,6 +333,9 @@ export function become(
 /** It tells its swarm nothing of it: the node stays listed, and in raft. */
 export function leave(world: World, machine: Machine, force: boolean): Answer<null> {
   const { place } = machine;
+  if (place.kind === "removed" && place.manager && !force) {
+    return fault("refused", "this node is a manager");
+  }
   if (place.kind === "member") {
     const isManaging = nodeOf(world, machine)?.votes === true;
     if (isManaging && !force) return fault("refused", "this node is a manager");
@@ -367,7 +372,7 @@ export function remove(
   if (place.kind !== "member") return;
   const { swarm, node } = place;
   if (says !== "expired") dropNode(swarmNamed(world, swarm), node);
-  machine.place = { kind: "removed", swarm, node, says };
+  machine.place = { kind: "removed", swarm, node, manager: false, says };
   machine.ailment = null;
 }
 

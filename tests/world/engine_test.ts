@@ -1,6 +1,7 @@
 /** The world's Engines keep the contract that the lab's emulator keeps. */
 import { enact } from "./enact.ts";
 import { daemonRestarts, hear } from "./engine.ts";
+import { doingsOf, happens } from "./nodes.ts";
 import { TRUTH } from "./check/view.ts";
 import { createWorld } from "./world.ts";
 import { engineContract, type EngineNode, type EngineWorld } from "../contracts/engine.ts";
@@ -14,9 +15,23 @@ engineContract("in the world", (): EngineWorld => {
 
   function perform<T>(n: number, call: Call): Promise<Answer<T>> {
     const answer = enact(world, machineOf(n), call, TRUTH) as Answer<T>;
-    // As the checker has it after each step.
-    for (const machine of world.machines) Object.assign(machine, hear(world, machine));
+    pass();
     return Promise.resolve(answer);
+  }
+
+  /** All that comes by itself has come, as the checker has it after each step. */
+  function pass(): void {
+    for (const machine of world.machines) Object.assign(machine, hear(world, machine));
+    const doing = doingsOf(world).find(({ kind }) => kind !== "stowaway");
+    if (doing === undefined) return;
+    happens(world, doing);
+    pass();
+  }
+
+  function cut(n: number, isCut: boolean): Promise<void> {
+    machineOf(n).isCut = isCut;
+    pass();
+    return Promise.resolve();
   }
 
   return {
@@ -30,6 +45,10 @@ engineContract("in the world", (): EngineWorld => {
         join: (where, token) =>
           perform(n, { kind: "join", address: where, token, advertiseAddr: address }),
         leave: (force) => perform(n, { kind: "leave", force, onlyEmpty: false }),
+        update: (nodeId, version, change) =>
+          perform(n, { kind: "update", as: "label", nodeId, version, change }),
+        remove: (nodeId) => perform(n, { kind: "remove", nodeId }),
+        stop: (graceMs) => perform(n, { kind: "stop", graceMs }),
         probe: (addresses) => perform(n, { kind: "probe", addresses }),
       };
     },
@@ -38,6 +57,8 @@ engineContract("in the world", (): EngineWorld => {
       machineOf(n).power = "down";
       return Promise.resolve();
     },
+    cut: (n) => cut(n, true),
+    heal: (n) => cut(n, false),
     close: () => Promise.resolve(),
   };
 }, { hands: false });

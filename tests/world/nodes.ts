@@ -23,7 +23,7 @@ import type { Answer, Fault } from "../../src/state.ts";
 function managed(world: World, machine: Machine): Swarm | { ok: false; fault: Fault } {
   const { place } = machine;
   if (place.kind !== "member" || nodeOf(world, machine)?.votes !== true) {
-    return fault("refused", "this node is not a swarm manager");
+    return fault("unreachable", "this node is not a swarm manager");
   }
   const swarm = swarmNamed(world, place.swarm);
   const isLed = hasQuorum(world, swarm, machine) &&
@@ -95,7 +95,8 @@ export function removeNode(world: World, machine: Machine, nodeId: string): Answ
   const removed = world.machines[node.machine]!;
   const { place } = removed;
   if (place.kind === "member" && isSomebody(world, swarm, node)) {
-    removed.place = { kind: "removed", swarm: place.swarm, node: nodeId, says: "active" };
+    const { swarm, manager } = place;
+    removed.place = { kind: "removed", swarm, node: nodeId, manager, says: "active" };
   }
   return { ok: true, value: null };
 }

@@ -27,15 +27,22 @@ export type History<T> = Stamped<T>[];
  * - `failed`: an attempt ended in `LocalNodeState: error` without a node id
  * - `member`: `node` is its id there; `manager`: whose certificate it holds, which follows what its swarm
  *   has it be; `cameLate` by an attempt in the background, which its node may not know yet
- * - `removed`: a worker that its swarm has removed (`docker node rm`), or whose certificate has `expired`.
- *   Its Engine does not know before it restarts, and is never up again then
+ * - `removed`: a node that its swarm has removed (`docker node rm`), or whose certificate has `expired`.
+ *   Its Engine does not know before it restarts, and is never up again then. One that still held a manager's
+ *   certificate, as it had not heard of its demotion, waits for a leader for ever
  */
 export type Place =
   | { kind: "outside" }
   | { kind: "attempt"; swarm: string | null; through: number | null; manager: boolean }
   | { kind: "failed" }
   | { kind: "member"; swarm: string; node: string; manager: boolean; cameLate: boolean }
-  | { kind: "removed"; swarm: string; node: string; says: "active" | "pending" | "expired" };
+  | {
+    kind: "removed";
+    swarm: string;
+    node: string;
+    manager: boolean;
+    says: "active" | "pending" | "expired";
+  };
 
 /**
  * What is wrong with an Engine that is a member.

@@ -15,10 +15,20 @@ import type { Rule } from "../../rules.ts";
 import type { Finding, SwarmNode, SwarmView } from "../../state.ts";
 import type { FoundingRecord } from "../../founding.ts";
 
-/** Nothing, where this node is no manager of the founded swarm, or can't read it. */
+/** The founded swarm and its record, where this node is a manager of it that can read it. */
+export function foundedOf(
+  { record, engine }: Scene,
+): { record: FoundingRecord; swarm: SwarmView } | null {
+  const { swarm } = engine;
+  return record === null || swarm === null || !isSameSwarm(record, engine)
+    ? null
+    : { record, swarm };
+}
+
 export function nodesFound(s: Scene): Finding[] {
-  const { record, engine: { swarm } } = s;
-  if (record === null || swarm === null || !isSameSwarm(record, s.engine)) return [];
+  const founded = foundedOf(s);
+  if (founded === null) return [];
+  const { record, swarm } = founded;
   return [
     ...swarm.nodes.flatMap((node) => [
       ...stateOf(s, record, node),
@@ -29,6 +39,7 @@ export function nodesFound(s: Scene): Finding[] {
     ...staleTokens(s),
     ...spread(s),
     ...unnamed(s),
+    ...outsiders(s, swarm),
   ];
 }
 
@@ -156,11 +167,38 @@ function unnamed(s: Scene): Finding[] {
   }];
 }
 
+/**
+ * Machines with a role that have long been up and are no node of the swarm. One that was removed while it ran
+ * can't know it: its Engine goes on saying that all is well.
+ */
+function outsiders({ o }: Scene, { nodes }: SwarmView): Finding[] {
+  const { neighbours } = o.facts;
+  if (!neighbours?.ok) return [];
+  const isIn = (instance: string): boolean =>
+    neighbours.value.some((one) =>
+      one.instance === instance &&
+      (one.runningMs < BOOTING_MS ||
+        nodes.some((node) =>
+          instanceOf(node) === instance || [seenAt(node), node.address].includes(one.address)
+        ))
+    );
+  const outside = [...new Set(neighbours.value.map(({ instance }) => instance))]
+    .filter((instance) => !isIn(instance));
+  return outside.map((instance) => ({
+    rule: "machine-outside",
+    severity: "note",
+    because: `${instance} runs, has a role, and is no node of this swarm`,
+  }));
+}
+
+/** A machine that boots is no node yet. */
+const BOOTING_MS = 15 * 60_000;
+
 /** `the node n1 (i-0a, 10.0.0.5, stopped)`. */
 function nodeText({ o }: Scene, node: SwarmNode): string {
   const instance = instanceOf(node);
   const address = seenAt(node);
-  const state = instance === null ? undefined : shownOf(o, instance, address)?.state;
-  const detail = [instance, address, state].filter((it) => it != null && it !== "");
+  const state = instance === null ? "" : shownOf(o, instance, address)?.state ?? "";
+  const detail = [instance ?? "", address, state].filter((it) => it !== "");
   return `the node ${node.nodeId}${detail.length === 0 ? "" : ` (${detail.join(", ")})`}`;
 }

@@ -3,7 +3,7 @@ import { type EngineNode, engineRules, type EngineWorld } from "../../contracts/
 import { config } from "../../world/node.ts";
 import type { Case } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
-import { makeVolume, promoteRoughly, removeNode } from "./living.ts";
+import { makeVolume, promoteRoughly, removeNode, serve } from "./living.ts";
 import { probe } from "../../../src/swarm/probe.ts";
 import { createEngine } from "../../../src/swarm/engine.ts";
 import { Vault } from "../../../src/tokens/vault.ts";
@@ -34,6 +34,9 @@ function realEngines(vpc: Vpc): EngineWorld {
         init: () => client.init(config, address, [], never),
         join: (where, token) => client.join(config, where, token, address, never),
         leave: (force, onlyEmpty = false) => client.leave(force, onlyEmpty, never),
+        update: (id, version, change) => client.update(id, version, change, never),
+        remove: (id) => client.remove(id, never),
+        stop: (graceMs) => client.stop(graceMs, never),
         probe: (addresses) => probe(addresses, never),
       };
     },
@@ -45,10 +48,21 @@ function realEngines(vpc: Vpc): EngineWorld {
       await nodeOf(n).engine.kill();
       await nodeOf(n).unplug();
     },
+    cut: (n) => nodeOf(n).blackhole(true),
+    heal: (n) => nodeOf(n).blackhole(false),
     hand: {
       remove: (n, by) => removeNode(nodeOf(by), nodeOf(n)),
       promoteRoughly: (n, by) => promoteRoughly(nodeOf(n), nodeOf(by)),
       shut: (n) => nodeOf(n).open(false),
+      serve: async (by) => {
+        const { engine } = nodeOf(by);
+        const ids = (await engine.nodes()).filter(({ Spec }) => Spec.Role === "worker")
+          .map(({ ID }) => ID);
+        const members = await Promise.all(vpc.all.map(async (node) => {
+          return ids.includes((await node.engine.info()).Swarm.NodeID) ? [node] : [];
+        }));
+        await serve(nodeOf(by), members.flat(), "node.role==worker");
+      },
       makeVolume: (n) => makeVolume(nodeOf(n)),
     },
     close: () => Promise.resolve(),

@@ -99,11 +99,19 @@ Deno.test("survey: it looks at all that may stand in the way, each once", () => 
     "instances",
     "ledger",
     "lifecycle",
+    "neighbours",
     "permissions",
     "probe",
     "self",
     "tokens",
   ]);
+});
+
+Deno.test("survey: where roles are not told by tags, or on a worker, nobody asks which machines are of the cluster", () => {
+  const { looked } = courseOf(HEALTHY, { goal: "survey", role: "manager" });
+  assert.ok(!looked.includes("neighbours"));
+  const onWorker = courseOf({ ...HEALTHY, engine: ok(workerOf("a")) }, { goal: "survey" });
+  assert.ok(!onWorker.looked.includes("neighbours"));
 });
 
 interface Breakage {
@@ -471,6 +479,32 @@ Deno.test("survey: whatever stops a join, it finds", () => {
     }),
     { numRuns: 3_000 },
   );
+});
+
+/** Whom a survey asks whether they answer. */
+function probedBy(change: Partial<Answers>): string[] {
+  const asked: string[] = [];
+  let o = begin({ ...config, dryRun: true, goal: "survey" }, "run");
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    const decision = decide(o);
+    if (decision.kind !== "look") break;
+    asked.push(...decision.calls.flatMap((one) => one.kind === "probe" ? one.addresses : []));
+    const answers: Answers = { ...HEALTHY, ...change };
+    o = after(o, decision, decision.calls.map(({ kind }) => answers[kind] as AnyAnswer), looks);
+  }
+  return asked.toSorted();
+}
+
+Deno.test("survey: a manager without a leader asks all that its Engine knows whether they answer", () => {
+  const peers = ["10.0.0.1", "10.0.0.2", "10.0.0.7"];
+  const leaderless = { ...managerOf("a"), swarm: null, trouble: "no-quorum" as const, peers };
+  assert.deepEqual(probedBy({ engine: ok(leaderless) }), ["10.0.0.2", "10.0.0.3", "10.0.0.7"]);
+  assert.deepEqual(probedBy({ engine: ok({ ...workerOf("a"), peers }) }), ["10.0.0.2", "10.0.0.3"]);
+});
+
+Deno.test("survey: of the machines of the cluster it asks nobody whether they are managers", () => {
+  const neighbours = ok([{ instance: "i-9", address: "10.0.0.9", runningMs: 1 }]);
+  assert.deepEqual(probedBy({ neighbours }), ["10.0.0.2", "10.0.0.3"]);
 });
 
 Deno.test("survey: with S3 the tokens of a swarm whose CA was rotated are looked for by its new name", () => {

@@ -187,9 +187,10 @@ for (const { name, change } of STORES) {
       assert.equal(found?.fingerprint, FINGERPRINT);
 
       await ask({ kind: "retract" });
-      const verbs = (await ask({ kind: "permissions", role: "manager" }) as { verb: string }[])
-        .map(({ verb }) => verb);
-      assert.deepEqual([...new Set(verbs)], ["join", "leave"]);
+      for (const [role, verb] of [["manager", "join"], ["worker", "leave"]] as const) {
+        const needed = await ask({ kind: "permissions", role }) as { verb: string }[];
+        assert.deepEqual([...new Set(needed.map((one) => one.verb))], [verb]);
+      }
 
       const word = { nodeId: "node1", leaves: true };
       await ask({ kind: "announce", word });

@@ -141,7 +141,7 @@ Deno.test("a status on a worker: who answers and its own node; the rest is not k
   );
   assert.equal(
     pageOf(report),
-    `DEGRADED: 1 of 2 other members answer; see member-silent
+    `DEGRADED: 1 of the record's 2 other managers answer here; see member-silent
 I am        i-1, worker, node node-4
 Cluster     default, in the store tags
 Swarm       ${fp("a")}

@@ -162,16 +162,19 @@ labTest(
     lab.put(1);
     lab.wire.trouble = ({ action }) => action.startsWith("CreateTags") ? { kind: "denied" } : null;
     const before = JSON.stringify(lab.aws.ec2.snapshot());
-    assert.deepEqual(await lab.node(1).board.permissions(), [
+    assert.deepEqual(await lab.node(1).board.permissions("worker"), [
       { action: "ec2:CreateTags", verdict: "denied" },
       { action: "ec2:DeleteTags", verdict: "allowed" },
     ]);
     assert.equal(JSON.stringify(lab.aws.ec2.snapshot()), before);
-    const { board, sent } = lab.node(1, store);
-    assert.deepEqual(await board.permissions(), [
+    const asked = lab.wire.calls.length;
+    assert.deepEqual(await lab.node(1, store).board.permissions("worker"), [
       { action: "s3:PutObject", verdict: "unknown" },
       { action: "s3:DeleteObject", verdict: "unknown" },
     ]);
-    assert.equal(sent(), 0);
+    for (const change of [{}, store]) {
+      assert.deepEqual(await lab.node(1, change).board.permissions("manager"), []);
+    }
+    assert.equal(lab.wire.calls.length, asked);
   },
 );

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import type { Rule } from "../../../../src/rules.ts";
+import type { Neighbour } from "../../../../src/shown.ts";
 import type { Engine, Facts, Finding, SwarmNode } from "../../../../src/state.ts";
 import {
   fault,
@@ -69,6 +70,16 @@ interface Row {
   /** Of the first. */
   because?: RegExp;
   nodeId?: string;
+}
+
+/** Instances of a role: these nodes' own, and number 9, which has run for so long. */
+function machines(runningMs: number): Facts {
+  const ofNode = (n: number): Neighbour => ({
+    instance: `i-${n}`,
+    address: `10.0.0.${n}`,
+    runningMs: HOUR_MS,
+  });
+  return { neighbours: ok([...[1, 2, 3].map(ofNode), { ...ofNode(9), runningMs }]) };
 }
 
 const OF_A_JOIN: readonly Rule[] = ["next", "voter-going"];
@@ -174,6 +185,17 @@ const ROWS: Row[] = [
     because: /10\.0\.0\.8/,
   },
   {
+    what: "its own vote at another address than it advertises: nothing",
+    facts: swarmOf([
+      ...spread(1).map((node) => ({
+        ...node,
+        voter: { address: "10.0.0.91", reachable: true, leader: true },
+      })),
+      ...spread(2, 3),
+    ]),
+    want: [],
+  },
+  {
     what: "a worker that is down, and whose instance is stopped",
     facts: {
       ...swarmOf([...spread(1, 2, 3), workerNode(4, { state: "down" })]),
@@ -226,6 +248,17 @@ const ROWS: Row[] = [
       words: ok([{ instance: "i-4", nodeId: "node-4", leaves: true }]),
     },
     want: [],
+  },
+  {
+    what: "a worker that has said that it stays after all, and that nobody has given back yet",
+    facts: {
+      ...swarmOf([
+        ...spread(1, 2, 3),
+        workerNode(4, { availability: "drain", labels: { ...workerNode(4).labels, ...LEFT } }),
+      ]),
+      words: ok([{ instance: "i-4", nodeId: "node-4", leaves: false }]),
+    },
+    want: [["warning", "drain-left-over"]],
   },
   {
     what: "a drained worker whose word nobody could read: only that",
@@ -313,6 +346,34 @@ const ROWS: Row[] = [
         ...[2, 3].map((n) => managerNode(n, { labels: { "swarm-join.instance": `i-${n}` } })),
       ]),
       instances: ok([instance(1), ...[2, 3].map((n) => instance(n, { placement: null }))]),
+    },
+    want: [],
+  },
+  {
+    what: "a machine of the cluster that is no node, and has long been up",
+    facts: machines(HOUR_MS),
+    want: [["note", "machine-outside"]],
+    because: /^i-9 runs, has a role, and is no node of this swarm$/,
+  },
+  {
+    what: "a machine that boots: nothing",
+    facts: machines(60_000),
+    want: [],
+  },
+  {
+    what: "a machine that is a node by its address: nothing",
+    facts: {
+      ...machines(HOUR_MS),
+      ...swarmOf([...spread(1, 2, 3), workerNode(9, { labels: {} })]),
+      instances: ok([1, 2, 3, 9].map((n) => instance(n))),
+    },
+    want: [],
+  },
+  {
+    what: "a machine that is a node by its label, seen at another address: nothing",
+    facts: {
+      ...machines(HOUR_MS),
+      ...swarmOf([...spread(1, 2, 3), workerNode(9, { address: "203.0.113.1" })]),
     },
     want: [],
   },
