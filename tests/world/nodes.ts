@@ -23,7 +23,7 @@ import type { Answer, Fault } from "../../src/state.ts";
 function managed(world: World, machine: Machine): Swarm | { ok: false; fault: Fault } {
   const { place } = machine;
   if (place.kind !== "member" || nodeOf(world, machine)?.votes !== true) {
-    return fault("refused", "this node is not a swarm manager");
+    return fault("unreachable", "this node is not a swarm manager");
   }
   const swarm = swarmNamed(world, place.swarm);
   const isLed = hasQuorum(world, swarm, machine) &&
@@ -77,8 +77,16 @@ function canGo(world: World, swarm: Swarm, { id }: Listed): boolean {
   return others.filter((one) => isThere(world, swarm, one)).length * 2 > others.length;
 }
 
-/** Without force: whoever is there, or is told to vote, stays. A vote that is on its way out may outlive its node. */
-export function removeNode(world: World, machine: Machine, nodeId: string): Answer<null> {
+/**
+ * Whoever is there stays, without force; whoever is told to vote, with force too. A vote that is on its way
+ * out may outlive its node.
+ */
+export function removeNode(
+  world: World,
+  machine: Machine,
+  nodeId: string,
+  isForced = false,
+): Answer<null> {
   const swarm = managed(world, machine);
   if ("fault" in swarm) return swarm;
   const node = swarm.nodes.find(({ id, isListed }) => id === nodeId && isListed);
@@ -86,7 +94,7 @@ export function removeNode(world: World, machine: Machine, nodeId: string): Answ
   if (node.desired === "manager" && node.votes) {
     return fault("refused", "is a cluster manager and is a member of the raft cluster");
   }
-  if (viewOf(world, swarm, node, machine).state === "ready") {
+  if (!isForced && viewOf(world, swarm, node, machine).state === "ready") {
     return fault("refused", "is not down and can't be removed");
   }
   judgeRemoval(world, machine, swarm, node);

@@ -140,6 +140,8 @@ export interface World {
   /** AWS's clock. */
   nowMs: number;
   machines: Machine[];
+  /** The machine that has another one's former address, by that. */
+  moved: Record<string, number>;
   swarms: Swarm[];
   /** The launch template's versions, or the object's, oldest first; empty: there is none. */
   versions: Version[];
@@ -187,6 +189,10 @@ export const PROPERTIES = [
   "no-init-as-a-fallback",
   "no-token-outside",
   "everyone-ends-well",
+  "swarm-outlives-its-machines",
+  "who-goes-gets-out",
+  "no-vote-of-the-dead",
+  "services-run",
 ] as const;
 
 export type Property = typeof PROPERTIES[number];
@@ -198,6 +204,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     store,
     nowMs: EPOCH_MS,
     machines: roles.map(machine),
+    moved: {},
     swarms: [],
     versions: [],
     templates: 0,
@@ -251,10 +258,17 @@ export function addressOf(index: number): string {
   return `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
 }
 
-/** The machine at an address; undefined: nobody has it. */
+/** The machine at an address, or the last that had it; undefined: nobody ever had. */
 export function machineAt(world: World, address: string): Machine | undefined {
   const [, b, c, d] = address.split(".");
-  return world.machines[(Number(b) << 16) | (Number(c) << 8) | Number(d)];
+  const first = (Number(b) << 16) | (Number(c) << 8) | Number(d);
+  return world.machines[world.moved[address] ?? first];
+}
+
+/** EC2 gives an address that nobody has any more to a new machine. */
+export function takeAddress(world: World, machine: Machine, address: string): void {
+  machine.address = address;
+  world.moved[address] = machine.index;
 }
 
 export function machineNamed(world: World, instance: string): Machine | undefined {

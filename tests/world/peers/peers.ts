@@ -5,18 +5,24 @@
  *
  * What each does is in the comment above it, from its published sources.
  */
+import { viewOf } from "../engine.ts";
+import { removeNode, update } from "../nodes.ts";
 import type { Program } from "../program.ts";
+import type { Errand } from "../simulate/history.ts";
 import {
   foundedSwarm,
+  type Listed,
   type Machine,
   machineNamed,
+  nodeOf,
   recordNow,
   type Swarm,
+  votersOf,
   type World,
 } from "../world.ts";
 import { ACCOUNT, REGION, VPC } from "../node.ts";
-import type { AnyAnswer, Call, Values } from "../../../src/calls.ts";
-import type { Answer, Decision, TokenMark } from "../../../src/state.ts";
+import type { AnyAnswer, Call, NodeChange, Values } from "../../../src/calls.ts";
+import type { Answer, Decision, Instance, TokenMark } from "../../../src/state.ts";
 import type { Shown } from "../../../src/shown.ts";
 import type { FoundingRecord } from "../../../src/founding.ts";
 
@@ -28,26 +34,45 @@ export interface Shelf {
   lock: string | null;
   primary: { address: string; manager: TokenMark; worker: TokenMark } | null;
   managers: { address: string; manager: TokenMark; worker: TokenMark }[];
+  /** A queue of nodes that have left, by id. */
+  left: string[];
 }
 
 export function createShelf(): Shelf {
-  return { lock: null, primary: null, managers: [] };
+  return { lock: null, primary: null, managers: [], left: [] };
 }
 
 /** A call, or a rest. */
 type Step = Call | { kind: "sleep"; ms: number };
 type Script = Generator<Step, boolean, AnyAnswer>;
 
-/** A run of a peer on a machine, as a program that the simulator drives. */
+/** How often those that look after their swarm do so, and for how long there is something to do then. */
+export const TENDS: Partial<Record<Peer, { everyMs: number; forMs: number }>> = {
+  // Crons of four and five minutes, in the order of their files.
+  D4A: { everyMs: 300_000, forMs: 3_600_000 },
+  JAI: { everyMs: 2_000, forMs: 300_000 },
+};
+
+/** Whether it does something about a machine that is told to go. */
+export function leaves(peer: Peer): boolean {
+  return LIVES[peer] !== undefined;
+}
+
+/** A run of a peer on a machine, as a program that the simulator drives; null: it does nothing of the kind. */
 export function peerOf(
   peer: Peer,
+  errand: Errand,
   world: World,
   machine: Machine,
   shelf: Shelf,
   dice: () => number,
-): Program {
+): Program | null {
   const node = new Node(world, machine, shelf, dice);
-  const script = SCRIPTS[peer](node);
+  const begin = errand === "join" ? SCRIPTS[peer] : LIVES[peer]?.[errand];
+  if (begin === undefined || (peer === "JAI" && errand === "tend" && shelf.left.length === 0)) {
+    return null;
+  }
+  const script = begin(node);
   let answer: AnyAnswer = { ok: true, value: null };
   return {
     decide: (): Decision => {
@@ -73,6 +98,8 @@ function decisionOf(step: Step): Decision {
     case "join":
     case "publish":
     case "leave":
+    case "update":
+    case "remove":
       return { kind: "act", call: step, ...reason };
     default:
       throw new Error(`no script makes the call ${step.kind}`);
@@ -213,6 +240,90 @@ const SCRIPTS: Record<Peer, (node: Node) => Script> = {
   },
 };
 
+/** What those do after joining that have a life after it. */
+const LIVES: Partial<Record<Peer, Record<"leave" | "tend", (node: Node) => Script>>> = {
+  D4A: {
+    /**
+     * `watcher.sh`: a cron of a minute takes the hook's message off the queue; a primary that leads waits three
+     * minutes for the others to go first, and names another one; demoted, 30 s later its id is queued.
+     */
+    *leave(node): Script {
+      yield node.sleep(1_000 + node.dice() * 69_000);
+      yield node.row();
+      let isLast = false;
+      if (node.isManager) {
+        const { shelf, machine: { address } } = node;
+        yield node.row();
+        if (shelf.primary?.address === address) {
+          if (node.isLeader()) yield node.sleep(180_000);
+          const heir = node.heir();
+          const marks = marksOf(node.world, node.machine);
+          isLast = heir === null || marks === null;
+          shelf.primary = isLast ? null : { address: heir!, ...marks! };
+          if (isLast) shelf.lock = null;
+          yield node.row();
+        }
+        if (!isLast) yield* node.change(node.self(), "demote", { role: "worker" });
+        yield node.sleep(30_000);
+      }
+      const self = node.self();
+      yield node.row();
+      if (self !== null) node.shelf.left.push(self.id);
+      return true;
+    },
+
+    /** `cleanup.sh` removes who is queued, with force; `bouncer.sh` managers that are unreachable and of which EC2 shows nobody at their address; `refresh.sh` names the leader as the primary. */
+    *tend(node): Script {
+      const { shelf } = node;
+      yield node.row();
+      shelf.left = shelf.left.filter((id) => !node.removes(id));
+      if (!node.isLeader()) return true;
+      for (const voter of node.unreachable()) {
+        const { address } = node.world.machines[voter.machine]!;
+        const answer = (yield { kind: "instances", ids: [], addresses: [address] }) as Answer<
+          Instance[]
+        >;
+        if (!answer.ok || answer.value.some(({ state }) => state !== "terminated")) continue;
+        yield* node.change(voter, "demote", { role: "worker" });
+        yield { kind: "remove", nodeId: voter.id };
+      }
+      const marks = marksOf(node.world, node.machine);
+      if (marks !== null) shelf.primary = { address: node.machine.address, ...marks };
+      return true;
+    },
+  },
+
+  JAI: {
+    /** Drained (50 s), a manager demotes itself (15 s), takes its key away, leaves with force; its id is queued. A worker is drained by a manager. */
+    *leave(node): Script {
+      yield node.sleep(node.dice() * 5_000);
+      yield node.row();
+      const self = node.listedHere();
+      if (self === null) return true;
+      yield* node.change(self, "drain", { availability: "drain" });
+      yield node.sleep(50_000);
+      if (self.desired === "manager") {
+        yield* node.change(self, "demote", { role: "worker" });
+        yield node.sleep(15_000);
+        yield node.row();
+        const { shelf, machine: { address } } = node;
+        shelf.managers = shelf.managers.filter((one) => one.address !== address);
+        yield { kind: "leave", force: true, onlyEmpty: false };
+      }
+      yield node.row();
+      node.shelf.left.push(self.id);
+      return true;
+    },
+
+    /** Any manager removes who is queued, with force. */
+    *tend(node): Script {
+      yield node.row();
+      node.shelf.left = node.shelf.left.filter((id) => !node.removes(id));
+      return true;
+    },
+  },
+};
+
 interface Target {
   address: string;
   manager: TokenMark;
@@ -247,6 +358,80 @@ class Node {
 
   isIn(): boolean {
     return this.machine.place.kind === "member";
+  }
+
+  /** The first swarm's nodes, as whoever manages it sees them. */
+  #swarm(): Swarm | null {
+    const { place } = this.machine;
+    return place.kind === "member" ? swarmAt(this.world, place.swarm) ?? null : null;
+  }
+
+  /** Its own node, listed or not any more. */
+  self(): Listed | null {
+    return nodeOf(this.world, this.machine) ?? null;
+  }
+
+  /** The first node that is listed with its address. */
+  listedHere(): Listed | null {
+    const { machines } = this.world;
+    return this.#swarm()?.nodes.find(({ machine, isListed }) =>
+      isListed && machines[machine]!.address === this.machine.address
+    ) ?? null;
+  }
+
+  #reachable(): Listed[] {
+    const swarm = this.#swarm();
+    if (swarm === null) return [];
+    return votersOf(swarm).filter((node) =>
+      viewOf(this.world, swarm, node, this.machine).voter?.reachable === true
+    );
+  }
+
+  unreachable(): Listed[] {
+    const swarm = this.#swarm();
+    const reachable = this.#reachable();
+    return swarm === null
+      ? []
+      : votersOf(swarm).filter((node) => node.isListed && !reachable.includes(node));
+  }
+
+  isLeader(): boolean {
+    return this.#reachable()[0]?.machine === this.machine.index;
+  }
+
+  /** The leader; another one that is reachable, if that is this one. */
+  heir(): string | null {
+    const [heir] = this.#reachable().filter(({ machine }) => machine !== this.machine.index);
+    return heir === undefined ? null : this.world.machines[heir.machine]!.address;
+  }
+
+  /** As `docker node update`: of a node as it is at that moment, by a manager. */
+  *change(
+    node: Listed | null,
+    as: "demote" | "drain",
+    change: NodeChange,
+  ): Generator<Step, void, AnyAnswer> {
+    const swarm = this.#swarm();
+    const now = swarm?.nodes.find(({ id }) => id === node?.id);
+    if (swarm === null || now === undefined) return;
+    const { version } = viewOf(this.world, swarm, now, this.machine);
+    const call: Call = { kind: "update", as, nodeId: now.id, version, change };
+    if (this.isManager) yield call;
+    else {
+      // Another one attends to a worker.
+      const [by] = this.#reachable();
+      const manager = by === undefined ? undefined : this.world.machines[by.machine];
+      if (manager !== undefined) {
+        const { version } = viewOf(this.world, swarm, now, manager);
+        update(this.world, manager, { ...call, version });
+      }
+      yield this.row();
+    }
+  }
+
+  /** As `docker node rm --force`. */
+  removes(nodeId: string): boolean {
+    return removeNode(this.world, this.machine, nodeId, true).ok;
   }
 
   /** A manager whose tags show tokens, as EC2 shows it. */

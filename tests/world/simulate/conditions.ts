@@ -28,6 +28,29 @@ export interface Conditions {
   /** Whether EC2's token buckets are those of an account with nothing else in it. */
   isThrottled: boolean;
   timeoutMs: number;
+  /** The Auto Scaling groups that keep the machines; null: each stays what it was launched as. */
+  groups: GroupPlan | null;
+}
+
+/** How Auto Scaling keeps its machines: as an operator has set it, and as EC2 happens to be. */
+export interface GroupPlan {
+  zones: number;
+  /** How long it holds a machine that it terminates, so that it can leave; 0: it has no hook. */
+  hookMs: number;
+  /** Whether a refresh launches before it terminates. */
+  launchesFirst: boolean;
+  /** How long after its boot a machine counts as well. */
+  warmupMs: number;
+  /** In what time it finds out that a machine is gone or silent, at most. */
+  noticeMs: number;
+  /** How long a machine that was terminated is shown as shutting down, at most. */
+  shutdownMs: number;
+  /** How often swarm-join is run again on managers; 0: it runs at boots only. */
+  timerMs: number;
+  /** Whether a new machine has the address of one that has gone. */
+  reusesAddresses: boolean;
+  /** Whether all this leaves a swarm the time that it needs: then it has to outlive everything. */
+  isGentle: boolean;
 }
 
 /**
@@ -61,7 +84,18 @@ const MISHAPS = [
   "lose",
   "lose-all",
 ] as const;
-export type MishapKind = typeof MISHAPS[number];
+
+/**
+ * What happens to machines in groups.
+ *
+ * - `refresh`: each machine of a group is replaced (a new image)
+ * - `scale`: a group is one or two larger for a while
+ * - `spot`: a machine is taken with two minutes' notice; `reclaim`: without a word
+ * - `zone`: all machines of a zone are off
+ */
+export const FLEET_MISHAPS = ["refresh", "scale", "spot", "reclaim", "zone"] as const;
+
+export type MishapKind = typeof MISHAPS[number] | typeof FLEET_MISHAPS[number];
 
 export interface Mishap {
   kind: MishapKind;
@@ -107,6 +141,7 @@ export function conditionsOf(
     ]),
     isThrottled: true,
     timeoutMs: 600_000,
+    groups: null,
     healMs,
     ...only,
     mishaps: only.mishaps ??

@@ -1,5 +1,7 @@
 /** What a simulated history is made of, and what comes of it. */
+import type { GroupEvent } from "./groups.ts";
 import type { Mishap } from "./conditions.ts";
+import type { Doing } from "../nodes.ts";
 import type { Program } from "../program.ts";
 import type { Broken, Machine, World } from "../world.ts";
 import type { AnyAnswer } from "../../../src/calls.ts";
@@ -15,6 +17,8 @@ export interface History {
   awsCalls: number;
   throttled: number;
   nodes: number;
+  /** When the swarm that the history is of had lost its quorum for good (ms); null: it lives. */
+  diedMs: number | null;
   world: World;
 }
 
@@ -22,6 +26,8 @@ export interface History {
 export interface Node {
   machine: Machine;
   program: Program | null;
+  /** What its last run is, or was, for. */
+  errand: Errand;
   startedMs: number;
   /** Counts runs; an event of an earlier run is void. */
   run: number;
@@ -34,6 +40,16 @@ export interface Node {
   /** Its Engine's place when it was last looked at, and since when it is there. */
   place: Machine["place"];
   joinedMs: number;
+  /** Of an Auto Scaling group: its availability zone, and since when it counts as booted there (ms). */
+  zone: number;
+  bornMs: number;
+  /** Whether its group counts on it. */
+  isCounted: boolean;
+  /** It is told to go, and will be taken then (ms): until then it leaves. Null: it stays. */
+  leavesByMs: number | null;
+  toldMs: number;
+  /** When its tool tends to the swarm again. */
+  tendsMs: number;
 }
 
 export type Event =
@@ -46,13 +62,39 @@ export type Event =
   | { kind: "join"; node: Node }
   | { kind: "uncut"; node: Node }
   | { kind: "land" }
+  | { kind: "does"; doing: Doing }
+  | { kind: "sure"; swarm: string }
+  | { kind: "placed"; swarm: string; node: string }
+  | { kind: "tend"; node: Node; atMs: number }
+  | GroupEvent
   | { kind: "heal" };
 
 export type Tell = (atMs: number, who: string, what: string) => void;
 
+/** What a run on a machine is for. `tend`: what other tools do from time to time. */
+export type Errand = "join" | "leave" | "tend";
+
+/** Makes the program that runs on a machine; null: it does nothing of the kind. */
+export type Spawn = (
+  world: World,
+  machine: Machine,
+  errand: Errand,
+  run: { id: string; timeoutMs: number },
+) => Program | null;
+
+/** How often something is run on each manager, and for how long after something has changed. */
+export interface Tends {
+  everyMs: number;
+  forMs: number;
+}
+
 export interface Setting {
-  /** Makes the program that runs on a machine; the production loop when left out. */
-  spawn?: (world: World, machine: Machine, runId: string) => Program;
+  /** The production loop when left out. */
+  spawn?: Spawn;
+  /** Whether machines that are told to go do something about it; true when left out. */
+  leaves?: boolean;
+  /** When other tools tend to their swarm; the production loop has its timer. */
+  tends?: Tends;
   tell?: Tell;
   /** Plays on when a property is broken, and judges nothing at the end. */
   isUnjudged?: boolean;
@@ -62,6 +104,7 @@ export function nodeOf(machine: Machine): Node {
   return {
     machine,
     program: null,
+    errand: "join",
     startedMs: 0,
     run: 0,
     answers: null,
@@ -70,5 +113,11 @@ export function nodeOf(machine: Machine): Node {
     doneMs: 0,
     place: machine.place,
     joinedMs: 0,
+    zone: 0,
+    bornMs: 0,
+    isCounted: true,
+    leavesByMs: null,
+    toldMs: 0,
+    tendsMs: 0,
   };
 }

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { type Conditions, conditionsOf } from "./conditions.ts";
+import { fleetOf, type Span } from "./fleets.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import type { Code } from "../program.ts";
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     seeds: { type: "string", default: "100000" },
     nodes: { type: "string" },
+    span: { type: "string" },
     brief: { type: "boolean", default: false },
   },
 });
@@ -25,10 +27,15 @@ const seed = values.seed ?? Deno.env.get("SEED");
 const nodes = values.nodes ?? Deno.env.get("NODES");
 const shrunk = Deno.env.get("CONDITIONS");
 const size = nodes === undefined ? {} : { nodes: Number(nodes) };
+const span = (values.span ?? Deno.env.get("SPAN")) as Span | undefined;
 
 if (shrunk !== undefined) replay(JSON.parse(shrunk) as Conditions);
-else if (seed !== undefined) replay(conditionsOf(Number(seed), size));
+else if (seed !== undefined) replay(drawn(Number(seed)));
 else playAll(Number(values.from), Number(values.seeds));
+
+function drawn(seed: number): Conditions {
+  return span === undefined ? conditionsOf(seed, size) : fleetOf(span, seed, size);
+}
 
 function replay(conditions: Conditions): void {
   print(JSON.stringify(conditions));
@@ -42,15 +49,21 @@ function replay(conditions: Conditions): void {
 function playAll(from: number, count: number): void {
   const startMs = performance.now();
   let failed = 0;
+  let died = 0;
   for (let seed = from; seed < from + count; seed++) {
-    const conditions = conditionsOf(seed, size);
-    const { broken } = simulate(code, conditions);
+    const conditions = drawn(seed);
+    const { broken, diedMs } = simulate(code, conditions);
+    if (diedMs !== null) died++;
     if (broken.length === 0) continue;
     failed++;
     if (failed > 10) continue;
     const { property, what } = broken[0]!;
     print(`seed ${seed}: ${property}: ${what}`);
-    print(`  again: make sim SEED=${seed}${nodes === undefined ? "" : ` NODES=${nodes}`}`);
+    const how = [
+      ...(span === undefined ? [] : [`SPAN=${span}`]),
+      ...(nodes === undefined ? [] : [`NODES=${nodes}`]),
+    ];
+    print(`  again: make sim ${[`SEED=${seed}`, ...how].join(" ")}`);
     if (values.brief) continue;
     print(`  shrunk: make sim CONDITIONS='${JSON.stringify(shrink(code, conditions))}'`);
   }
@@ -58,7 +71,7 @@ function playAll(from: number, count: number): void {
   print(
     `${count} histories in ${seconds.toFixed(1)} s (${
       Math.round(count / seconds)
-    } a second), ${failed} failed`,
+    } a second), ${failed} failed, ${died} swarms died`,
   );
   print(`${count - failed} passed, ${failed} failed`);
   if (failed > 0) Deno.exit(1);

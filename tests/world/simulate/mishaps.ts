@@ -1,7 +1,7 @@
 /** What befalls one machine in a history. */
 import { shows } from "../aws.ts";
 import { isRemovable, remove } from "../engine.ts";
-import type { MishapKind } from "./conditions.ts";
+import { FLEET_MISHAPS, type MishapKind } from "./conditions.ts";
 import type { Event, Node } from "./history.ts";
 import type { World } from "../world.ts";
 
@@ -12,11 +12,15 @@ export function isOfAll(kind: MishapKind): boolean {
   return OF_ALL.some((one) => one === kind);
 }
 
+export function isOfGroups(kind: MishapKind): boolean {
+  return FLEET_MISHAPS.some((one) => one === kind);
+}
+
 /** Does it; answers what happens when it is over. */
 export function befall(
   world: World,
   node: Node,
-  kind: Exclude<MishapKind, "rotate" | typeof OF_ALL[number]>,
+  kind: Exclude<MishapKind, "rotate" | typeof OF_ALL[number] | typeof FLEET_MISHAPS[number]>,
 ): Event | null {
   const { machine } = node;
   const removed = (says: "active" | "pending" | "expired"): void => {

@@ -5,12 +5,13 @@
 import { forget, isLosable, lose, shows } from "../aws.ts";
 import { Agenda } from "./agenda.ts";
 import { Buckets, requestsOf } from "./buckets.ts";
-import type { Conditions, Mishap } from "./conditions.ts";
+import type { Conditions, GroupPlan, Mishap } from "./conditions.ts";
 import { createDice, type Dice } from "./dice.ts";
 import { brief, durationOf, told } from "./durations.ts";
-import { judgeEnds } from "./ends.ts";
+import { judgeEnds, judgeFleet } from "./ends.ts";
 import { configOf, enact, land } from "../enact.ts";
-import { canFinish, daemonRestarts, finish, hear } from "../engine.ts";
+import { canFinish, daemonRestarts, finish, hasQuorum, hear, isThere } from "../engine.ts";
+import { Groups } from "./groups.ts";
 import { type Code, type Program, programOf } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
 import { createSight } from "./sight.ts";
@@ -18,17 +19,31 @@ import { worldOf } from "../starts.ts";
 import {
   addMachine,
   EPOCH_MS,
+  foundedSwarm,
   latest,
   type Machine,
   managersOf,
   recordNow,
   swarmNamed,
+  takeAddress,
+  votersOf,
   type World,
 } from "../world.ts";
-import { type Event, type History, type Node, nodeOf, type Setting, type Tell } from "./history.ts";
-import { befall, isOfAll } from "./mishaps.ts";
+import {
+  type Errand,
+  type Event,
+  type History,
+  type Node,
+  nodeOf,
+  type Setting,
+  type Spawn,
+  type Tell,
+  type Tends,
+} from "./history.ts";
+import { befall, isOfAll, isOfGroups } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
-import { judgeDone, judgeLoss } from "../judge.ts";
+import { broken, judgeDone, judgeLoss } from "../judge.ts";
+import { Swarms } from "./swarms.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
 import { callsOf } from "../../../src/run.ts";
 import type { End, Role } from "../../../src/state.ts";
@@ -46,7 +61,30 @@ const RUNS_MAX = 50;
 const HOUR_MS = 65 * 60_000;
 
 /** What changes who is reached, and is seldom. */
-const CHANGING: readonly Event["kind"][] = ["mishap", "up", "uncut", "mounted", "heal"];
+const CHANGING: readonly Event["kind"][] = [
+  "mishap",
+  "up",
+  "uncut",
+  "mounted",
+  "heal",
+  "does",
+  "taken",
+  "missed",
+];
+
+/** What gives a swarm something to do. */
+const STIRRING: readonly Call["kind"][] = ["update", "remove", "leave"];
+const LEAVE_AGAIN_MS = 10_000;
+/** So much of a machine's time is left to what comes after its leave. */
+const LEAVE_SPARE_MS = 5_000;
+/** So near its end a machine leaves whatever runs there. */
+const TASKS_MS = 25_000;
+/** In such a time a machine can leave, whatever it is. */
+const AMPLE_MS = 4 * 60_000;
+/** So long after something has changed there may still be something to do. */
+const TENDS_MS = 60 * 60_000;
+/** When all is quiet somebody runs swarm-join once more. */
+const ONCE_MORE_MS = 15 * 60_000;
 
 export function simulate(code: Code, conditions: Conditions, setting: Setting = {}): History {
   return new Simulation(code, conditions, setting).play();
@@ -55,11 +93,13 @@ export function simulate(code: Code, conditions: Conditions, setting: Setting = 
 class Simulation {
   readonly #c: Conditions;
   readonly #tell: Tell | null;
-  readonly #spawn: (world: World, machine: Machine, runId: string) => Program;
-  readonly #isUnjudged: boolean;
+  readonly #spawn: Spawn;
+  readonly #setting: Setting;
   readonly #dice: Dice;
   readonly #world: World;
-  readonly #nodes: Node[];
+  #nodes: Node[];
+  readonly #swarms: Swarms;
+  readonly #groups: Groups | null;
   readonly #agenda = new Agenda<Event>();
   readonly #buckets = new Buckets();
   readonly #sight;
@@ -71,14 +111,21 @@ class Simulation {
   #skippedMs = 0;
   /** When tokens were last rotated: the person then runs swarm-join again on the managers. */
   #rotatedMs = -1;
+  /** The fingerprint of the first swarm that was founded, and when it had lost its quorum for good. */
+  #first: string | null = null;
+  #diedMs: number | null = null;
+  readonly #tends: Tends | null;
+  #tendsUntilMs = 0;
 
-  constructor(code: Code, conditions: Conditions, { tell, spawn, isUnjudged }: Setting) {
-    this.#isUnjudged = isUnjudged === true;
+  constructor(code: Code, conditions: Conditions, setting: Setting) {
+    this.#setting = setting;
     this.#c = conditions;
-    this.#tell = tell ?? null;
-    this.#spawn = spawn ??
-      ((world, machine, runId) =>
-        programOf(code, configOf(world, machine, { timeoutMs: conditions.timeoutMs }), runId));
+    this.#tell = setting.tell ?? null;
+    this.#spawn = setting.spawn ?? ((world, machine, errand, { id, timeoutMs }) => {
+      const goal = errand === "leave" ? "leave" : "join";
+      const config = configOf(world, machine, { goal, timeoutMs, ifTerminating: goal === "leave" });
+      return programOf(code, config, id);
+    });
     this.#dice = createDice(conditions.seed ^ 0x5bd1e995);
     const roles = Array.from(
       { length: conditions.nodes },
@@ -87,6 +134,27 @@ class Simulation {
     this.#world = worldOf(conditions.store, roles, conditions.start);
     this.#sight = createSight(this.#world, this.#dice, conditions);
     this.#nodes = this.#world.machines.map(nodeOf);
+    const add = (inMs: number, event: Event): void => this.#agenda.add(this.#now + inMs, event);
+    const stowawayRate = conditions.backgroundRate > 0 ? 0.1 : 0;
+    this.#swarms = new Swarms(this.#world, this.#dice, stowawayRate, add);
+    const timerMs = setting.spawn === undefined ? conditions.groups?.timerMs ?? 0 : 0;
+    this.#tends = setting.tends ?? (timerMs > 0 ? { everyMs: timerMs, forMs: TENDS_MS } : null);
+    this.#world.hasDeadlines = conditions.groups !== null;
+    this.#groups = conditions.groups === null ? null : this.#groupsOf(conditions.groups, add);
+  }
+
+  #groupsOf(plan: GroupPlan, add: (inMs: number, event: Event) => void): Groups {
+    const hookMs = this.#setting.leaves === false ? 0 : plan.hookMs;
+    return new Groups({ ...plan, hookMs }, this.#nodes, {
+      world: this.#world,
+      dice: this.#dice,
+      nowMs: () => this.#now,
+      add,
+      launch: (role, zone, address) => this.#launchIn(role, zone, address),
+      start: (node) => this.#start(node),
+      goes: (node) => this.#goes(node),
+      tell: ({ machine }, what) => this.#tell?.(this.#now, machine.instance, what),
+    });
   }
 
   play(): History {
@@ -95,6 +163,7 @@ class Simulation {
       if (node.machine.power === "terminated" || node.machine.isOutside) continue;
       const bootedMs = this.#dice.between(0, launchMs);
       if (node.machine.power === "unborn") launch(node.machine, EPOCH_MS + bootedMs - BOOT_MS);
+      node.bornMs = bootedMs;
       this.#agenda.add(bootedMs, { kind: "start", node });
     }
     for (const mishap of mishaps) this.#agenda.add(mishap.atMs, { kind: "mishap", mishap });
@@ -116,13 +185,14 @@ class Simulation {
       if (changes) this.#spread();
       this.#happen(entry.what);
       if (changes) this.#spread();
-      if (this.#world.broken.length > 0 && !this.#isUnjudged) break;
+      if (changes && this.#isJudged) this.#judgeService();
+      if (this.#world.broken.length > 0 && this.#isJudged) break;
+      if (changes && this.#hasDied()) break;
       // Asking everyone at each event would take longer than all else in a herd.
       const mayEnd = this.#isHealed || healMs === null;
       if (mayEnd && events++ % pace === 0 && this.#isOver()) break;
     }
-    if (this.#world.broken.length === 0 && !this.#isUnjudged) judgeEnds(this.#world, this.#nodes);
-    if (this.#world.broken.length === 0 && !this.#isUnjudged) this.#judgeSecond();
+    this.#judge();
     return {
       broken: this.#world.broken,
       wholeMs: this.#nodes.reduce((most, { doneMs }) => Math.max(most, doneMs), 0),
@@ -130,8 +200,54 @@ class Simulation {
       awsCalls: this.#awsCalls,
       throttled: this.#throttled,
       nodes: this.#nodes.length,
+      diedMs: this.#diedMs,
       world: this.#world,
     };
+  }
+
+  get #isJudged(): boolean {
+    return this.#setting.isUnjudged !== true;
+  }
+
+  #judge(): void {
+    if (!this.#isJudged) return;
+    if (this.#diedMs !== null) {
+      if (this.#c.groups?.isGentle === true) {
+        const what = `${this.#first} has lost its quorum for good`;
+        broken(this.#world, "swarm-outlives-its-machines", what);
+      }
+      return;
+    }
+    if (this.#world.broken.length === 0) judgeEnds(this.#world, this.#nodes);
+    if (this.#world.broken.length === 0 && this.#groups !== null) {
+      judgeFleet(this.#world, this.#first, this.#groups.wanted("manager"));
+    }
+    if (this.#world.broken.length === 0) this.#judgeSecond();
+  }
+
+  /** Its service runs somewhere, as long as somebody leads the swarm. */
+  #judgeService(): void {
+    const swarm = this.#groups === null ? null : foundedSwarm(this.#world);
+    if (swarm === null || swarm.services === 0 || !hasQuorum(this.#world, swarm)) return;
+    const runs = swarm.nodes.some((node) =>
+      isThere(this.#world, swarm, node) && this.#world.machines[node.machine]!.isBusy
+    );
+    if (!runs) broken(this.#world, "services-run", `no task of ${swarm.fingerprint} runs anywhere`);
+  }
+
+  /** Of a swarm in groups: whether it can never have a quorum again. */
+  #hasDied(): boolean {
+    if (this.#groups === null) return false;
+    this.#first ??= foundedSwarm(this.#world)?.fingerprint ?? null;
+    if (this.#first === null) return false;
+    const swarm = swarmNamed(this.#world, this.#first);
+    const voters = votersOf(swarm);
+    const living = managersOf(this.#world, swarm).filter((i) =>
+      this.#world.machines[i]!.power !== "terminated"
+    );
+    if (living.length * 2 > voters.length) return false;
+    this.#diedMs = this.#now;
+    return true;
   }
 
   #happen(event: Event): void {
@@ -158,10 +274,22 @@ class Simulation {
         return;
       case "land":
         return land(this.#world, this.#sight);
+      case "does":
+        this.#tell?.(this.#now, event.doing.node, `*** ${event.doing.kind}`);
+        return this.#swarms.does(event.doing);
+      case "sure":
+        return this.#swarms.sure(event.swarm);
+      case "placed":
+        return this.#swarms.placed(event.swarm, event.node);
+      case "tend":
+        return event.atMs === event.node.tendsMs ? this.#tend(event.node) : undefined;
       case "heal":
         return this.#heal();
+      case "forgotten":
+        this.#nodes = this.#nodes.filter((node) => node !== event.node);
+        return this.#groups!.happen(event);
       default:
-        return event satisfies never;
+        return this.#groups!.happen(event);
     }
   }
 
@@ -169,6 +297,39 @@ class Simulation {
   #spread(): void {
     for (const node of this.#nodes) this.#hear(node);
     judgeLoss(this.#world);
+    this.#swarms.stir();
+    this.#tendSoon();
+  }
+
+  /** Tools that look after their swarm have something to do for a while; later they would find all in order. */
+  #tendSoon(): void {
+    const tends = this.#tends;
+    if (tends === null) return;
+    if (this.#now >= this.#tendsUntilMs) {
+      for (const node of this.#nodes) this.#tendLater(node, this.#dice.between(0, tends.everyMs));
+    }
+    this.#tendsUntilMs = this.#now + tends.forMs;
+  }
+
+  #tendLater(node: Node, inMs: number): void {
+    if (node.machine.role !== "manager") return;
+    node.tendsMs = this.#now + inMs;
+    this.#agenda.add(node.tendsMs, { kind: "tend", node, atMs: node.tendsMs });
+  }
+
+  #tend(node: Node): void {
+    const { machine, ending, program, leavesByMs } = node;
+    if (machine.power !== "up" || leavesByMs !== null) return;
+    if (program === null && ending?.exit === 0) this.#run(node, "tend", this.#c.timeoutMs);
+    if (node.program === null || node.errand !== "tend") this.#tendAgain(node);
+  }
+
+  /** Some time after its last run has ended. */
+  #tendAgain(node: Node): void {
+    const { everyMs = 0 } = this.#tends ?? {};
+    if (this.#now + everyMs < this.#tendsUntilMs) {
+      this.#tendLater(node, this.#dice.between(1, 1.1) * everyMs);
+    }
   }
 
   /** Who was not up yet tries again within seconds. */
@@ -186,13 +347,26 @@ class Simulation {
     if (machine.isOutside) return;
     if (machine.power === "unborn") machine.power = "up";
     if (machine.power !== "up" || node.program !== null) return;
-    node.run++;
-    node.program = this.#spawn(this.#world, machine, `r${machine.index}x${node.run}`);
-    node.startedMs = this.#now;
-    node.answers = null;
-    node.isSteady = false;
+    const errand: Errand = node.leavesByMs === null ? "join" : "leave";
+    const timeoutMs = node.leavesByMs === null
+      ? this.#c.timeoutMs
+      : Math.floor(node.leavesByMs - this.#now - LEAVE_SPARE_MS);
+    if (timeoutMs < LEAVE_SPARE_MS || (errand === "leave" && this.#setting.leaves === false)) {
+      return;
+    }
     if (!this.#isHealed) node.ending = null;
-    this.#tell?.(this.#now, machine.instance, `starts run ${node.run} as ${machine.role}`);
+    this.#run(node, errand, timeoutMs);
+  }
+
+  #run(node: Node, errand: Errand, timeoutMs: number): void {
+    const { machine } = node;
+    const run = { id: `r${machine.index}x${node.run + 1}`, timeoutMs };
+    const program = this.#spawn(this.#world, machine, errand, run);
+    if (program === null) return;
+    node.run++;
+    Object.assign(node, { program, errand, startedMs: this.#now, answers: null, isSteady: false });
+    const what = `starts run ${node.run} as ${machine.role}, to ${errand}`;
+    this.#tell?.(this.#now, machine.instance, what);
     this.#wake(node);
   }
 
@@ -210,6 +384,7 @@ class Simulation {
     node.answers = [];
     let takesMs = decision.kind === "wait" ? decision.ms : 0;
     for (const call of callsOf(decision)) {
+      if (call.kind === "leave" && this.#isJudged) this.#judgeTasks(node);
       const answer = this.#perform(machine, call);
       node.answers.push(answer);
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
@@ -219,6 +394,7 @@ class Simulation {
       takesMs += this.#dice.between(0, this.#c.pauseMs);
     }
     this.#notePlace(node);
+    if (callsOf(decision).some(({ kind }) => STIRRING.includes(kind))) this.#swarms.stir();
     if (machine.place.kind === "attempt") {
       this.#agenda.add(this.#now + this.#dice.between(1_000, 40_000), { kind: "join", node });
     }
@@ -253,26 +429,42 @@ class Simulation {
   }
 
   #end(node: Node, decision: End): void {
-    const { machine } = node;
+    const { machine, errand, leavesByMs } = node;
     node.program = null;
-    node.ending = decision;
     this.#tell?.(this.#now, machine.instance, told(decision));
-    if (decision.exit === 0) {
+    this.#swarms.stir();
+    if (errand !== "tend") node.ending = decision;
+    if (errand === "leave" && decision.exit === 0) return this.#groups!.hasLeft(node);
+    if (leavesByMs !== null) {
+      const inMs = errand === "leave" ? LEAVE_AGAIN_MS : 0;
+      this.#agenda.add(this.#now + inMs, { kind: "start", node });
+    } else if (decision.exit === 0) {
+      if (this.#groups !== null && this.#isJudged) this.#judgeDead(node);
+      this.#tendAgain(node);
+      if (errand === "tend") return;
       node.doneMs = this.#now;
       // What it saw was from before the record was lost: others say to run it there once more.
       const isLost = this.#isHealed && recordNow(this.#world) === null;
       if (isLost || node.startedMs <= this.#rotatedMs) this.#again(node);
       judgeDone(this.#world, machine);
-    } else if (!this.#isHealed || node.run < RUNS_MAX) {
+    } else if (errand === "tend") this.#tendAgain(node);
+    else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
     }
   }
 
   #mishap(mishap: Mishap): void {
-    const node = this.#nodes[mishap.node];
+    const { kind } = mishap;
+    if (this.#groups !== null) this.#serve();
+    if (this.#groups !== null && isOfGroups(kind)) {
+      this.#tell?.(this.#now, "", `*** ${kind}`);
+      return this.#groups.befall(mishap);
+    }
+    // Which machines a group has by then nobody can know beforehand.
+    const node =
+      this.#nodes[this.#groups === null ? mishap.node : mishap.node % this.#nodes.length];
     if (node === undefined) return;
     const { machine } = node;
-    const { kind } = mishap;
     if (!isOfAll(kind) && machine.power !== "up") return;
     this.#tell?.(this.#now, machine.instance, `*** ${kind}`);
     switch (kind) {
@@ -286,11 +478,23 @@ class Simulation {
       case "lose-all":
         if (isLosable(this.#world)) this.#lose(kind === "lose-all");
         return;
+      case "refresh":
+      case "scale":
+      case "spot":
+      case "reclaim":
+      case "zone":
+        return;
       default: {
         const then = befall(this.#world, node, kind);
         if (then !== null) this.#agenda.add(this.#now + mishap.forMs, then);
       }
     }
+  }
+
+  /** Before anything happens the swarm has something to do. */
+  #serve(): void {
+    const swarm = foundedSwarm(this.#world);
+    if (swarm !== null && swarm.services === 0) this.#swarms.serve(swarm);
   }
 
   #rotate({ place }: Machine): void {
@@ -335,10 +539,63 @@ class Simulation {
     this.#agenda.add(this.#now + BOOT_MS, { kind: "start", node });
   }
 
+  /** In a zone of its own, perhaps with the address of one that has gone. */
+  #launchIn(role: Role, zone: number, address: string | null): Node {
+    const machine = addMachine(this.#world, role);
+    if (address !== null) takeAddress(this.#world, machine, address);
+    const bootMs = this.#dice.between(20_000, 90_000);
+    const node = { ...nodeOf(machine), zone, bornMs: this.#now + bootMs };
+    this.#nodes.push(node);
+    launch(machine, this.#world.nowMs);
+    this.#tell?.(this.#now, machine.instance, `*** is launched as ${role} at ${machine.address}`);
+    this.#agenda.add(node.bornMs, { kind: "start", node });
+    return node;
+  }
+
+  /** A manager that is done has told each voter to go that was known to be dead when it began. */
+  #judgeDead({ machine, startedMs }: Node): void {
+    const { place, instance } = machine;
+    const swarm = place.kind === "member" && place.manager
+      ? swarmNamed(this.#world, place.swarm)
+      : null;
+    const shownMs = EPOCH_MS + startedMs - this.#c.staleMs;
+    for (const voter of swarm === null ? [] : votersOf(swarm)) {
+      const { power, ec2, instance: dead } = this.#world.machines[voter.machine]!;
+      const isKnown = power === "terminated" && ec2.at(-1)!.atMs <= shownMs &&
+        latest(ec2) === "terminated" && voter.labels["swarm-join.instance"] === dead;
+      if (!isKnown || voter.desired === "worker") continue;
+      const what = `${instance} is done, and ${voter.id} of ${dead} votes, terminated long before`;
+      broken(this.#world, "no-vote-of-the-dead", what);
+    }
+  }
+
+  /** Whoever leaves has waited for its tasks, as long as it had time. */
+  #judgeTasks({ machine, leavesByMs }: Node): void {
+    if (leavesByMs === null || !machine.isBusy) return;
+    const leftMs = leavesByMs - this.#now;
+    if (leftMs < LEAVE_SPARE_MS + TASKS_MS) return;
+    const what = `${machine.instance} leaves with a task, and has ${Math.floor(leftMs / 1000)} s`;
+    broken(this.#world, "nothing-lost-by-leaving", what);
+  }
+
+  /** Whoever was told to go, and had the time, should not be in the swarm any more. */
+  #goes({ machine, leavesByMs, toldMs, ending }: Node): void {
+    if (leavesByMs === null || this.#c.groups?.isGentle !== true || !this.#isJudged) return;
+    const { power, place, instance } = machine;
+    if (power !== "up" || place.kind === "outside" || leavesByMs - toldMs < AMPLE_MS) return;
+    const why = ending === null ? "" : `: ${ending.rule} (${ending.because})`;
+    const what = `${instance} was told to go ${
+      (leavesByMs - toldMs) / 1000
+    } s before, and is in${why}`;
+    broken(this.#world, "who-goes-gets-out", what);
+  }
+
   #up(node: Node, isBare: boolean): void {
     const { machine } = node;
     if (machine.power !== "down") return;
     machine.power = "up";
+    // Its swarm has it start its tasks again.
+    machine.isBusy = false;
     machine.readyMs = this.#world.nowMs + Math.floor(this.#dice.between(0, 5_000));
     daemonRestarts(machine);
     if (latest(machine.ec2) !== "running") {
@@ -369,6 +626,7 @@ class Simulation {
     this.#tell?.(this.#now, "", "*** all is healed");
     this.#isHealed = true;
     this.#sight.heal();
+    if (this.#groups !== null) return this.#onceMore();
     for (const node of this.#nodes) {
       const { machine } = node;
       machine.isCut = false;
@@ -376,6 +634,17 @@ class Simulation {
       if (machine.ailment === "loud") daemonRestarts(machine);
       if (machine.power === "down") this.#up(node, false);
       else if (node.program === null) this.#start(node);
+    }
+  }
+
+  /** Machines in groups have healed by themselves; of the last that went without a word a manager must hear. */
+  #onceMore(): void {
+    const able = this.#nodes.filter(({ machine, leavesByMs }) =>
+      machine.role === "manager" && machine.power === "up" && leavesByMs === null
+    );
+    for (const node of able.slice(-1)) {
+      node.ending = null;
+      this.#agenda.add(this.#now + ONCE_MORE_MS, { kind: "start", node });
     }
   }
 
@@ -399,12 +668,15 @@ class Simulation {
   }
 
   #judgeSecond(): void {
+    if (this.#groups !== null) return;
     const done = this.#nodes.filter(({ ending }) => ending?.exit === 0);
     // Whom a record listed that was lost is listed again once it is found.
     if (done.length === 0 || this.#world.strays.length > 0) return;
     const { machine } = this.#dice.pick(done);
     this.#world.nowMs += 10_000;
-    judgeSecondRun(this.#world, machine, this.#spawn(this.#world, machine, "second"), this.#sight);
+    const run = { id: "second", timeoutMs: this.#c.timeoutMs };
+    const spawn = (): Program => this.#spawn(this.#world, machine, "join", run)!;
+    judgeSecondRun(this.#world, machine, spawn, this.#sight);
   }
 }
 
