@@ -17,6 +17,10 @@ export interface Case {
   stores?: Store[];
   /** Left out: the oldest Engine, and the newest. */
   fleets?: Fleet[];
+  /** On two of the four mixes of store and Engine: on tags with this one, and on S3 with the other. */
+  across?: "oldest" | "newest";
+  /** It waits for most of its time: played beside the others, in a VPC of its own. */
+  slow?: boolean;
   /** Run so many times in a row. */
   times?: number;
   run: (vpc: Vpc) => Promise<void>;
@@ -26,11 +30,40 @@ export function fleetsOf({ fleets }: Case): Fleet[] {
   return fleets ?? ["oldest", "newest"];
 }
 
-export interface Selection {
+/** The Engine with which a case that is played across is on this store. */
+export function fleetAcross(across: "oldest" | "newest", store: Store): Fleet {
+  if (store === "tags") return across;
+  return across === "oldest" ? "newest" : "oldest";
+}
+
+/** Those of the cases that are played there. */
+export function chosen(cases: Case[], { store, fleet, slow, only }: Ground): Case[] {
+  return cases.filter((one) =>
+    (one.slow ?? false) === slow && (one.stores?.includes(store) ?? true) &&
+    fleetsOf(one).includes(fleet) &&
+    (one.across === undefined || fleetAcross(one.across, store) === fleet) &&
+    (only === null || titlesOf(one, store, fleet).some((title) => only.test(title)))
+  );
+}
+
+function titlesOf({ name, times }: Case, store: Store, fleet: Fleet): string[] {
+  return Array.from({ length: times ?? 1 }, (_, turn) => {
+    const suffix = times ? ` ${turn + 1}/${times}` : "";
+    return `${name} [${store}, ${fleet}]${suffix}`;
+  });
+}
+
+/** Where cases are played: one VPC for each. */
+export interface Ground {
   store: Store;
   fleet: Fleet;
+  /** Of the slow cases, or of the others. */
+  slow: boolean;
   /** Matches `name [store, fleet]`; null: all. */
   only: RegExp | null;
+}
+
+export interface Selection extends Ground {
   /** Stops at the first failure. */
   failFast: boolean;
 }
@@ -41,17 +74,13 @@ const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
 export async function play(
   vpc: Vpc,
   cases: Case[],
-  { store, fleet, only, failFast }: Selection,
+  { failFast, ...ground }: Selection,
   say: (line: string) => void,
 ): Promise<{ passed: number; failed: number }> {
   const counts = { passed: 0, failed: 0 };
-  const own = cases.filter((one) =>
-    (one.stores?.includes(store) ?? true) && fleetsOf(one).includes(fleet)
-  );
-  for (const one of own) {
-    for (let turn = 1; turn <= (one.times ?? 1); turn++) {
-      const times = one.times ? ` ${turn}/${one.times}` : "";
-      const title = `${one.name} [${store}, ${fleet}]${times}`;
+  const { store, fleet, only } = ground;
+  for (const one of chosen(cases, ground)) {
+    for (const title of titlesOf(one, store, fleet)) {
       if (only && !only.test(title)) continue;
       const startMs = performance.now();
       const runs = transcript.length;
