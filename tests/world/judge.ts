@@ -27,7 +27,9 @@ export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager:
       `${machine.instance} joined ${nameOf(swarm)}, which nobody has founded`,
     );
   }
-  if (machine.isGoing) {
+  // An attempt in the background is from before it was told, or is given up.
+  const cameLate = machine.place.kind === "member" && machine.place.cameLate;
+  if (machine.isGoing && !cameLate) {
     const what = `${machine.instance} is told to go, and joined ${nameOf(swarm)}`;
     broken(world, "only-who-is-gone-or-leaves", what);
   }

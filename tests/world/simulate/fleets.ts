@@ -19,6 +19,13 @@ const OVER_MS = 4 * HOUR_MS;
  */
 export type Span = "rough" | "gentle" | "year" | "month" | "deploys";
 
+/** How many are played, for each history without groups: a year takes as long as thousands of hours. */
+export const FLEETS: readonly { span: Span; share: number }[] = [
+  { span: "rough", share: 1 / 20 },
+  { span: "gentle", share: 1 / 60 },
+  { span: "year", share: 1 / 25_000 },
+];
+
 export function fleetOf(span: Span, seed: number, only: Partial<Conditions> = {}): Conditions {
   const dice = createDice(seed ^ 0x2545f491);
   const isRough = span === "rough";
