@@ -146,9 +146,7 @@ export function shownOf(o: Observation, instance: string | null, address: string
   const { instances } = o.facts;
   const known = instances?.ok ? instances.value : [];
   return known.find((one) =>
-    instance === null
-      ? one.address === address && one.state !== "terminated"
-      : one.instance === instance
+    instance === null ? one.address === address : one.instance === instance
   ) ?? null;
 }
 

@@ -103,7 +103,7 @@ class Control:
             boto3.client(s, **common, **key) for s in ("iam", "sts", "ec2", "s3")
         )
         vpc = self.aws.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
-        subnet = self.aws.create_subnet(VpcId=vpc, CidrBlock="10.77.0.0/24")["Subnet"]["SubnetId"]
+        subnet = self.aws.create_subnet(VpcId=vpc, CidrBlock="10.77.0.0/24", AvailabilityZone=REGION + "a")["Subnet"]["SubnetId"]
         self.subnet = subnet
         self.s3.create_bucket(Bucket="swarms", CreateBucketConfiguration={"LocationConstraint": REGION})
         enforce_iam()

@@ -8,6 +8,7 @@
 import { enter, isInside, missing } from "./machine.ts";
 import { type Case, fleetsOf, play } from "./suite.ts";
 import { badInput } from "./suites/bad_input.ts";
+import { boards } from "./suites/boards.ts";
 import { crashing } from "./suites/crashing.ts";
 import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
@@ -37,6 +38,7 @@ async function main(args: string[]): Promise<number> {
       ...badInput,
       ...ledgers,
       ...shelves,
+      ...boards,
       ...engines,
       ...upgrading,
       ...unseen,

@@ -7,6 +7,8 @@ import { output, sh, until } from "./machine.ts";
 import { type Run, type RunOptions, Runs } from "./runs.ts";
 
 export const HUB_ADDRESS = "10.77.0.1";
+/** The VPC, as `aws_control.py` makes it. */
+const NETWORK = "10.77.0.0/16";
 export const METADATA_ADDRESS = "169.254.169.254";
 export const AWS_PORT = 4566;
 
@@ -103,7 +105,7 @@ export class Node {
       region,
       partition: "aws",
       address: this.address,
-      interfaces: [{ mac, addresses: [this.address], vpc, subnet }],
+      interfaces: [{ mac, addresses: [this.address], vpc, subnet, vpcRanges: [NETWORK] }],
       role: { name: "swarm-join", credentials: made.credentials },
       tags: null,
       lifecycle: null,

@@ -720,6 +720,64 @@ Deno.test("engine: each state that a member can get into shows as a real one doe
   });
 });
 
+Deno.test("engine: tasks end in order where they are drained or stopped, and a leave kills them", async () => {
+  await withEngines(2, async (engines, ask) => {
+    const [one, two] = engines as [EngineServer, EngineServer];
+    await ask(0, "POST", "/swarm/init", addressed(one));
+    const { swarm } = one.state.membership!;
+    const request = {
+      JoinToken: swarm.token("worker"),
+      RemoteAddrs: [`${one.state.address}:2377`],
+    };
+    await ask(1, "POST", "/swarm/join", addressed(two, request));
+    const { nodeId } = two.state.membership!;
+    const update = async (Availability: string): Promise<void> => {
+      const { version } = swarm.find(nodeId);
+      const spec = { Role: "worker", Availability, Labels: {} };
+      const path = `/nodes/${nodeId}/update?version=${version}`;
+      assert.equal((await ask(0, "POST", path, spec))[0], 200);
+    };
+    two.state.tasks.push("a");
+    await update("drain");
+    assert.deepEqual(JSON.parse((await ask(1, "GET", "/containers/json"))[1]), []);
+    await update("active");
+    two.state.tasks.push("b", "c");
+    assert.equal((await ask(1, "POST", "/containers/b/stop?t=10"))[0], 204);
+    assert.equal((await ask(1, "POST", "/containers/b/stop?t=10"))[0], 404);
+    await ask(1, "POST", "/swarm/leave");
+    // What was started again ends a second time.
+    const first = (task: string) => two.state.ends.find(({ name }) => name === task)?.how;
+    assert.deepEqual(["a", "b", "c"].map(first), ["drained", "stopped", "killed"]);
+  });
+});
+
+Deno.test("engine: a voter that is listed as a worker stays one, and goes with its node", async () => {
+  await withEngines(3, async (engines, ask) => {
+    await ask(0, "POST", "/swarm/init", addressed(engines[0]!));
+    const { swarm } = engines[0]!.state.membership!;
+    const request = {
+      JoinToken: swarm.token("manager"),
+      RemoteAddrs: [`${engines[0]!.state.address}:2377`],
+    };
+    for (const n of [1, 2]) {
+      assert.equal((await ask(n, "POST", "/swarm/join", addressed(engines[n]!, request)))[0], 200);
+    }
+    const { nodeId } = engines[2]!.state.membership!;
+    Object.assign(swarm.find(nodeId), { role: "worker", observed: "worker" });
+    const voters = async (): Promise<number> =>
+      JSON.parse((await ask(0, "GET", "/nodes"))[1])
+        .filter((node: object) => "ManagerStatus" in node).length;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(await voters(), 3);
+    await engines[2]!.stop();
+    const untilMs = Date.now() + 5_000;
+    while ((await ask(0, "DELETE", `/nodes/${nodeId}`))[0] !== 200 && Date.now() < untilMs) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.equal(await voters(), 2);
+  });
+});
+
 Deno.test("engine: a newer one says so, and lists the volumes of its swarm", async () => {
   await withEngines(1, async (engines, ask) => {
     const [engine] = engines as [EngineServer];

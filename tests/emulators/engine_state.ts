@@ -236,7 +236,7 @@ export class EngineState {
   }
 
   /** Everything there is, in plain data, to compare before with after. */
-  snapshot(): unknown {
+  snapshot(): object {
     const swarm = this.membership?.swarm;
     return {
       address: this.address,
@@ -246,9 +246,10 @@ export class EngineState {
       ca: this.caPem,
       tasks: [...this.tasks],
       nodes:
-        swarm?.nodes.map(({ id, role, address, availability, labels }) =>
-          `${id} ${role} ${address} ${availability} ${JSON.stringify(labels)}`
+        swarm?.nodes.map((node) =>
+          `${node.id} ${node.role} ${node.address} ${node.availability}`
         ) ?? [],
+      labels: swarm?.nodes.map(({ labels }) => labels) ?? [],
       holds: [swarm?.services, swarm?.secrets, swarm?.configs, swarm?.networks],
     };
   }

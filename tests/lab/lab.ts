@@ -56,6 +56,8 @@ export interface LabNode {
   /** The run under way, or the last one. */
   process: NodeProcess | null;
   results: RunResult[];
+  /** How many runs were started on it. */
+  starts: number;
   lastLine: LogLine | null;
   /** Its instance was terminated: it never comes back. */
   terminated: boolean;
@@ -138,6 +140,7 @@ export class Lab {
       engine,
       process: null,
       results: [],
+      starts: 0,
       lastLine: null,
       terminated: false,
     };
@@ -169,6 +172,7 @@ export class Lab {
       onSeen: (text) => this.#seen.add(text),
     });
     node.process = process;
+    node.starts++;
     process.ended.then((result) => {
       node.results.push(result);
       this.#seen.add(result.stdout);

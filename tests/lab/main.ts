@@ -1,8 +1,9 @@
-/** `make run`: a VPC on loopback, whose nodes become one swarm before your eyes. */
+/** `make run`: a VPC on loopback, whose nodes become one swarm before your eyes, which outlives its managers. */
 import { formSwarm } from "./form.ts";
 import { Lab } from "./lab.ts";
 import { HELP, type LabArgs, parseLabArgs } from "./options.ts";
 import { killAll } from "./process.ts";
+import { replaceManagers } from "./replace.ts";
 import { liveView, plainView, summary, summaryJson, type View } from "./view.ts";
 
 const BINARY = new URL("../../dist/swarm-join", import.meta.url).pathname;
@@ -35,32 +36,37 @@ async function main(): Promise<number> {
     });
   }
   const beganMs = Date.now();
-  const view = viewOf(lab, args.json);
+  const view = viewOf(lab, args);
   (args.json ? say : write)(
     `${args.managers} managers and ${args.workers} worker${
       args.workers === 1 ? "" : "s"
     }, store ${args.store}, ` +
       `faults ${args.faults.join(", ") || "none"}, seed ${args.seed}\n\n`,
   );
-  const verdict = await formSwarm(lab, { ...args, onChange: view.update });
+  let verdict = await formSwarm(lab, { ...args, onChange: view.update });
+  const formedMs = Date.now() - beganMs;
+  const { swarm } = verdict;
+  const isReplaced = !args.onlyForm && swarm !== null && verdict.problems.length === 0;
+  if (isReplaced) verdict = await replaceManagers(lab, swarm, { ...args, onTurn: view.say });
   view.end();
-  const elapsedMs = Date.now() - beganMs;
+  const took = { formedMs, replacedMs: isReplaced ? Date.now() - beganMs - formedMs : null };
   if (args.verbose) { for (const node of lab.nodes) say(transcript(node)); }
   write(
     args.json
-      ? `${JSON.stringify(summaryJson(lab, verdict, elapsedMs, args.seed))}\n`
-      : summary(lab, verdict, elapsedMs, againWith(args)),
+      ? `${JSON.stringify(summaryJson(lab, verdict, took, args.seed))}\n`
+      : summary(lab, verdict, took, againWith(args)),
   );
   await lab.close(args.keep);
   if (args.keep) say(`The nodes' files are in ${lab.directory}\n`);
   return verdict.problems.length === 0 ? 0 : 1;
 }
 
-function viewOf(lab: Lab, json: boolean): View {
+function viewOf(lab: Lab, { json, managers, onlyForm }: LabArgs): View {
   const to = json ? say : write;
   const isTerminal = json ? Deno.stderr.isTerminal() : Deno.stdout.isTerminal();
   // What does not fit on the screen can't be redrawn.
-  const fits = isTerminal && size().rows > lab.nodes.length + 2;
+  const lines = lab.nodes.length + (onlyForm ? 0 : managers) + 3;
+  const fits = isTerminal && size().rows > lines;
   return fits ? liveView(lab, to, () => size().columns) : plainView(lab, to);
 }
 
@@ -68,7 +74,7 @@ function viewOf(lab: Lab, json: boolean): View {
 function againWith(args: LabArgs): string {
   const faults = args.faults.map((fault) => ` --fault ${fault}`).join("");
   return `make run ARGS="--store ${args.store} --managers ${args.managers} --workers ${args.workers}` +
-    `${faults} --seed ${args.seed} --verbose"`;
+    `${faults}${args.onlyForm ? " --only form" : ""} --seed ${args.seed} --verbose"`;
 }
 
 function transcript(node: Lab["nodes"][number]): string {

@@ -94,28 +94,35 @@ labTest("a rotated CA is refreshed in the record, and conflicts with nothing", a
   });
 });
 
-labTest("a swarm older than the tool is adopted untouched", async () => {
-  await withLab({ managers: 3, workers: 1 }, async (lab) => {
-    const [first, ...others] = lab.nodes;
-    assert.ok(first);
-    const swarm = first.engine.state.init(first.address, "active", Date.now());
-    swarm.services.push("web");
-    for (const node of others) {
-      const request = {
-        remote: `${first.address}:2377`,
-        token: swarm.token(node.role),
-        advertise: node.address,
-        availability: "active" as const,
-      };
-      node.engine.state.tryJoin(request, () => first.engine.state);
-    }
-    const before = lab.nodes.map((node) => node.engine.state.snapshot());
-    assert.equal((await joined(lab, first)).report?.result, "adopted");
-    await Promise.all(others.map((node) => joined(lab, node)));
-    assert.deepEqual(lab.nodes.map((node) => node.engine.state.snapshot()), before);
-    assert.deepEqual(judge(lab).problems, []);
-  });
-});
+labTest(
+  "a swarm older than the tool is adopted untouched, but for labels on its nodes",
+  async () => {
+    await withLab({ managers: 3, workers: 1 }, async (lab) => {
+      const [first, ...others] = lab.nodes;
+      assert.ok(first);
+      const swarm = first.engine.state.init(first.address, "active", Date.now());
+      swarm.services.push("web");
+      for (const node of others) {
+        const request = {
+          remote: `${first.address}:2377`,
+          token: swarm.token(node.role),
+          advertise: node.address,
+          availability: "active" as const,
+        };
+        node.engine.state.tryJoin(request, () => first.engine.state);
+      }
+      const untouched = (): object[] =>
+        lab.nodes.map(({ engine }) => ({ ...engine.state.snapshot(), labels: [] }));
+      const before = untouched();
+      assert.equal((await joined(lab, first)).report?.result, "adopted");
+      await Promise.all(others.map((node) => joined(lab, node)));
+      assert.deepEqual(untouched(), before);
+      const instances = swarm.nodes.map(({ labels }) => labels["swarm-join.instance"]);
+      assert.deepEqual(instances, lab.nodes.map(({ instance }) => instance));
+      assert.deepEqual(judge(lab).problems, []);
+    });
+  },
+);
 
 labTest(
   "after all managers are gone new ones replace the swarm, and an idle worker follows",
@@ -174,6 +181,7 @@ Deno.test("the lab's options are checked by name", () => {
   assert.match(wrong("--store", "disk"), /--store is "tags" or "s3"/);
   assert.match(wrong("--managers", "0"), /--managers is a whole number from 1 to 9/);
   assert.match(wrong("--fault", "rain"), /no fault "rain"; there are stale/);
+  assert.match(wrong("--only", "rain"), /--only is "form", not "rain"/);
   assert.match(wrong("--rain"), /rain/);
   assert.equal(parseLabArgs(["--help"]), "help");
 });

@@ -14,11 +14,14 @@ export interface LabArgs {
   keep: boolean;
   verbose: boolean;
   json: boolean;
+  /** Ends when the swarm has formed. */
+  onlyForm: boolean;
 }
 
 export const HELP =
   `Boots a VPC on this machine, starts swarm-join on all its nodes at once, and watches
-them become one swarm. Needs no AWS, no Docker and no root.
+them become one swarm. Then each manager is replaced in turn: it is terminated without a
+word, or told to go and leaves. Needs no AWS, no Docker and no root.
 
   make run                          three managers, four workers, tokens in tags
   make run ARGS="--store s3"
@@ -31,11 +34,13 @@ Options
 ${Object.entries(FAULTS).map(([name, what]) => `      ${name.padEnd(14)} ${what}`).join("\n")}
   --seed N           what goes wrong when; a random one unless given
   --timeout SECONDS  how long a node may try (90)
+  --only form        leave the managers as they are
   --verbose          show all that the nodes say
   --json             one JSON object in place of the table
   --keep             keep the nodes' files
 
-It exits 0 if there is exactly one swarm at the end, with every node in it.
+It exits 0 if there is exactly one swarm at the end, with every node in it, and it is the one
+that was formed.
 `;
 
 /** Reads the arguments. A text says what is wrong with them. */
@@ -50,6 +55,7 @@ export function parseLabArgs(args: string[]): LabArgs | "help" | { wrong: string
         fault: { type: "string", multiple: true, default: [] },
         seed: { type: "string", default: `${crypto.getRandomValues(new Uint16Array(1))[0]}` },
         timeout: { type: "string", default: "90" },
+        only: { type: "string" },
         keep: { type: "boolean", default: false },
         verbose: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -59,6 +65,9 @@ export function parseLabArgs(args: string[]): LabArgs | "help" | { wrong: string
     if (values.help) return "help";
     if (values.store !== "tags" && values.store !== "s3") {
       throw new Error(`--store is "tags" or "s3", not "${values.store}"`);
+    }
+    if (values.only !== undefined && values.only !== "form") {
+      throw new Error(`--only is "form", not "${values.only}"`);
     }
     const known = Object.keys(FAULTS) as FaultName[];
     const faults = values.fault.includes("all") ? known : values.fault as FaultName[];
@@ -76,6 +85,7 @@ export function parseLabArgs(args: string[]): LabArgs | "help" | { wrong: string
       keep: values.keep,
       verbose: values.verbose,
       json: values.json,
+      onlyForm: values.only === "form",
     };
   } catch (error) {
     return { wrong: error instanceof Error ? error.message : `${error}` };

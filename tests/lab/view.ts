@@ -8,6 +8,8 @@ const CLEAR_BELOW = "\x1b[0J";
 export interface View {
   /** Something has changed. */
   update(): void;
+  /** What happens next. */
+  say(text: string): void;
   /** The last state; nothing is drawn after it. */
   end(): void;
 }
@@ -15,18 +17,24 @@ export interface View {
 /** Draws all nodes again and again, at most ten times a second. */
 export function liveView(lab: Lab, write: (text: string) => void, columns: () => number): View {
   let drawn = 0;
+  let said = "";
   let ended = false;
   let timer: ReturnType<typeof setTimeout> | null = null;
   const draw = (): void => {
     timer = null;
     const width = Math.max(40, columns());
     const lines = lab.nodes.map((node) => clip(liveLine(node), width));
+    if (said !== "") lines.push(clip(said, width));
     write((drawn > 0 ? `\x1b[${drawn}A` : "") + `${CLEAR_BELOW}${lines.join("\n")}\n`);
     drawn = lines.length;
   };
   return {
     update(): void {
       if (!ended) timer ??= setTimeout(draw, REDRAW_MS);
+    },
+    say(text): void {
+      said = text;
+      this.update();
     },
     end(): void {
       ended = true;
@@ -45,20 +53,31 @@ export function plainView(lab: Lab, write: (text: string) => void): View {
       const line = liveLine(node);
       if (said.get(node.name) === line) continue;
       said.set(node.name, line);
-      write(`${((Date.now() - beganMs) / 1_000).toFixed(1).padStart(5)} s  ${line}\n`);
+      write(`${sinceText(beganMs)}  ${line}\n`);
     }
   };
-  return { update, end: update };
+  const say = (text: string): void => write(`${sinceText(beganMs)}  ${text}\n`);
+  return { update, say, end: update };
+}
+
+function sinceText(beganMs: number): string {
+  return `${((Date.now() - beganMs) / 1_000).toFixed(1).padStart(5)} s`;
+}
+
+/** How long it took the swarm to form, and to have all its managers replaced; null: they were not. */
+export interface Took {
+  formedMs: number;
+  replacedMs: number | null;
 }
 
 /** The end: every node, and the swarm they are in. `again`: the command that does the same. */
-export function summary(lab: Lab, verdict: Verdict, elapsedMs: number, again: string): string {
+export function summary(lab: Lab, verdict: Verdict, took: Took, again: string): string {
   const rows = lab.nodes.map((node) => {
     const result = node.results.at(-1);
     return [
       node.name,
       node.address,
-      node.terminated ? "terminated" : `${result?.report?.result ?? "nothing"}`,
+      resultOf(node),
       node.terminated ? "" : shown(node.engine.state.membership?.nodeId ?? ""),
       node.terminated ? "" : seconds(result?.elapsedMs ?? 0),
       `${callsOf(lab, node)}`,
@@ -72,8 +91,14 @@ export function summary(lab: Lab, verdict: Verdict, elapsedMs: number, again: st
   const mean = calls.reduce((sum, count) => sum + count, 0) / Math.max(1, calls.length);
   const isWell = verdict.problems.length === 0;
   const end = isWell
-    ? `One swarm, ${members(verdict)}, in ${seconds(elapsedMs)}; ` +
-      `${mean.toFixed(1)} AWS calls a node.\nFingerprint ${verdict.swarm?.fingerprint}\n`
+    ? `One swarm, ${members(verdict)}, in ${seconds(took.formedMs)}; ` +
+      `${mean.toFixed(1)} AWS calls a node.\n` +
+      (took.replacedMs === null
+        ? ""
+        : `Its managers were replaced since, each in turn, in ${
+          seconds(took.replacedMs)
+        }: it is the same swarm.\n`) +
+      `Fingerprint ${verdict.swarm?.fingerprint}\n`
     : verdict.problems.map((problem) => `WRONG: ${problem}\n`).join("") +
       `Again with: ${again}\n`;
   return `\n${table}\n${end}`;
@@ -83,14 +108,15 @@ export function summary(lab: Lab, verdict: Verdict, elapsedMs: number, again: st
 export function summaryJson(
   lab: Lab,
   verdict: Verdict,
-  elapsedMs: number,
+  took: Took,
   seed: number,
 ): Record<string, unknown> {
   return {
     ok: verdict.problems.length === 0,
     problems: verdict.problems,
     fingerprint: verdict.swarm?.fingerprint ?? null,
-    elapsedMs,
+    elapsedMs: took.formedMs,
+    replacedMs: took.replacedMs,
     seed,
     store: lab.options.store,
     nodes: lab.nodes.map((node) => ({
@@ -105,6 +131,12 @@ export function summaryJson(
       awsCalls: callsOf(lab, node),
     })),
   };
+}
+
+function resultOf({ terminated, results }: LabNode): string {
+  const result = `${results.at(-1)?.report?.result ?? "nothing"}`;
+  if (!terminated) return result;
+  return result === "left" ? "left, terminated" : "terminated";
 }
 
 function members(verdict: Verdict): string {
@@ -132,8 +164,11 @@ function stateOf(node: LabNode): string {
   if (node.terminated) return "terminated";
   const ended = results.at(-1);
   const said = lastLine === null ? "starting" : lastLine.message;
-  if (ended === undefined) return `${(lastLine?.action ?? "").padEnd(9)} ${said}`;
+  if (ended === undefined || results.length < node.starts) {
+    return `${(lastLine?.action ?? "").padEnd(9)} ${said}`;
+  }
   if (ended.exit === null) return "killed";
+  if (ended.report?.result === "left") return "has left the swarm";
   if (ended.exit === 0) return `in the swarm (${ended.report?.result})`;
   return `failed with ${ended.exit}: ${said}`;
 }

@@ -23,7 +23,7 @@ import type { Answer, Fault } from "../../src/state.ts";
 function managed(world: World, machine: Machine): Swarm | { ok: false; fault: Fault } {
   const { place } = machine;
   if (place.kind !== "member" || nodeOf(world, machine)?.votes !== true) {
-    return fault("refused", "this node is not a swarm manager");
+    return fault("unreachable", "this node is not a swarm manager");
   }
   const swarm = swarmNamed(world, place.swarm);
   const isLed = hasQuorum(world, swarm, machine) &&

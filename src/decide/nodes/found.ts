@@ -173,7 +173,7 @@ function unnamed(s: Scene): Finding[] {
  */
 function outsiders({ o }: Scene, { nodes }: SwarmView): Finding[] {
   const { neighbours } = o.facts;
-  if (o.config.role !== "auto" || !neighbours?.ok) return [];
+  if (!neighbours?.ok) return [];
   const isIn = (instance: string): boolean =>
     neighbours.value.some((one) =>
       one.instance === instance &&

@@ -185,6 +185,8 @@ async function withTasks(vpc: Vpc): Promise<[Node, Node, Node]> {
   await form(vpc);
   const [m1, w1, w2] = vpc.all;
   assert.ok(m1 && w1 && w2);
+  // A worker has its label of a manager's run.
+  allDone(await together([m1]));
   await serveTasks(m1, vpc.all, REPLICAS);
   const id = (await w1.engine.info()).Swarm.NodeID;
   assert.ok((await tasksOf(vpc.all)).some(({ node }) => node === id), "no task runs on it");
@@ -279,6 +281,6 @@ function stepIn(log: string): string | null {
   const acts = lines.map((line) => /^\S+\s+([a-z]+) \[/.exec(line)?.[1] ?? null);
   const at = acts.findLastIndex((act) => act !== null && act !== "wait" && act !== "done");
   if (at < 0) return null;
-  const isAnswered = lines.slice(at + 1).some((line) => / tookMs=/.test(line));
+  const isAnswered = lines.slice(at + 1).some((line) => / ok tookMs=/.test(line));
   return `${acts[at]}${isAnswered ? " answered" : ""}`;
 }

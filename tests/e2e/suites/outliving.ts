@@ -112,6 +112,9 @@ export const outliving: Case[] = [
       await form(vpc);
       const before = await m1.engine.fingerprint();
       await demote(m1, m2);
+      await until("a worker's certificate", 120_000, async () => {
+        return (await m2.engine.membership())?.manager === false;
+      }, 250);
       await vpc.retire(m1);
       const m3 = await vpc.launch("m3", "manager");
       allDone(await together([m2, m3]));

@@ -273,6 +273,19 @@ const ROWS: Row[] = [
     because: /engine-unavailable/,
   },
   {
+    what:
+      "a manager of the founded swarm that is not listed yet, where all that are listed are gone",
+    facts: {
+      engine: ok(managerOf("a", { nodes: spread(1) })),
+      ledger: founded({ members: [member(2)] }),
+      tokens: ok([shown(1, "a")]),
+      instances: ok([instance(1), gone(2)]),
+      probe: ok([]),
+    },
+    want: "ok",
+    because: /none may be lost$/,
+  },
+  {
     what: "a manager of a living swarm, where the record's other one is gone",
     facts: {
       engine: ok(managerOf("b", { nodes: spread(1) })),
@@ -358,6 +371,7 @@ Deno.test("quorum: without a leader it is as far as the Engine knows, and only c
     canLose: 0,
     zones: [],
   });
+  assert.equal(quorumOf(seen({ engine, probe: ok([]) }))?.canLose, 0);
   assert.equal(quorumOf(seen({ engine, probe: fault("timeout") })), null);
   assert.equal(quorumOf(seen({ engine: ok(workerOf("a")) })), null);
 });
@@ -383,6 +397,9 @@ Deno.test("a member's node is its own, the living one, the newest, or who is at 
     nodes: [managerNode(1, { labels: {} }), dead, old, young, bare],
   };
   assert.equal(nodeOf(o, member(1), swarm)?.nodeId, "node-1");
+  const copy = managerNode(1, { nodeId: "copy", createdMs: managerNode(1).createdMs + 1 });
+  const both = { ...swarm, nodes: [copy, managerNode(1)] };
+  assert.equal(nodeOf(o, member(1), both)?.nodeId, "node-1");
   assert.equal(nodeOf(o, member(2), swarm)?.nodeId, "young");
   assert.equal(nodeOf(o, member(3), swarm)?.nodeId, "bare");
   assert.equal(nodeOf(o, member(4), swarm), null);
@@ -400,6 +417,10 @@ Deno.test("tokens: who shows them as they are, who others, and which voters none
   });
   const half = shown(2, "a", { manager: null });
   assert.deepEqual(tokensOf(seen({ tokens: ok([half]) }))?.stale, ["i-2"]);
+  // Nobody misses those of a dead one.
+  const nodes = [...spread(1, 2), managerNode(3, SILENT_3)];
+  const engine = ok(managerOf("a", { nodes }));
+  assert.deepEqual(tokensOf(seen({ engine, tokens: ok([shown(1, "a")]) }))?.missing, ["i-2"]);
   // Who has registered and is not in yet has nothing to show.
   const joining = seen({
     engine: ok(managerOf("a", { nodes: spread(1, 2) })),

@@ -107,6 +107,13 @@ Deno.test("survey: it looks at all that may stand in the way, each once", () => 
   ]);
 });
 
+Deno.test("survey: where roles are not told by tags, or on a worker, nobody asks which machines are of the cluster", () => {
+  const { looked } = courseOf(HEALTHY, { goal: "survey", role: "manager" });
+  assert.ok(!looked.includes("neighbours"));
+  const onWorker = courseOf({ ...HEALTHY, engine: ok(workerOf("a")) }, { goal: "survey" });
+  assert.ok(!onWorker.looked.includes("neighbours"));
+});
+
 interface Breakage {
   what: string;
   change: Partial<Answers>;
@@ -133,6 +140,12 @@ const BREAKAGES: Breakage[] = [
     change: { lifecycle: ok(lifecycle("Warmed:Stopped")) },
     want: ["warning", "warm-pool"],
     because: "Warmed:Stopped",
+  },
+  {
+    what: "a machine that is told to go, which nobody has to mend",
+    change: { lifecycle: ok(lifecycle("Terminated")) },
+    want: ["warning", "going"],
+    because: "Auto Scaling says that i-1 goes",
   },
   {
     what: "no Engine",

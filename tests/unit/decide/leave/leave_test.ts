@@ -265,6 +265,13 @@ Deno.test("a worker leaves: nothing is ever left by force", () => {
 const going = { target: "Terminated", spot: null };
 table("a join of a machine that is told to go", [
   {
+    name: "EC2 says so: joins nothing",
+    state: observation({ memory: { self: instance(1, { state: "shutting-down" }) } }),
+    want: ["fail", "going"],
+    because: "EC2 says that i-1 goes",
+    exit: 3,
+  },
+  {
     name: "joins nothing",
     state: observation({ memory: { lifecycle: going } }),
     want: ["fail", "going"],

@@ -185,6 +185,17 @@ const ROWS: Row[] = [
     because: /10\.0\.0\.8/,
   },
   {
+    what: "its own vote at another address than it advertises: nothing",
+    facts: swarmOf([
+      ...spread(1).map((node) => ({
+        ...node,
+        voter: { address: "10.0.0.91", reachable: true, leader: true },
+      })),
+      ...spread(2, 3),
+    ]),
+    want: [],
+  },
+  {
     what: "a worker that is down, and whose instance is stopped",
     facts: {
       ...swarmOf([...spread(1, 2, 3), workerNode(4, { state: "down" })]),
@@ -237,6 +248,17 @@ const ROWS: Row[] = [
       words: ok([{ instance: "i-4", nodeId: "node-4", leaves: true }]),
     },
     want: [],
+  },
+  {
+    what: "a worker that has said that it stays after all, and that nobody has given back yet",
+    facts: {
+      ...swarmOf([
+        ...spread(1, 2, 3),
+        workerNode(4, { availability: "drain", labels: { ...workerNode(4).labels, ...LEFT } }),
+      ]),
+      words: ok([{ instance: "i-4", nodeId: "node-4", leaves: false }]),
+    },
+    want: [["warning", "drain-left-over"]],
   },
   {
     what: "a drained worker whose word nobody could read: only that",
@@ -405,20 +427,6 @@ Deno.test("survey: of the nodes of another swarm than the founded one it says no
     engine: ok({ ...managerOf("b", { nodes: [...spread(1, 2), managerNode(3, DOWN_3)] }) }),
   });
   assert.deepEqual(found.map(({ rule }) => rule), ["swarm-conflict"]);
-});
-
-Deno.test("survey: where roles are not told by tags nobody knows whose a machine is", () => {
-  const decision = decide(observation({
-    config: { goal: "survey", dryRun: true, role: "manager" },
-    facts: {
-      ...swarmOf(spread(1)),
-      ledger: founded(),
-      tokens: ok([shown(1, "a")]),
-      ...machines(HOUR_MS),
-    },
-  }));
-  assert.ok(decision.kind === "end");
-  assert.deepEqual(decision.findings, []);
 });
 
 Deno.test("survey: a worker can't tell of nodes", () => {
