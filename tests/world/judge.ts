@@ -206,14 +206,14 @@ export function judgeChange(
 const INSTANCE = "swarm-join.instance";
 const LEFT = "swarm-join.left";
 
-/** A living manager is about to be told that it is none: of the others those who are there and stay are a quorum. */
+/**
+ * A living manager is about to be told that it is none: of the others those who are there are a quorum, and
+ * nobody else is on the way out, unless it is in a hurry.
+ */
 function judgeQuorum(world: World, by: Machine, swarm: Swarm, { id }: Listed): void {
   const others = votersOf(swarm).filter((one) => one.id !== id);
   const stay = others.filter((one) =>
-    one.desired === "manager" && isThere(world, swarm, one) &&
-    !world.versions.findLast(({ counts }) => counts)?.record.members.some((member) =>
-      member.leaving && member.instance === world.machines[one.machine]!.instance
-    )
+    isThere(world, swarm, one) && (one.desired === "manager" || world.hasDeadlines)
   );
   if (stay.length * 2 > others.length) return;
   const what = `${by.instance} demotes ${id}: of the ${others.length} others ${stay.length} stay`;
