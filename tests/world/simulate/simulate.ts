@@ -388,6 +388,7 @@ class Simulation {
     let takesMs = decision.kind === "wait" ? decision.ms : 0;
     for (const call of callsOf(decision)) {
       if (call.kind === "leave" && this.#isJudged) this.#judgeTasks(node);
+      if (call.kind === "stop") node.hasStopped = true;
       const answer = this.#perform(machine, call);
       node.answers.push(answer);
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
@@ -572,9 +573,9 @@ class Simulation {
     }
   }
 
-  /** Whoever leaves has waited for its tasks, as long as it had time. */
-  #judgeTasks({ machine, leavesByMs }: Node): void {
-    if (leavesByMs === null || !machine.isBusy) return;
+  /** Whoever leaves has waited for its tasks, or has stopped them with their time to end, as long as it had time. */
+  #judgeTasks({ machine, leavesByMs, hasStopped }: Node): void {
+    if (leavesByMs === null || !machine.isBusy || hasStopped) return;
     const leftMs = leavesByMs - this.#now;
     if (leftMs < LEAVE_SPARE_MS + TASKS_MS) return;
     const what = `${machine.instance} leaves with a task, and has ${Math.floor(leftMs / 1000)} s`;
