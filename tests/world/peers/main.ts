@@ -280,11 +280,12 @@ its swarm together.
 ${tables.join("\n")}
 ## How long a swarm lives
 
-${LIVES} histories of thirty days for each algorithm, and ten times as many of hours. Auto Scaling keeps three managers and three workers over
-three zones, launches before it terminates or after, gives addresses out again or not, and counts a new
-machine six or ten minutes after its boot, as drawn from each seed. A new machine runs what its tool runs
-at a boot, and what its tool does from time to time is done too (swarm-join: its timer, on managers). A machine that Auto Scaling terminates has 15 minutes to leave where its tool does that
-(swarm-join: \`leave --if-terminating\`), and is terminated at once where not; with a spot notice two
+${LIVES} histories of thirty days for each algorithm, and ten times as many of hours. Auto Scaling keeps three
+managers and three workers over three zones, launches before it terminates or after, gives addresses out
+again or not, and counts a new machine some minutes after its boot, as drawn from each seed. A new machine
+runs what its tool runs at a boot, and what its tool does from time to time is done too (swarm-join: its
+timer, on managers). A machine that Auto Scaling terminates has 15 minutes to leave where its tool does
+that (swarm-join: \`leave --if-terminating\`), and is terminated at once where not; with a spot notice two
 minutes; and where nobody is asked, none.
 
 - **lives to the end**: a swarm formed, and has, or can have again, a quorum on the last day. A raft that has
