@@ -15,7 +15,7 @@ import * as run from "../../../src/run.ts";
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "1000" },
-    lives: { type: "string", default: "25" },
+    lives: { type: "string", default: "20" },
     write: { type: "boolean", default: true },
   },
   allowNegative: true,
@@ -146,7 +146,9 @@ function lifeOf(tool: Tool, span: Span, count: number): string[] {
     const groups = { ...conditions.groups!, hookMs: HOOK_MS, timerMs: TIMER_MS };
     return played(tool, { ...conditions, groups });
   });
-  const alive = histories.filter(({ diedMs }) => diedMs === null);
+  const alive = histories.filter(({ diedMs, world }) =>
+    diedMs === null && foundedSwarm(world) !== null
+  );
   const died = histories.flatMap(({ diedMs }) => diedMs ?? []).sort((a, b) => a - b);
   const calls = histories.map(({ awsCalls, world }) => awsCalls / world.machines.length);
   return [
@@ -278,15 +280,16 @@ its swarm together.
 ${tables.join("\n")}
 ## How long a swarm lives
 
-${LIVES} histories of thirty days for each algorithm. Auto Scaling keeps three managers and three workers over
-three zones, launches before it terminates or after, gives addresses out again or not, and counts a new
-machine six or ten minutes after its boot, as drawn from each seed. A new machine runs what its tool runs
-at a boot, and what its tool does from time to time is done too (swarm-join: its timer, on managers). A machine that Auto Scaling terminates has 15 minutes to leave where its tool does that
-(swarm-join: \`leave --if-terminating\`), and is terminated at once where not; with a spot notice two
+${LIVES} histories of thirty days for each algorithm, and ten times as many of hours. Auto Scaling keeps three
+managers and three workers over three zones, launches before it terminates or after, gives addresses out
+again or not, and counts a new machine some minutes after its boot, as drawn from each seed. A new machine
+runs what its tool runs at a boot, and what its tool does from time to time is done too (swarm-join: its
+timer, on managers). A machine that Auto Scaling terminates has 15 minutes to leave where its tool does
+that (swarm-join: \`leave --if-terminating\`), and is terminated at once where not; with a spot notice two
 minutes; and where nobody is asked, none.
 
-- **lives to the end**: the swarm of the first day has, or can have again, a quorum on the last. A raft that
-  has lost more than half of its voters for good is dead, and the history ends
+- **lives to the end**: a swarm formed, and has, or can have again, a quorum on the last day. A raft that has
+  lost half of its voters or more for good is dead, and the history ends
 - **the others died after**: their median
 - **dead voters**, **left outside**: of those that live, per swarm: votes that nobody casts any more, and living
   machines that are in no swarm or in another one
