@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { FaultName } from "./faults.ts";
 import { formSwarm } from "./form.ts";
 import type { Lab, StoreKind } from "./lab.ts";
-import { manyLabs, withLab, writesSince } from "./with_lab.ts";
+import { joined, manyLabs, withLab, writesSince } from "./with_lab.ts";
 
 interface Case {
   name: string;
@@ -57,9 +57,12 @@ async function forms(store: StoreKind, faults: FaultName[], seed: number): Promi
 async function secondRunChangesNothing(lab: Lab): Promise<void> {
   lab.wire.trouble = () => null;
   lab.aws.ec2.lagMs = () => 0;
+  const living = lab.nodes.filter((node) => !node.terminated);
+  // Who came in after the managers' last runs has no labels yet.
+  const manager = living.find((node) => node.role === "manager");
+  if (manager !== undefined) await joined(lab, manager);
   const since = lab.wire.calls.length;
   const before = lab.snapshot();
-  const living = lab.nodes.filter((node) => !node.terminated);
   const results = await Promise.all(
     living.map((node) => lab.run(node, ["join", "--json", "--timeout", "30s"])),
   );
