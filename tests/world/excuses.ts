@@ -52,6 +52,7 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
     case "leave-quorum":
     case "demotion-pending":
     case "leave-swarm":
+    case "tasks-running":
       return own !== null && isBeyondHelp(world, own);
     default:
       return false;

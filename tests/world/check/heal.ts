@@ -11,7 +11,7 @@ import { isExcused, isInPlace, leftover } from "../excuses.ts";
 import { doingsOf, happens } from "../nodes.ts";
 import { forgetRun, named } from "./nonces.ts";
 import { keyOf, type Local, type Row, type States } from "./states.ts";
-import { fork, heard, type Steps } from "./steps.ts";
+import { fork, heard, type Steps, terminate } from "./steps.ts";
 import { settled, tell } from "./timeless.ts";
 import type { Code } from "../program.ts";
 import { TRUTH } from "./view.ts";
@@ -116,6 +116,13 @@ export class Healer {
       if (isChanged && isKnown()) return well();
       this.cyclesMax = Math.max(this.cyclesMax, cycle);
       if (isChanged) continue;
+      const after = this.#terminated({ world, locals });
+      if (after !== null) {
+        ({ world, locals } = after);
+        changedAt = cycle + 1;
+        told?.push("who was told to go, and is out, is terminated");
+        continue;
+      }
       const again = this.#again(world, locals, isAlone);
       if (again !== null) {
         isAlone = isAlone.map((is, i) => is || again[i] !== locals[i]);
@@ -132,6 +139,23 @@ export class Healer {
     const machine = world.machines[i]!;
     if (machine.power !== "up" || machine.isOutside) return false;
     return this.#states.local(local).kind !== "done" || !isInPlace(world, machine);
+  }
+
+  /** Who was told to go, and is out, is terminated; null: there is nobody. */
+  #terminated({ world: id, locals }: Row): Row | null {
+    const world = fork(this.#states.world(id), null);
+    const isOut = world.machines.map((machine, i) =>
+      machine.isGoing && machine.power === "up" && machine.place.kind === "outside" &&
+      this.#states.local(locals[i]!).kind === "done"
+    );
+    if (!isOut.includes(true)) return null;
+    world.machines = world.machines.map((machine, i) => isOut[i] ? { ...machine } : machine);
+    for (const machine of world.machines) if (isOut[machine.index]) terminate(machine, world);
+    const off = this.#states.localId({ kind: "off" });
+    return {
+      world: this.#states.worldId(carriedOut(world)),
+      locals: locals.map((local, i) => isOut[i] ? off : local),
+    };
   }
 
   /** Who has something to do since others have changed something: machines boot, or somebody runs it once more. */

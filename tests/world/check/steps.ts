@@ -416,7 +416,7 @@ export function start(machine: Machine, world: World): void {
   if (latest(machine.ec2) !== "running") shows(world, machine, "running");
 }
 
-function terminate(machine: Machine, world: World): void {
+export function terminate(machine: Machine, world: World): void {
   machine.power = "terminated";
   shows(world, machine, "terminated");
 }
