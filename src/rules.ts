@@ -188,15 +188,8 @@ export const RULES = {
     cases: [["inSwarm", "a manager that is down, and EC2 says that its instance is terminated or shutting down, or has forgotten it for an hour; or whose machine is another node now; or that died before it had a label: nobody answers there, EC2 shows nobody at its address, and the record, as a write has just confirmed it, lists nobody there", "demotes it: one at a time"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
-  "remake-voter": {
-    cases: [
-      ["inSwarm", "a dead manager that is listed as a worker and votes all the same", "promotes it; then it is demoted again"],
-      ["leaving", "the same of itself", "promotes itself; then it is demoted again"],
-    ],
-    exits: [3], waitsFor: TIME, mend: AGAIN,
-  },
   "remove-dead-node": {
-    cases: [["inSwarm", "a node without a vote that is down, and is dead in the same way; or that said that it leaves, and neither the record nor its word says so any more", "removes it from the swarm's list"]],
+    cases: [["inSwarm", "a node without a vote (or that is listed as a worker and votes all the same) that is down, and is dead in the same way; or that said that it leaves, and neither the record nor its word says so any more", "removes it from the swarm's list"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "drain-leaving": {

@@ -6,7 +6,7 @@
  * stores and one of the Engines, in turn. `ENGINE=/path/dockerd`: on this Engine alone.
  */
 import { enter, isInside, missing } from "./machine.ts";
-import { type Case, fleetsOf, play } from "./suite.ts";
+import { type Case, chosen, fleetAcross, fleetsOf, type Ground, play } from "./suite.ts";
 import { badInput } from "./suites/bad_input.ts";
 import { boards } from "./suites/boards.ts";
 import { crashing } from "./suites/crashing.ts";
@@ -30,27 +30,23 @@ import { type Store, Vpc } from "./vpc.ts";
 
 const MACHINES = 8;
 
+/** Of machines that come and go: their swarm takes its time to see it. */
+const comingAndGoing = [...outliving, ...leaving, ...staying].map((one, index): Case => {
+  const isChosen = one.stores !== undefined || one.fleets !== undefined;
+  const across = index % 2 === 0 ? "oldest" : "newest";
+  return { ...one, slow: true, ...(isChosen ? {} : { across }) };
+});
+
+const all: Case[] = [
+  ...[...forming, ...crashing, ...living, ...replacing, ...stale],
+  ...[...permissions, ...badInput, ...ledgers, ...shelves, ...boards, ...engines, ...upgrading],
+  ...[...unseen, ...removed, ...machines],
+  ...comingAndGoing,
+];
+
 async function main(args: string[]): Promise<number> {
-  const cases: Case[] = [
-    ...[...forming, ...crashing, ...living, ...replacing, ...stale],
-    ...[
-      ...permissions,
-      ...badInput,
-      ...ledgers,
-      ...shelves,
-      ...boards,
-      ...engines,
-      ...upgrading,
-      ...unseen,
-      ...outliving,
-      ...leaving,
-      ...staying,
-      ...removed,
-      ...machines,
-    ],
-  ];
   if (args.includes("--list")) {
-    say(cases.map(({ name }) => name).join("\n"));
+    say(all.map(({ name }) => name).join("\n"));
     return 0;
   }
   if (!isInside()) {
@@ -61,63 +57,71 @@ async function main(args: string[]): Promise<number> {
     }
     return await everywhere(args);
   }
-  const pattern = valueOf(args, "--only");
   const [store, fleet] = [storeIn(args), fleetIn(args)];
   if (store === null || fleet === null) {
     throw new TypeError("inside, a store and a fleet are named");
   }
-  const all = await programs();
-  const alone = isChoice(all) ? null : fleet;
-  const chosen = args.includes("--once")
-    ? cases.map((one, index) => onceInTurn(one, index, alone))
-    : cases;
-  const vpc = await Vpc.start(MACHINES, valueOf(args, "--binary"), fleetOf(all, fleet));
-  const counts = await play(vpc, chosen, {
+  const engines = await programs();
+  const vpc = await Vpc.start(MACHINES, valueOf(args, "--binary"), fleetOf(engines, fleet));
+  const counts = await play(vpc, casesIn(args, isChoice(engines) ? null : fleet), {
     store,
     fleet,
-    only: pattern === null ? null : new RegExp(pattern),
+    slow: args.includes("--slow"),
+    only: onlyIn(args),
     failFast: args.includes("--fail-fast"),
   }, say);
   say(`${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed === 0 ? 0 : 1;
 }
 
+/** All, or each once. `alone`: the one fleet that is played. */
+function casesIn(args: string[], alone: Fleet | null): Case[] {
+  return args.includes("--once") ? all.map((one, index) => onceInTurn(one, index, alone)) : all;
+}
+
 /**
  * The case on one of its stores and Engines, and once. More cases are for S3 alone, so of the others
- * tags get more. `alone`: the one fleet that is played.
+ * tags get more.
  */
-function onceInTurn({ times: _, ...one }: Case, index: number, alone: Fleet | null): Case {
-  const fleets = alone === null
-    ? [fleetsOf(one)[index % fleetsOf(one).length] ?? "oldest"]
-    : fleetsOf(one);
-  const stores: Store[] = [index % 5 < 2 ? "s3" : "tags"];
-  return { ...one, stores: one.stores?.length === 1 ? one.stores : stores, fleets };
+function onceInTurn(
+  { times: _, across, ...one }: Case,
+  index: number,
+  alone: Fleet | null,
+): Case {
+  const only = one.stores?.length === 1 ? one.stores[0] : undefined;
+  const store: Store = only ?? (index % 5 < 2 ? "s3" : "tags");
+  const fleets = fleetsOf(one);
+  const inTurn = across === undefined
+    ? fleets[index % fleets.length] ?? "oldest"
+    : fleetAcross(across, store);
+  return { ...one, stores: [store], fleets: alone === null ? [inTurn] : fleets };
 }
 
-/** Where the cases are played: one VPC for each store and fleet. */
-interface Ground {
-  store: Store;
-  fleet: Fleet;
-}
-
-/** All grounds side by side: most cases wait most of the time. The mixed fleets have few, and come last. */
+/**
+ * All grounds on which there is something to play, side by side: most cases wait most of the time. The mixed
+ * fleets have few, and come last.
+ */
 async function everywhere(args: string[]): Promise<number> {
   const startMs = performance.now();
-  const all = await programs();
-  say(`Engines: ${all.map(({ version }) => version).join(", ")}`);
+  const engines = await programs();
+  say(`Engines: ${engines.map(({ version }) => version).join(", ")}`);
   const counts = { passed: 0, failed: 0 };
   // An Engine of one's own is the newest: some cases are for that alone.
   const isOwn = Deno.env.get("ENGINE") !== undefined;
   const asked = fleetIn(args) ?? (isOwn ? "newest" : null);
-  if (!isChoice(all) && asked === null) {
+  if (!isChoice(engines) && asked === null) {
     say("  There is no newer Engine beside the installed one: tools/engines.sh fetches some");
     // All of it was asked for.
     if (!args.includes("--once")) counts.failed++;
   }
-  const fleets = asked !== null ? [asked] : isChoice(all) ? FLEETS : FLEETS.slice(0, 1);
+  const fleets = asked !== null ? [asked] : isChoice(engines) ? FLEETS : FLEETS.slice(0, 1);
   const store = storeIn(args);
   const grounds = fleets.flatMap((fleet) =>
-    (store === null ? STORES : [store]).map((store): Ground => ({ store, fleet }))
+    (store === null ? STORES : [store]).flatMap((store) =>
+      [false, true].map((slow): Ground => ({ store, fleet, slow, only: onlyIn(args) }))
+    )
+  ).filter((ground) =>
+    chosen(casesIn(args, isChoice(engines) ? null : ground.fleet), ground).length > 0
   );
   for (const isLast of [false, true]) {
     const now = grounds.filter(({ fleet }) => (fleet === "mixed") === isLast);
@@ -129,12 +133,12 @@ async function everywhere(args: string[]): Promise<number> {
 }
 
 async function playOn(
-  { store, fleet }: Ground,
+  { store, fleet, slow }: Ground,
   args: string[],
   counts: { passed: number; failed: number },
 ): Promise<void> {
   let summed = false;
-  const own = [...args, "--store", store, "--engines", fleet];
+  const own = [...args, "--store", store, "--engines", fleet, ...(slow ? ["--slow"] : [])];
   const code = await enter(import.meta.filename ?? "", own, (line) => {
     const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(line) ?? [];
     if (passed === undefined) return say(line);
@@ -148,6 +152,11 @@ async function playOn(
 }
 
 const STORES: readonly Store[] = ["tags", "s3"];
+
+function onlyIn(args: string[]): RegExp | null {
+  const pattern = valueOf(args, "--only");
+  return pattern === null ? null : new RegExp(pattern);
+}
 
 function storeIn(args: string[]): Store | null {
   return oneOf(STORES, "--store", valueOf(args, "--store"));

@@ -17,6 +17,10 @@ export interface Case {
   stores?: Store[];
   /** Left out: the oldest Engine, and the newest. */
   fleets?: Fleet[];
+  /** On two of the four mixes of store and Engine: on tags with this one, and on S3 with the other. */
+  across?: "oldest" | "newest";
+  /** It waits for most of its time: played beside the others, in a VPC of its own. */
+  slow?: boolean;
   /** Run so many times in a row. */
   times?: number;
   run: (vpc: Vpc) => Promise<void>;
@@ -26,11 +30,40 @@ export function fleetsOf({ fleets }: Case): Fleet[] {
   return fleets ?? ["oldest", "newest"];
 }
 
-export interface Selection {
+/** The Engine with which a case that is played across is on this store. */
+export function fleetAcross(across: "oldest" | "newest", store: Store): Fleet {
+  if (store === "tags") return across;
+  return across === "oldest" ? "newest" : "oldest";
+}
+
+/** Those of the cases that are played there. */
+export function chosen(cases: Case[], { store, fleet, slow, only }: Ground): Case[] {
+  return cases.filter((one) =>
+    (one.slow ?? false) === slow && (one.stores?.includes(store) ?? true) &&
+    fleetsOf(one).includes(fleet) &&
+    (one.across === undefined || fleetAcross(one.across, store) === fleet) &&
+    (only === null || titlesOf(one, store, fleet).some((title) => only.test(title)))
+  );
+}
+
+function titlesOf({ name, times }: Case, store: Store, fleet: Fleet): string[] {
+  return Array.from({ length: times ?? 1 }, (_, turn) => {
+    const suffix = times ? ` ${turn + 1}/${times}` : "";
+    return `${name} [${store}, ${fleet}]${suffix}`;
+  });
+}
+
+/** Where cases are played: one VPC for each. */
+export interface Ground {
   store: Store;
   fleet: Fleet;
+  /** Of the slow cases, or of the others. */
+  slow: boolean;
   /** Matches `name [store, fleet]`; null: all. */
   only: RegExp | null;
+}
+
+export interface Selection extends Ground {
   /** Stops at the first failure. */
   failFast: boolean;
 }
@@ -41,17 +74,13 @@ const TOKEN = /SWMTKN-\d-[0-9a-z]{50}-[0-9a-z]{25}/;
 export async function play(
   vpc: Vpc,
   cases: Case[],
-  { store, fleet, only, failFast }: Selection,
+  { failFast, ...ground }: Selection,
   say: (line: string) => void,
 ): Promise<{ passed: number; failed: number }> {
   const counts = { passed: 0, failed: 0 };
-  const own = cases.filter((one) =>
-    (one.stores?.includes(store) ?? true) && fleetsOf(one).includes(fleet)
-  );
-  for (const one of own) {
-    for (let turn = 1; turn <= (one.times ?? 1); turn++) {
-      const times = one.times ? ` ${turn}/${one.times}` : "";
-      const title = `${one.name} [${store}, ${fleet}]${times}`;
+  const { store, fleet, only } = ground;
+  for (const one of chosen(cases, ground)) {
+    for (const title of titlesOf(one, store, fleet)) {
       if (only && !only.test(title)) continue;
       const startMs = performance.now();
       const runs = transcript.length;
@@ -134,7 +163,19 @@ export function allDone(runs: Run[]): string[] {
 export async function form(vpc: Vpc, nodes = vpc.all): Promise<string[]> {
   const results = allDone(await together(nodes));
   await vpc.oneSwarm(nodes);
+  await tended(nodes);
   return results;
+}
+
+/** A manager has run since all of these were in, if there was anything to do about their nodes. */
+export async function tended(nodes: Node[]): Promise<void> {
+  for (const node of nodes) {
+    const list = await node.engine.nodes().catch(() => null);
+    if (list === null) continue;
+    const isNamed = list.every(({ Spec }) => Spec.Labels["swarm-join.instance"] !== undefined);
+    if (!isNamed) allDone(await together([node]));
+    return;
+  }
 }
 
 /** A run on the node ends with this code, having said this; it has seconds to see why. */
@@ -196,13 +237,15 @@ const UNSEEN = ["unreachable", "engine-unavailable", "quorum-lost"];
 export async function plans(vpc: Vpc, node: Node, ...actions: string[]): Promise<Run> {
   const look = (): Promise<Run> => changesNothing(vpc, () => node.plan());
   let run = await look();
+  // A worker that came in later has no label yet, which is done by the way.
+  const allowed = actions.includes("done") ? [...actions, "label"] : actions;
   const isUnseen = ({ json }: Run): boolean =>
-    !actions.includes(json?.decision?.action) && UNSEEN.includes(json?.decision?.rule);
+    !allowed.includes(json?.decision?.action) && UNSEEN.includes(json?.decision?.rule);
   for (let again = 0; again < 2 && isUnseen(run); again++) run = await look();
   const { action, rule, because } = run.json?.decision ?? {};
   const said = `${node.name} plans ${action} (${rule}: ${because})`;
   assert.ok(
-    actions.includes(action),
+    allowed.includes(action),
     `${said}, not ${actions.join(" or ")}\n${lastLines(run.stderr)}`,
   );
   return run;

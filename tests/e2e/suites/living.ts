@@ -15,6 +15,7 @@ import {
   lastLines,
   plans,
   recordIn,
+  tended,
   together,
   tokensPublished,
 } from "../suite.ts";
@@ -224,6 +225,7 @@ export const living: Case[] = [
       assert.equal(record.fingerprint, rotated);
       assert.deepEqual(record.rotated, [before]);
       await tokensPublished(vpc, [m1, m2]);
+      await tended(vpc.all);
       const again = await changesNothing(vpc, () => together(vpc.all));
       assert.deepEqual([...new Set(allDone(again))], ["unchanged"]);
     },

@@ -11,6 +11,7 @@ import {
   endsWith,
   form,
   recordIn,
+  tended,
   together,
 } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
@@ -139,6 +140,7 @@ async function formAt(vpc: Vpc, managers: string[]): Promise<void> {
   const { members } = recordIn(await vpc.aws.dump());
   const listed = members.map(({ address }: { address: string }) => address).sort();
   assert.deepEqual(listed, managers.sort());
+  await tended(vpc.all);
   const again = await changesNothing(vpc, () => together(vpc.all));
   assert.deepEqual([...new Set(allDone(again))], ["unchanged"]);
 }

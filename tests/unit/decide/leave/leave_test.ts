@@ -5,6 +5,7 @@ import {
   fault,
   founded,
   instance,
+  managerOf,
   member,
   observation,
   ok,
@@ -104,6 +105,25 @@ table("a worker leaves", [
       facts: { engine: ok({ ...workerOf("a"), state: "pending" }) },
     }),
     want: ["leave", "leave-swarm"],
+  },
+]);
+
+table("a manager that was demoted and whose Engine errs", [
+  {
+    name: "it tries to come back, as its certificate is a manager's still: waited for",
+    state: leaving({
+      config: { role: "manager" },
+      facts: {
+        ...marked,
+        engine: ok({
+          ...managerOf("a"),
+          swarm: null,
+          state: "error",
+          error: "can't initialize raft",
+        }),
+      },
+    }),
+    want: ["wait", "engine-starting"],
   },
 ]);
 
