@@ -223,6 +223,7 @@ class Simulation {
     }
     if (this.#world.broken.length === 0) judgeEnds(this.#world, this.#nodes);
     if (this.#world.broken.length === 0 && this.#groups !== null) {
+      this.#swarms.settle();
       judgeFleet(this.#world, this.#first, this.#groups.wanted("manager"));
     }
     if (this.#world.broken.length === 0) this.#judgeSecond();
