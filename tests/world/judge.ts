@@ -229,7 +229,9 @@ export function judgeRemoval(world: World, by: Machine, swarm: Swarm, node: List
   if (isAlive(world, swarm, node) && !hasSaid) {
     broken(world, "only-who-is-gone-or-leaves", `${what}, which lives`);
   }
-  if (node.votes) broken(world, "no-vote-without-its-node", `${what}, which votes`);
+  // Of a stowaway the vote goes with its node: nothing else takes it away.
+  const isStowaway = node.desired === "worker" && node.observed === "worker";
+  if (node.votes && !isStowaway) broken(world, "no-vote-without-its-node", `${what}, which votes`);
 }
 
 /** Whether an Engine is this node, or may be again. */

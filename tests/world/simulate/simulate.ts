@@ -223,14 +223,15 @@ class Simulation {
     }
     if (this.#world.broken.length === 0) judgeEnds(this.#world, this.#nodes);
     if (this.#world.broken.length === 0 && this.#groups !== null) {
+      this.#swarms.settle();
       judgeFleet(this.#world, this.#first, this.#groups.wanted("manager"));
     }
     if (this.#world.broken.length === 0) this.#judgeSecond();
   }
 
-  /** Its service runs somewhere, as long as somebody leads the swarm. */
+  /** Its service runs somewhere: where things come one after the other, it always has somewhere to go. */
   #judgeService(): void {
-    const swarm = this.#groups === null ? null : foundedSwarm(this.#world);
+    const swarm = this.#c.groups?.isGentle === true ? foundedSwarm(this.#world) : null;
     if (swarm === null || swarm.services === 0 || !hasQuorum(this.#world, swarm)) return;
     const runs = swarm.nodes.some((node) =>
       isThere(this.#world, swarm, node) && this.#world.machines[node.machine]!.isBusy

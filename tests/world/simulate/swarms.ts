@@ -90,6 +90,15 @@ export class Swarms {
     this.stir();
   }
 
+  /** All that is under way happens. */
+  settle(): void {
+    for (;;) {
+      const doing = doingsOf(this.world).find(({ kind }) => kind !== "stowaway");
+      if (doing === undefined) return;
+      happens(this.world, doing);
+    }
+  }
+
   sure(swarm: string): void {
     swarmNamed(this.world, swarm).isUnsure = false;
   }
