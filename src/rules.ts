@@ -185,18 +185,11 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "demote-dead-voter": {
-    cases: [["inSwarm", "a manager that is down, and EC2 says that its instance is terminated; or that this machine was before; or that died before it had a label, and nobody in the confirmed record, nor EC2, has its address", "demotes it: one at a time"]],
-    exits: [3], waitsFor: TIME, mend: AGAIN,
-  },
-  "remake-voter": {
-    cases: [
-      ["inSwarm", "a dead manager that is listed as a worker and votes all the same", "promotes it; then it is demoted again"],
-      ["leaving", "the same of itself", "promotes itself; then it is demoted again"],
-    ],
+    cases: [["inSwarm", "a manager that is down, and EC2 says that its instance is terminated or shutting down, or has forgotten it for an hour; or whose machine is another node now; or that died before it had a label: nobody answers there, EC2 shows nobody at its address, and the record, as a write has just confirmed it, lists nobody there", "demotes it: one at a time"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "remove-dead-node": {
-    cases: [["inSwarm", "a node without a vote that is down and dead, or has left", "removes it from the swarm's list"]],
+    cases: [["inSwarm", "a node without a vote (or that is listed as a worker and votes all the same) that is down, and is dead in the same way; or that said that it leaves, and neither the record nor its word says so any more", "removes it from the swarm's list"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "drain-leaving": {
@@ -207,7 +200,7 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "voter-going": {
-    cases: [["inSwarm", "another manager's instance is shutting down, or is terminated and still votes", "waits for up to 5 minutes, to reap it"]],
+    cases: [["inSwarm", "another manager's instance is shutting down, or is terminated and still listed; or this run has joined, and another manager does not answer its swarm", "waits, to reap it: up to 5 minutes (2 for one that EC2 shows running), and no longer than half of `--timeout`"]],
     exits: [3], waitsFor: "a manager that goes to be gone, and to be reaped", mend: "run swarm-join on any manager once the instance is terminated: the dead manager still counts in the swarm's quorum",
   },
   "in-order": {
@@ -298,7 +291,7 @@ export const RULES = {
     exits: [3], waitsFor: "nothing: this machine goes", mend: "nothing: `swarm-join leave` takes it out of its swarm",
   },
   "not-going": {
-    cases: [["leaving", "with `--if-terminating`, and nobody says that this machine goes", "does nothing, exit 0"]],
+    cases: [["leaving", "with `--if-terminating`, and neither Auto Scaling, nor a spot notice, nor EC2 says that this machine goes", "does nothing, exit 0"]],
     exits: [], mend: "",
   },
   "last-manager": {
@@ -310,7 +303,7 @@ export const RULES = {
     exits: [5], mend: "`swarm-join` says what is wrong with its swarm; to give it up: `docker swarm leave --force`",
   },
   "leave-turn": {
-    cases: [["leaving", "another manager leaves at this moment", "waits for its turn, till its time is nearly over"]],
+    cases: [["leaving", "another manager, marked before it, still votes", "waits for its turn, till its time is nearly over"]],
     exits: [3], waitsFor: "the managers that leave before this one", mend: AGAIN,
   },
   "mark-leaving": {
@@ -326,7 +319,7 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "demotion-pending": {
-    cases: [["leaving", "it was demoted, and its Engine does not know yet", "waits"]],
+    cases: [["leaving", "it was demoted, and its Engine does not know yet", "waits; where it can't read its swarm for a minute, it leaves as a worker does, which its Engine refuses while it votes"]],
     exits: [3], waitsFor: "this node's certificate as a worker", mend: "run it again; `journalctl -u docker` says what the Engine waits for",
   },
   "announce-leave": {

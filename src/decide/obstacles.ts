@@ -35,8 +35,14 @@ export function isToldToGo({ memory: { lifecycle } }: Observation): boolean {
 /** Who is told to go joins nothing. */
 export function going(o: Observation): Decision | null {
   const me = o.memory.identity;
-  if (me === null || !isToldToGo(o)) return null;
-  const by = o.memory.lifecycle?.spot === "terminate" ? "a spot notice" : "Auto Scaling";
+  // What EC2 says of it is taken where it was asked anyway.
+  const isEnding = o.memory.self?.state === "shutting-down";
+  if (me === null || !(isEnding || isToldToGo(o))) return null;
+  const by = isEnding
+    ? "EC2"
+    : o.memory.lifecycle?.spot === "terminate"
+    ? "a spot notice"
+    : "Auto Scaling";
   return fail(3, "going", `${by} says that ${me.instance} goes: it joins no swarm`);
 }
 

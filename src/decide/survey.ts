@@ -199,9 +199,9 @@ function findingOf(decision: Decision): Finding[] {
         : afterMs > 0
         ? ` (a run believes it once it holds for ${afterMs / 1000} s)`
         : "";
-      const said: Finding[] = exit === 0
-        ? []
-        : [{ rule, severity: "error", because: because + held }];
+      // By itself an exit 3 takes nobody.
+      const severity = exit === 3 ? "warning" : "error";
+      const said: Finding[] = exit === 0 ? [] : [{ rule, severity, because: because + held }];
       return [
         ...said,
         ...warnings.map((because): Finding => ({ rule, severity: "warning", because })),

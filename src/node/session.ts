@@ -106,6 +106,9 @@ async function loop(config: Config, surface: Surface, meter: Meter): Promise<Rep
 /** A terminal shows a call that takes longer than this. */
 const UNSAID_MS = 500;
 
+/** What a run does as far as it can, and goes on without: its failure is said, and is no end. */
+const COURTESIES: readonly Call["kind"][] = ["announce", "update", "remove"];
+
 /** A call that takes longer than this is said to be under way. */
 const SLOW_MS = 5_000;
 
@@ -121,6 +124,9 @@ async function logged(call: Call, { perform, log, nowMs }: Surface): Promise<Any
     const tookMs = Math.round(nowMs() - beganMs);
     const outcome = answer.ok ? "ok" : `${answer.fault.kind}: ${answer.fault.message}`;
     log.debug(`${call.kind} ${outcome}`, { tookMs });
+    if (!answer.ok && COURTESIES.includes(call.kind)) {
+      log.info(`${answer.fault.message}: it goes on without`);
+    }
     return answer;
   } finally {
     clearTimeout(slow);

@@ -57,9 +57,13 @@ async function forms(store: StoreKind, faults: FaultName[], seed: number): Promi
 async function secondRunChangesNothing(lab: Lab): Promise<void> {
   lab.wire.trouble = () => null;
   lab.aws.ec2.lagMs = () => 0;
+  const living = lab.nodes.filter((node) => !node.terminated);
+  // Who came after the last manager's run has no labels yet.
+  for (const node of living.filter(({ role }) => role === "manager")) {
+    await lab.run(node, ["join", "--json", "--timeout", "30s"]);
+  }
   const since = lab.wire.calls.length;
   const before = lab.snapshot();
-  const living = lab.nodes.filter((node) => !node.terminated);
   const results = await Promise.all(
     living.map((node) => lab.run(node, ["join", "--json", "--timeout", "30s"])),
   );

@@ -62,6 +62,7 @@ export function configOf(world: World, machine: Machine, change: Partial<Config>
     ...(world.store === "s3" ? { store: s3 } : {}),
     role: machine.role,
     goal: machine.isGoing ? "leave" : "join",
+    ...(world.hasDeadlines ? {} : { timeoutMs: Number.MAX_SAFE_INTEGER }),
     ...change,
   };
 }

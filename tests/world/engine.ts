@@ -135,8 +135,7 @@ function member(
       managerToken: markOf(swarm, "manager"),
       workerToken: markOf(swarm, "worker"),
       nodes: swarm.nodes.filter(({ isListed }) => isListed)
-        .map((node) => viewOf(world, swarm, node, machine))
-        .sort((a, b) => a.nodeId < b.nodeId ? -1 : 1),
+        .map((node) => viewOf(world, swarm, node, machine)),
     },
   };
 }

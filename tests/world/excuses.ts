@@ -50,6 +50,8 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
     case "leave-unfounded":
       return own !== founded;
     case "leave-quorum":
+    case "demotion-pending":
+    case "leave-swarm":
       return own !== null && isBeyondHelp(world, own);
     default:
       return false;

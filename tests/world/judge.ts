@@ -27,7 +27,9 @@ export function judgeJoin(world: World, machine: Machine, swarm: Swarm, manager:
       `${machine.instance} joined ${nameOf(swarm)}, which nobody has founded`,
     );
   }
-  if (machine.isGoing) {
+  // An attempt in the background is from before it was told, or is given up.
+  const cameLate = machine.place.kind === "member" && machine.place.cameLate;
+  if (machine.isGoing && !cameLate) {
     const what = `${machine.instance} is told to go, and joined ${nameOf(swarm)}`;
     broken(world, "only-who-is-gone-or-leaves", what);
   }
@@ -204,14 +206,14 @@ export function judgeChange(
 const INSTANCE = "swarm-join.instance";
 const LEFT = "swarm-join.left";
 
-/** A living manager is about to be told that it is none: of the others those who are there and stay are a quorum. */
+/**
+ * A living manager is about to be told that it is none: of the others those who are there are a quorum, and
+ * nobody else is on the way out, unless it is in a hurry.
+ */
 function judgeQuorum(world: World, by: Machine, swarm: Swarm, { id }: Listed): void {
   const others = votersOf(swarm).filter((one) => one.id !== id);
   const stay = others.filter((one) =>
-    one.desired === "manager" && isThere(world, swarm, one) &&
-    !world.versions.findLast(({ counts }) => counts)?.record.members.some((member) =>
-      member.leaving && member.instance === world.machines[one.machine]!.instance
-    )
+    isThere(world, swarm, one) && (one.desired === "manager" || world.hasDeadlines)
   );
   if (stay.length * 2 > others.length) return;
   const what = `${by.instance} demotes ${id}: of the ${others.length} others ${stay.length} stay`;

@@ -17,6 +17,9 @@ import {
 import type { Role } from "../../src/state.ts";
 import type { FoundingRecord } from "../../src/founding.ts";
 
+/** When a mark was made that is never so old that it would have to be made anew. */
+export const ALWAYS_NEW_MS = Number.MAX_SAFE_INTEGER;
+
 export type Start =
   | "nothing"
   | "late"
@@ -136,7 +139,7 @@ function formed(world: World, hasDead: boolean): World {
   const [manager, worker] = [markOf(swarm, "manager"), markOf(swarm, "worker")];
   if (world.store === "s3") {
     world.objects = [{ fingerprint: swarm.fingerprint, manager, worker }];
-    world.marks = [{ fingerprint: swarm.fingerprint, over: false, atMs: 0 }];
+    world.marks = [{ fingerprint: swarm.fingerprint, over: false, atMs: ALWAYS_NEW_MS }];
   } else {
     world.tagged = managersOf(world, swarm);
     for (const i of world.tagged) {

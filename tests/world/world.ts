@@ -217,7 +217,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     marks: [],
     told: { go: 0, stay: 0 },
     isLabelled: false,
-    hasDeadlines: false,
+    hasDeadlines: true,
     broken: [],
   };
 }
@@ -283,6 +283,7 @@ export function addNode(world: World, machine: Machine, swarm: Swarm, role: Role
   const isTaken = (lives: number): boolean =>
     swarm.nodes.some(({ id }) => id === nodeIdOf(machine, lives));
   while (isTaken(machine.lives)) machine.lives++;
+  const earlier = swarm.nodes.filter((node) => node.machine === machine.index);
   const node: Listed = {
     id: nodeIdOf(machine, machine.lives),
     machine: machine.index,
@@ -292,7 +293,7 @@ export function addNode(world: World, machine: Machine, swarm: Swarm, role: Role
     votes: role === "manager",
     availability: "active",
     labels: world.isLabelled ? labelsOf(machine) : {},
-    createdMs: world.nowMs,
+    createdMs: Math.max(world.nowMs, ...earlier.map(({ createdMs }) => createdMs + 1)),
   };
   machine.lives = (machine.lives + 1) % LIVES;
   swarm.nodes = [...swarm.nodes, node];

@@ -146,13 +146,7 @@ function demoteSelf(s: Scene, heirs: number, node: SwarmNode, swarm: SwarmView):
   if (o.memory.kept.includes(nodeId)) {
     return wait(o, "leave-quorum", "the swarm has refused to demote this manager now");
   }
-  if (desired === "worker") {
-    return observed === "manager" ? demoted(s) : act(
-      { kind: "update", as: "promote", nodeId, version, change: { role: "manager" } },
-      "remake-voter",
-      `${me.instance} is listed as a worker and votes: it is promoted, and demoted again`,
-    );
-  }
+  if (desired === "worker") return demoted(s);
   return observed === "worker" ? demoted(s) : act(
     { kind: "update", as: "demote", nodeId, version, change: { role: "worker" } },
     "demote-itself",

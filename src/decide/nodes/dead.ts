@@ -111,7 +111,7 @@ export function reap(s: Scene, record: FoundingRecord, swarm: SwarmView): Decisi
     const decision = demote(node, death.why);
     if (decision !== null) return decision;
   }
-  for (const node of open.filter(({ voter }) => voter === null)) {
+  for (const node of open.filter((one) => one.voter === null || isStowaway(one))) {
     const why = overOf(s, record, node);
     if (why === null) continue;
     return act(
@@ -123,18 +123,20 @@ export function reap(s: Scene, record: FoundingRecord, swarm: SwarmView): Decisi
   return null;
 }
 
+/**
+ * Listed as a worker, and votes: its certificate came too late, and its manager had joined raft again. The
+ * swarm removes such a node when it is down, and its vote with it; promoted, one that lives panics (tried
+ * on 20.10 and 28.5).
+ */
+function isStowaway({ voter, desired, observed }: SwarmNode): boolean {
+  return voter !== null && desired === "worker" && observed === "worker";
+}
+
 /** Null: it was told before, and goes when the swarm's quorum allows. */
 function demote(node: SwarmNode, why: string): Decision | null {
   const { nodeId, version, desired, observed, labels, availability } = node;
-  if (desired === "worker" && observed === "manager") return null;
+  if (desired === "worker") return null;
   const who = `the manager ${nodeId}: ${why}`;
-  if (desired === "worker") {
-    return act(
-      { kind: "update", as: "promote", nodeId, version, change: { role: "manager" } },
-      "remake-voter",
-      `${who}; it is listed as a worker and votes`,
-    );
-  }
   if (observed === "worker") return null;
   // Whoever sees it next knows what became of it without a proof.
   const left = labels[LEFT_LABEL] ?? availability;

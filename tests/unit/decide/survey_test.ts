@@ -142,6 +142,12 @@ const BREAKAGES: Breakage[] = [
     because: "Warmed:Stopped",
   },
   {
+    what: "a machine that is told to go, which nobody has to mend",
+    change: { lifecycle: ok(lifecycle("Terminated")) },
+    want: ["warning", "going"],
+    because: "Auto Scaling says that i-1 goes",
+  },
+  {
     what: "no Engine",
     change: { engine: fault("no-socket", "no /var/run/docker.sock") },
     want: ["error", "engine-unavailable"],

@@ -26,6 +26,10 @@ export interface Plan {
   told: World["told"];
   /** Nodes have their labels at once: what comes in between is searched where there is less. */
   isLabelled: boolean;
+  /** How many changes of its swarm ago a node may have looked at its Engine, at most. */
+  lagMax: number;
+  /** The time of who leaves may be nearly over. */
+  hasDeadlines: boolean;
 }
 
 export interface Limits {
@@ -93,11 +97,13 @@ class Checker {
     this.#plan = plan;
     const world = worldOf(plan.store, plan.roles, plan.start, {
       isLabelled: plan.isLabelled,
+      hasDeadlines: plan.hasDeadlines,
     });
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     this.#states = new States(
       plan.roles.flatMap((role, i) => reductions.names && role === "manager" ? [i] : []),
       world.machines.length,
+      plan.lagMax,
       (o) => reductions.facts ? consequencesOf(code, o) : JSON.stringify([o.memory, o.facts]),
     );
     this.#steps = new Steps(
@@ -259,12 +265,15 @@ class Checker {
     const story: string[] = [];
     let now = this.#start;
     for (const wanted of way) {
+      const { length } = story;
       for (const step of this.#expand(now, this.#plan.faults)) {
         if (keyOf(this.#states.canonical(step.to)) !== keyOf(wanted)) continue;
         story.push(step.tell());
         now = step.to;
         break;
       }
+      // Only if a change of names is none: whatever is found then is not to be believed.
+      if (story.length === length) story.push("(by a step that is not found under these names)");
     }
     return story;
   }

@@ -37,7 +37,7 @@ const CYCLES_MAX = 60;
 const LOOKS_MAX = 12;
 const DICE = [0, 0.34, 0.68] as const;
 /** Whatever has to have held, or to be over, has by then. */
-const NOW_MS = 200_000;
+const NOW_MS = 400_000;
 
 /** What one round of one node comes to that sees what is. */
 interface Healing {

@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { conditionsOf } from "../simulate/conditions.ts";
 import type { Limits, Plan, Report } from "./explore.ts";
+import { fleetOf, FLEETS, type Span } from "../simulate/fleets.ts";
 import { HERDS, runHerd } from "../simulate/herd.ts";
 import { MUTANTS, seek } from "../mutants.ts";
 import { isSmall, PLANS, secondsOf } from "./plans.ts";
@@ -21,7 +22,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "10" },
     jobs: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
-    seeds: { type: "string", default: "100000" },
+    seeds: { type: "string", default: "50000" },
     small: { type: "boolean", default: false },
     world: { type: "string" },
     mutants: { type: "boolean", default: true },
@@ -105,22 +106,34 @@ function extentOf({ plan, wholeFaults, depth, cutShort }: Report): string {
   return wholeFaults < 0 ? next + inits : `whole with ${wholeFaults}, ${next}${inits}`;
 }
 
-/** Random histories of large worlds; answers how many broke a property. */
+/** Random histories of large worlds, and of swarms that live long; answers how many broke a property. */
 function playAll(count: number): number {
+  print("");
+  return playSome(count, null) +
+    FLEETS.reduce(
+      (failed, { span, share }) => failed + playSome(Math.ceil(count * share), span),
+      0,
+    );
+}
+
+function playSome(count: number, span: Span | null): number {
   const beganMs = performance.now();
   let failed = 0;
+  let died = 0;
   for (let seed = 1; seed <= count; seed++) {
-    const [broken] = simulate(run, conditionsOf(seed)).broken;
+    const conditions = span === null ? conditionsOf(seed) : fleetOf(span, seed);
+    const { broken: [broken], diedMs } = simulate(run, conditions);
+    if (diedMs !== null) died++;
     if (broken === undefined) continue;
     failed++;
     if (failed > 5) continue;
     print(`  seed ${seed}: ${broken.property}: ${broken.what}`);
-    print(`  again: make sim SEED=${seed}`);
+    print(`  again: make sim SEED=${seed}${span === null ? "" : ` SPAN=${span}`}`);
   }
   const seconds = (performance.now() - beganMs) / 1000;
-  print(
-    `\n${grouped(count)} histories in ${seconds.toFixed(0)} s, ${grouped(failed)} with a violation`,
-  );
+  const what = span === null ? "histories" : `${span} histories of Auto Scaling groups`;
+  const lost = span === null ? "" : `, ${grouped(count - died)} swarms alive at the end`;
+  print(`${grouped(count)} ${what} in ${seconds.toFixed(0)} s, ${failed} with a violation${lost}`);
   return failed;
 }
 

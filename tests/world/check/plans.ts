@@ -36,6 +36,7 @@ const LEAVING: Plan[] = [
   leaving("tags", 3, 0, "formed", 1, { go: 1 }),
   leaving("s3", 3, 0, "formed", 0, { go: 2 }),
   leaving("tags", 3, 0, "formed", 0, { go: 2 }),
+  rushed(leaving("s3", 3, 0, "formed", 0, { go: 2 })),
   leaving("s3", 3, 0, "formed", 0, { go: 1, stay: 1 }),
   leaving("s3", 2, 1, "formed", 0, { go: 1 }),
   leaving("tags", 2, 1, "formed", 0, { go: 1 }),
@@ -95,9 +96,18 @@ function leaving(
 ): Plan {
   const { go = 0, stay = 0 } = told;
   const before = plan(store, managers, workers, start, faults, 0, besides);
-  const name = [before.name, ...(go > 0 ? [`${go} go`] : []), ...(stay > 0 ? [`${stay} stay`] : [])]
-    .join(", ");
-  return { ...before, name, told: { go, stay } };
+  const name = [
+    before.name,
+    ...(go > 0 ? [`${go} go`] : []),
+    ...(stay > 0 ? [`${stay} stay`] : []),
+  ].join(", ");
+  // A leave changes the swarm often: how much of it an old look may lack is searched so far only.
+  return { ...before, name, told: { go, stay }, lagMax: managers + workers > 2 ? 2 : Infinity };
+}
+
+/** The same, where whoever leaves may be in a hurry. */
+function rushed(plan: Plan): Plan {
+  return { ...plan, name: `${plan.name}, rushed`, hasDeadlines: true };
 }
 
 /** `hours`: how often EC2 may have forgotten what was there before. */
@@ -128,5 +138,7 @@ export function plan(
     besides,
     told: { go: 0, stay: 0 },
     isLabelled: managers + workers > 2,
+    lagMax: Infinity,
+    hasDeadlines: false,
   };
 }

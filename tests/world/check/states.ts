@@ -11,6 +11,7 @@ import {
   renamedRest,
 } from "./reduce/names.ts";
 import { glimpseOf, type Horizon } from "./view.ts";
+import { ALWAYS_NEW_MS } from "../starts.ts";
 import {
   EPOCH_MS,
   type History,
@@ -91,6 +92,7 @@ export class States {
   readonly #names = new Intern<null>();
   readonly #glimpses = new Intern<null>();
   readonly #consequencesOf: (o: Observation) => string;
+  readonly #lagMax: number;
   readonly #renamings: number[][];
   /** Of each world: what it is when machines change names so that it comes first, and how they may. */
   readonly #turned: { world: number; renamings: number[] }[] = [];
@@ -98,8 +100,17 @@ export class States {
   readonly #glimpseIds: number[][] = [];
   readonly #seeing = new Map<string, number>();
 
-  /** `alike`: those of `count` machines that may change names. `consequencesOf`: names what a run knows. */
-  constructor(alike: number[], count: number, consequencesOf: (o: Observation) => string) {
+  /**
+   * `alike`: those of `count` machines that may change names. `lagMax`: how many changes ago a node may have
+   * looked at its Engine. `consequencesOf`: names what a run knows.
+   */
+  constructor(
+    alike: number[],
+    count: number,
+    lagMax: number,
+    consequencesOf: (o: Observation) => string,
+  ) {
+    this.#lagMax = lagMax;
     this.#consequencesOf = consequencesOf;
     this.#renamings = permutations(alike, count);
     this.#renamedLocals = this.#renamings.map(() => []);
@@ -171,7 +182,7 @@ export class States {
   #havingSeen(local: Local & { kind: "run" }, index: number, before: number): Local {
     const world = this.world(before);
     const { floor, seen } = local.horizon;
-    const more = [...seen, glimpseOf(world, world.machines[index]!)];
+    const more = [...seen, glimpseOf(world, world.machines[index]!)].slice(-this.#lagMax);
     return { ...local, horizon: { floor, seen: more } };
   }
 
@@ -235,7 +246,7 @@ function normalVersions(versions: Version[]): Version[] {
 function normalRest(rest: Rest): Rest {
   const swarms = rest.swarms.map((swarm) => ({
     ...swarm,
-    nodes: swarm.nodes.map(normalNode).sort((a, b) => a.id < b.id ? -1 : 1),
+    nodes: swarm.nodes.map((node) => normalNode(node, swarm.nodes)),
   }));
   return {
     ...rest,
@@ -250,9 +261,13 @@ function normalRest(rest: Rest): Rest {
   };
 }
 
-function normalNode(node: Listed): Listed {
+/** Of the nodes that one machine has been only the order counts. */
+function normalNode(node: Listed, nodes: Listed[]): Listed {
   const labels = Object.entries(node.labels).sort(([a], [b]) => a < b ? -1 : 1);
-  return { ...node, labels: Object.fromEntries(labels) };
+  const { createdMs, machine } = node;
+  const earlier = nodes.filter((one) => one.machine === machine && one.createdMs < createdMs);
+  const secondMs = createdMs - createdMs % 1_000;
+  return { ...node, labels: Object.fromEntries(labels), createdMs: secondMs + earlier.length };
 }
 
 /** Without times, and the order of what any read may show. */
@@ -270,7 +285,7 @@ function normalMachine(machine: Machine): Machine {
 }
 
 function longAgoOrNow(atMs: number): number {
-  return atMs === 0 ? 0 : EPOCH_MS;
+  return atMs === 0 || atMs === ALWAYS_NEW_MS ? atMs : EPOCH_MS;
 }
 
 /** Any older value may be seen: which came when is nothing, but which is the newest. */

@@ -8,10 +8,10 @@ import type { Rule } from "../../../src/rules.ts";
 import type { Decision, Memory, Observation } from "../../../src/state.ts";
 
 /** Before anything has lasted; after an attempt or a failed join is over; after any patience is. */
-const CLOCKS_MS = [1_000, 20_000, 200_000] as const;
-/** Of one that leaves also when its time is nearly over, and it waits for nobody any more. */
-const LEAVING_CLOCKS_MS = [200_000, 560_000] as const;
-const LATE_MS = 200_000;
+const CLOCKS_MS = [1_000, 20_000, 400_000] as const;
+/** So long before its end the time of one that leaves is nearly over, and it waits for nobody any more. */
+const RUSHED_MS = 40_000;
+const LATE_MS = 400_000;
 /** Any of up to three: a small world has no more managers. */
 const DICE = [0, 0.34, 0.67] as const;
 
@@ -39,6 +39,8 @@ export function timeless(o: Observation): Observation {
       terminated: [...memory.terminated].sort(),
       failures: failuresOf(memory),
       kept: [...memory.kept].sort(),
+      refused: [...memory.refused].sort(),
+      reaped: [],
       attemptMs: memory.attemptMs === null ? null : 0,
       startingMs: memory.startingMs === null ? null : 0,
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
@@ -90,8 +92,12 @@ export function decisionsOf(code: Code, o: Observation, mayHold = true): Decisio
   const { failures, attemptMs, startingMs, steady } = o.memory;
   const depends = failures.length > 0 ||
     [attemptMs, startingMs, steady].some((since) => since !== null);
-  const isLeaving = o.config.goal === "leave";
-  const clocks = isLeaving ? LEAVING_CLOCKS_MS : depends ? CLOCKS_MS : [LATE_MS];
+  const { goal, timeoutMs } = o.config;
+  const isBounded = goal === "leave" && timeoutMs < Number.MAX_SAFE_INTEGER;
+  const clocks = [
+    ...(depends || isBounded ? CLOCKS_MS : [LATE_MS]),
+    ...(isBounded ? [timeoutMs - RUSHED_MS] : []),
+  ];
   for (const clockMs of clocks) {
     const decision = add(o, clockMs, 0);
     if (decision.kind === "act" && decision.call.kind === "join") {

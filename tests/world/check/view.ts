@@ -1,6 +1,7 @@
 /** All that a node may be answered in a state of the world, or just the truth. */
 import { type Choice, enact, type Trouble } from "../enact.ts";
 import { answers as answersTruly, contentsOf, lookAt } from "../engine.ts";
+import { ALWAYS_NEW_MS } from "../starts.ts";
 import { type History, latest, type Machine, machineAt, nodeOf, type World } from "../world.ts";
 import type { AnyAnswer, Look } from "../../../src/calls.ts";
 import type { Engine, Fault } from "../../../src/state.ts";
@@ -207,7 +208,10 @@ function anything(paths: Paths): Choice {
       return { state, manager: managerTag[age]!.value, worker: workerTag[age]!.value };
     },
     isFormer: () => paths.take(2) === 1,
-    ageMs: (atMs) => atMs === 0 || paths.take(2) === 1 ? LONG_MS : 0,
+    ageMs: (atMs) => {
+      if (atMs === 0 || atMs === ALWAYS_NEW_MS) return atMs === 0 ? LONG_MS : 0;
+      return paths.take(2) === 1 ? LONG_MS : 0;
+    },
     log: (versions) => {
       const shown = versions.slice(0, paths.take(versions.length + 1));
       if (shown.length < 2) return shown;

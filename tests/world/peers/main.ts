@@ -15,7 +15,7 @@ import * as run from "../../../src/run.ts";
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "1000" },
-    lives: { type: "string", default: "25" },
+    lives: { type: "string", default: "20" },
     write: { type: "boolean", default: true },
   },
   allowNegative: true,
@@ -89,6 +89,8 @@ const SETTINGS: Setting[] = [
 
 /** All whose machines leave have a hook, and the time for it. */
 const HOOK_MS = 15 * 60_000;
+/** As of `deploy/swarm-join.timer`. */
+const TIMER_MS = 10 * 60_000;
 
 /** Of the short ones so many more are played. */
 const MORE = 10;
@@ -141,10 +143,12 @@ function sectionOf(title: string, what: string, table: string): string {
 function lifeOf(tool: Tool, span: Span, count: number): string[] {
   const histories = Array.from({ length: count }, (_, i) => {
     const conditions = fleetOf(span, i + 1, { managers: 3, nodes: 6 });
-    const groups = { ...conditions.groups!, hookMs: HOOK_MS };
+    const groups = { ...conditions.groups!, hookMs: HOOK_MS, timerMs: TIMER_MS };
     return played(tool, { ...conditions, groups });
   });
-  const alive = histories.filter(({ diedMs }) => diedMs === null);
+  const alive = histories.filter(({ diedMs, world }) =>
+    diedMs === null && foundedSwarm(world) !== null
+  );
   const died = histories.flatMap(({ diedMs }) => diedMs ?? []).sort((a, b) => a - b);
   const calls = histories.map(({ awsCalls, world }) => awsCalls / world.machines.length);
   return [
@@ -276,15 +280,16 @@ its swarm together.
 ${tables.join("\n")}
 ## How long a swarm lives
 
-${LIVES} histories of thirty days for each algorithm. Auto Scaling keeps three managers and three workers over
-three zones, launches before it terminates or after, gives addresses out again or not, and counts a new
-machine six or ten minutes after its boot, as drawn from each seed. A new machine runs what its tool runs
-at a boot. A machine that Auto Scaling terminates has 15 minutes to leave where its tool does that
-(swarm-join: \`leave --if-terminating\`), and is terminated at once where not; with a spot notice two
+${LIVES} histories of thirty days for each algorithm, and ten times as many of hours. Auto Scaling keeps three
+managers and three workers over three zones, launches before it terminates or after, gives addresses out
+again or not, and counts a new machine some minutes after its boot, as drawn from each seed. A new machine
+runs what its tool runs at a boot, and what its tool does from time to time is done too (swarm-join: its
+timer, on managers). A machine that Auto Scaling terminates has 15 minutes to leave where its tool does
+that (swarm-join: \`leave --if-terminating\`), and is terminated at once where not; with a spot notice two
 minutes; and where nobody is asked, none.
 
-- **lives to the end**: the swarm of the first day has, or can have again, a quorum on the last. A raft that
-  has lost more than half of its voters for good is dead, and the history ends
+- **lives to the end**: a swarm formed, and has, or can have again, a quorum on the last day. A raft that has
+  lost half of its voters or more for good is dead, and the history ends
 - **the others died after**: their median
 - **dead voters**, **left outside**: of those that live, per swarm: votes that nobody casts any more, and living
   machines that are in no swarm or in another one
@@ -309,12 +314,12 @@ that is in a swarm is left in peace, and a run that fails is started again after
 What they do better: D4A, JAI and DEV need one or two requests where EC2's tags need several, and TRJ's
 first manager asks nobody before it starts. GAR and D4A never start a second swarm in calm weather.
 D4A and JAI take machines out of the swarm when they are terminated, as this tool does. Of those that
-went without a word JAI hears nothing; D4A looks for them every few minutes, while this tool does so
-whenever it runs on a manager, which is at a boot.
+went without a word JAI hears nothing; D4A looks for them every few minutes, and this tool whenever
+it runs on a manager: at a boot, and every ten minutes by its timer.
 
 | | when a machine is told to go | when one has gone without a word |
 | --- | --- | --- |
-| swarm-join | drain, mark in the record, demote if the others are a quorum, wait for the worker's certificate and the tasks, leave; one manager after the other | the next manager that boots demotes and removes who is dead by EC2's word |
+| swarm-join | drain, mark in the record, demote if the others are a quorum, wait for the worker's certificate and the tasks, leave; one manager after the other | the next run on a manager demotes and removes who is dead by EC2's word |
 | D4A | demote, 30 s, a manager removes it with force; no drain, no leave. A leader that is the primary waits 3 min first | the leader's cron demotes and removes who is unreachable and of whom EC2 shows nobody at that address |
 | JAI | drain, 50 s, demote, 15 s, leave with force; a manager removes it with force | nothing |
 | the others | nothing | nothing |

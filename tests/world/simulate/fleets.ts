@@ -17,7 +17,15 @@ const OVER_MS = 4 * HOUR_MS;
  * - `month`: thirty days of such a year, and nobody has taken care that it is gentle
  * - `deploys`: thirty days of nothing but deployments
  */
-export type Span = "rough" | "gentle" | "year" | "month" | "deploys";
+export const SPANS = ["rough", "gentle", "year", "month", "deploys"] as const;
+export type Span = typeof SPANS[number];
+
+/** How many are played, for each history without groups: a year takes as long as thousands of hours. */
+export const FLEETS: readonly { span: Span; share: number }[] = [
+  { span: "rough", share: 1 / 20 },
+  { span: "gentle", share: 1 / 60 },
+  { span: "year", share: 1 / 25_000 },
+];
 
 export function fleetOf(span: Span, seed: number, only: Partial<Conditions> = {}): Conditions {
   const dice = createDice(seed ^ 0x2545f491);

@@ -48,6 +48,8 @@ export interface Node {
   /** It is told to go, and will be taken then (ms): until then it leaves. Null: it stays. */
   leavesByMs: number | null;
   toldMs: number;
+  /** It has stopped what ran here; its swarm may start something since. */
+  hasStopped: boolean;
   /** When its tool tends to the swarm again. */
   tendsMs: number;
 }
@@ -118,6 +120,7 @@ export function nodeOf(machine: Machine): Node {
     isCounted: true,
     leavesByMs: null,
     toldMs: 0,
+    hasStopped: false,
     tendsMs: 0,
   };
 }

@@ -1,11 +1,11 @@
 /**
  * `make sim`: plays random histories of large worlds. `make sim SEED=7` replays one as a timeline, with
  * `NODES=5` one of that size; `CONDITIONS='{…}'` replays a shrunk one. `ARGS="--seeds 1000000"` plays
- * so many.
+ * so many. `SPAN=year` is of Auto Scaling groups, as `fleets.ts` tells their spans.
  */
 import { parseArgs } from "node:util";
 import { type Conditions, conditionsOf } from "./conditions.ts";
-import { fleetOf, type Span } from "./fleets.ts";
+import { fleetOf, type Span, SPANS } from "./fleets.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import type { Code } from "../program.ts";
@@ -27,11 +27,18 @@ const seed = values.seed ?? Deno.env.get("SEED");
 const nodes = values.nodes ?? Deno.env.get("NODES");
 const shrunk = Deno.env.get("CONDITIONS");
 const size = nodes === undefined ? {} : { nodes: Number(nodes) };
-const span = (values.span ?? Deno.env.get("SPAN")) as Span | undefined;
+const span = spanOf(values.span ?? Deno.env.get("SPAN"));
 
 if (shrunk !== undefined) replay(JSON.parse(shrunk) as Conditions);
 else if (seed !== undefined) replay(drawn(Number(seed)));
 else playAll(Number(values.from), Number(values.seeds));
+
+function spanOf(name: string | undefined): Span | undefined {
+  const span = SPANS.find((one) => one === name);
+  if (span !== undefined || name === undefined) return span;
+  print(`There is no span ${name}: it is one of ${SPANS.join(", ")}`);
+  Deno.exit(2);
+}
 
 function drawn(seed: number): Conditions {
   return span === undefined ? conditionsOf(seed, size) : fleetOf(span, seed, size);

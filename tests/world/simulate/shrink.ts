@@ -20,7 +20,10 @@ export function shrink(code: Code, conditions: Conditions): Conditions {
 function simplerThan(c: Conditions): Conditions[] {
   const zero = (key: "launchMs" | "staleMs" | "troubleRate" | "backgroundRate" | "pauseRate") =>
     c[key] === 0 ? [] : [{ ...c, [key]: 0 }];
+  const half = c.mishaps.length >> 1;
+  const halves = half < 8 ? [] : [c.mishaps.slice(0, half), c.mishaps.slice(half)];
   return [
+    ...halves.map((mishaps) => ({ ...c, mishaps })),
     ...c.mishaps.map((_, i) => ({ ...c, mishaps: c.mishaps.filter((_, j) => j !== i) })),
     ...zero("troubleRate"),
     ...zero("pauseRate"),

@@ -68,6 +68,9 @@ const CHANGING: readonly Event["kind"][] = [
   "mounted",
   "heal",
   "does",
+  "look",
+  "shrink",
+  "spread",
   "taken",
   "missed",
 ];
@@ -82,7 +85,7 @@ const TASKS_MS = 25_000;
 /** In such a time a machine can leave, whatever it is. */
 const AMPLE_MS = 4 * 60_000;
 /** So long after something has changed there may still be something to do. */
-const TENDS_MS = 60 * 60_000;
+const TENDS_MS = 30 * 60_000;
 /** When all is quiet somebody runs swarm-join once more. */
 const ONCE_MORE_MS = 15 * 60_000;
 
@@ -385,6 +388,7 @@ class Simulation {
     let takesMs = decision.kind === "wait" ? decision.ms : 0;
     for (const call of callsOf(decision)) {
       if (call.kind === "leave" && this.#isJudged) this.#judgeTasks(node);
+      if (call.kind === "stop") node.hasStopped = true;
       const answer = this.#perform(machine, call);
       node.answers.push(answer);
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
@@ -569,9 +573,9 @@ class Simulation {
     }
   }
 
-  /** Whoever leaves has waited for its tasks, as long as it had time. */
-  #judgeTasks({ machine, leavesByMs }: Node): void {
-    if (leavesByMs === null || !machine.isBusy) return;
+  /** Whoever leaves has waited for its tasks, or has stopped them with their time to end, as long as it had time. */
+  #judgeTasks({ machine, leavesByMs, hasStopped }: Node): void {
+    if (leavesByMs === null || !machine.isBusy || hasStopped) return;
     const leftMs = leavesByMs - this.#now;
     if (leftMs < LEAVE_SPARE_MS + TASKS_MS) return;
     const what = `${machine.instance} leaves with a task, and has ${Math.floor(leftMs / 1000)} s`;
@@ -581,12 +585,11 @@ class Simulation {
   /** Whoever was told to go, and had the time, should not be in the swarm any more. */
   #goes({ machine, leavesByMs, toldMs, ending }: Node): void {
     if (leavesByMs === null || this.#c.groups?.isGentle !== true || !this.#isJudged) return;
-    const { power, place, instance } = machine;
-    if (power !== "up" || place.kind === "outside" || leavesByMs - toldMs < AMPLE_MS) return;
+    const { power, place, instance, readyMs } = machine;
+    const hadMs = leavesByMs - Math.max(toldMs, readyMs - EPOCH_MS);
+    if (power !== "up" || place.kind === "outside" || hadMs < AMPLE_MS) return;
     const why = ending === null ? "" : `: ${ending.rule} (${ending.because})`;
-    const what = `${instance} was told to go ${
-      (leavesByMs - toldMs) / 1000
-    } s before, and is in${why}`;
+    const what = `${instance} had ${Math.floor(hadMs / 1000)} s to leave, and is in${why}`;
     broken(this.#world, "who-goes-gets-out", what);
   }
 

@@ -5,6 +5,7 @@ import {
   fault,
   founded,
   instance,
+  managerOf,
   member,
   observation,
   ok,
@@ -104,6 +105,25 @@ table("a worker leaves", [
       facts: { engine: ok({ ...workerOf("a"), state: "pending" }) },
     }),
     want: ["leave", "leave-swarm"],
+  },
+]);
+
+table("a manager that was demoted and whose Engine errs", [
+  {
+    name: "it tries to come back, as its certificate is a manager's still: waited for",
+    state: leaving({
+      config: { role: "manager" },
+      facts: {
+        ...marked,
+        engine: ok({
+          ...managerOf("a"),
+          swarm: null,
+          state: "error",
+          error: "can't initialize raft",
+        }),
+      },
+    }),
+    want: ["wait", "engine-starting"],
   },
 ]);
 
@@ -264,6 +284,13 @@ Deno.test("a worker leaves: nothing is ever left by force", () => {
 
 const going = { target: "Terminated", spot: null };
 table("a join of a machine that is told to go", [
+  {
+    name: "EC2 says so: joins nothing",
+    state: observation({ memory: { self: instance(1, { state: "shutting-down" }) } }),
+    want: ["fail", "going"],
+    because: "EC2 says that i-1 goes",
+    exit: 3,
+  },
   {
     name: "joins nothing",
     state: observation({ memory: { lifecycle: going } }),

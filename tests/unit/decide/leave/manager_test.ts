@@ -165,9 +165,9 @@ table("a manager leaves", [
     want: ["wait", "demotion-pending"],
   },
   {
-    name: "it is listed as a worker and votes: promoted, to be demoted again",
+    name: "it is listed as a worker and votes: it must not be promoted, and waits",
     state: leaving({ ...ready, own: { ...left(1), desired: "worker", observed: "worker" } }),
-    want: ["promote", "remake-voter"],
+    want: ["wait", "demotion-pending"],
   },
   {
     name: "it has no vote any more, and a manager's certificate: waits",

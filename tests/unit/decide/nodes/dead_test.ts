@@ -164,12 +164,12 @@ table("the dead", [
     want: ["wait", "voter-going"],
   },
   {
-    name: "it is listed as a worker and votes: promoted, to be demoted again",
+    name: "it is listed as a worker and votes: removed, and its vote with it",
     state: third(dead3({ desired: "worker", observed: "worker" })),
-    want: ["promote", "remake-voter"],
+    want: ["remove", "remove-dead-node"],
   },
   {
-    name: "it was just promoted for that, and is not listed as a manager yet: waited for",
+    name: "it was promoted a moment ago, and is not listed as a manager yet: waited for",
     state: third(dead3({ observed: "worker" })),
     want: ["wait", "voter-going"],
   },

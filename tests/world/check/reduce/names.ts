@@ -44,9 +44,15 @@ export function renamedLocal(local: Local, to: number[]): Local {
   if (local.kind !== "run") return local;
   const { o: { config, ...known }, horizon } = local;
   const o: Observation = { config, ...renamed(known, to) };
-  o.memory.terminated.sort();
+  const { terminated, kept, refused, asked: { instances, probe } } = o.memory;
+  for (const names of [terminated, kept, refused]) names.sort();
+  for (const names of [instances?.ids, instances?.addresses, probe]) names?.sort();
   const { engine } = o.facts;
   if (engine?.ok) o.facts.engine = { ok: true, value: inOrder(engine.value) };
+  for (const kind of LISTS) {
+    const fact = o.facts[kind];
+    if (fact?.ok) fact.value.sort((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+  }
   const seen = renamed(horizon.seen, to).map(({ engine, answering }) => ({
     engine: inOrder(engine),
     answering: answering?.toSorted() ?? null,
@@ -54,13 +60,15 @@ export function renamedLocal(local: Local, to: number[]): Local {
   return { kind: "run", o, horizon: { ...horizon, seen } };
 }
 
-/** An Engine lists its managers in one order. */
+/** What is answered in no order that means anything. */
+const LISTS = ["instances", "tokens", "neighbours", "words", "marks", "probe"] as const;
+
+/** An Engine lists its managers in one order, and its nodes as they came. */
 function inOrder(engine: Engine): Engine {
   const { swarm } = engine;
   const peers = engine.peers.toSorted();
   if (swarm === null) return { ...engine, peers };
-  const nodes = swarm.nodes.map((node) => ({ ...node, version: versionOf(node) }))
-    .sort((a, b) => a.nodeId < b.nodeId ? -1 : 1);
+  const nodes = swarm.nodes.map((node) => ({ ...node, version: versionOf(node) }));
   return { ...engine, peers, swarm: { ...swarm, nodes } };
 }
 
