@@ -120,11 +120,17 @@ function suspects({ engine, record }: Scene): SwarmNode[] {
   }).filter((node) => instanceOf(node) !== null);
 }
 
-/** The other nodes that are ready and have no label yet. */
+/**
+ * The other nodes that are ready and have no label yet. Who comes while this run labels others is the next
+ * run's: EC2 is asked once, however many come.
+ */
 export function nameless({ engine, o }: Scene): SwarmNode[] {
+  const { instances } = o.memory.asked;
+  const isAsked = o.facts.instances?.ok === true && instances !== null;
   return (engine.swarm?.nodes ?? []).filter((node) =>
     node.nodeId !== engine.nodeId && node.state === "ready" && seenAt(node) !== "" &&
-    instanceOf(node) === null && !o.memory.kept.includes(node.nodeId)
+    instanceOf(node) === null && !o.memory.kept.includes(node.nodeId) &&
+    (!isAsked || instances.addresses.includes(seenAt(node)))
   );
 }
 
