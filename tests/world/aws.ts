@@ -74,6 +74,7 @@ export function lose(world: World, alsoMarks: boolean): void {
   );
   world.former = world.store === "tags" ? world.versions : [];
   world.versions = [];
+  world.settled = 0;
   world.lostMs = world.nowMs;
   if (alsoMarks) world.marks = [];
   for (const machine of world.machines) {
@@ -97,7 +98,8 @@ export function readLedger(world: World, missing: number[], choice: Choice): Led
     };
   }
   const isFormer = world.former.length > 0 && choice.isFormer();
-  const seen = choice.log(isFormer ? world.former : world.versions, missing);
+  const settled = isFormer ? 0 : world.settled;
+  const seen = choice.log(isFormer ? world.former : world.versions, missing, settled);
   const made = world.versions.length === 0 ? world.templates : world.templates - 1;
   return {
     kind: "log",

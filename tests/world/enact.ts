@@ -43,8 +43,8 @@ export interface Choice {
     manager: TokenMark | null;
     worker: TokenMark | null;
   };
-  /** The versions of the log that a read shows, in order. `missing`: those asked for by number too. */
-  log(versions: Version[], missing: number[]): Version[];
+  /** The versions of the log that a read shows, in order. `missing`: those asked for by number too; `settled`: how many any read shows. */
+  log(versions: Version[], missing: number[], settled: number): Version[];
   /** How many of the object's versions were written when a read of it happened. */
   object(versions: Version[]): number;
   course(): JoinCourse;

@@ -136,6 +136,7 @@ function formed(world: World, hasDead: boolean): World {
     dead.ec2 = [...dead.ec2, { value: "terminated", atMs: 0 }];
   }
   found(world, swarm, false);
+  world.settled = 1;
   const [manager, worker] = [markOf(swarm, "manager"), markOf(swarm, "worker")];
   if (world.store === "s3") {
     world.objects = [{ fingerprint: swarm.fingerprint, manager, worker }];

@@ -145,7 +145,9 @@ export interface World {
   swarms: Swarm[];
   /** The launch template's versions, or the object's, oldest first; empty: there is none. */
   versions: Version[];
-  /** How many of them were made: one that was lost is another than the next. */
+  /** How many of the first of them are from long ago: every read shows these. */
+  settled: number;
+  /** How many templates were made: one that was lost is another than the next. */
   templates: number;
   /** The versions of the template that was deleted, which EC2 may go on showing for a while. */
   former: Version[];
@@ -207,6 +209,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     moved: {},
     swarms: [],
     versions: [],
+    settled: 0,
     templates: 0,
     former: [],
     lostMs: 0,

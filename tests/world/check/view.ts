@@ -212,11 +212,11 @@ function anything(paths: Paths): Choice {
       if (atMs === 0 || atMs === ALWAYS_NEW_MS) return atMs === 0 ? LONG_MS : 0;
       return paths.take(2) === 1 ? LONG_MS : 0;
     },
-    log: (versions) => {
-      const shown = versions.slice(0, paths.take(versions.length + 1));
+    log: (versions, _missing, settled) => {
+      const shown = versions.slice(0, settled + paths.take(versions.length - settled + 1));
       if (shown.length < 2) return shown;
-      const gap = paths.take(shown.length);
-      return gap === shown.length - 1 ? shown : shown.filter((_, i) => i !== gap);
+      const gap = settled + paths.take(shown.length - settled);
+      return gap >= shown.length - 1 ? shown : shown.filter((_, i) => i !== gap);
     },
   };
 }
