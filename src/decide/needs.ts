@@ -127,12 +127,16 @@ function suspects({ engine, record }: Scene): SwarmNode[] {
 export function nameless({ engine, o }: Scene): SwarmNode[] {
   const { instances } = o.memory.asked;
   const isAsked = o.facts.instances?.ok === true && instances !== null;
+  if (o.memory.did.filter((kind) => kind === "label").length >= LABELS_MAX) return [];
   return (engine.swarm?.nodes ?? []).filter((node) =>
     node.nodeId !== engine.nodeId && node.state === "ready" && seenAt(node) !== "" &&
     instanceOf(node) === null && !o.memory.kept.includes(node.nodeId) &&
     (!isAsked || instances.addresses.includes(seenAt(node)))
   );
 }
+
+/** In one run: others label too, and the next run goes on. */
+const LABELS_MAX = 20;
 
 /** Managers that are down and have no label: whether they are dead, only their address can tell. */
 function unnamedDown({ engine }: { engine: Engine | null }): SwarmNode[] {

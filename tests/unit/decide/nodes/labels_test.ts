@@ -87,6 +87,25 @@ table("labels", [
     want: ["done", "in-order"],
   },
   {
+    name: "this run has labelled twenty: the next one goes on",
+    state: {
+      ...beside([workerNode(2, bare)], [instance(2)]),
+      memory: { ...beside([]).memory, did: Array<"label">(20).fill("label") },
+    },
+    want: ["done", "in-order"],
+  },
+  {
+    name: "a node that came while others were labelled was not asked for: the next run's",
+    state: {
+      ...beside([workerNode(2, bare)], [instance(2)]),
+      memory: {
+        ...beside([]).memory,
+        asked: { instances: { ids: ["i-1"], addresses: ["10.0.0.9"] }, probe: null },
+      },
+    },
+    want: ["done", "in-order"],
+  },
+  {
     name: "a node that would not take a label in this round is let be",
     state: {
       ...beside([workerNode(2, bare)], [instance(2)]),
