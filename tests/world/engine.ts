@@ -155,13 +155,22 @@ export function viewOf(world: World, swarm: Swarm, node: Listed, by: Machine): S
     createdMs,
     desired,
     observed,
-    voter: votes ? { address, reachable: isHere, leader: isOwn } : null,
+    // Whoever has its address now is taken for it.
+    voter: votes
+      ? { address, reachable: isHere || isAnswering(world, address), leader: isOwn }
+      : null,
     state,
     address,
     availability,
     labels,
   };
   return { ...shown, version: versionOf(shown) };
+}
+
+function isAnswering(world: World, address: string): boolean {
+  const holder = machineAt(world, address);
+  return world.moved[address] !== undefined && holder !== undefined && !holder.isCut &&
+    answers(world, holder, address);
 }
 
 /** In the world a version names what it is a version of: it does not grow for ever. */

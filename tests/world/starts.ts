@@ -12,6 +12,7 @@ import {
   managersOf,
   markOf,
   type Swarm,
+  takeAddress,
   type World,
 } from "./world.ts";
 import type { Role } from "../../src/state.ts";
@@ -30,7 +31,9 @@ export type Start =
   | "mixed"
   | "hidden"
   | "formed"
-  | "ghost";
+  | "ghost"
+  | "unnamed"
+  | "readdressed";
 
 /**
  * - `late`: nothing but machines that have run for long: the tool comes to them later
@@ -45,6 +48,8 @@ export type Start =
  * - `formed`: all machines are in the founded swarm, each in its role, with services, and all is in order
  * - `ghost`: the same, but for the last manager, which is new; and one behind the others was a manager of
  *   that swarm and is terminated
+ * - `unnamed`: the same, and that one died before it had labels
+ * - `readdressed`: as `ghost`, and the new one has the dead one's address
  */
 export function worldOf(
   store: World["store"],
@@ -53,11 +58,12 @@ export function worldOf(
   change: Partial<World> = {},
 ): World {
   const isMixed = start === "mixed" || start === "hidden";
-  const hasAnother = isMixed || start === "dead" || start === "ghost";
+  const hasGhost = start === "ghost" || start === "unnamed" || start === "readdressed";
+  const hasAnother = isMixed || start === "dead" || hasGhost;
   const all = hasAnother ? [...roles, "manager" as const] : roles;
   const world = { ...createWorld(store, all), ...change };
   if (start === "nothing") return world;
-  if (start === "formed" || start === "ghost") return formed(world, start === "ghost");
+  if (start === "formed" || hasGhost) return formed(world, start);
   if (start === "late") {
     for (const machine of world.machines) {
       const launchedMs = machine.index;
@@ -113,11 +119,10 @@ export function worldOf(
   return world;
 }
 
-/** A founded swarm with all that the tool makes of it. `hasDead`: but of the last manager, in whose place a dead one is. */
-function formed(world: World, hasDead: boolean): World {
+/** A founded swarm with all that the tool makes of it; but `formed`, with a dead manager and a new one that is outside. */
+function formed(world: World, start: Start): World {
   const managers = world.machines.filter(({ role }) => role === "manager");
-  const outside = hasDead ? managers.at(-2) : undefined;
-  const dead = hasDead ? managers.at(-1) : undefined;
+  const [outside, dead] = start === "formed" ? [] : managers.slice(-2);
   const swarm = addSwarm(world, 0);
   Object.assign(swarm, { services: 1, isFounded: true, isShown: true });
   for (const machine of world.machines) {
@@ -129,11 +134,13 @@ function formed(world: World, hasDead: boolean): World {
     });
     if (machine === outside) continue;
     become(world, machine, swarm, role === "manager", false);
-    changeNode(swarm, swarm.nodes.at(-1)!.id, { labels: labelsOf(machine) });
+    const isNamed = machine !== dead || start !== "unnamed";
+    if (isNamed) changeNode(swarm, swarm.nodes.at(-1)!.id, { labels: labelsOf(machine) });
   }
   if (dead !== undefined) {
     dead.power = "terminated";
     dead.ec2 = [...dead.ec2, { value: "terminated", atMs: 0 }];
+    if (start === "readdressed") takeAddress(world, outside!, dead.address);
   }
   found(world, swarm, false);
   world.settled = 1;

@@ -28,6 +28,8 @@ export interface Plan {
   isLabelled: boolean;
   /** How many changes of its swarm ago a node may have looked at its Engine, at most. */
   lagMax: number;
+  /** All runs of before have ended: a machine runs again when it is told something, or starts. */
+  isIdle: boolean;
   /** The time of who leaves may be nearly over. */
   hasDeadlines: boolean;
 }
@@ -118,7 +120,11 @@ class Checker {
       world: this.#states.worldId(world),
       locals: world.machines.map(({ power, isOutside }, i) =>
         this.#states.localId(
-          power === "up" && !isOutside ? this.#steps.begun(world, i) : { kind: "off" },
+          power !== "up" || isOutside
+            ? { kind: "off" }
+            : plan.isIdle
+            ? { kind: "done" }
+            : this.#steps.begun(world, i),
         )
       ),
     };

@@ -35,13 +35,17 @@ const LEAVING: Plan[] = [
   leaving("tags", 3, 0, "formed", 0, { go: 1 }),
   leaving("tags", 3, 0, "formed", 1, { go: 1 }),
   leaving("s3", 3, 0, "formed", 0, { go: 2 }),
-  leaving("tags", 3, 0, "formed", 0, { go: 2 }),
+  idle(leaving("tags", 3, 0, "formed", 0, { go: 2 })),
   rushed(leaving("s3", 3, 0, "formed", 0, { go: 2 })),
   leaving("s3", 3, 0, "formed", 0, { go: 1, stay: 1 }),
   leaving("s3", 2, 1, "formed", 0, { go: 1 }),
   leaving("tags", 2, 1, "formed", 0, { go: 1 }),
   leaving("s3", 3, 0, "ghost", 0, {}),
   leaving("tags", 3, 0, "ghost", 0, {}),
+  leaving("s3", 3, 0, "unnamed", 0, {}),
+  leaving("tags", 3, 0, "unnamed", 0, {}),
+  leaving("s3", 3, 0, "readdressed", 0, {}),
+  leaving("tags", 3, 0, "readdressed", 0, {}),
 ];
 
 /** The longest first, so that both threads end at about the same time. */
@@ -105,6 +109,11 @@ function leaving(
   return { ...before, name, told: { go, stay }, lagMax: managers + workers > 2 ? 2 : Infinity };
 }
 
+/** The same, where only those run that are told something, or start. */
+function idle(plan: Plan): Plan {
+  return { ...plan, name: `${plan.name}, idle`, isIdle: true };
+}
+
 /** The same, where whoever leaves may be in a hurry. */
 function rushed(plan: Plan): Plan {
   return { ...plan, name: `${plan.name}, rushed`, hasDeadlines: true };
@@ -139,6 +148,7 @@ export function plan(
     told: { go: 0, stay: 0 },
     isLabelled: managers + workers > 2,
     lagMax: Infinity,
+    isIdle: false,
     hasDeadlines: false,
   };
 }

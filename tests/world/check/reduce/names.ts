@@ -18,11 +18,12 @@ export function renamedMachine(machine: Machine, to: number[]): Machine {
   return { ...renamed(machine, to), index: to[machine.index]!, place, heard };
 }
 
-export function renamedRest<Rest extends Pick<World, "swarms" | "tagged" | "strays">>(
+export function renamedRest<Rest extends Pick<World, "swarms" | "tagged" | "strays" | "moved">>(
   rest: Rest,
   to: number[],
 ): Rest {
   const { swarms, tagged, strays } = rest;
+  const moved = Object.entries(renamed(rest.moved, to));
   return {
     ...renamed(rest, to),
     swarms: renamed(swarms, to).map((swarm): Swarm => ({
@@ -32,6 +33,7 @@ export function renamedRest<Rest extends Pick<World, "swarms" | "tagged" | "stra
     })),
     tagged: tagged.map((i) => to[i]!),
     strays: strays.map((i) => to[i]!).sort((a, b) => a - b),
+    moved: Object.fromEntries(moved.map(([address, i]) => [address, to[i]!])),
   };
 }
 
