@@ -318,7 +318,7 @@ export function instanceOf(machine: Machine, choice: Choice): Instance | null {
     address: state === "terminated" ? null : machine.address,
     roleTag: machine.role,
     clusterTag: null,
-    launchMs: machine.launchedMs,
+    launchMs: machine.bornMs,
     placement,
     labelTags: {},
   };

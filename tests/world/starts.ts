@@ -140,7 +140,10 @@ function formed(world: World, start: Start): World {
   if (dead !== undefined) {
     dead.power = "terminated";
     dead.ec2 = [...dead.ec2, { value: "terminated", atMs: 0 }];
-    if (start === "readdressed") takeAddress(world, outside!, dead.address);
+    if (start === "readdressed") {
+      takeAddress(world, outside!, dead.address);
+      outside!.bornMs = world.nowMs + 1;
+    }
   }
   found(world, swarm, false);
   world.settled = 1;

@@ -83,6 +83,8 @@ export interface Machine {
   word: History<Word | null>;
   /** When it was last started (ms, by AWS's clock; in the checker only which came first). */
   launchedMs: number;
+  /** When it was started for the first time (ms; in the checker only whether after the nodes that were there). */
+  bornMs: number;
   /** As EC2 shows it; null: not shown, not yet or not any more. */
   ec2: History<InstanceState | null>;
   managerTag: History<TokenMark | null>;
@@ -244,6 +246,7 @@ function machine(role: Role, index: number): Machine {
     lives: 0,
     word: [{ value: null, atMs: 0 }],
     launchedMs: 0,
+    bornMs: 0,
     ec2: [{ value: null, atMs: 0 }],
     managerTag: [{ value: null, atMs: 0 }],
     workerTag: [{ value: null, atMs: 0 }],

@@ -34,6 +34,7 @@ export interface Unwell {
 }
 
 const CYCLES_MAX = 60;
+const WAITS_MAX = 8;
 const LOOKS_MAX = 12;
 const DICE = [0, 0.34, 0.68] as const;
 /** Whatever has to have held, or to be over, has by then. */
@@ -84,6 +85,8 @@ export class Healer {
     let changedAt = 0;
     // Whose run is one that began here, and since which nobody else has changed anything.
     let isAlone = locals.map(() => false);
+    // The last round in which somebody did something, or the world changed.
+    let actedAt = 0;
     const way: string[] = [];
     const isKnown = (): boolean => {
       const here = keyOf(this.#states.canonical({ world, locals }));
@@ -103,6 +106,7 @@ export class Healer {
         last[i] = healing.decision;
         told?.push(`i-${i} ${tell(healing.decision)}`);
         if (healing.broken !== null) return { ...healing.broken, told: told ?? [] };
+        if (healing.decision.kind !== "wait" || healing.world !== world) actedAt = cycle;
         const isSame = healing.world === world && healing.local === locals[i];
         if (healing.world !== world) isAlone = isAlone.map((is, k) => is && k === i);
         world = healing.world;
@@ -115,7 +119,8 @@ export class Healer {
       }
       if (isChanged && isKnown()) return well();
       this.cyclesMax = Math.max(this.cyclesMax, cycle);
-      if (isChanged) continue;
+      // Who only waits, for one thing and then for another, waits for ever.
+      if (isChanged && cycle - actedAt < WAITS_MAX) continue;
       const after = this.#terminated({ world, locals });
       if (after !== null) {
         ({ world, locals } = after);

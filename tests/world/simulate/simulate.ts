@@ -687,5 +687,5 @@ class Simulation {
 /** EC2 shows an instance while it boots. */
 function launch(machine: Machine, atMs: number): void {
   machine.ec2 = [...machine.ec2, { value: "running", atMs: Math.floor(atMs) }];
-  machine.launchedMs = Math.floor(atMs);
+  machine.launchedMs = machine.bornMs = Math.floor(atMs);
 }
