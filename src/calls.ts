@@ -198,6 +198,9 @@ const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "i
 // deno-fmt-ignore: as it says
 const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
 
+// By an old word two managers would drain a worker and take it back in turn.
+const OF_OTHERS = ALL_BUT_ENGINE.filter((kind) => kind !== "words");
+
 /** Every act: a new one is an entry of `Acts`, a row here, its edge in `node/perform.ts`, and a case in the tests' world. */
 export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
   write: {
@@ -232,7 +235,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: ({ address, token }) => `join the swarm ${token.fingerprint} through ${address}`,
   },
   update: {
-    ...actRow("the Docker Engine to change a node", WRITE_GRACE_MS, ALL_BUT_ENGINE, "look"),
+    ...actRow("the Docker Engine to change a node", WRITE_GRACE_MS, OF_OTHERS, "look"),
     plan: ({ as, nodeId }) => `${as} the node ${nodeId}`,
   },
   announce: {
@@ -252,7 +255,7 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     plan: () => "stop the tasks that run here",
   },
   remove: {
-    ...actRow("the dead node to be removed", WRITE_GRACE_MS, ALL_BUT_ENGINE, "safe"),
+    ...actRow("the dead node to be removed", WRITE_GRACE_MS, OF_OTHERS, "safe"),
     plan: ({ nodeId }) => `remove the dead node ${nodeId}`,
   },
   leave: {

@@ -187,7 +187,11 @@ export function awaitGoing(s: Scene, record: FoundingRecord, swarm: SwarmView): 
   const going = goingOf(s, record, swarm);
   const isLong = heldMs(s.o, "voter-going") >= GOING_MS || isLate(s.o);
   if (going.length === 0 || isLong) return null;
-  return wait(s.o, "voter-going", `a manager that goes is still listed: ${going.join(", ")}`);
+  return wait(
+    s.o,
+    "voter-going",
+    `a manager that goes, or does not answer, is still listed: ${going.join(", ")}`,
+  );
 }
 
 /**
