@@ -5,6 +5,7 @@ import {
   foundedSwarm,
   type Machine,
   managersOf,
+  nodeOf,
   recordNow,
   type Swarm,
   swarmNamed,
@@ -49,11 +50,14 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
       return own !== null && votersOf(own).length === 1;
     case "leave-unfounded":
       return own !== founded;
-    case "leave-quorum":
-    case "demotion-pending":
-    case "leave-swarm":
     case "tasks-running":
-      return own !== null && isBeyondHelp(world, own);
+      // Nobody can move what runs there. Where its time ends, it stops that itself.
+      return machine.place.kind === "removed" || (own !== null && !canLead(world, own));
+    case "demotion-pending":
+      return isStowaway(world, machine) || (own !== null && !canLead(world, own));
+    case "leave-quorum":
+    case "leave-swarm":
+      return own !== null && !canLead(world, own);
     default:
       return false;
   }
@@ -82,8 +86,13 @@ function isUnsure(world: World, { place }: Machine): boolean {
 
 /** Its raft can't have quorum again, and some of its managers are still there. */
 export function isBeyondHelp(world: World, swarm: Swarm): boolean {
+  return !canLead(world, swarm) && managersOf(world, swarm).some((i) => !isGone(world, i));
+}
+
+/** Whether its raft has a quorum, or may have one again. */
+function canLead(world: World, swarm: Swarm): boolean {
   const left = managersOf(world, swarm).filter((i) => !isGone(world, i)).length;
-  return left > 0 && left * 2 <= votersOf(swarm).length;
+  return left * 2 > votersOf(swarm).length;
 }
 
 /** Whether nobody can found it, though something still shows it: there is no record of any. */
@@ -140,16 +149,24 @@ export function isInPlace(world: World, machine: Machine): boolean {
   return machine.isGoing ? machine.place.kind === "outside" : isInFounded(world, machine);
 }
 
+/** Whether it votes and is listed as a worker: it can't leave, and nothing but its removal takes its vote. */
+function isStowaway(world: World, machine: Machine): boolean {
+  const node = nodeOf(world, machine);
+  return node !== undefined && node.votes && node.observed === "worker";
+}
+
 /** What of the founded swarm is of nobody any more, and known to be: a vote, or a node that has left; null: nothing. */
 export function leftover(world: World): string | null {
   const swarm = foundedSwarm(world);
   if (swarm === null) return null;
   for (const node of swarm.nodes) {
     if (!isDead(world, swarm, node)) continue;
-    const { power, isOutside, instance } = world.machines[node.machine]!;
+    const { power, isOutside, instance, place } = world.machines[node.machine]!;
     const what = `${node.id} of ${instance}`;
     const isKnown = power === "terminated" && !isOutside;
     if (node.votes && isKnown) return `the dead ${what} votes for ever`;
+    // One whose certificate has expired does not know what becomes of it.
+    if (place.kind === "removed" && place.node === node.id && !isKnown) continue;
     if (node.labels["swarm-join.left"] !== undefined) {
       return `${what} has left, and is listed for ever`;
     }

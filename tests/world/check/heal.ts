@@ -48,6 +48,20 @@ interface Healing {
   broken: Broken | null;
 }
 
+/** A way from a state to the end, so far. */
+interface Play extends Row {
+  /** What each has decided last. */
+  last: (Healing["decision"] | null)[];
+  /** When each failed, and when anything last changed: a failed run is started again after a change. */
+  failedAt: number[];
+  changedAt: number;
+  /** The last round in which the world changed. */
+  worldAt: number;
+  /** Whose run is one that began here, and since which nobody else has changed anything. */
+  isAlone: boolean[];
+  told: string[];
+}
+
 export class Healer {
   readonly #code: Code;
   readonly #states: States;
@@ -78,18 +92,18 @@ export class Healer {
 
   /** `told`: filled with what happens; null: not told, and what was once found well is not played again. */
   #playOnce(row: Row, told: string[] | null): Unwell | null {
-    let { world, locals } = this.#healedRow(row);
-    const last: (Healing["decision"] | null)[] = locals.map(() => null);
-    // When each failed, and when anything last changed: a failed run is started again after a change.
-    const failedAt = locals.map(() => -1);
-    let changedAt = 0;
-    // Whose run is one that began here, and since which nobody else has changed anything.
-    let isAlone = locals.map(() => false);
-    // The last round in which somebody did something, or the world changed.
-    let actedAt = 0;
+    const play: Play = {
+      ...this.#healedRow(row),
+      last: row.locals.map(() => null),
+      failedAt: row.locals.map(() => -1),
+      changedAt: 0,
+      worldAt: 0,
+      isAlone: row.locals.map(() => false),
+      told: told ?? [],
+    };
     const way: string[] = [];
     const isKnown = (): boolean => {
-      const here = keyOf(this.#states.canonical({ world, locals }));
+      const here = keyOf(this.#states.canonical(play));
       way.push(here);
       return told === null && this.#good.has(here);
     };
@@ -99,44 +113,122 @@ export class Healer {
     };
     if (isKnown()) return null;
     for (let cycle = 0; cycle < CYCLES_MAX; cycle++) {
-      let isChanged = false;
-      for (let i = 0; i < locals.length; i++) {
-        if (failedAt[i]! > changedAt || !this.#isToRun(world, i, locals[i]!)) continue;
-        const healing = this.#healing({ world, locals }, i, cycle % DICE.length);
-        last[i] = healing.decision;
-        told?.push(`i-${i} ${tell(healing.decision)}`);
-        if (healing.broken !== null) return { ...healing.broken, told: told ?? [] };
-        if (healing.decision.kind !== "wait" || healing.world !== world) actedAt = cycle;
-        const isSame = healing.world === world && healing.local === locals[i];
-        if (healing.world !== world) isAlone = isAlone.map((is, k) => is && k === i);
-        world = healing.world;
-        locals = locals.with(i, healing.local);
-        const isFailed = this.#states.local(healing.local).kind === "failed";
-        if (isFailed) failedAt[i] = cycle + 1;
-        if (isFailed || isSame) continue;
-        isChanged = true;
-        changedAt = cycle + 1;
-      }
-      if (isChanged && isKnown()) return well();
+      const round = this.#cycle(play, cycle);
+      if (round.unwell !== null) return round.unwell;
+      if (round.isChanged && isKnown()) return well();
       this.cyclesMax = Math.max(this.cyclesMax, cycle);
-      // Who only waits, for one thing and then for another, waits for ever.
-      if (isChanged && cycle - actedAt < WAITS_MAX) continue;
-      const after = this.#terminated({ world, locals });
-      if (after !== null) {
-        ({ world, locals } = after);
-        changedAt = cycle + 1;
-        told?.push("who was told to go, and is out, is terminated");
-        continue;
-      }
-      const again = this.#again(world, locals, isAlone);
-      if (again !== null) {
-        isAlone = isAlone.map((is, i) => is || again[i] !== locals[i]);
-        locals = again;
-        continue;
-      }
-      return this.#atRest(this.#states.world(world), locals, last, told ?? []) ?? well();
+      // Who only waits, or tries in vain, for one thing and then for another, does so for ever.
+      if (round.isChanged && cycle - play.worldAt < WAITS_MAX) continue;
+      const rest = this.#atRest(play);
+      if (rest.unwell !== null) return rest.unwell;
+      if (rest.then === null) return well();
+      Object.assign(play, rest.then, { changedAt: cycle + 1, worldAt: cycle });
     }
-    return unwell(`nothing comes to rest in ${CYCLES_MAX} rounds`, told ?? []);
+    return unwell(`nothing comes to rest in ${CYCLES_MAX} rounds`, play.told);
+  }
+
+  /** A round of each node. */
+  #cycle(play: Play, cycle: number): { isChanged: boolean; unwell: Unwell | null } {
+    let isChanged = false;
+    for (let i = 0; i < play.locals.length; i++) {
+      const { world, locals } = play;
+      if (play.failedAt[i]! > play.changedAt || !this.#isToRun(world, i, locals[i]!)) continue;
+      const healing = this.#healing(play, i, cycle % DICE.length);
+      play.last[i] = healing.decision;
+      play.told.push(`i-${i} ${tell(healing.decision)}`);
+      if (healing.broken !== null) {
+        return { isChanged, unwell: { ...healing.broken, told: play.told } };
+      }
+      const isSame = healing.world === world && healing.local === locals[i];
+      if (healing.world !== world) {
+        play.worldAt = cycle;
+        play.isAlone = play.isAlone.map((is, k) => is && k === i);
+      }
+      play.world = healing.world;
+      play.locals = locals.with(i, healing.local);
+      const isFailed = this.#states.local(healing.local).kind === "failed";
+      if (isFailed) play.failedAt[i] = cycle + 1;
+      if (isFailed || isSame) continue;
+      isChanged = true;
+      play.changedAt = cycle + 1;
+    }
+    return { isChanged, unwell: null };
+  }
+
+  /**
+   * Nobody changes anything any more: each node must be where it should, or say truly why not. `then`: what
+   * happens all the same: machines run once more, and who was told to go is terminated in the end.
+   */
+  #atRest(play: Play): { unwell: Unwell | null; then: Partial<Play> | null } {
+    const world = this.#states.world(play.world);
+    const going = world.machines.filter(({ isGoing, power }) => isGoing && power === "up");
+    const again = this.#again(play);
+    if (again !== null) return { unwell: null, then: again };
+    const bad = this.#astray(play, going);
+    if (bad !== null) return { unwell: bad, then: null };
+    const then = this.#terminated(play, going);
+    if (then !== null) return { unwell: null, then };
+    const others = world.machines.filter((machine) =>
+      machine.power === "up" && !machine.isOutside && !going.includes(machine)
+    );
+    const left = isBlind(world) ? null : leftover(world);
+    return {
+      unwell: this.#astray(play, others) ?? (left === null ? null : unwell(left, play.told)),
+      then: null,
+    };
+  }
+
+  /** Which of these is not where it should be, and does not say truly why; or would change something in a second run. */
+  #astray({ world: id, locals, last, told }: Play, machines: Machine[]): Unwell | null {
+    const world = this.#states.world(id);
+    for (const machine of machines) {
+      const { index: i, instance } = machine;
+      if (this.#states.local(locals[i]!).kind === "done" && isInPlace(world, machine)) {
+        const { decision } = this.#decided(world, i, this.#steps.begun(world, i).o, 0);
+        // Whom a record listed that was lost is listed again once it is found.
+        if (decision.kind !== "act" || world.strays.length > 0 || machine.isGoing) continue;
+        const what = `${instance} is done, and a second run would ${decision.call.kind}`;
+        return { property: "done-writes-nothing", what, told };
+      }
+      const decision = last[i]!;
+      if (isExcused(world, machine, decision.kind === "end" ? decision : late(decision))) continue;
+      return unwell(`${instance} never ends well (${tell(decision)})`, told);
+    }
+    return null;
+  }
+
+  /** Who was told to go, and is out or can't get out, is terminated; null: there is nobody. */
+  #terminated({ world: id, locals, last, told }: Play, going: Machine[]): Partial<Play> | null {
+    const world = fork(this.#states.world(id), null);
+    // The last manager holds its hook.
+    const gone = going.filter(({ index }) => last[index]?.rule !== "last-manager")
+      .map(({ index }) => index);
+    if (gone.length === 0) return null;
+    for (const i of gone) {
+      const machine = { ...world.machines[i]! };
+      world.machines[i] = machine;
+      terminate(machine, world);
+    }
+    told.push(`${gone.map((i) => `i-${i}`).join()} is terminated, as it was told`);
+    const off = this.#states.localId({ kind: "off" });
+    return {
+      world: this.#states.worldId(carriedOut(world)),
+      locals: locals.map((local, i) => gone.includes(i) ? off : local),
+    };
+  }
+
+  /** Who has something to do since others have changed something: machines boot, or somebody runs it once more. */
+  #again({ world: id, locals, isAlone }: Play): Partial<Play> | null {
+    const world = this.#states.world(id);
+    const so = locals.map((local, i) => {
+      if (this.#states.local(local).kind !== "done" || isAlone[i] === true) return local;
+      if (world.machines[i]!.power !== "up" || world.machines[i]!.isGoing) return local;
+      const begun = this.#states.localId(plain(this.#steps.begun(world, i)));
+      const { decision } = this.#healing({ world: id, locals: locals.with(i, begun) }, i, 0);
+      return decision.kind === "act" ? begun : local;
+    });
+    if (so.every((local, i) => local === locals[i])) return null;
+    return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
   }
 
   #isToRun(id: number, i: number, local: number): boolean {
@@ -144,36 +236,6 @@ export class Healer {
     const machine = world.machines[i]!;
     if (machine.power !== "up" || machine.isOutside) return false;
     return this.#states.local(local).kind !== "done" || !isInPlace(world, machine);
-  }
-
-  /** Who was told to go, and is out, is terminated; null: there is nobody. */
-  #terminated({ world: id, locals }: Row): Row | null {
-    const world = fork(this.#states.world(id), null);
-    const isOut = world.machines.map((machine, i) =>
-      machine.isGoing && machine.power === "up" && machine.place.kind === "outside" &&
-      this.#states.local(locals[i]!).kind === "done"
-    );
-    if (!isOut.includes(true)) return null;
-    world.machines = world.machines.map((machine, i) => isOut[i] ? { ...machine } : machine);
-    for (const machine of world.machines) if (isOut[machine.index]) terminate(machine, world);
-    const off = this.#states.localId({ kind: "off" });
-    return {
-      world: this.#states.worldId(carriedOut(world)),
-      locals: locals.map((local, i) => isOut[i] ? off : local),
-    };
-  }
-
-  /** Who has something to do since others have changed something: machines boot, or somebody runs it once more. */
-  #again(world: number, locals: number[], isAlone: boolean[]): number[] | null {
-    const so = locals.map((local, i) => {
-      if (this.#states.local(local).kind !== "done" || isAlone[i] === true) return local;
-      const { power } = this.#states.world(world).machines[i]!;
-      if (power !== "up") return local;
-      const begun = this.#states.localId(plain(this.#steps.begun(this.#states.world(world), i)));
-      const { decision } = this.#healing({ world, locals: locals.with(i, begun) }, i, 0);
-      return decision.kind === "act" ? begun : local;
-    });
-    return so.some((local, i) => local !== locals[i]) ? so : null;
   }
 
   #healing({ world, locals }: Row, i: number, dice: number): Healing {
@@ -231,32 +293,6 @@ export class Healer {
       before = this.#code.after(before, decision, answers, 0);
     }
     throw new Error("A run looks for ever");
-  }
-
-  /** Nobody changes anything any more: each node must be where it should, or say truly why not. */
-  #atRest(
-    world: World,
-    locals: number[],
-    last: (Healing["decision"] | null)[],
-    told: string[],
-  ): Unwell | null {
-    for (const [i, local] of locals.entries()) {
-      const machine = world.machines[i]!;
-      if (machine.power !== "up" || machine.isOutside) continue;
-      if (this.#states.local(local).kind === "done" && isInPlace(world, machine)) {
-        // A second run on a node that is done changes nothing.
-        const { decision } = this.#decided(world, i, this.#steps.begun(world, i).o, 0);
-        // Whom a record listed that was lost is listed again once it is found.
-        if (decision.kind !== "act" || world.strays.length > 0) continue;
-        const what = `${machine.instance} is done, and a second run would ${decision.call.kind}`;
-        return { property: "done-writes-nothing", what, told };
-      }
-      const decision = last[i]!;
-      if (isExcused(world, machine, decision.kind === "end" ? decision : late(decision))) continue;
-      return unwell(`${machine.instance} never ends well (${tell(decision)})`, told);
-    }
-    const left = leftover(world);
-    return left === null || isBlind(world) ? null : unwell(left, told);
   }
 
   /** The world after the last fault, and the runs as if they had looked at nothing yet. */
