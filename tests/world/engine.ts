@@ -48,6 +48,12 @@ export function isThere(world: World, swarm: Swarm, node: Listed): boolean {
   return isSomebody(world, swarm, node) && isUp(world, machine) && !machine.isCut;
 }
 
+/** Whether the leader takes it for there: it notices some seconds late. */
+export function seemsThere(world: World, swarm: Swarm, node: Listed): boolean {
+  const isMissed = world.machines[node.machine]!.isUnnoticed && isSomebody(world, swarm, node);
+  return isMissed || isThere(world, swarm, node);
+}
+
 /** Whether its swarm's component is up, if it is a member. */
 function isUp({ nowMs }: World, { power, readyMs, ailment }: Machine): boolean {
   return power === "up" && readyMs <= nowMs && ailment !== "loud" && ailment !== "bare";
@@ -147,7 +153,7 @@ export function viewOf(world: World, swarm: Swarm, node: Listed, by: Machine): S
   const { id: nodeId, machine, createdMs, desired, observed, votes, availability, labels } = node;
   const { address } = world.machines[machine]!;
   const isOwn = machine === by.index && isSomebody(world, swarm, node);
-  const isHere = isOwn || isThere(world, swarm, node);
+  const isHere = isOwn || seemsThere(world, swarm, node);
   const state = !isOwn && swarm.isUnsure ? "unknown" : isHere ? "ready" : "down";
   const shown: SwarmNode = {
     nodeId,
@@ -358,6 +364,8 @@ export function leave(world: World, machine: Machine, force: boolean): Answer<nu
 export function daemonRestarts(machine: Machine): void {
   const { place } = machine;
   machine.ailment = place.kind === "member" && !place.manager ? "unheard" : null;
+  // What ran has ended with it, and its swarm starts it again somewhere.
+  if (place.kind === "member") machine.isBusy = false;
   if (place.kind === "attempt" || place.kind === "failed") machine.place = { kind: "outside" };
   if (place.kind === "removed" && place.says === "active") {
     machine.place = { ...place, says: "pending" };

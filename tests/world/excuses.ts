@@ -149,21 +149,37 @@ export function isInPlace(world: World, machine: Machine): boolean {
   return machine.isGoing ? machine.place.kind === "outside" : isInFounded(world, machine);
 }
 
+const LEFT = "swarm-join.left";
+
 /** Whether it votes and is listed as a worker: it can't leave, and nothing but its removal takes its vote. */
 function isStowaway(world: World, machine: Machine): boolean {
   const node = nodeOf(world, machine);
   return node !== undefined && node.votes && node.observed === "worker";
 }
 
-/** What of the founded swarm is of nobody any more, and known to be: a vote, or a node that has left; null: nothing. */
+/**
+ * What is left of those who died or went: a vote of nobody, a node that has left; or of a leave that was
+ * called off: a drain, a mark. Null: nothing.
+ */
 export function leftover(world: World): string | null {
   const swarm = foundedSwarm(world);
   if (swarm === null) return null;
+  const members = recordNow(world)?.record.members ?? [];
+  for (const { isGoing, power, instance } of world.machines) {
+    const isMarked = members.some((member) => member.instance === instance && member.leaving);
+    if (isMarked && !isGoing && power === "up") return `${instance} stays, marked as leaving`;
+  }
   for (const node of swarm.nodes) {
-    if (!isDead(world, swarm, node)) continue;
+    if (!isDead(world, swarm, node)) {
+      const { isGoing, instance, place } = world.machines[node.machine]!;
+      const isLeft = node.labels[LEFT] !== undefined && !isGoing;
+      if (isLeft && place.kind === "member") return `${instance} stays, and is drained for ever`;
+      continue;
+    }
     const { power, isOutside, instance, place } = world.machines[node.machine]!;
     const what = `${node.id} of ${instance}`;
-    const isKnown = power === "terminated" && !isOutside;
+    const isAnother = place.kind === "member" && place.swarm === swarm.fingerprint;
+    const isKnown = isAnother || (power === "terminated" && !isOutside);
     if (node.votes && isKnown) return `the dead ${what} votes for ever`;
     // One whose certificate has expired does not know what becomes of it.
     if (place.kind === "removed" && place.node === node.id && !isKnown) continue;

@@ -190,8 +190,10 @@ export function judgeChange(
   if (isAlive(world, swarm, node) && !isOwn && change.role === "manager" && !node.votes) {
     says("which has not asked for it");
   }
-  const isUndrain = change.availability === "active" && node.availability !== "active";
-  if (isUndrain && node.labels[LEFT] === undefined) says("which somebody else has drained");
+  const isUndrain = change.availability !== undefined && change.availability !== "drain";
+  if (isUndrain && node.labels[LEFT] !== change.availability) {
+    says(`to be ${change.availability}, which it was not`);
+  }
   if (change.availability === "drain" && isAlive(world, swarm, node)) {
     const hasSaid = isOwn ? by.isGoing : world.machines[node.machine]!.word
       .some(({ value }) => value?.nodeId === node.id && value.leaves);

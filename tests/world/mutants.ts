@@ -6,7 +6,7 @@
  */
 import { conditionsOf } from "./simulate/conditions.ts";
 import { explore, type Plan } from "./check/explore.ts";
-import { plan } from "./check/plans.ts";
+import { idle, leaving, plan } from "./check/plans.ts";
 import { simulate } from "./simulate/simulate.ts";
 import type { Code } from "./program.ts";
 import type { Property } from "./world.ts";
@@ -37,7 +37,15 @@ type PlanName =
   | "s3-lost"
   | "s3-lost-worker"
   | "s3-removed"
-  | "s3-mute";
+  | "s3-mute"
+  | "s3-young"
+  | "tags-young"
+  | "s3-leave"
+  | "s3-leave-two"
+  | "s3-leave-worker"
+  | "s3-stay"
+  | "s3-ghost"
+  | "s3-wiped";
 
 export interface Caught {
   by: "checker" | "simulator";
@@ -65,6 +73,14 @@ const PLANS: Record<PlanName, Plan> = {
   "s3-lost-worker": plan("s3", 1, 1, "founded", 2, 0, ["lost"]),
   "s3-removed": plan("s3", 1, 1, "founded", 2, 0, ["removed"]),
   "s3-mute": plan("s3", 2, 0, "founded", 1, 0, ["mute"]),
+  "s3-young": idle(leaving("s3", 3, 0, "young", 1, {}), 2),
+  "tags-young": idle(leaving("tags", 3, 0, "young", 1, {}), 1),
+  "s3-leave": leaving("s3", 3, 0, "formed", 1, { go: 1 }, ["late"]),
+  "s3-leave-two": leaving("s3", 3, 0, "formed", 0, { go: 2 }),
+  "s3-leave-worker": leaving("s3", 2, 1, "formed", 1, { go: 1, stay: 1 }, ["leader"]),
+  "s3-stay": leaving("s3", 3, 0, "formed", 0, { go: 1, stay: 1 }),
+  "s3-ghost": leaving("s3", 3, 0, "ghost", 1, {}),
+  "s3-wiped": leaving("s3", 3, 0, "formed", 1, {}, ["wiped"]),
 };
 const STATES_MAX = 60_000;
 const FIRST_STATES_MAX = 250_000;
@@ -96,7 +112,7 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a write without an answer is taken for one that was not made",
     file: "memory.ts",
-    find: "confirmed: null, unknown: act.record.nonce }",
+    find: "confirmed: null, isProven: false, unknown: act.record.nonce }",
     put: "unknown: null }",
     first: "tags-2-faults",
   },
@@ -268,8 +284,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a refresh drops a member known by its address only that the swarm lists",
     file: "decide/members.ts",
-    find: "(serverMs - sinceMs > FORGOTTEN_MS && !managers.some((one) => one.address === address))",
-    put: "serverMs - sinceMs > FORGOTTEN_MS + 0 * managers.length",
+    find: "!votersOf(swarm).some((one) => one.address === address)))",
+    put: "votersOf(swarm).length >= 0))",
     first: "s3-mixed",
   },
   {
@@ -341,6 +357,156 @@ export const MUTANTS: Mutant[] = [
     find: `if (isOwnDoing || heldMs(o, "swarm-missing") >= MOUNT_MS) return null;`,
     put: `if (isOwnDoing || o.nowMs >= 0) return null;`,
     first: "sim",
+  },
+  {
+    name: "who is down is dead",
+    file: "decide/nodes/dead.ts",
+    find: "  const known = need(s.o, instancesLook(s));\n  if (isMistaken",
+    put: `  if (s.o.nowMs >= 0) return dead("it is down");
+  const known = need(s.o, instancesLook(s));
+  if (isMistaken`,
+    first: "s3-young",
+  },
+  {
+    name: "who is stopped is dead",
+    file: "decide/nodes/dead.ts",
+    find: `shown.state === "terminated" || shown.state === "shutting-down"`,
+    put: `shown.state === "terminated" || shown.state === "stopped"`,
+    first: "s3-young",
+  },
+  {
+    name: "whom EC2 does not show is dead",
+    file: "decide/nodes/dead.ts",
+    find: `  return isForgotten(member, { me, instances: known, serverMs: s.ledger.serverMs })
+    ?`,
+    put: `  return isForgotten(member, { me, instances: known, serverMs: s.ledger.serverMs }) ||
+      shown === undefined
+    ?`,
+    first: "s3-young",
+  },
+  {
+    name: "who has no label is dead without a write that confirms the record",
+    file: "decide/nodes/dead.ts",
+    find: "return o.memory.isProven ? dead(why)",
+    put: "return known.length >= 0 ? dead(why)",
+    first: "tags-young",
+  },
+  {
+    name: "who has no label is dead though it is listed",
+    file: "decide/nodes/dead.ts",
+    find: "if (isHeld || isListed || !isYoung",
+    put: "if (isHeld || (isListed && !isYoung) || !isYoung",
+    first: "s3-young",
+  },
+  {
+    name: "a node is removed before its vote is taken",
+    file: "decide/nodes/dead.ts",
+    find: `  for (const node of open.filter((one) => one.voter === null || isStowaway(one))) {
+    const why = overOf(s, record, node);
+    if (why === null) continue;`,
+    put: `  for (const node of open.filter(({ desired }) => desired === "worker")) {
+    const why = deathOf(s, record, node)?.why;
+    if (why === undefined) continue;`,
+    first: "s3-ghost",
+  },
+  {
+    name: "the dead are not demoted",
+    file: "decide/nodes/dead.ts",
+    find: `  if (desired === "worker") return null;
+  const who`,
+    put: `  if (desired !== null) return null;
+  const who`,
+    first: "s3-ghost",
+  },
+  {
+    name: "what a machine was before its Engine was wiped stays",
+    file: "decide/nodes/dead.ts",
+    find: `  if (instance === me.instance) return dead(\`this machine was \${node.nodeId} before\`);
+  if (isAnotherNow(s, node, instance)) return dead(`,
+    put: `  if (isAnotherNow(s, node, instance) && s.o.nowMs < 0) return dead(`,
+    first: "s3-wiped",
+  },
+  {
+    name: "managers leave side by side",
+    file: "decide/leave/manager.ts",
+    find: "const why = leavers.length === 0 || isRushed(o)",
+    put: "const why = leavers.length >= 0 || isRushed(o)",
+    first: "s3-leave-two",
+  },
+  {
+    name: "a manager leaves as its swarm sees the others, and asks none of them",
+    file: "decide/leave/manager.ts",
+    find: "nodeId !== s.engine.nodeId && answered.includes(voter.address)",
+    put: "nodeId !== s.engine.nodeId && answered.length >= 0",
+    first: "s3-leave",
+  },
+  {
+    name: "a manager leaves by force",
+    file: "decide/leave/manager.ts",
+    find: `{ kind: "update", as: "demote", nodeId, version, change: { role: "worker" } },`,
+    put: `{ kind: "leave", force: true, onlyEmpty: version < 0 },`,
+    first: "s3-leave",
+  },
+  {
+    name: "a manager that leaves withdraws before it is none",
+    file: "decide/leave/manager.ts",
+    find: "return writeRecord(s, write, (w) => marked(record, w));",
+    put: `return writeRecord(s, write, (w) => ({
+      ...marked(record, w),
+      members: record.members.filter((one) => !isMe(one, me)),
+    }));`,
+    first: "s3-leave",
+  },
+  {
+    name: "who was told to go joins",
+    file: "decide/obstacles.ts",
+    find: "if (me === null || !(isEnding || isToldToGo(o))) return null;",
+    put: "if (me === null || isEnding || !isToldToGo(o) || o.nowMs >= 0) return null;",
+    first: "s3-leave",
+  },
+  {
+    name: "a worker is drained that has said nothing",
+    file: "decide/nodes/tend.ts",
+    find: "const word = words.find((one) => one.nodeId === node.nodeId);",
+    put: `const word = words.find((one) => one.nodeId === node.nodeId) ??
+      { nodeId: node.nodeId, leaves: true, instance: instanceOf(node)! };`,
+    first: "s3-leave-worker",
+  },
+  {
+    name: "a worker that stays is set to work, whatever somebody had set",
+    file: "decide/nodes/tend.ts",
+    find: `return AVAILABILITIES.find((one) => one === labels[LEFT_LABEL]) ?? "active";`,
+    put: `return AVAILABILITIES.find((one) => one === labels[""]) ?? "active";`,
+    first: "s3-leave-worker",
+  },
+  {
+    name: "a worker leaves with tasks on it",
+    file: "decide/leave/worker.ts",
+    find: `if (tasks !== "" && !isStopped) return emptied(s, tasks);`,
+    put: `if (tasks !== "" && isStopped) return emptied(s, tasks);`,
+    first: "s3-leave-worker",
+  },
+  {
+    name: "a node that is only off in the middle of its leave is removed",
+    file: "decide/nodes/dead.ts",
+    find: "  if (isListed) return false;\n",
+    put: "  if (isListed || !isListed) return true;\n",
+    first: "s3-leave-worker",
+  },
+  {
+    name: "who stays keeps its mark",
+    file: "decide/join/manager.ts",
+    find: "if (record.members.some((member) => isMe(member, me) && member.leaving)) {",
+    put:
+      `if (record.cluster === "" && record.members.some((member) => isMe(member, me) && member.leaving)) {`,
+    first: "s3-stay",
+  },
+  {
+    name: "who stays lets its demotion stand",
+    file: "decide/nodes/tend.ts",
+    find: `const role = desired === "worker" ? { role: "manager" as const } : {};`,
+    put: `const role = desired === null ? { role: "manager" as const } : {};`,
+    first: "s3-stay",
   },
 ];
 

@@ -3,7 +3,7 @@
  * leader takes a manager that is told to be a worker out of raft whenever that leaves a quorum, days later
  * too; only then is it a worker, and only after that its own Engine knows.
  */
-import { fault, hasQuorum, isThere, versionOf, viewOf } from "./engine.ts";
+import { fault, hasQuorum, isThere, seemsThere, versionOf, viewOf } from "./engine.ts";
 import { judgeChange, judgeMembers, judgeRemoval } from "./judge.ts";
 import {
   changeNode,
@@ -66,15 +66,15 @@ function undemotable(world: World, swarm: Swarm, node: Listed): string | null {
     return "attempting to demote the last manager of the swarm";
   }
   if (!node.votes) return "can't find manager in raft memberlist";
-  return canGo(world, swarm, node)
+  return canGo(world, swarm, node, seemsThere)
     ? null
     : "can't remove member from the raft: this would result in a loss of quorum";
 }
 
-/** Whether raft has a quorum without this member. */
-function canGo(world: World, swarm: Swarm, { id }: Listed): boolean {
+/** Whether raft has a quorum without this member, by who is, or seems to be, there. */
+function canGo(world: World, swarm: Swarm, { id }: Listed, is = isThere): boolean {
   const others = votersOf(swarm).filter((one) => one.id !== id);
-  return others.filter((one) => isThere(world, swarm, one)).length * 2 > others.length;
+  return others.filter((one) => is(world, swarm, one)).length * 2 > others.length;
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   createWorld,
   labelsOf,
   latest,
+  type Machine,
   managersOf,
   markOf,
   type Swarm,
@@ -33,7 +34,8 @@ export type Start =
   | "formed"
   | "ghost"
   | "unnamed"
-  | "readdressed";
+  | "readdressed"
+  | "young";
 
 /**
  * - `late`: nothing but machines that have run for long: the tool comes to them later
@@ -46,6 +48,8 @@ export type Start =
  *   that one is known by its address only
  * - `hidden`: the same, and it is known by an id that EC2 does not
  * - `formed`: all machines are in the founded swarm, each in its role, with services, and all is in order
+ * - `young`: the same, but the last manager has just come in: it has no labels, EC2 may not show it yet, and
+ *   an old read of the record does not list it
  * - `ghost`: the same, but for the last manager, which is new; and one behind the others was a manager of
  *   that swarm and is terminated
  * - `unnamed`: the same, and that one died before it had labels
@@ -63,7 +67,7 @@ export function worldOf(
   const all = hasAnother ? [...roles, "manager" as const] : roles;
   const world = { ...createWorld(store, all), ...change };
   if (start === "nothing") return world;
-  if (start === "formed" || hasGhost) return formed(world, start);
+  if (start === "formed" || start === "young" || hasGhost) return formed(world, start);
   if (start === "late") {
     for (const machine of world.machines) {
       const launchedMs = machine.index;
@@ -122,7 +126,8 @@ export function worldOf(
 /** A founded swarm with all that the tool makes of it; but `formed`, with a dead manager and a new one that is outside. */
 function formed(world: World, start: Start): World {
   const managers = world.machines.filter(({ role }) => role === "manager");
-  const [outside, dead] = start === "formed" ? [] : managers.slice(-2);
+  const [outside, dead] = start === "formed" || start === "young" ? [] : managers.slice(-2);
+  const young = start === "young" ? managers.at(-1) : undefined;
   const swarm = addSwarm(world, 0);
   Object.assign(swarm, { services: 1, isFounded: true, isShown: true });
   for (const machine of world.machines) {
@@ -134,8 +139,10 @@ function formed(world: World, start: Start): World {
     });
     if (machine === outside) continue;
     become(world, machine, swarm, role === "manager", false);
-    const isNamed = machine !== dead || start !== "unnamed";
-    if (isNamed) changeNode(swarm, swarm.nodes.at(-1)!.id, { labels: labelsOf(machine) });
+    // Somebody has set it so, and it is not the tool's to change.
+    if (role === "worker") changeNode(swarm, swarm.nodes.at(-1)!.id, { availability: "pause" });
+    const isNamed = machine !== young && (machine !== dead || start !== "unnamed");
+    changeNode(swarm, swarm.nodes.at(-1)!.id, { labels: isNamed ? labelsOf(machine) : {} });
   }
   if (dead !== undefined) {
     dead.power = "terminated";
@@ -147,6 +154,7 @@ function formed(world: World, start: Start): World {
   }
   found(world, swarm, false);
   world.settled = 1;
+  if (young !== undefined) comeIn(world, young);
   const [manager, worker] = [markOf(swarm, "manager"), markOf(swarm, "worker")];
   if (world.store === "s3") {
     world.objects = [{ fingerprint: swarm.fingerprint, manager, worker }];
@@ -159,6 +167,16 @@ function formed(world: World, start: Start): World {
     }
   }
   return world;
+}
+
+/** What is shown of it is as old as it is. */
+function comeIn(world: World, young: Machine): void {
+  young.ec2 = [{ value: null, atMs: 0 }, ...young.ec2];
+  const [version] = world.versions;
+  const { record } = version!;
+  const members = record.members.filter(({ instance }) => instance !== young.instance);
+  const before = { ...version!, record: { ...record, members } };
+  world.versions = [before, { ...version!, number: 2, follows: 1 }];
 }
 
 /** `byAddress`: who is outside is known by its address only. */

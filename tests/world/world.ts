@@ -73,6 +73,8 @@ export interface Machine {
   knocksMs: number | null;
   /** A manager outside the VPC, founded by hand: EC2 never shows it, and no tool runs there. */
   isOutside: boolean;
+  /** It is off or cut off since a moment: its swarm does not know yet. */
+  isUnnoticed: boolean;
   /** It is told to go: Auto Scaling's target state is `Terminated`. */
   isGoing: boolean;
   /** A task of its swarm's services runs here. */
@@ -241,6 +243,7 @@ function machine(role: Role, index: number): Machine {
     heard: [],
     knocksMs: null,
     isOutside: false,
+    isUnnoticed: false,
     isGoing: false,
     isBusy: false,
     lives: 0,

@@ -28,8 +28,8 @@ export interface Plan {
   isLabelled: boolean;
   /** How many changes of its swarm ago a node may have looked at its Engine, at most. */
   lagMax: number;
-  /** All runs of before have ended: a machine runs again when it is told something, or starts. */
-  isIdle: boolean;
+  /** How many of those that are in a swarm have yet to run: others run again when they are told something, or start. */
+  runners: number;
   /** The time of who leaves may be nearly over. */
   hasDeadlines: boolean;
 }
@@ -118,13 +118,13 @@ class Checker {
     this.#found = Array.from({ length: plan.faults + 1 }, () => []);
     this.#start = {
       world: this.#states.worldId(world),
-      locals: world.machines.map(({ power, isOutside }, i) =>
+      locals: world.machines.map(({ power, isOutside, place }, i) =>
         this.#states.localId(
           power !== "up" || isOutside
             ? { kind: "off" }
-            : plan.isIdle
-            ? { kind: "done" }
-            : this.#steps.begun(world, i),
+            : i < plan.runners || place.kind === "outside"
+            ? this.#steps.begun(world, i)
+            : { kind: "done" },
         )
       ),
     };

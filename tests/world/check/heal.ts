@@ -147,8 +147,10 @@ export class Healer {
       play.world = healing.world;
       play.locals = locals.with(i, healing.local);
       const isFailed = this.#states.local(healing.local).kind === "failed";
-      if (isFailed) play.failedAt[i] = cycle + 1;
-      if (isFailed || isSame) continue;
+      // Whoever goes and does not join leaves next.
+      const isOver = isFailed && healing.decision.rule !== "going";
+      if (isOver) play.failedAt[i] = cycle + 1;
+      if (isOver || isSame) continue;
       isChanged = true;
       play.changedAt = cycle + 1;
     }
@@ -325,8 +327,8 @@ function healed(before: World): World {
   const world = fork(before, null);
   while (world.inFlight.length > 0) land(world, TRUTH);
   world.machines = world.machines.map((before) => {
-    if (before.power === "terminated") return before;
-    const machine: Machine = { ...before, power: "up", isCut: false };
+    if (before.power === "terminated") return { ...before, isUnnoticed: false };
+    const machine: Machine = { ...before, power: "up", isCut: false, isUnnoticed: false };
     if (before.power === "down" || before.ailment === "loud") daemonRestarts(machine);
     if (latest(machine.ec2) !== "running") shows(world, machine, "running");
     return machine;

@@ -27,25 +27,23 @@ export function isSmall({ name, roles }: Plan): boolean {
   return roles.length === 2 && SECONDS[name] === undefined;
 }
 
-/** Swarms whose machines go, and what is dead in them. */
+/** Swarms whose machines go, or stay after all, and what is dead in them. */
 const LEAVING: Plan[] = [
-  leaving("s3", 2, 0, "formed", 0, { go: 1 }),
-  leaving("s3", 3, 0, "formed", 0, { go: 1 }),
-  leaving("s3", 3, 0, "formed", 1, { go: 1 }),
-  leaving("tags", 3, 0, "formed", 0, { go: 1 }),
-  leaving("tags", 3, 0, "formed", 1, { go: 1 }),
+  ...(["s3", "tags"] as const).flatMap((store) => [
+    leaving(store, 2, 0, "formed", 1, { go: 1, stay: 1 }, ["leader", "wiped"]),
+    leaving(store, 3, 0, "formed", 1, { go: 1 }, store === "s3" ? ["late"] : []),
+    leaving(store, 3, 0, "formed", store === "s3" ? 1 : 0, { go: 1, stay: 1 }),
+    leaving(store, 2, 1, "formed", 1, { go: 1, stay: 1 }, ["leader", "removed", "wiped"]),
+    leaving(store, 3, 0, "ghost", store === "s3" ? 1 : 0, {}),
+    idle(leaving(store, 3, 0, "unnamed", 0, {}), store === "s3" ? 2 : 1),
+    idle(leaving(store, 3, 0, "young", 1, {}), store === "s3" ? 2 : 1),
+    leaving(store, 3, 0, "readdressed", store === "s3" ? 1 : 0, {}),
+  ]),
+  leaving("s3", 2, 0, "formed", 2, { go: 1 }, ["leader", "stowaway", "wiped"]),
+  leaving("s3", 3, 0, "formed", 1, { go: 1 }, ["leader", "stowaway", "wiped"]),
   leaving("s3", 3, 0, "formed", 0, { go: 2 }),
-  idle(leaving("tags", 3, 0, "formed", 0, { go: 2 })),
   rushed(leaving("s3", 3, 0, "formed", 0, { go: 2 })),
-  leaving("s3", 3, 0, "formed", 0, { go: 1, stay: 1 }),
-  leaving("s3", 2, 1, "formed", 0, { go: 1 }),
-  leaving("tags", 2, 1, "formed", 0, { go: 1 }),
-  leaving("s3", 3, 0, "ghost", 0, {}),
-  leaving("tags", 3, 0, "ghost", 0, {}),
-  leaving("s3", 3, 0, "unnamed", 0, {}),
-  leaving("tags", 3, 0, "unnamed", 0, {}),
-  leaving("s3", 3, 0, "readdressed", 0, {}),
-  leaving("tags", 3, 0, "readdressed", 0, {}),
+  idle(leaving("tags", 3, 0, "formed", 0, { go: 2 })),
 ];
 
 /** The longest first, so that both threads end at about the same time. */
@@ -89,7 +87,7 @@ export const PLANS: Plan[] = [
 ].sort((a, b) => secondsOf(b) - secondsOf(a));
 
 /** As many managers of one swarm, and as many workers of it; one of them, or more, may be told to go. */
-function leaving(
+export function leaving(
   store: Plan["store"],
   managers: number,
   workers: number,
@@ -109,9 +107,9 @@ function leaving(
   return { ...before, name, told: { go, stay }, lagMax: managers + workers > 2 ? 2 : Infinity };
 }
 
-/** The same, where only those run that are told something, or start. */
-function idle(plan: Plan): Plan {
-  return { ...plan, name: `${plan.name}, idle`, isIdle: true };
+/** The same, where of those that are in the swarm only the first `runners` run, and who is told something, or starts. */
+export function idle(plan: Plan, runners = 0): Plan {
+  return { ...plan, name: `${plan.name}, ${runners} run`, runners };
 }
 
 /** The same, where whoever leaves may be in a hurry. */
@@ -148,7 +146,7 @@ export function plan(
     told: { go: 0, stay: 0 },
     isLabelled: managers + workers > 2,
     lagMax: Infinity,
-    isIdle: false,
+    runners: Infinity,
     hasDeadlines: false,
   };
 }

@@ -44,6 +44,7 @@ export type Emit = (next: Next) => void;
  * - `leader`: another one leads, and knows of no other node yet whether it is there
  * - `stowaway`: a manager that was demoted votes again
  * - `wiped`: an Engine has lost what it was
+ * - `late`: a swarm does not notice at once who is off; no fault by itself
  */
 export type Besides =
   | "lost"
@@ -53,7 +54,8 @@ export type Besides =
   | "loud"
   | "leader"
   | "stowaway"
-  | "wiped";
+  | "wiped"
+  | "late";
 
 /** What may happen for nothing, so often. */
 interface Free {
@@ -89,10 +91,11 @@ export class Steps {
   }
 
   /** A run that has yet to begin, and reads nothing that is older than now. */
-  begun(world: World, i: number): Local & { kind: "run" } {
+  begun(world: World, i: number, goal?: "join"): Local & { kind: "run" } {
     const { [i]: machine } = world.machines;
-    const o = this.#begun[2 * i + (machine!.isGoing ? 1 : 0)] ??= timeless(
-      this.#code.begin(configOf(world, machine!), runId(i)),
+    const config = configOf(world, machine!, goal === undefined ? {} : { goal });
+    const o = this.#begun[2 * i + (config.goal === "leave" ? 1 : 0)] ??= timeless(
+      this.#code.begin(config, runId(i)),
     );
     return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
   }
@@ -240,7 +243,7 @@ export class Steps {
     const emit = hearing(out);
     for (const machine of world.machines) {
       this.#befall(world, machine, besides, emit);
-      this.#isTold(world, machine, told, emit);
+      this.#isTold(world, machine, told, besides !== null, emit);
     }
     ofSwarms(world, besides, emit);
     if (besides !== null) loses(world, besides, emit);
@@ -263,24 +266,32 @@ export class Steps {
     }
   }
 
-  /** Auto Scaling takes it out of service, or would not after all: its unit runs accordingly. */
+  /**
+   * Auto Scaling takes it out of service, or would not after all: its unit runs accordingly. A boot in between
+   * runs `join` all the same.
+   */
   #isTold(
     world: World,
-    { index: i, instance, ...machine }: Machine,
+    { index: i, instance, power, isOutside, isGoing }: Machine,
     most: Free["told"],
+    faults: boolean,
     emit: Emit,
   ): void {
-    if (machine.power !== "up" || machine.isOutside) return;
-    const tell = (what: "go" | "stay"): void => {
-      if (world.told[what] >= most[what]) return;
+    if (power !== "up" || isOutside) return;
+    const what = isGoing ? "stay" : "go";
+    if (world.told[what] < most[what]) {
       const next = fork(world, i);
       next.told = { ...next.told, [what]: next.told[what] + 1 };
-      next.machines[i]!.isGoing = what === "go";
+      next.machines[i]!.isGoing = !isGoing;
       forgetRun(next, i);
       const told = (): string => `${instance} is told to ${what}`;
       emit({ world: next, local: { of: i, is: this.begun(next, i) }, cost: 0, told });
-    };
-    tell(machine.isGoing ? "stay" : "go");
+    }
+    if (!isGoing || !faults) return;
+    const next = fork(world, i);
+    forgetRun(next, i);
+    const told = (): string => `${instance} runs join, as at each boot`;
+    emit({ world: next, local: { of: i, is: this.begun(next, i, "join") }, cost: 1, told });
   }
 
   #befall(
@@ -290,7 +301,7 @@ export class Steps {
     emit: Emit,
   ): void {
     const { power, place, isCut, ailment, isOutside } = machine;
-    if (power === "terminated") return;
+    if (power === "terminated" && !machine.isUnnoticed) return;
     const change = (
       cost: number,
       told: string,
@@ -306,6 +317,10 @@ export class Steps {
       emit({ world: next, local, cost, told: () => `${instance} ${told}` });
     };
     const isUp = power === "up";
+    if (machine.isUnnoticed) {
+      change(0, "is missed by its swarm", "kept", (machine) => machine.isUnnoticed = false);
+    }
+    if (power === "terminated") return;
     if (power === "down") change(0, "is up again", "lost", start);
     if (isUp && place.kind === "attempt") {
       for (const end of ["member", "failed", "outside"] as const) {
@@ -314,28 +329,42 @@ export class Steps {
         change(0, told, "kept", (machine, next) => finish(next, machine, end));
       }
     }
-    if (isCut) change(0, "can be reached again", "kept", (machine) => machine.isCut = false);
+    if (isCut) {
+      change(0, "can be reached again", "kept", (machine) => {
+        machine.isCut = machine.isUnnoticed = false;
+      });
+    }
     if (ailment === "loud") change(0, "'s Engine is restarted", "lost", daemonRestarts);
     // Its hook waits until it is out, or for so long.
     const isOut = machine.isGoing && place.kind === "outside";
     if (isOut) change(0, "is terminated, as it was told", "off", terminate);
     if (besides === null) return;
+    const isLate = besides.includes("late") && place.kind === "member";
     const isTrying = place.kind === "attempt" || place.kind === "failed";
     // That a run alone is lost is found right after its acts: it does nothing else that matters.
     if (isUp && isTrying) change(1, "reboots", "lost", daemonRestarts);
     if (isUp) {
       change(1, "is stopped", "off", (machine, next) => {
         machine.power = "down";
+        machine.isUnnoticed = isLate;
         daemonRestarts(machine);
         shows(next, machine, "stopped");
       });
     }
-    if (!isOut) change(1, "is terminated", "off", terminate);
+    if (!isOut) {
+      change(1, "is terminated", "off", (machine, next) => {
+        terminate(machine, next);
+        machine.isUnnoticed = isLate;
+      });
+    }
     if (besides.includes("wiped") && isUp && place.kind === "member" && !isOutside) {
       change(1, "'s Engine has lost what it was", "lost", wipe);
     }
     if (isUp && !isCut) {
-      change(1, "is cut off from the others", "kept", (machine) => machine.isCut = true);
+      change(1, "is cut off from the others", "kept", (machine) => {
+        machine.isCut = true;
+        machine.isUnnoticed = isLate;
+      });
     }
     if (isUp && ailment === null && place.kind === "member" && !isOutside) {
       for (const what of ["mute", "loud"] as const) {
@@ -407,6 +436,7 @@ export function heard(world: World): World {
 /** It is the youngest then. */
 export function start(machine: Machine, world: World): void {
   machine.power = "up";
+  machine.isUnnoticed = false;
   const others = world.machines.filter((other) => other !== machine)
     .sort((a, b) => a.launchedMs - b.launchedMs);
   machine.launchedMs = others.length;
