@@ -83,7 +83,7 @@ const PLANS: Record<PlanName, Plan> = {
   "s3-wiped": leaving("s3", 3, 0, "formed", 1, {}, ["wiped"]),
 };
 const STATES_MAX = 60_000;
-const FIRST_STATES_MAX = 250_000;
+const FIRST_STATES_MAX = 400_000;
 const SEEDS_MAX = 6_000;
 
 export const MUTANTS: Mutant[] = [

@@ -109,7 +109,9 @@ export function worldOf(
     const worker = markOf(swarm, "worker");
     if (store === "s3") {
       world.objects = [{ fingerprint: swarm.fingerprint, manager, worker }];
-      if (!swarm.isOld) world.marks = [{ fingerprint: swarm.fingerprint, over: false, atMs: 0 }];
+      // That a mark is made anew is seen in the smaller worlds.
+      const atMs = roles.length > 2 ? ALWAYS_NEW_MS : 0;
+      if (!swarm.isOld) world.marks = [{ fingerprint: swarm.fingerprint, over: false, atMs }];
     }
     founder.managerTag = [...founder.managerTag, { value: manager, atMs: 0 }];
     founder.workerTag = [...founder.workerTag, { value: worker, atMs: 0 }];

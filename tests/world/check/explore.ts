@@ -5,7 +5,7 @@
  */
 import { Healer } from "./heal.ts";
 import type { Code } from "../program.ts";
-import { consequenceOf, consequencesOf } from "./reduce/facts.ts";
+import { consequenceOf, consequencesOf, lastingOf } from "./reduce/facts.ts";
 import { keyOf, type Row, States } from "./states.ts";
 import { type Start, worldOf } from "../starts.ts";
 import { type Besides, type Emit, HOURS_MS, type Next, start, Steps } from "./steps.ts";
@@ -112,7 +112,9 @@ class Checker {
       code,
       this.#states,
       (o, decision) =>
-        reductions.facts ? consequenceOf(code, o, decision) : JSON.stringify([o.facts, decision]),
+        reductions.facts
+          ? JSON.stringify(lastingOf(o.memory)) + consequenceOf(code, o, decision)
+          : JSON.stringify([o.memory, o.facts, decision]),
     );
     this.#healer = new Healer(code, this.#states, this.#steps);
     this.#found = Array.from({ length: plan.faults + 1 }, () => []);

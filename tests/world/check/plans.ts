@@ -144,7 +144,7 @@ export function plan(
     hours,
     besides,
     told: { go: 0, stay: 0 },
-    isLabelled: managers + workers > 2,
+    isLabelled: managers + workers > 2 || faults > 1,
     lagMax: Infinity,
     runners: Infinity,
     hasDeadlines: false,

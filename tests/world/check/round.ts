@@ -39,7 +39,7 @@ export interface Rules {
   /** All that a look may be answered. */
   see: (call: Look, horizon: Horizon, faults: boolean) => Seeing[];
   faults: boolean;
-  /** Names what comes of a decision, beside what the run remembers: of equal ones one is enough. */
+  /** Names what comes of a decision, with what the run remembers: of equal ones one is enough. */
   consequenceOf: (o: Observation, decision: Decision) => string;
 }
 
@@ -51,7 +51,7 @@ export function roundsOf(code: Code, start: Place, rules: Rules): Outcome[] {
     const { o, cost, blind, deaf, horizon } = place;
     // After an act, and at the end, it is nothing how old the reads before may have been.
     const { floor, seen } = decision.kind === "wait" ? horizon : { floor: 0, seen: [] };
-    const key = `${cost} ${blind} ${deaf} ${floor} ${seen.length} ${JSON.stringify(o.memory)} ${
+    const key = `${cost} ${blind} ${deaf} ${floor} ${seen.length} ${
       rules.consequenceOf(o, decision)
     }`;
     if (outcomes.has(key)) return;

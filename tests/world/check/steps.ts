@@ -83,7 +83,7 @@ export class Steps {
   readonly #begun: Observation[] = [];
   readonly #rounds = new Map<string, Outcome[]>();
 
-  /** `consequenceOf`: names what comes of a decision, beside what the run remembers. */
+  /** `consequenceOf`: names what comes of a decision, with what the run remembers. */
   constructor(code: Code, states: States, consequenceOf: Rules["consequenceOf"]) {
     this.#code = code;
     this.#consequenceOf = consequenceOf;

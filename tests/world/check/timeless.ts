@@ -32,6 +32,8 @@ export function timeless(o: Observation): Observation {
       did: [],
       wasMember: false,
       missing: [],
+      // A look at its Engine, which comes before all else, takes that back.
+      isProven: facts.engine !== undefined && memory.isProven,
       asked: {
         instances: facts.instances === undefined ? null : memory.asked.instances,
         probe: facts.probe === undefined ? null : memory.asked.probe,

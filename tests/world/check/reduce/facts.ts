@@ -6,7 +6,7 @@
 import { decisionsOf, nameOf, timeless } from "../timeless.ts";
 import type { Code } from "../../program.ts";
 import type { Act, AnyAnswer } from "../../../../src/calls.ts";
-import type { Decision, Observation } from "../../../../src/state.ts";
+import type { Decision, Memory, Observation } from "../../../../src/state.ts";
 
 /** Names what a run knows: equal names, no difference in what it does. */
 export function consequencesOf(code: Code, o: Observation): string {
@@ -14,7 +14,15 @@ export function consequencesOf(code: Code, o: Observation): string {
   if (Object.keys(facts).length === 0) return JSON.stringify(memory);
   const decisions = decisionsOf(code, o);
   if (decisions.some(({ kind }) => kind === "look")) return JSON.stringify([memory, facts]);
-  return JSON.stringify([memory, decisions.map((decision) => consequenceOf(code, o, decision))]);
+  return JSON.stringify([
+    lastingOf(memory),
+    decisions.map((decision) => consequenceOf(code, o, decision)),
+  ]);
+}
+
+/** What a run remembers beside what is of its facts: of whom they were asked, and since when they hold. */
+export function lastingOf(memory: Memory): Memory {
+  return { ...memory, asked: { instances: null, probe: null }, isProven: false };
 }
 
 /** What comes of one decision, beside what the run remembers. */
