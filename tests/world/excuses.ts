@@ -178,7 +178,8 @@ export function leftover(world: World): string | null {
     }
     const { power, isOutside, instance, place } = world.machines[node.machine]!;
     const what = `${node.id} of ${instance}`;
-    const isAnother = place.kind === "member" && place.swarm === swarm.fingerprint;
+    const isAnother = place.kind === "member" && place.swarm === swarm.fingerprint &&
+      place.node !== node.id;
     const isKnown = isAnother || (power === "terminated" && !isOutside);
     if (node.votes && isKnown) return `the dead ${what} votes for ever`;
     // One whose certificate has expired does not know what becomes of it.

@@ -24,6 +24,7 @@ import {
   type World,
 } from "../world.ts";
 import { at } from "../../../src/run.ts";
+import type { Act } from "../../../src/calls.ts";
 import type { Acting, End, Observation, Waiting } from "../../../src/state.ts";
 
 /** What goes wrong on the way from a state to the end, and the way. */
@@ -35,6 +36,7 @@ export interface Unwell {
 
 const CYCLES_MAX = 60;
 const WAITS_MAX = 8;
+const OF_NODES: readonly string[] = ["update", "remove"] satisfies Act["kind"][];
 const LOOKS_MAX = 12;
 const DICE = [0, 0.34, 0.68] as const;
 /** Whatever has to have held, or to be over, has by then. */
@@ -219,7 +221,7 @@ export class Healer {
     };
   }
 
-  /** Who has something to do since others have changed something: machines boot, or somebody runs it once more. */
+  /** Who has something to do about nodes that came or died since it was done: machines boot, or somebody runs it once more. */
   #again({ world: id, locals, isAlone }: Play): Partial<Play> | null {
     const world = this.#states.world(id);
     const so = locals.map((local, i) => {
@@ -227,7 +229,7 @@ export class Healer {
       if (world.machines[i]!.power !== "up" || world.machines[i]!.isGoing) return local;
       const begun = this.#states.localId(plain(this.#steps.begun(world, i)));
       const { decision } = this.#healing({ world: id, locals: locals.with(i, begun) }, i, 0);
-      return decision.kind === "act" ? begun : local;
+      return decision.kind === "act" && OF_NODES.includes(decision.call.kind) ? begun : local;
     });
     if (so.every((local, i) => local === locals[i])) return null;
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
