@@ -283,7 +283,7 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "managers-lost": {
-    cases: [["worker", "the record lists it as a manager, which somebody demoted; no manager answers, and no other of the record's members is stopped", "waits 3 minutes, leaves and joins anew; with tasks here and without `--abandon-tasks` exit 5"]],
+    cases: [["inSwarm", "the record lists it, its Engine runs no manager any more and says nothing of a quorum; no manager answers, and no other of the record's members is stopped", "as a worker"], ["worker", "the record lists it as a manager, which somebody demoted; no manager answers, and no other of the record's members is stopped", "waits 3 minutes, leaves and joins anew; with tasks here and without `--abandon-tasks` exit 5"]],
     exits: [3, 5], waitsFor: "a manager of its swarm to answer", mend: "promote it again on a manager that lives (`docker node promote`); if none does, stop the tasks that the message counts, or give --abandon-tasks, then again",
   },
   going: {

@@ -29,20 +29,28 @@ import { upgrading } from "./suites/upgrading.ts";
 import { type Store, Vpc } from "./vpc.ts";
 
 const MACHINES = 8;
+/** How many grounds are played side by side: what two cores carry. */
+const AT_ONCE = 9;
 
-/** Of machines that come and go: their swarm takes its time to see it. */
-const comingAndGoing = [...outliving, ...leaving, ...staying].map((one, index): Case => {
+/** What is slow by its nature: a swarm takes its time to see who comes and goes. */
+const waiting = [...outliving, ...leaving, ...staying, ...removed, ...engines]
+  .map((one): Case => ({ ...one, slow: true }));
+
+/** Each of these on every mix of store and Engine: whatever else, a swarm forms. */
+const everywhereAlike = [...forming, ...crashing];
+
+/** The others on two of the four mixes, so that each meets both stores and both Engines. */
+const inTurn = [
+  ...[...living, ...replacing, ...stale],
+  ...[...permissions, ...badInput, ...ledgers, ...shelves, ...boards, ...upgrading],
+  ...[...unseen, ...machines, ...waiting],
+].map((one, index): Case => {
   const isChosen = one.stores !== undefined || one.fleets !== undefined;
   const across = index % 2 === 0 ? "oldest" : "newest";
-  return { ...one, slow: true, ...(isChosen ? {} : { across }) };
+  return { ...one, ...(isChosen ? {} : { across }) };
 });
 
-const all: Case[] = [
-  ...[...forming, ...crashing, ...living, ...replacing, ...stale],
-  ...[...permissions, ...badInput, ...ledgers, ...shelves, ...boards, ...engines, ...upgrading],
-  ...[...unseen, ...removed, ...machines],
-  ...comingAndGoing,
-];
+const all: Case[] = [...everywhereAlike, ...inTurn];
 
 async function main(args: string[]): Promise<number> {
   if (args.includes("--list")) {
@@ -97,10 +105,7 @@ function onceInTurn(
   return { ...one, stores: [store], fleets: alone === null ? [inTurn] : fleets };
 }
 
-/**
- * All grounds on which there is something to play, side by side: most cases wait most of the time. The mixed
- * fleets have few, and come last.
- */
+/** All grounds on which there is something to play, some side by side: most cases wait most of the time. */
 async function everywhere(args: string[]): Promise<number> {
   const startMs = performance.now();
   const engines = await programs();
@@ -118,15 +123,16 @@ async function everywhere(args: string[]): Promise<number> {
   const store = storeIn(args);
   const grounds = fleets.flatMap((fleet) =>
     (store === null ? STORES : [store]).flatMap((store) =>
-      [false, true].map((slow): Ground => ({ store, fleet, slow, only: onlyIn(args) }))
+      [true, false].map((slow): Ground => ({ store, fleet, slow, only: onlyIn(args) }))
     )
   ).filter((ground) =>
     chosen(casesIn(args, isChoice(engines) ? null : ground.fleet), ground).length > 0
   );
-  for (const isLast of [false, true]) {
-    const now = grounds.filter(({ fleet }) => (fleet === "mixed") === isLast);
-    await Promise.all(now.map((ground) => playOn(ground, args, counts)));
-  }
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (let next = grounds.shift(); next !== undefined; next = grounds.shift()) {
+      await playOn(next, args, counts);
+    }
+  }));
   say(`  took ${Math.round((performance.now() - startMs) / 1000)} s`);
   say(`${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed === 0 && counts.passed > 0 ? 0 : 1;
@@ -139,6 +145,7 @@ async function playOn(
 ): Promise<void> {
   let summed = false;
   const own = [...args, "--store", store, "--engines", fleet, ...(slow ? ["--slow"] : [])];
+  const startMs = performance.now();
   const code = await enter(import.meta.filename ?? "", own, (line) => {
     const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(line) ?? [];
     if (passed === undefined) return say(line);
@@ -146,6 +153,8 @@ async function playOn(
     counts.passed += Number(passed);
     counts.failed += Number(failed);
   });
+  const seconds = Math.round((performance.now() - startMs) / 1000);
+  say(`  over   ${store}, ${fleet}${slow ? ", slow ones" : ""}: ${seconds} s`);
   if (summed) return;
   say(`  FAILED the tests on ${store} with the ${fleet} Engine ended early, with exit ${code}`);
   counts.failed++;

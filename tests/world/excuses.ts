@@ -184,7 +184,8 @@ export function leftover(world: World): string | null {
     if (node.votes && isKnown) return `the dead ${what} votes for ever`;
     // One whose certificate has expired does not know what becomes of it.
     if (place.kind === "removed" && place.node === node.id && !isKnown) continue;
-    if (node.labels["swarm-join.left"] !== undefined) {
+    // With tags nobody can know that it has left, and not only gone in the middle of it.
+    if (node.labels[LEFT] !== undefined && (isKnown || world.store === "s3")) {
       return `${what} has left, and is listed for ever`;
     }
   }

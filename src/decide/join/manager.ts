@@ -28,6 +28,7 @@ import { ledgerLook, type Scene } from "../scene.ts";
 import { act, done, fail, look, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
 import { allGone, isConfirmed, register, writeRecord } from "../writes.ts";
+import { withoutManagers } from "./worker.ts";
 import type { Rule } from "../../rules.ts";
 import { ENGINE_API_MAX } from "../../state.ts";
 import type { Decision, SwarmView } from "../../state.ts";
@@ -56,6 +57,11 @@ function withoutQuorum(s: Scene): Decision {
     const other = record === null ? "no swarm is founded" : `the founded swarm is ${brief(record)}`;
     return wait(o, "quorum-lost", `${because}; ${other}`);
   }
+  // Demoted, it has no manager any more that could complain; its worker's certificate would come of the others.
+  const isMute = engine.trouble === null && engine.error === "";
+  const isLetGo = isMute && answering(s).length === 0;
+  const lost = isLetGo ? withoutManagers(s, record) : null;
+  if (lost !== null) return lost;
   const who = membersText(others(record, me), instances(s, record.members));
   return wait(o, "quorum-lost", `${because}; of the record's others are left ${who}`);
 }

@@ -78,10 +78,10 @@ function stayAfterAll(s: Scene, record: FoundingRecord): Decision | null {
 }
 
 /**
- * The record lists this worker as a manager, which somebody has demoted. As long as it does, nobody replaces
+ * The record lists this node as a manager, which somebody has demoted. As long as it does, nobody replaces
  * the swarm; and if all that the record lists are such, the swarm has no manager, and never will have.
  */
-function withoutManagers(s: Scene, record: FoundingRecord): Decision | null {
+export function withoutManagers(s: Scene, record: FoundingRecord): Decision | null {
   const { o, me, role } = s;
   if (role !== "manager" || !record.members.some((member) => isMe(member, me))) return null;
   const known = instances(s, record.members);
@@ -90,7 +90,7 @@ function withoutManagers(s: Scene, record: FoundingRecord): Decision | null {
     known.find((one) => one.instance === instance)?.state !== "running"
   );
   if (mayComeBack) return null;
-  const because = `this worker, which the record lists, was a manager of the founded swarm ${
+  const because = `this node, which the record lists, was a manager of the founded swarm ${
     brief(record)
   }, and no manager of it answers`;
   if (heldMs(o, "managers-lost") < CONFLICT_MS) return wait(o, "managers-lost", because);

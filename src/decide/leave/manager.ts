@@ -38,9 +38,10 @@ export function managerLeaves(s: Scene): Decision {
 
 /** Its vote was taken, and its Engine waits for a worker's certificate; or its swarm has no quorum. */
 function unreadable(s: Scene): Decision {
-  const { o, me, record } = s;
+  const { o, me, record, engine } = s;
   const isMarked = record?.members.some((member) => isMe(member, me) && member.leaving) ?? false;
-  return isMarked
+  // Who votes no more has no manager that could say so.
+  return isMarked && engine.trouble !== "no-quorum"
     ? demoted(s)
     : wait(o, "quorum-lost", "this manager's swarm has no quorum: it can't be demoted");
 }

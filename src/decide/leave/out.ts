@@ -10,9 +10,12 @@ import type { Decision } from "../../state.ts";
 export function out(s: Scene): Decision {
   const { o, me, record } = s;
   const { did } = o.memory;
-  if (record?.members.some((member) => isMe(member, me))) {
-    const hasLeft = did.includes("leave") ? null : lookAgain(s);
-    if (hasLeft !== null) return hasLeft;
+  const isListed = record?.members.some((member) => isMe(member, me)) ?? false;
+  // A read may be older than its own registration.
+  const mayBeListed = isListed || (s.role === "manager" && s.traits.readsMayBeOld);
+  const again = mayBeListed && !did.includes("leave") ? lookAgain(s) : null;
+  if (again !== null) return again;
+  if (record !== null && isListed) {
     const because = `${me.instance} has left`;
     return writeRecord(
       s,

@@ -166,10 +166,11 @@ export function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): strin
 /**
  * Whether a node that said that it leaves has left. One that is only off in the middle of it comes back: a
  * manager has its entry in the record until it is out, a worker its word. (A removed node could not come
- * back as what it was.)
+ * back as what it was.) Where reads may be old, what they don't show may be there: then it stays listed
+ * until it is dead.
  */
-function hasLeft({ o }: Scene, record: FoundingRecord, node: SwarmNode): boolean {
-  if (node.labels[LEFT_LABEL] === undefined) return false;
+function hasLeft({ o, traits }: Scene, record: FoundingRecord, node: SwarmNode): boolean {
+  if (traits.readsMayBeOld || node.labels[LEFT_LABEL] === undefined) return false;
   const instance = instanceOf(node);
   const isListed = record.members.some((member) =>
     member.instance !== null && member.instance === instance

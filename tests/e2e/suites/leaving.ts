@@ -35,12 +35,12 @@ export const leaving: Case[] = [
       assert.ok(follower && last);
       await leaves(follower);
       await isOut(vpc, follower);
-      await cleared([leader, last], [vpc.node("w1")]);
+      await cleared(vpc, [leader, last], [vpc.node("w1")]);
       await leaves(leader);
       await isOut(vpc, leader);
       const stays = await changesNothing(vpc, () => leave(last));
       ended(stays, 5, /last-manager/);
-      await cleared([last], [vpc.node("w1")]);
+      await cleared(vpc, [last], [vpc.node("w1")]);
       assert.equal(await last.engine.fingerprint(), before);
       await tasksRun(vpc.all, REPLICAS);
       await noneKilled(vpc);
@@ -57,7 +57,7 @@ export const leaving: Case[] = [
       const runs = await Promise.all([m1, m2].map((node) => leave(node)));
       assert.deepEqual(allDone(runs), ["left", "left"]);
       for (const node of [m1, m2]) await isOut(vpc, node);
-      await cleared([m3], [w1]);
+      await cleared(vpc, [m3], [w1]);
     },
   },
   {
@@ -73,7 +73,7 @@ export const leaving: Case[] = [
         assert.ok(steps.includes(step), `not killed at ${step}, but at ${steps.join(", ")}`);
       }
       await isOut(vpc, m1);
-      await cleared([m2, m3], [w1]);
+      await cleared(vpc, [m2, m3], [w1]);
     },
   },
   {
@@ -89,7 +89,7 @@ export const leaving: Case[] = [
       await isOut(vpc, w1);
       await tasksRun([m1, w2], REPLICAS);
       await noneKilled(vpc);
-      await cleared([m1], [w2]);
+      await cleared(vpc, [m1], [w2]);
     },
   },
   {
@@ -105,7 +105,7 @@ export const leaving: Case[] = [
       await noneKilled(vpc);
       // Nobody has noted that it left: its node is removed once its instance is gone.
       await w1.terminate();
-      await cleared([m1], [w2]);
+      await cleared(vpc, [m1], [w2]);
     },
   },
   ...["mark answered", "demote answered"].map((moment): Case => ({
@@ -118,7 +118,7 @@ export const leaving: Case[] = [
       assert.ok(m1 && m2 && m3);
       await killedAt(m1, moment);
       await m1.terminate();
-      await cleared([m2, m3], []);
+      await cleared(vpc, [m2, m3], []);
       // Whoever writes next drops it.
       const m4 = await vpc.launch("m4", "manager");
       allDone(await together([m4]));
@@ -147,7 +147,7 @@ export const leaving: Case[] = [
       await until("a vote again", 120_000, async () => {
         return (await entryOf(m1, [m2])).ManagerStatus?.Reachability === "reachable";
       }, 250);
-      await cleared([m1, m2, m3], [w1]);
+      await cleared(vpc, [m1, m2, m3], [w1]);
       const { members } = recordIn(await vpc.aws.dump());
       assert.ok(members.every((member: { leaving?: boolean }) => member.leaving !== true));
     },
@@ -175,7 +175,7 @@ export const leaving: Case[] = [
       for (const node of [m1, m2, w1]) await isOut(vpc, node);
       for (const node of [m2, m1]) await node.terminate();
       await w1.terminate();
-      await cleared([m3], []);
+      await cleared(vpc, [m3], []);
     },
   },
 ];
@@ -193,8 +193,13 @@ async function withTasks(vpc: Vpc): Promise<[Node, Node, Node]> {
   return [m1, w1, w2];
 }
 
-/** Managers run until the swarm lists these nodes and no other: who has left is removed when it is down. */
-async function cleared(managers: Node[], workers: Node[]): Promise<void> {
+/**
+ * A run of these managers leaves these nodes and no other: who has left is removed when it is down; with tags
+ * once its instance is gone.
+ */
+async function cleared(vpc: Vpc, managers: Node[], workers: Node[]): Promise<void> {
+  const rest = vpc.all.filter((node) => ![...managers, ...workers].includes(node));
+  if (vpc.store === "tags") await Promise.all(rest.map((node) => node.terminate()));
   const all = [...managers, ...workers].length;
   await until("those that left down", 240_000, async () => {
     const nodes = await listed(managers);

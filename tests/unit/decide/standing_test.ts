@@ -160,7 +160,7 @@ const ROWS: Row[] = [
     what: "a manager that was demoted a moment ago: its Engine says nothing of a leader",
     facts: { engine: ok({ ...managerOf("a"), swarm: null }), probe: ok([]) },
     want: "degraded",
-    because: /^0 of the record's 2 other managers answer here; see quorum-lost/,
+    because: /^0 of the record's 2 other managers answer here; see managers-lost/,
   },
   {
     what: "a manager whose swarm could not be read for another reason",

@@ -152,9 +152,15 @@ table("it has left", [
     want: ["withdraw", "withdraw-member"],
   },
   {
+    name: "the record, which may be an old one, does not list it: looks again for a while",
+    state: leaving({ config: { role: "manager" }, facts: { engine: ok(outside) } }),
+    want: ["wait", "swarm-missing"],
+  },
+  {
     name: "and it shows tokens: takes them away",
     state: leaving({
       config: { role: "manager" },
+      memory: { did: ["leave"] },
       facts: { engine: ok(outside), tokens: ok([shown(1, "a")]) },
     }),
     want: ["retract", "withdraw-tokens"],
@@ -384,6 +390,32 @@ table("a manager that somebody demoted, in a swarm without managers", [
       facts: { ...handDemoted, instances: ec2("terminated"), contents: ok({ tasks: 1 }) },
     }),
     want: ["leave", "managers-lost"],
+  },
+  {
+    name: "its Engine has no worker's certificate yet, and nobody is left to give it one: the same",
+    state: observation({
+      config: role,
+      memory: held("managers-lost", 180_000),
+      facts: {
+        ...handDemoted,
+        engine: ok({ ...managerOf("a"), swarm: null }),
+        instances: ec2("terminated"),
+      },
+    }),
+    want: ["leave", "managers-lost"],
+  },
+  {
+    name: "its Engine says that there is no quorum: it votes, and the others are waited for",
+    state: observation({
+      config: role,
+      memory: held("managers-lost", 180_000),
+      facts: {
+        ...handDemoted,
+        engine: ok({ ...managerOf("a"), swarm: null, trouble: "no-quorum" }),
+        instances: ec2("terminated"),
+      },
+    }),
+    want: ["wait", "quorum-lost"],
   },
   {
     name: "somebody answers: in order, as a person wanted it",

@@ -196,6 +196,15 @@ table("a manager leaves", [
     want: ["wait", "quorum-lost"],
   },
   {
+    name: "the same, and it is marked: it was not demoted yet",
+    state: leaving({
+      ...ready,
+      memory: { ...confirmed, ...held("quorum-lost", 60_000) },
+      engine: { swarm: null, trouble: "no-quorum" },
+    }),
+    want: ["wait", "quorum-lost"],
+  },
+  {
     name: "it is the last manager: exit 5, nothing changed",
     state: leaving({ others: [] }),
     want: ["fail", "last-manager"],

@@ -5,6 +5,7 @@ import { decided, held, recordOf, table } from "../table.ts";
 import {
   fault,
   founded,
+  foundingMark,
   HOUR_MS,
   instance,
   labelsOf,
@@ -15,10 +16,11 @@ import {
   NOW_MS,
   observation,
   ok,
+  s3,
   shown,
   workerNode,
 } from "../../../support/observations.ts";
-import type { Instance, Memory, Observation, SwarmNode } from "../../../../src/state.ts";
+import type { Config, Instance, Memory, Observation, SwarmNode } from "../../../../src/state.ts";
 
 const terminated3 = instance(3, { state: "terminated", address: null });
 /** Manager 3 as its swarm lists it once it is dead. */
@@ -37,6 +39,7 @@ function third(
   change: {
     instances?: Instance[];
     members?: number[];
+    config?: Partial<Config>;
     memory?: Partial<Memory>;
     probe?: string[];
     marked?: number[];
@@ -44,6 +47,7 @@ function third(
 ): Observation {
   const { instances = [terminated3], members = [1, 2], probe = ["10.0.0.2"] } = change;
   return observation({
+    config: change.config ?? {},
     memory: change.memory ?? {},
     facts: {
       engine: ok(
@@ -53,6 +57,7 @@ function third(
         members: members.map((n) => member(n, { leaving: change.marked?.includes(n) ?? false })),
       }),
       tokens: ok([shown(1, "a"), shown(2, "a")]),
+      marks: ok([foundingMark("a")]),
       instances: ok([instance(1), instance(2), ...instances]),
       probe: ok(probe),
     },
@@ -204,10 +209,18 @@ table("the dead", [
   {
     name: "a worker that has left, though its machine runs: removed once it is down",
     state: third(workerNode(3, { state: "down", labels: { ...labelsOf(3), ...was } }), {
+      config: { store: s3 },
       instances: [instance(3)],
     }),
     want: ["remove", "remove-dead-node"],
     because: "it has left",
+  },
+  {
+    name: "the same with tags, whose reads may be old: nobody knows that its word is gone",
+    state: third(workerNode(3, { state: "down", labels: { ...labelsOf(3), ...was } }), {
+      instances: [instance(3)],
+    }),
+    want: ["done", "in-order"],
   },
   {
     name: "a worker that is off in the middle of its leave: its word stands, and it comes back",

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { decide } from "../../../../src/decide/decide.ts";
 import type { Rule } from "../../../../src/rules.ts";
 import type { Neighbour } from "../../../../src/shown.ts";
-import type { Engine, Facts, Finding, SwarmNode } from "../../../../src/state.ts";
+import type { Config, Engine, Facts, Finding, SwarmNode } from "../../../../src/state.ts";
 import {
   fault,
   founded,
@@ -65,6 +65,8 @@ function findingsOf(facts: Facts, store = observation().config.store): Finding[]
 interface Row {
   what: string;
   facts: Facts;
+  /** Left out: tags. */
+  store?: Config["store"];
   /** All that is found, but for what a join would do, or wait for. */
   want: [Finding["severity"], Rule][];
   /** Of the first. */
@@ -226,6 +228,7 @@ const ROWS: Row[] = [
       ...spread(1, 2, 3),
       workerNode(4, { state: "down", labels: { ...workerNode(4).labels, ...LEFT } }),
     ]),
+    store: s3,
     want: [["note", "ghost-node"]],
     because: /it has left/,
   },
@@ -402,9 +405,9 @@ const ROWS: Row[] = [
   },
 ];
 
-for (const { what, facts, want, because, nodeId } of ROWS) {
+for (const { what, facts, store, want, because, nodeId } of ROWS) {
   Deno.test(`survey: of nodes it finds ${what}`, () => {
-    const found = findingsOf(facts).filter(({ rule }) => !OF_A_JOIN.includes(rule));
+    const found = findingsOf(facts, store).filter(({ rule }) => !OF_A_JOIN.includes(rule));
     assert.deepEqual(
       found.map(({ severity, rule }) => [severity, rule]),
       want,
