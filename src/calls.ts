@@ -13,12 +13,11 @@ import type {
   Identity,
   Instance,
   Interface,
-  Lifecycle,
   Role,
   TokenMark,
   Word,
 } from "./state.ts";
-import type { Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
+import type { Hook, Lifecycle, Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
@@ -49,6 +48,8 @@ interface Looks {
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
   permissions: [takes: { role: Role }, gives: NeededPermission[]];
+  /** Where this instance is in its Auto Scaling group, and the group's hooks; null: it is in none. */
+  hook: [takes: Nothing, gives: Hook | null];
 }
 
 /** Writes, with what each takes and gives: one at a time. */
@@ -76,9 +77,19 @@ interface Acts {
   remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
+  /** Tells Auto Scaling that this instance may go on, as far as this hook is concerned. */
+  complete: [takes: HookName, gives: null];
+  /** Has the time of this hook begin anew. */
+  heartbeat: [takes: HookName, gives: null];
 }
 
 type Nothing = Record<never, never>;
+
+/** A lifecycle hook of this instance's Auto Scaling group. */
+interface HookName {
+  group: string;
+  hook: string;
+}
 
 /** What a swarm is known by: a rotation of its CA leaves the id, a `--force-new-cluster` the fingerprint. */
 export type SwarmName = Pick<FoundingRecord, "fingerprint" | "clusterId">;
@@ -162,7 +173,7 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions"];
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "hook"];
 
 /** Every look. */
 export const LOOKS: { readonly [K in LookKind]: CallRow } = {
@@ -186,6 +197,7 @@ export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   words: lookRow("what leaving workers have said"),
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
+  hook: lookRow("the Auto Scaling group to say what it does with this instance"),
 };
 
 function lookRow(waitedFor: string, graceMs = 0): CallRow {
@@ -193,10 +205,10 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
 }
 
 // deno-fmt-ignore: all but "engine" and "contents"
-const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions"];
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "hook"];
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
+const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "hook"];
 
 // By an old word two managers would drain a worker and take it back in turn.
 const OF_OTHERS = ALL_BUT_ENGINE.filter((kind) => kind !== "words");
@@ -262,6 +274,19 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     // The tokens of the manager that this node gives way to may be shown only now. It may look first.
     ...actRow("the Docker Engine to leave", 2 * ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
+  },
+  complete: {
+    ...actRow("the Auto Scaling group to let this instance go on", WRITE_GRACE_MS, "all", "look"),
+    plan: ({ group, hook }) => `complete the lifecycle hook ${hook} of ${group}`,
+  },
+  heartbeat: {
+    ...actRow(
+      "the Auto Scaling group to hold this instance for longer",
+      WRITE_GRACE_MS,
+      "all",
+      "safe",
+    ),
+    plan: ({ group, hook }) => `send a heartbeat to the lifecycle hook ${hook} of ${group}`,
   },
 };
 

@@ -27,6 +27,8 @@ function worldOf(store: Store): World {
     machine.ec2 = [{ value: "running", atMs: world.nowMs }];
   }
   make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
+  world.hasHooks = true;
+  world.machines[0]!.isGoing = true;
   return world;
 }
 
@@ -65,6 +67,9 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     stop: { kind: "stop", graceMs: 5_000 },
     remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
+    hook: { kind: "hook" },
+    complete: { kind: "complete", group: "managers", hook: "leave" },
+    heartbeat: { kind: "heartbeat", group: "managers", hook: "leave" },
   };
 }
 
