@@ -79,6 +79,14 @@ export const SURVEY_RULES = {
     cases: [["survey", "join tokens are shown that are not the swarm's, or a member shows none", "a warning: who joins by them is refused, or waits"]],
     exits: [], mend: "run swarm-join on the managers that the message names: each publishes the tokens as they are",
   },
+  "hook-missing": {
+    cases: [["survey", "its Auto Scaling group has no hook of terminating instances", "of a manager a warning, of a worker a note: it has what a shutdown gives to leave"]],
+    exits: [], mend: "`aws autoscaling put-lifecycle-hook --auto-scaling-group-name GROUP --lifecycle-hook-name swarm-join-leave --lifecycle-transition autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 900 --default-result CONTINUE`, with `swarm-join keep` on the machines",
+  },
+  "hook-short": {
+    cases: [["survey", "such a hook times out in less than two minutes", "the same"]],
+    exits: [], mend: "put it again with a longer `--heartbeat-timeout` (900): it is the time in which a leave that was interrupted can be begun anew; one that goes on sends heartbeats",
+  },
   next: {
     cases: [["survey", "a join would do something now", "a note: what, and why"]],
     exits: [], mend: "",
