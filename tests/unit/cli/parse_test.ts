@@ -45,6 +45,7 @@ Deno.test("without flags it joins the default cluster by tags, for ten minutes",
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    intervalMs: 30_000,
   });
   assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
 });
@@ -135,6 +136,7 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
   },
   "config": { text: SETTINGS, want: { timeoutMs: 7_000 } },
   "imds-v1": { text: "true", want: { imdsV1: true } },
+  interval: { text: "45s", also: ["keep"], want: { intervalMs: 45_000 } },
   "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
 };
 
@@ -196,6 +198,7 @@ Deno.test("the ecosystem's own variables say where things are", () => {
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    intervalMs: 30_000,
   });
 });
 
@@ -304,6 +307,9 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
     says: /--label-tags has "M", which holds a join token/,
   },
   { argv: [], env: { SWARM_JOIN_LABEL_TAGS: "a b," }, says: /^SWARM_JOIN_LABEL_TAGS is "": not/ },
+  { argv: ["--interval", "30s"], says: /^--interval has no effect with join: only keep looks/ },
+  { argv: ["keep", "--interval", "1s"], says: /not from 5s to 10m/ },
+  { argv: ["keep", "--interval", "1h"], says: /not from 5s to 10m/ },
   { argv: ["--if-terminating"], says: /^--if-terminating has no effect with join: only leave/ },
   { argv: ["plan", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },
   { argv: ["plan", "join", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },

@@ -58,9 +58,11 @@ async function withNode(
       proxies: { https: null, http: null, none: [] },
       credentials: {},
       lockFile: `${directory}/lock`,
+      intervalMs: 30_000,
     },
     wayTo,
     nowMs,
+    leftMs: () => config.timeoutMs - nowMs(),
   });
   const ask = async (call: Call): Promise<unknown> => {
     const result: AnyAnswer = await node.perform(call);
