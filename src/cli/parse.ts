@@ -329,6 +329,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
     },
     credentials: credentialsOf(read),
     lockFile: read.sure("lock-file", values.lockPath),
+    metricsFile: read.one("metrics-file", values.metricsPath),
   };
 }
 

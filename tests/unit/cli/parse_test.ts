@@ -45,6 +45,7 @@ Deno.test("without flags it joins the default cluster by tags, for ten minutes",
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    metricsFile: null,
   });
   assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
 });
@@ -136,6 +137,10 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
   "config": { text: SETTINGS, want: { timeoutMs: 7_000 } },
   "imds-v1": { text: "true", want: { imdsV1: true } },
   "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
+  "metrics-file": {
+    text: "/var/lib/prometheus/node-exporter/swarm-join.prom",
+    want: { metricsFile: "/var/lib/prometheus/node-exporter/swarm-join.prom" },
+  },
 };
 
 for (const { name, value } of FLAGS) {
@@ -196,6 +201,7 @@ Deno.test("the ecosystem's own variables say where things are", () => {
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    metricsFile: null,
   });
 });
 
@@ -321,6 +327,16 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
   { argv: ["--lock-file", "lock"], says: /not an absolute path/ },
   { argv: ["--lock-file", "/etc/passwd"], says: /under \/run or \/tmp/ },
   { argv: ["--lock-file", "/tmp/../etc/passwd"], says: /under \/run or \/tmp/ },
+  { argv: ["--metrics-file", "m.prom"], says: /^--metrics-file is "m.prom": not an absolute path/ },
+  {
+    argv: ["--metrics-file", "/var/lib/metrics/m.prom"],
+    says:
+      /not a file below \/var\/lib\/prometheus\/node-exporter, \/var\/lib\/node_exporter, \/run or \/tmp, .*; write \/var/,
+  },
+  { argv: ["--metrics-file", "/var/lib/node_exporter/../m.prom"], says: /not a file below/ },
+  { argv: ["--metrics-file", "/var/lib/node_exporterx/m.prom"], says: /not a file below/ },
+  { argv: ["--metrics-file", "/run/m.txt"], says: /\.prom: node_exporter reads no other file/ },
+  { argv: [], env: { SWARM_JOIN_METRICS_FILE: "/m" }, says: /^SWARM_JOIN_METRICS_FILE is "\/m"/ },
   { argv: ["--observation", "x.json"], says: /use it with plan/ },
   { argv: ["plan", "--observation", ""], says: /names no file/ },
   {

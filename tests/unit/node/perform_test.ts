@@ -58,6 +58,7 @@ async function withNode(
       proxies: { https: null, http: null, none: [] },
       credentials: {},
       lockFile: `${directory}/lock`,
+      metricsFile: null,
     },
     wayTo,
     nowMs,
