@@ -15,6 +15,8 @@ import { failureOf, type Report } from "./src/report/report.ts";
 import { storeText } from "./src/report/rows.ts";
 import { asStatus } from "./src/report/status.ts";
 import { keep, type KeepSurface } from "./src/node/keep.ts";
+import { metricsOf } from "./src/report/metrics.ts";
+import { writeMetrics } from "./src/node/metrics_file.ts";
 import { holdOnce } from "./src/node/session.ts";
 import { createWays, type WayTo } from "./src/node/ways.ts";
 import type { Output, Surroundings } from "./src/settings.ts";
@@ -116,8 +118,10 @@ async function run(
     stop,
   };
   if (keeps) {
-    const { intervalMs } = surroundings;
-    return await keep(config, { ...surface, intervalMs, edges, sleep, runId });
+    const { intervalMs, metricsFile } = surroundings;
+    const onKept = metricsFile === null ? () => {} : metricsWriter(metricsFile, log);
+    const kept = { intervalMs, edges, sleep, runId, onKept, version: VERSION };
+    return await keep(config, { ...surface, ...kept });
   }
   return await holdOnce(config, {
     ...surface,
@@ -125,6 +129,17 @@ async function run(
     sleep: (ms) => sleep(ms, stop),
     runId: runId(),
   });
+}
+
+/** Writes the file at each look; what goes wrong is said, once as long as it is the same. */
+function metricsWriter(path: string, log: Log): KeepSurface["onKept"] {
+  let said = "";
+  return (kept) => {
+    const written = writeMetrics(path, metricsOf(kept));
+    const fault = written.ok ? "" : written.fault.message;
+    if (fault !== "" && fault !== said) log.warn(fault);
+    said = fault;
+  };
 }
 
 function runId(): string {

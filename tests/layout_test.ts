@@ -79,6 +79,7 @@ const PURE = [
   "report/plan",
   "report/findings",
   "report/status",
+  "report/metrics",
   "ledger/record",
   "ledger/versions",
 ];

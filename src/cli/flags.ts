@@ -47,6 +47,7 @@ export const FLAGS = [
   { name: "config", value: "FILE", initial: "/etc/swarm-join.env", help: "settings of all commands, a variable a line; flags and the environment win over it" },
   { name: "imds-v1", value: null, initial: null, help: "ask the instance's metadata without a session token, where IMDSv2 can't be had" },
   { name: "lock-file", value: "FILE", initial: "/run/swarm-join.lock", help: "one run at a time holds a lock on this file" },
+  { name: "metrics-file", value: "FILE", initial: null, help: "where keep shows how it is, for node_exporter's textfile collector; ends in .prom" },
 ] as const satisfies readonly Flag[];
 
 /** Only for `plan`, and not in the environment. */

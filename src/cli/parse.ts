@@ -152,8 +152,9 @@ function runOf(
       `--if-terminating has no effect with ${verb.name}: only leave asks whether this machine goes`,
     );
   }
-  if (verb.way !== "keep" && given.has("interval")) {
-    throw new Usage(`--interval has no effect with ${verb.name}: only keep looks again and again`);
+  for (const name of verb.way === "keep" ? [] : ["interval", "metrics-file"]) {
+    if (!given.has(name)) continue;
+    throw new Usage(`--${name} has no effect with ${verb.name}: only keep looks again and again`);
   }
   const file = fileOf(new Reader(given, env, null), readFile);
   const read = new Reader(given, env, file);
@@ -336,6 +337,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
     credentials: credentialsOf(read),
     lockFile: read.sure("lock-file", values.lockPath),
     intervalMs: read.sure("interval", values.intervalMs),
+    metricsFile: read.one("metrics-file", values.metricsPath),
   };
 }
 

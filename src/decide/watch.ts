@@ -130,12 +130,17 @@ function goingBy({ facts: { lifecycle } }: Watch): "Auto Scaling" | "a spot noti
   return target === "Terminated" ? "Auto Scaling" : null;
 }
 
+/** Whether this machine is told to go, as far as is known. */
+export function isToGo(w: Watch): boolean {
+  return goingBy(w) !== null;
+}
+
 function leaving(w: Watch, by: "Auto Scaling" | "a spot notice"): Step {
   const { last } = w;
   if (last?.errand.goal === "leave" && last.end === "reached" && last.outcome === "out") {
     return { kind: "end", result: "left" };
   }
-  const waitMs = last?.errand.goal === "leave" ? retryMs(w) : 0;
+  const waitMs = last?.errand.goal === "leave" ? againMs(w) : 0;
   const leftMs = (last?.atMs ?? 0) + waitMs - w.nowMs;
   if (leftMs > 0) return { kind: "rest", ms: Math.min(leftMs, untilDue(w)) };
   return { kind: "run", errand: leaveFor(w, by), because: `${by} says that this machine goes` };
@@ -153,7 +158,7 @@ function reasonToRun(w: Watch): string | null {
   if (last.errand.goal === "leave") return "it stays";
   if (last.end === "cut") return "its last run was cut";
   const sinceMs = nowMs - last.atMs;
-  if (last.end === "failed") return sinceMs >= retryMs(w) ? "its last run failed" : null;
+  if (last.end === "failed") return sinceMs >= againMs(w) ? "its last run failed" : null;
   if (engine === undefined) return null;
   if (pictureOf(engine) !== last.picture) return "its Engine shows another picture";
   const isManager = engine.ok && engine.value.manager;
@@ -164,7 +169,7 @@ function reasonToRun(w: Watch): string | null {
 }
 
 /** Each failure in a row doubles it. The last manager holds on, and looks again. */
-function retryMs({ failures, last, intervalMs }: Watch): number {
+function againMs({ failures, last, intervalMs }: Watch): number {
   if (last?.outcome === "last-manager") return Math.max(intervalMs, RETRY_MS);
   return Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(10, Math.max(0, failures - 1)));
 }

@@ -6,6 +6,7 @@ import type { AnyAnswer, Call, Look, Perform, Told } from "../calls.ts";
 import {
   type Errand,
   isOvertaken,
+  isToGo,
   newWatch,
   ran,
   type Step,
@@ -15,7 +16,9 @@ import {
   watched,
 } from "../decide/watch.ts";
 import { hold, type Surface } from "./session.ts";
+import { afterRun, type Kept, newKept } from "../report/metrics.ts";
 import { failureOf, type Meters, type Report } from "../report/report.ts";
+import { storeText } from "../report/rows.ts";
 import type { Config } from "../state.ts";
 
 /** The calls of one run, or of what is looked at between runs. */
@@ -33,6 +36,9 @@ export interface KeepSurface extends Omit<Surface, "perform" | "awsCalls" | "run
   /** New edges, which know nothing. `leftMs`: what is left of the time in which their calls are made. */
   edges: (config: Config, leftMs: () => number) => RunEdges;
   runId: () => string;
+  /** Told what is known now, after each look at its Engine and each run. */
+  onKept: (kept: Kept) => void;
+  version: string;
 }
 
 /** For what is looked at between runs. */
@@ -59,13 +65,19 @@ class Keeper {
   readonly #surface: KeepSurface;
   readonly #edges: RunEdges;
   #isIdentified = false;
-  #awsCalls = 0;
+  #kept: Kept;
   #last: Report | null = null;
 
   constructor(config: Config, surface: KeepSurface) {
     this.#config = config;
     this.#surface = surface;
     this.#edges = surface.edges(config, () => LOOK_MS);
+    this.#kept = newKept({
+      version: surface.version,
+      cluster: config.cluster,
+      store: storeText(config.store),
+      startedAtMs: surface.wallMs(),
+    });
   }
 
   async take(w: Watch, step: Exclude<Step, { kind: "end" }>): Promise<Watch> {
@@ -87,7 +99,7 @@ class Keeper {
   report(result: "left" | "stopped"): Report {
     const meters: Meters = {
       elapsedMs: Math.round(this.#surface.nowMs()),
-      awsCalls: this.#awsCalls + this.#edges.awsCalls(),
+      awsCalls: this.#awsCalls,
       phases: {},
     };
     const because = result === "left" ? "this machine goes" : "it was asked to end";
@@ -99,12 +111,28 @@ class Keeper {
   async #look(w: Watch, calls: (Look & { kind: Watched })[]): Promise<Watch> {
     const answers = await Promise.all(calls.map((call) => this.#ask(call)));
     const nowMs = this.#surface.nowMs();
-    return calls.reduce(
+    const so = calls.reduce(
       (so, call, i) =>
         // Which answer belongs to which call is what `perform` promises.
         watched(so, { kind: call.kind, call, answer: answers[i] } as Told<Watched>),
       { ...w, nowMs },
     );
+    if (calls.some(({ kind }) => kind === "engine")) this.#show(so);
+    return so;
+  }
+
+  get #awsCalls(): number {
+    return this.#kept.awsCalls + this.#edges.awsCalls();
+  }
+
+  #show(w: Watch): void {
+    const { engine } = w.facts;
+    if (engine !== undefined) {
+      const lookedAtMs = this.#surface.wallMs();
+      this.#kept = { ...this.#kept, lookedAtMs, engine: engine.ok ? engine.value : null };
+    }
+    const isGoing = isToGo(w);
+    this.#surface.onKept({ ...this.#kept, isGoing, awsCalls: this.#awsCalls });
   }
 
   /** AWS can be asked only once it is known who asks. */
@@ -146,9 +174,10 @@ class Keeper {
       return guarded;
     });
     const so = await guarded;
-    this.#awsCalls += own.awsCalls();
     if (isCut) log.info(`${cut.signal.reason}: the run of ${goal} is given up`);
     else this.#last = report;
+    this.#kept = afterRun(this.#kept, goal, report, surface.wallMs());
+    this.#show({ ...so, facts: { ...so.facts, ...(engine && { engine }) } });
     const end = isCut ? "cut" : report.exit === 0 ? "reached" : "failed";
     return ran({ ...so, nowMs: nowMs() }, errand, { end, rule: report.rule, engine });
   }

@@ -46,6 +46,7 @@ Deno.test("without flags it joins the default cluster by tags, for ten minutes",
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
     intervalMs: 30_000,
+    metricsFile: null,
   });
   assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
 });
@@ -138,6 +139,11 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
   "imds-v1": { text: "true", want: { imdsV1: true } },
   interval: { text: "45s", also: ["keep"], want: { intervalMs: 45_000 } },
   "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
+  "metrics-file": {
+    also: ["keep"],
+    text: "/var/lib/prometheus/node-exporter/swarm-join.prom",
+    want: { metricsFile: "/var/lib/prometheus/node-exporter/swarm-join.prom" },
+  },
 };
 
 for (const { name, value } of FLAGS) {
@@ -199,6 +205,7 @@ Deno.test("the ecosystem's own variables say where things are", () => {
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
     intervalMs: 30_000,
+    metricsFile: null,
   });
 });
 
@@ -327,6 +334,25 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
   { argv: ["--lock-file", "lock"], says: /not an absolute path/ },
   { argv: ["--lock-file", "/etc/passwd"], says: /under \/run or \/tmp/ },
   { argv: ["--lock-file", "/tmp/../etc/passwd"], says: /under \/run or \/tmp/ },
+  {
+    argv: ["keep", "--metrics-file", "m.prom"],
+    says: /^--metrics-file is "m.prom": not an absolute path/,
+  },
+  {
+    argv: ["keep", "--metrics-file", "/var/lib/metrics/m.prom"],
+    says:
+      /not a file below \/var\/lib\/prometheus\/node-exporter, \/var\/lib\/node_exporter, \/run or \/tmp, .*; write \/var/,
+  },
+  {
+    argv: ["keep", "--metrics-file", "/var/lib/node_exporter/../m.prom"],
+    says: /not a file below/,
+  },
+  { argv: ["keep", "--metrics-file", "/var/lib/node_exporterx/m.prom"], says: /not a file below/ },
+  {
+    argv: ["keep", "--metrics-file", "/run/m.txt"],
+    says: /\.prom: node_exporter reads no other file/,
+  },
+  { argv: [], env: { SWARM_JOIN_METRICS_FILE: "/m" }, says: /^SWARM_JOIN_METRICS_FILE is "\/m"/ },
   { argv: ["--observation", "x.json"], says: /use it with plan/ },
   { argv: ["plan", "--observation", ""], says: /names no file/ },
   {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ACTS, type AnyAnswer, type Call } from "../../../src/calls.ts";
 import { keep, type KeepSurface } from "../../../src/node/keep.ts";
+import type { Kept } from "../../../src/report/metrics.ts";
 import { Log } from "../../../src/report/log.ts";
 import type { Engine, Lifecycle } from "../../../src/state.ts";
 import {
@@ -28,6 +29,7 @@ const worker = { ...config, role: "worker" as const };
  */
 class Bench {
   readonly stop = new AbortController();
+  readonly kept: Kept[] = [];
   readonly calls: { kind: string; atMs: number; isLocked: boolean }[] = [];
   nowMs = 0;
   said = "";
@@ -71,6 +73,8 @@ class Bench {
       wallMs: () => NOW_MS,
       dice: () => 0.5,
       runId: () => "run",
+      onKept: (kept) => this.kept.push(kept),
+      version: "0.1.0",
       stop: this.stop.signal,
     };
   }
@@ -222,6 +226,26 @@ Deno.test("keep: its Engine has lost its swarm: it joins again", async () => {
   const [, again] = bench.at("join");
   assert.ok(again !== undefined && again >= HOUR_MS && again < HOUR_MS + 120_000, `${again}`);
   assert.equal(bench.engine.state, "active");
+});
+
+Deno.test("keep: what it knows is shown after each look and each run", async () => {
+  const bench = new Bench([
+    { atMs: HOUR_MS, run: (bench) => bench.lifecycle = lifecycle("Terminated") },
+  ]);
+  await keep(worker, bench.surface);
+  const [first] = bench.kept;
+  assert.deepEqual([first?.engine?.state, first?.isGoing], ["active", false]);
+  assert.ok(bench.kept.length > 100, `${bench.kept.length}`);
+  const { runs, isGoing, awsCalls, lastRuns } = bench.kept.at(-1) ?? assert.fail();
+  assert.deepEqual(runs, [
+    { goal: "join", result: "joined", count: 1 },
+    { goal: "leave", result: "left", count: 1 },
+  ]);
+  assert.deepEqual([isGoing, awsCalls], [true, 3]);
+  assert.deepEqual(lastRuns.map(({ goal, rule }) => [goal, rule]), [["join", "in-order"], [
+    "leave",
+    "out",
+  ]]);
 });
 
 Deno.test("keep: a defect in a run is one of the whole", async () => {

@@ -59,6 +59,7 @@ async function withNode(
       credentials: {},
       lockFile: `${directory}/lock`,
       intervalMs: 30_000,
+      metricsFile: null,
     },
     wayTo,
     nowMs,
