@@ -11,6 +11,7 @@ export const PLACES = {
   outside: "A manager in no swarm",
   worker: "A worker",
   leaving: "A node that leaves",
+  recovering: "A manager without a quorum that recovers",
   survey: "A survey",
   shell: "Around a run",
 } as const;
@@ -139,7 +140,7 @@ export const RULES = {
   },
   "quorum-lost": {
     cases: [["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"]],
-    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. Only if they are terminated for good, and then on ONE manager: `docker swarm init --force-new-cluster`, which swarm-join never does; on two it makes two swarms",
+    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back: start those that are stopped. If all others are terminated for good: `swarm-join recover` on this one says so, and with `--yes` makes it the whole of its swarm, with all that is in it",
   },
   "found-swarm": {
     cases: [["inSwarm", "no record, and nothing shows another swarm, or this one for another cluster", "founds its swarm: also how a swarm older than this tool is adopted, and a lost record comes back"]],
@@ -351,6 +352,38 @@ export const RULES = {
   },
   out: {
     cases: [["leaving", "in no swarm, and nothing says that it is in one", "done"]],
+    exits: [], mend: "",
+  },
+  "quorum-held": {
+    cases: [["recovering", "its swarm has a leader", "does nothing, exit 0"]],
+    exits: [], mend: "",
+  },
+  "recover-elsewhere": {
+    cases: [["recovering", "this node is in no swarm, or a worker; or no swarm is founded, or another one", "exit 5, nothing changed"]],
+    exits: [5], mend: "run it on a manager of the founded swarm that is left (`swarm-join status` there says that it is lost). Is none left, a new manager starts anew by itself. Without a record nobody can tell who lives: docs/operations.md, \"A lost quorum\"",
+  },
+  "members-living": {
+    cases: [["recovering", "a member of the record is not gone; or its Engine knows a manager that the record lacks, where EC2 shows a machine, or somebody answers, or outside this VPC", "exit 5, nothing changed (of those that run, or go, after 3 minutes: one that is still on its way in takes itself out of the record between its attempts)"]],
+    exits: [5], mend: "the message names each. Is it stopped: start it, and the quorum comes back with its managers; terminate it only if it never will. Does it run: its Engine may be off, or TCP 2377 closed between the managers; one that is about to join withdraws by itself. One that the record does not list: look there (`docker info`), terminate it if it is none or dead. By hand, beside all this: docs/operations.md, \"A lost quorum\"",
+  },
+  "confirm-recovery": {
+    cases: [["recovering", "all other members of the record are gone, and so is whom its Engine knows besides", "writes the record once more, which proves that nobody else is in it; `force-new-cluster` comes next"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "force-new-cluster": {
+    cases: [["recovering", "the act before was that write", "keeps a copy of what its Engine has of the swarm, and makes it the whole of it: once in a run, whatever the answer"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "recovery-failed": {
+    cases: [["recovering", "the attempt was made, and there is no leader", "waits a minute, exit 5 with the Engine's words"]],
+    exits: [5], mend: "the Engine's words are in the message and in `journalctl -u docker`. Restart Docker (`systemctl restart docker`), look with `swarm-join status`, run it again. The copy that the message names is what the Engine had before: docs/operations.md, \"A lost quorum\"",
+  },
+  "managers-fading": {
+    cases: [["recovering", "it has a quorum again, and those that are gone are not down yet", "waits, up to 2 minutes, to remove them"]],
+    exits: [3], waitsFor: "the swarm to see that they are down", mend: "nothing: any manager's next run removes them",
+  },
+  recovered: {
+    cases: [["recovering", "it has a quorum again, and all is in order", "done"]],
     exits: [], mend: "",
   },
   ...SURVEY_RULES,
