@@ -12,7 +12,7 @@ import { isObject, parseJson } from "../json.ts";
 import type { Answer, Fault } from "../state.ts";
 
 /** Where copies are kept; beside the lock's, the only folder that the program may write to. */
-export const COPIES = "/var/lib/swarm-join";
+const COPIES = "/var/lib/swarm-join";
 
 /** An Engine waits for the new swarm's leader without an end. */
 const FORCE_MS = 60_000;
@@ -95,6 +95,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
 
 function unable(intent: string, error: unknown): { ok: false; fault: Fault } {
   if (!(error instanceof Error)) throw error;
-  const message = `Cannot ${intent}, and nothing was changed: ${error.message}; run as root`;
+  const advice = error instanceof Deno.errors.PermissionDenied ? "; run as root" : "";
+  const message = `Cannot ${intent}, and nothing was changed: ${error.message}${advice}`;
   return { ok: false, fault: { kind: "unusable", message } };
 }
