@@ -12,13 +12,12 @@ import type {
   Engine,
   Identity,
   Instance,
-  Interface,
   Lifecycle,
   Role,
   TokenMark,
   Word,
 } from "./state.ts";
-import type { Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
+import type { Interface, Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */

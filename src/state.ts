@@ -240,12 +240,6 @@ export interface Engine {
   swarm: SwarmView | null;
 }
 
-/** An address of a network interface of this machine. */
-export interface Interface {
-  name: string;
-  address: string;
-}
-
 /**
  * What would be lost if this node left its swarm: how many of what, in a person's words (`services`). An
  * open list, for each Engine has more that can be lost. What there is none of may be left out. On a worker
