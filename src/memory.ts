@@ -19,6 +19,7 @@ export function newMemory(runId: string): Memory {
     written: [],
     confirmed: null,
     isProven: false,
+    withdrew: false,
     mayForce: false,
     forced: null,
     unknown: null,
@@ -118,6 +119,8 @@ export function acted(memory: Memory, act: Act, self = ""): Memory {
       };
     case "attest":
       return { ...after, attested: act.fingerprint };
+    case "write":
+      return { ...after, withdrew: act.as === "withdraw" };
     default:
       return after;
   }

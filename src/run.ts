@@ -200,7 +200,8 @@ function waited(o: Observation, wait: Waiting): Observation {
   const refusals = wait.rule === "throttled" ? memory.refusals + 1 : 0;
   const waits = memory.waits + 1;
   const said = memory.said === "unheard" ? null : memory.said;
-  const after = { ...memory, steady, fault: null, kept: [], said, waits, refusals };
+  const withdrew = false;
+  const after = { ...memory, steady, fault: null, kept: [], said, waits, refusals, withdrew };
   switch (wait.keeps) {
     case "answers":
       return { ...o, memory: after, facts: answered(facts) };

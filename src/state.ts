@@ -293,6 +293,8 @@ export interface Memory {
   confirmed: string | null;
   /** Whether a write has confirmed the record since this run looked at its Engine: who is in the swarm is listed there. */
   isProven: boolean;
+  /** Whether it has taken itself out of the record since the last wait. */
+  withdrew: boolean;
   /** Whether the last act was a write of the record for a recovery, and nothing was done or looked at since: good for one attempt. */
   mayForce: boolean;
   /** What became of the attempt to start its swarm anew, in words; null: this run has made none. */

@@ -90,7 +90,11 @@ function boundMs(o: Observation, rule: Rule): number {
 export function retryMs({ failures }: Memory, { kind }: Memory["failures"][number]): number {
   const isOneWay = kind === "one-way";
   const tries = failures.filter((one) => (one.kind === "one-way") === isOneWay).length;
-  if (!isOneWay) return Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.max(0, tries - 2));
+  if (!isOneWay) {
+    // An attempt that goes on behind is given up only after that.
+    const underWayMs = kind === "pending" ? ATTEMPT_MS : 0;
+    return Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.max(0, tries - 2)) + underWayMs;
+  }
   return Math.min(RETRY_ONE_WAY_MAX_MS, RETRY_MS * 2 ** tries);
 }
 

@@ -223,6 +223,7 @@ const memory: Schema<Memory> = object({
   written: list(object({ template: text, number: count, record, follows: count })),
   confirmed: v.nullable(text),
   isProven: flag,
+  withdrew: flag,
   mayForce: flag,
   forced: v.nullable(text),
   unknown: v.nullable(text),

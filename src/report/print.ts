@@ -61,7 +61,7 @@ function headline({ result, role, cluster, rule, because }: Report): string {
     case "left":
       return `Left: this node was a ${role} of the swarm "${cluster}", which goes on without it.`;
     case "recovered":
-      return `Recovered: this node is a manager of the swarm "${cluster}", which has a quorum again; ${because}.`;
+      return `Recovered: this node is a manager of the swarm "${cluster}", which has a quorum again.`;
     case "unchanged":
       return rule === "in-order"
         ? `Unchanged: this node is a ${role} of the swarm "${cluster}".`

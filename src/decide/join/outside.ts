@@ -53,6 +53,8 @@ export function managerOutside(s: Scene): Decision {
   const unable = unfit(s);
   if (unable !== null) return unable;
   if (!isConfirmed(s, record)) {
+    // Who was let in by nobody gives others the time to see that it is out.
+    if (o.memory.withdrew) return wait(o, "joins-failed", `${me.instance} has just withdrawn`);
     const because = `${me.instance} is about to join the founded swarm ${brief(record)}`;
     return register(s, record, "register-member", because);
   }

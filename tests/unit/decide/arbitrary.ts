@@ -281,6 +281,7 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
   confirmed: fc.option(swarm.map(fp)),
   isProven: fc.boolean(),
+  withdrew: fc.boolean(),
   mayForce: fc.boolean(),
   forced: fc.constantFrom(null, null, "what it was before is in /copies/1"),
   published: fc.constantFrom(null, "", "a-m a-w"),

@@ -138,7 +138,7 @@ Deno.test("decide: patience: waits grow up to a bound, shorter for the local Eng
 });
 
 Deno.test("decide: patience: who is let in by nobody tries further and further apart", () => {
-  const after = (kind: "one-way" | "unreachable", tries: number): number => {
+  const after = (kind: "one-way" | "unreachable" | "pending", tries: number): number => {
     const last = { address: "10.0.0.2", digest: "a-m", message: "", atMs: 0, kind };
     const { memory } = observation({ memory: { failures: Array(tries).fill(last) } });
     return retryMs(memory, last);
@@ -152,4 +152,5 @@ Deno.test("decide: patience: who is let in by nobody tries further and further a
     tries.map((n) => after("unreachable", n)),
     [15_000, 15_000, 30_000, 60_000, 120_000],
   );
+  assert.equal(after("pending", 1), 30_000);
 });

@@ -295,6 +295,20 @@ table("a manager in no swarm", [
     because: "let this node join: its words",
   },
   {
+    name: "it has just withdrawn: it does not register before it has waited",
+    state: observation({
+      memory: { withdrew: true },
+      facts: {
+        ledger: founded(others2),
+        probe: ok(["10.0.0.2"]),
+        tokens: ok([shown(2, "a")]),
+        instances: known,
+      },
+    }),
+    want: ["wait", "joins-failed"],
+    because: "has just withdrawn",
+  },
+  {
     name: "a refusal is forgotten after a while",
     state: observation({
       memory: {
