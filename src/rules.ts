@@ -247,13 +247,13 @@ export const RULES = {
   },
   "joins-failed": {
     cases: [
-      ["outside", "all that answer would not let it in", "waits 15 s, tries again (longer each time, if they can't reach it back)"],
-      ["worker", "the same", "waits 15 s, tries again"],
+      ["outside", "all that answer would not let it in", "takes itself out of the record, waits 15 s, tries again; longer each time, up to 2 minutes (5, if they can't reach it back)"],
+      ["worker", "the same", "waits 15 s, tries again; longer each time, up to 2 minutes"],
     ],
-    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in, and a manager has to be reached by the others on TCP 2377",
+    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in (`swarm-join status` there says so, and what to do), and a manager has to be reached by the others on TCP 2377",
   },
   "withdraw-member": {
-    cases: [["outside", "it is listed, and nobody answers, or every other member is gone", "takes itself out; `members-gone` may come next"]],
+    cases: [["outside", "it is listed, and nobody answers, or nobody who answers lets it in, or every other member is gone", "takes itself out; `members-gone` may come next"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "swarm-missing": {
