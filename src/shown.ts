@@ -1,4 +1,4 @@
-/** What AWS shows of others and of what this node may do: tokens, marks of foundings, neighbours, permissions. */
+/** What AWS shows of others and of what this node may do: tokens, marks of foundings, neighbours, permissions; and what its machine shows. */
 import type { InstanceState, TokenMark } from "./state.ts";
 
 /**
@@ -53,4 +53,10 @@ export interface Placement {
   zone: string;
   type: string;
   lifecycle: string;
+}
+
+/** An address of a network interface of this machine. */
+export interface Interface {
+  name: string;
+  address: string;
 }

@@ -20,7 +20,6 @@ import {
   type Identity,
   type Instance,
   INSTANCE_STATES,
-  type Interface,
   type Lifecycle,
   type Memory,
   NODE_STATES,
@@ -30,6 +29,7 @@ import {
   type TokenMark,
 } from "../../../src/state.ts";
 import {
+  type Interface,
   type Mark,
   type NeededPermission,
   type Neighbour,
@@ -281,6 +281,9 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
   confirmed: fc.option(swarm.map(fp)),
   isProven: fc.boolean(),
+  withdrew: fc.boolean(),
+  mayForce: fc.boolean(),
+  forced: fc.constantFrom(null, null, "what it was before is in /copies/1"),
   published: fc.constantFrom(null, "", "a-m a-w"),
   pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
   attested: fc.option(swarm.map(fp)),
