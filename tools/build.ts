@@ -33,7 +33,9 @@ const permissions = [
   "--deny-import",
   "--allow-net",
   "--allow-read",
-  `--allow-write=${["/run", "/var/run", "/tmp", "/var/lib/swarm-join", ...METRICS_FOLDERS].join(",")}`,
+  `--allow-write=${
+    ["/run", "/var/run", "/tmp", "/var/lib/swarm-join", ...METRICS_FOLDERS].join(",")
+  }`,
   "--allow-sys=networkInterfaces",
   "--allow-env",
 ];

@@ -237,6 +237,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     labelTags: read.many("label-tags", values.tagKey),
     // The file of settings is that of all verbs.
     ifTerminating: read.isOn("if-terminating") && goal === "leave",
+    hook: null,
     region: read.variable(["AWS_REGION", "AWS_DEFAULT_REGION"], values.region),
     givenKeys: read.text(CREDENTIAL_NAMES[0]) !== null,
     ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),
@@ -332,6 +333,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
       (mode === "ipv6" ? "http://[fd00:ec2::254]" : null),
     imdsV1: read.isOn("imds-v1"),
     s3Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_S3"),
+    autoScalingEndpoint: endpointOf(read, "AWS_ENDPOINT_URL_AUTO_SCALING"),
     ...awsEndpoints(read),
     caCerts: caCertsOf(read, readFile),
     proxies: {
@@ -350,8 +352,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
 function awsEndpoints(read: Reader): Pick<Surroundings, "fips" | "dualstack"> {
   const fips = read.variable(["AWS_USE_FIPS_ENDPOINT"], values.awsTruth) ?? false;
   const dualstack = read.variable(["AWS_USE_DUALSTACK_ENDPOINT"], values.awsTruth) ?? false;
-  const other = (["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_S3"] as const)
-    .some((own) => endpointOf(read, own) !== null);
+  const other = ENDPOINTS.some((own) => endpointOf(read, own) !== null);
   if ((fips || dualstack) && other) {
     throw new Usage(
       `AWS_USE_${fips ? "FIPS" : "DUALSTACK"}_ENDPOINT asks for endpoints of AWS's own, and ` +
@@ -361,10 +362,16 @@ function awsEndpoints(read: Reader): Pick<Surroundings, "fips" | "dualstack"> {
   return { fips, dualstack };
 }
 
+const ENDPOINTS = [
+  "AWS_ENDPOINT_URL_EC2",
+  "AWS_ENDPOINT_URL_S3",
+  "AWS_ENDPOINT_URL_AUTO_SCALING",
+] as const;
+
 /** A service's own endpoint, else that of all. */
 function endpointOf(
   read: Reader,
-  own: "AWS_ENDPOINT_URL_EC2" | "AWS_ENDPOINT_URL_S3",
+  own: typeof ENDPOINTS[number],
 ): string | null {
   if (read.variable(["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"], values.awsTruth)) return null;
   return read.variable([own, "AWS_ENDPOINT_URL"], values.endpoint);

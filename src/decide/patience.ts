@@ -15,6 +15,8 @@ const BASES_MS: { readonly [R in Rule]?: number } = {
   "no-swarm-yet": 1_500,
   // Somebody has just written: what there is to read is there.
   "write-lost": 250,
+  // The machine is held for as long as this takes.
+  "hook-pending": 1_000,
 };
 /**
  * How long a worker makes room at most after each refusal in a row. EC2's request limits are shared: the

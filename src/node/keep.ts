@@ -153,6 +153,7 @@ class Keeper {
       goal,
       timeoutMs,
       ifTerminating: goal === "leave",
+      hook: errand.isLaunching ? "launching" : null,
     };
     log.debug(`${because}: ${goal}`);
     const cut = new AbortController();
