@@ -76,6 +76,8 @@ interface Acts {
   remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
+  /** Deletes old versions of the launch template that the record is in. */
+  trim: [takes: { template: string; numbers: number[] }, gives: null];
 }
 
 type Nothing = Record<never, never>;
@@ -262,6 +264,11 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     // The tokens of the manager that this node gives way to may be shown only now. It may look first.
     ...actRow("the Docker Engine to leave", 2 * ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
+  },
+  trim: {
+    ...actRow("old versions of the record to be deleted", WRITE_GRACE_MS, "all", "safe"),
+    plan: ({ template, numbers }) =>
+      `delete ${numbers.length} old versions of the launch template ${template}`,
   },
 };
 

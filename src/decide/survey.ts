@@ -14,6 +14,7 @@ import { farLooks, nearLooks, seenScene } from "./scene.ts";
 import { nodeOf } from "./standing.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
+import { PERMISSION_VERBS } from "../shown.ts";
 import type { Look } from "../calls.ts";
 import type { Decision, Finding, Observation } from "../state.ts";
 import type { FoundingRecord, LedgerView } from "../founding.ts";
@@ -136,10 +137,7 @@ function deniedOf({ facts }: Observation): Finding[] {
   return permissions.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => ({
     rule: "permission-missing",
     severity: verb === "join" ? "error" : "warning",
-    because: `${action} is denied: ` +
-      (verb === "join"
-        ? "a run that needs it ends with exit 4"
-        : "a leave can't say so to the managers, who drain this node then"),
+    because: `${action} is denied: ${PERMISSION_VERBS[verb]}`,
   }));
 }
 

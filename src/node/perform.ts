@@ -115,20 +115,21 @@ export class Node {
     marks: () => this.#marks("marks").read(),
     permissions: async ({ role }) => {
       const { ledger, shelf, board } = this.#knownTo("permissions").aws;
-      const [toLeave, ...toJoin] = await Promise.all([
+      const [toLeave, toWrite, toShow] = await Promise.all([
         board.permissions(role),
         ledger.permissions(role),
         shelf.permissions(role),
       ]);
-      const join = toJoin.flat().map((one) => ({ ...one, verb: "join" as const }));
+      const show = toShow.map((one) => ({ ...one, verb: "join" as const }));
       const leave = toLeave.map((one) => ({ ...one, verb: "leave" as const }));
-      return { ok: true, value: [...join, ...leave] };
+      return { ok: true, value: [...toWrite, ...show, ...leave] };
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
     attest: ({ fingerprint, clusterId, over }) =>
       this.#marks("attest").write({ fingerprint, clusterId }, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
+    trim: ({ template, numbers }) => this.#knownTo("trim").aws.ledger.trim(template, numbers),
   };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {

@@ -107,7 +107,7 @@ async function loop(config: Config, surface: Surface, meter: Meter): Promise<Rep
 const UNSAID_MS = 500;
 
 /** What a run does as far as it can, and goes on without: its failure is said, and is no end. */
-const COURTESIES: readonly Call["kind"][] = ["announce", "update", "remove"];
+const COURTESIES: readonly Call["kind"][] = ["announce", "update", "remove", "trim"];
 
 /** A call that takes longer than this is said to be under way. */
 const SLOW_MS = 5_000;

@@ -16,7 +16,7 @@ import {
   NODE_STATES,
   ROLES,
 } from "../state.ts";
-import { VERDICTS } from "../shown.ts";
+import { PERMISSION_VERBS, VERDICTS } from "../shown.ts";
 import type { Answer, Facts, Fault, Memory, Observation } from "../state.ts";
 
 type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
@@ -136,6 +136,7 @@ const ledger = v.variant("kind", [
     record: v.nullable(record),
     at: position,
     serverMs: count,
+    spare: v.exactOptional(list(count)),
   }),
   object({ kind: v.literal("unsettled"), missing: list(count) }),
   object({ kind: v.literal("unreadable"), why: text }),
@@ -173,7 +174,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   permissions: answer(list(object({
     action: text,
     verdict: choice(VERDICTS),
-    verb: choice(["join", "leave"]),
+    verb: choice(Object.keys(PERMISSION_VERBS) as (keyof typeof PERMISSION_VERBS)[]),
   }))),
 };
 

@@ -19,7 +19,7 @@ import { record } from "../support/observations.ts";
 
 type Store = Config["store"]["kind"];
 
-/** A manager that has founded nothing yet, and one in no swarm, on machines 0 and 1. */
+/** A manager that has founded its swarm and shows no tokens yet, and one in no swarm, on machines 0 and 1. */
 function worldOf(store: Store): World {
   const world = createWorld(store, ["manager", "manager"]);
   for (const machine of world.machines) {
@@ -27,6 +27,9 @@ function worldOf(store: Store): World {
     machine.ec2 = [{ value: "running", atMs: world.nowMs }];
   }
   make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
+  const { fingerprint } = world.swarms[0]!;
+  const first = record({ fingerprint, nonce: "first" });
+  make(world, { kind: "write", as: "found", record: first, at: { kind: "none" } });
   return world;
 }
 
@@ -65,6 +68,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     stop: { kind: "stop", graceMs: 5_000 },
     remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
+    trim: { kind: "trim", template: "lt-1", numbers: [2, 3] },
   };
 }
 

@@ -11,6 +11,7 @@ import {
   readTokens,
   readWords,
   retract,
+  trim,
   write,
 } from "./aws.ts";
 import {
@@ -137,6 +138,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "retract":
       retract(world, machine);
       return ok(null);
+    case "trim":
+      return trim(world, call.template, call.numbers);
     case "init":
       return init(world, machine);
     case "join":

@@ -178,6 +178,7 @@ const foundingMark: fc.Arbitrary<Mark> = fc.record({
 
 const ledgerView: fc.Arbitrary<LedgerView> = fc.oneof(
   { weight: 6, arbitrary: fc.option(record).map(settled) },
+  record.map((one) => ({ ...settled(one), spare: [2, 3] })),
   fc.constant<LedgerView>({ kind: "unsettled", missing: [2] }),
   fc.constant<LedgerView>({ kind: "unreadable", why: "it is not JSON" }),
 );
@@ -215,7 +216,7 @@ const ledgerRead: fc.Arbitrary<LedgerRead> = fc.oneof(
 const permission: fc.Arbitrary<NeededPermission> = fc.record({
   action: fc.constantFrom("ec2:CreateTags", "ec2:CreateLaunchTemplate"),
   verdict: fc.constantFrom(...VERDICTS),
-  verb: fc.constantFrom("join", "leave"),
+  verb: fc.constantFrom("join", "leave", "keep"),
 });
 
 /** What each look may see. */
