@@ -49,6 +49,8 @@ interface Looks {
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
   permissions: [takes: { role: Role }, gives: NeededPermission[]];
+  /** The unit that runs this program here; null: there is none. */
+  unit: [takes: Nothing, gives: Unit | null];
 }
 
 /** Writes, with what each takes and gives: one at a time. */
@@ -107,6 +109,17 @@ export interface NodeChange {
   labels?: Record<string, string | null>;
 }
 
+/**
+ * A unit of systemd, as its files say it. `runs`: the verb of this program, or something else. `stopMs`: how long
+ * systemd lets it end; null: as long as it lets all.
+ */
+export interface Unit {
+  path: string;
+  runs: typeof UNIT_RUNS[number];
+  stopMs: number | null;
+}
+export const UNIT_RUNS = ["keep", "join", "other"] as const;
+
 /** `holds`: it did not leave, for this would have been lost. */
 export type LeaveResult = { kind: "left" } | { kind: "holds"; contents: Contents };
 
@@ -164,7 +177,7 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions"];
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "unit"];
 
 /** Every look. */
 export const LOOKS: { readonly [K in LookKind]: CallRow } = {
@@ -188,6 +201,7 @@ export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   words: lookRow("what leaving workers have said"),
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
+  unit: lookRow("the files of this program's unit"),
 };
 
 function lookRow(waitedFor: string, graceMs = 0): CallRow {
@@ -195,10 +209,10 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
 }
 
 // deno-fmt-ignore: all but "engine" and "contents"
-const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions"];
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "unit"];
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
+const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "unit"];
 
 // By an old word two managers would drain a worker and take it back in turn.
 const OF_OTHERS = ALL_BUT_ENGINE.filter((kind) => kind !== "words");

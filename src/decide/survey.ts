@@ -20,7 +20,7 @@ import type { Decision, Finding, Observation } from "../state.ts";
 import type { FoundingRecord, LedgerView } from "../founding.ts";
 
 export function survey(o: Observation): Decision {
-  together(o, ...nearLooks(o));
+  together(o, ...nearLooks(o), { kind: "unit" });
   if (o.memory.identity !== null) {
     together(o, ...farLooks(o));
     together(o, ...machineLooks(o));
@@ -42,6 +42,7 @@ export function survey(o: Observation): Decision {
     ...deniedOf(o),
     ...nodes,
     ...membersOf(o, nodes),
+    ...unitOf(o),
   ]);
   const count = (one: Finding["severity"]): number =>
     findings.filter(({ severity }) => severity === one).length;
@@ -109,10 +110,11 @@ const NONE: Decision = { kind: "look", calls: [] };
 /** What could not be looked at, in one order whichever was answered first. Those that an obstacle speaks of say the same. */
 function faultsOf(o: Observation, severity: Finding["severity"] | null): Finding[] {
   const { identity: _, lifecycle: _lifecycle, engine: _engine, ledger: _ledger, ...rest } = o.facts;
-  return Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, fact]) =>
+  return Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([kind, fact]) =>
     fact.ok ? [] : findingOf(faulted(o, fact.fault)).map((one) => ({
       ...one,
-      severity: severity ?? one.severity,
+      // A join does not need to know how it is run.
+      severity: kind === "unit" ? "note" : severity ?? one.severity,
     }))
   );
 }
@@ -140,6 +142,27 @@ function deniedOf({ facts }: Observation): Finding[] {
     because: `${action} is denied: ${PERMISSION_VERBS[verb]}`,
   }));
 }
+
+/** How systemd runs this program here. */
+function unitOf({ facts: { unit } }: Observation): Finding[] {
+  if (!unit?.ok || unit.value === null) return [];
+  const { path, runs, stopMs } = unit.value;
+  if (runs === "join") {
+    const because = `${path} runs a join only: between two boots nobody looks after this node`;
+    return [{ rule: "unit-joins-only", severity: "note", because }];
+  }
+  const given = stopMs ?? SYSTEMD_STOP_MS;
+  if (runs !== "keep" || given > LEAVE_MS) return [];
+  const because = `${path} gives keep ${given / 1000} s to end${
+    stopMs === null ? ", as systemd gives all" : ""
+  }: its leave, when the machine goes, may take ${LEAVE_MS / 1000} s`;
+  return [{ rule: "unit-stops-early", severity: "warning", because }];
+}
+
+/** `DefaultTimeoutStopSec` of systemd, where nobody has set another. */
+const SYSTEMD_STOP_MS = 90_000;
+/** How long a leave takes at most, when the machine is shut down. */
+const LEAVE_MS = 100_000;
 
 /** What says of a manager that it does not answer, and more. */
 const OF_DEAD_NODES: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];

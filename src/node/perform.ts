@@ -16,6 +16,7 @@ import type { Marks } from "../ledger/marks.ts";
 import { createImds, type Imds } from "../imds.ts";
 import { IMDS_ENDPOINTS } from "../imds/session.ts";
 import { readInterfaces } from "./interfaces.ts";
+import { readUnit } from "./unit.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
 import { createEngine, type EngineClient } from "../swarm/engine.ts";
@@ -87,6 +88,7 @@ export class Node {
     engine: (_, signal) => this.#engine.look(signal),
     contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
     interfaces: () => Promise.resolve(readInterfaces()),
+    unit: () => Promise.resolve(readUnit()),
     probe: ({ addresses }, signal) => probe(addresses, signal),
     init: async ({ advertiseAddr, pools }, signal) => {
       // A swarm that could not be founded safely is not made.

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { ACTION_KINDS } from "../actions.ts";
+import { UNIT_RUNS } from "../calls.ts";
 import { RULES } from "../rules.ts";
 import { anObject, isObject, list, parseJson, read, type Schema, text } from "../json.ts";
 import {
@@ -175,6 +176,11 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
     action: text,
     verdict: choice(VERDICTS),
     verb: choice(Object.keys(PERMISSION_VERBS) as (keyof typeof PERMISSION_VERBS)[]),
+  }))),
+  unit: answer(v.nullable(object({
+    path: text,
+    runs: choice(UNIT_RUNS),
+    stopMs: v.nullable(count),
   }))),
 };
 

@@ -58,6 +58,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     words: { kind: "words", instance: null },
     marks: { kind: "marks" },
     permissions: { kind: "permissions", role: "manager" },
+    unit: { kind: "unit" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },
     publish: { kind: "publish", manager, worker },
     attest: { kind: "attest", fingerprint, clusterId: "c", over: [] },

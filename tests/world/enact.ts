@@ -124,6 +124,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(readMarks(world, choice));
     case "permissions":
       return ok([]);
+    case "unit":
+      return ok(null);
     case "write":
       if (call.as === "withdraw" && machine.ailment === "bare") {
         judgeBare(world, machine, "withdraws");

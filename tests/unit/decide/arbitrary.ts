@@ -3,7 +3,7 @@
  * what is drawn for one fact often has to do with what is drawn for another.
  */
 import fc from "fast-check";
-import type { LookKind, Seen, Values } from "../../../src/calls.ts";
+import { type LookKind, type Seen, UNIT_RUNS, type Values } from "../../../src/calls.ts";
 import { type Rule, RULES } from "../../../src/rules.ts";
 import { ACTION_KINDS } from "../../../src/actions.ts";
 import {
@@ -242,6 +242,11 @@ const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   ),
   marks: fc.array(foundingMark, { maxLength: 2 }),
   permissions: fc.array(permission, { maxLength: 2 }),
+  unit: fc.option(fc.record({
+    path: fc.constant("/etc/systemd/system/swarm-join.service"),
+    runs: fc.constantFrom(...UNIT_RUNS),
+    stopMs: fc.option(fc.nat()),
+  })),
 };
 
 const facts: fc.Arbitrary<Facts> = fc.record(
