@@ -190,7 +190,10 @@ Deno.test("log: whatever part of a log is read, what it settles on was the head 
   fc.assert(fc.property(history, part, trimmed, (entries, shown, { looked, kept }) => {
     const heads = entries.map((_, i) => head(entries.slice(0, i + 1)));
     const base = Math.max(0, ...entries.slice(0, looked).map(({ follows }) => follows));
-    const read = entries.filter(({ number }, i) => shown[i] && (kept[i] || number >= base));
+    const left = entries.filter(({ number }, i) => kept[i] || number >= base);
+    const now = view(left);
+    assert.ok(now.kind === "settled" && now.at.kind === "log" && now.at.head === heads.at(-1));
+    const read = left.filter(({ number }) => shown[number - 1]);
     if (read.length === 0) return;
     const seen = view(read);
     if (seen.kind === "settled" && seen.at.kind === "log") assert.ok(heads.includes(seen.at.head));
