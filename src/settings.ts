@@ -44,6 +44,8 @@ export interface Surroundings {
   /** By the names of their variables; else the instance role's. */
   credentials: Readonly<Record<string, string | undefined>>;
   lockFile: string;
+  /** How often `keep` looks at its own Engine. */
+  intervalMs: number;
   /** Where a run that keeps shows how it is; null: nowhere. */
   metricsFile: string | null;
 }

@@ -38,7 +38,18 @@ const ROOMS: { [room: string]: string[] } = {
   "tokens": ["aws", "node:crypto"],
   "ledger": ["aws", "valibot", "node:crypto"],
   // The shell of a real node
-  "node": ["run", "report", "decide/faults", "imds", "swarm", "aws", "ledger", "tokens", "time"],
+  "node": [
+    "run",
+    "report",
+    "decide/faults",
+    "decide/watch",
+    "imds",
+    "swarm",
+    "aws",
+    "ledger",
+    "tokens",
+    "time",
+  ],
 };
 const GROUND = [
   "state",

@@ -36,6 +36,7 @@ export const FLAGS = [
   { name: "if-terminating", value: null, initial: null, help: "of leave: only if this machine is told to go (by Auto Scaling, a spot notice, or EC2)" },
   { name: "abandon-tasks", value: null, initial: null, help: "a worker whose swarm was replaced, or has removed it, joins anew; the tasks that run on it are lost" },
   { name: "timeout", value: "DURATION", initial: "10m", help: "give up after this long (exit 3, or that of what stood in the way); 90s, 10m, 1h30m" },
+  { name: "interval", value: "DURATION", initial: "30s", help: "of keep: how often it looks at its own Engine, 5s to 10m" },
   { name: "dry-run", value: null, initial: null, help: "say what it would do and why, and change nothing" },
   { name: "json", value: null, initial: null, help: "print the result as one JSON object" },
   { name: "log-format", value: "FORMAT", initial: "auto", help: "of stderr: text, json, or auto (json under systemd, else text)" },

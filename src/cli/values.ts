@@ -32,6 +32,13 @@ export function durationMs(text: string): number {
   return ms;
 }
 
+/** The same, of a look at one's own Engine: it costs too much more often, and later is too late. */
+export function intervalMs(text: string): number {
+  const ms = durationMs(text);
+  if (ms < 5_000 || ms > 600_000) throw new Unfit("not from 5s to 10m; write 30s, for example");
+  return ms;
+}
+
 /** An IP address or the name of an interface; with `port`, also `:2377` behind it (IPv6 in brackets). */
 export function address(allow: { port: boolean; unspecified: boolean }): (text: string) => string {
   return (text) => {

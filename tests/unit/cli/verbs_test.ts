@@ -43,6 +43,16 @@ Deno.test("status is told from doctor, which looks at the same", () => {
   assert.deepEqual(running(["status"]).config, running(["doctor"]).config);
 });
 
+Deno.test("keep runs again and again, and is planned as its first run is", () => {
+  assert.equal(running(["keep"]).keeps, true);
+  assert.equal(running([]).keeps, false);
+  assert.deepEqual(running(["keep"]).config, running(["join"]).config);
+  for (const argv of [["keep", "--dry-run"], ["plan", "keep"]]) {
+    const { keeps, config } = running(argv);
+    assert.deepEqual([keeps, config.dryRun, config.goal], [false, true, "join"]);
+  }
+});
+
 Deno.test("a file is decided again by plan, whatever else is set", () => {
   const parsed = parse(
     ["plan", "--observation", "seen.json"],
@@ -62,7 +72,7 @@ const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["docter"], says: /^unknown verb "docter"; did you mean doctor\?$/ },
   {
     argv: ["destroy"],
-    says: /^unknown verb "destroy"; there are join, leave, plan, status, doctor, settings$/,
+    says: /^unknown verb "destroy"; there are join, keep, leave, plan, status, doctor, settings$/,
   },
   { argv: ["leaf"], says: /^unknown verb "leaf"; did you mean leave\?$/ },
   { argv: ["leave", "now"], says: /^unexpected argument "now"$/ },
