@@ -38,6 +38,7 @@ Deno.test("a policy allows what its role needs, and no action more", () => {
       "ec2:CreateLaunchTemplateVersion",
       "ec2:CreateTags",
       "ec2:CreateTags",
+      "ec2:DeleteLaunchTemplateVersions",
       "ec2:DeleteTags",
     ],
     "worker-tags": [...reads, "ec2:CreateTags", "ec2:DeleteTags"],
