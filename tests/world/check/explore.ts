@@ -32,6 +32,8 @@ export interface Plan {
   runners: number;
   /** The time of who leaves may be nearly over. */
   hasDeadlines: boolean;
+  /** Runs are followed by others, as under `keep`. */
+  keeps: boolean;
 }
 
 export interface Limits {
@@ -111,12 +113,13 @@ class Checker {
     this.#steps = new Steps(
       code,
       this.#states,
+      plan.keeps,
       (o, decision) =>
         reductions.facts
           ? JSON.stringify(lastingOf(o.memory)) + consequenceOf(code, o, decision)
           : JSON.stringify([o.memory, o.facts, decision]),
     );
-    this.#healer = new Healer(code, this.#states, this.#steps);
+    this.#healer = new Healer(code, this.#states, this.#steps, plan.keeps);
     this.#found = Array.from({ length: plan.faults + 1 }, () => []);
     this.#start = {
       world: this.#states.worldId(world),

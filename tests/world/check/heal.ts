@@ -66,6 +66,7 @@ export class Healer {
   readonly #code: Code;
   readonly #states: States;
   readonly #steps: Steps;
+  readonly #keeps: boolean;
   /** States from which all ends well. */
   readonly #good = new Set<string>();
   readonly #healings = new Map<string, Healing>();
@@ -74,8 +75,10 @@ export class Healer {
   /** The longest way that was played, in rounds of all nodes. */
   cyclesMax = 0;
 
-  constructor(code: Code, states: States, steps: Steps) {
+  /** `keeps`: whoever has anything to do runs again. */
+  constructor(code: Code, states: States, steps: Steps, keeps: boolean) {
     this.#code = code;
+    this.#keeps = keeps;
     this.#states = states;
     this.#steps = steps;
   }
@@ -227,7 +230,8 @@ export class Healer {
       if (world.machines[i]!.power !== "up" || world.machines[i]!.isGoing) return local;
       const begun = this.#states.localId(plain(this.#steps.begun(world, i)));
       const { decision } = this.#healing({ world: id, locals: locals.with(i, begun) }, i, 0);
-      return isOfNodes(decision) ? begun : local;
+      const isDue = this.#keeps ? decision.kind === "act" : isOfNodes(decision);
+      return isDue ? begun : local;
     });
     if (so.every((local, i) => local === locals[i])) return null;
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };

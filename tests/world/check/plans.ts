@@ -46,6 +46,16 @@ const LEAVING: Plan[] = [
   idle(leaving("tags", 3, 0, "formed", 0, { go: 2 })),
 ];
 
+/** Swarms that look after themselves: a manager has died and nobody is new, tokens are rotated, a record is lost. */
+const KEEPING: Plan[] = [
+  keeping(leaving("s3", 2, 0, "bereft", 1, { go: 1 })),
+  keeping(leaving("s3", 2, 0, "bereft-unnamed", 1, {})),
+  keeping(leaving("s3", 2, 0, "formed", 1, {}, ["rotated", "lost", "marks", "wiped"])),
+  keeping(leaving("tags", 2, 0, "bereft", 1, { go: 1 })),
+  keeping(leaving("tags", 2, 0, "bereft-unnamed", 1, {})),
+  keeping(leaving("tags", 2, 0, "formed", 1, {}, ["rotated", "lost", "wiped"])),
+];
+
 /** The longest first, so that both threads end at about the same time. */
 export const PLANS: Plan[] = [
   ...STARTS.flatMap((start) => [
@@ -84,6 +94,7 @@ export const PLANS: Plan[] = [
   plan("tags", 1, 1, "founded", 3, 0, ["lost", "removed", "mute", "loud"]),
   plan("tags", 2, 1, "founded", 1, 0, ["lost", "removed"]),
   ...LEAVING,
+  ...KEEPING,
 ].sort((a, b) => secondsOf(b) - secondsOf(a));
 
 /** As many managers of one swarm, and as many workers of it; one of them, or more, may be told to go. */
@@ -117,6 +128,12 @@ function rushed(plan: Plan): Plan {
   return { ...plan, name: `${plan.name}, rushed`, hasDeadlines: true };
 }
 
+/** The same under `keep`. A run never ends for good: how old its looks may be has to have a bound. */
+export function keeping(plan: Plan): Plan {
+  const lagMax = Math.min(plan.lagMax, 2);
+  return { ...plan, name: `${plan.name}, keep`, keeps: true, lagMax };
+}
+
 /** `hours`: how often EC2 may have forgotten what was there before. */
 export function plan(
   store: Plan["store"],
@@ -148,5 +165,6 @@ export function plan(
     lagMax: Infinity,
     runners: Infinity,
     hasDeadlines: false,
+    keeps: false,
   };
 }

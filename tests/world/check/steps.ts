@@ -19,7 +19,7 @@ import type { Local, Row, States } from "./states.ts";
 import { nameOf, settled, tell, timeless } from "./timeless.ts";
 import { seeings, sightOf, troubled, TRUTH, truthBut } from "./view.ts";
 import type { Code } from "../program.ts";
-import { latest, type Machine, swarmNamed, type World } from "../world.ts";
+import { foundedSwarm, latest, type Machine, swarmNamed, type World } from "../world.ts";
 import type { Act, AnyAnswer } from "../../../src/calls.ts";
 import type { Observation } from "../../../src/state.ts";
 import type { FoundingRecord } from "../../../src/founding.ts";
@@ -45,6 +45,7 @@ export type Emit = (next: Next) => void;
  * - `stowaway`: a manager that was demoted votes again
  * - `wiped`: an Engine has lost what it was
  * - `late`: a swarm does not notice at once who is off; no fault by itself
+ * - `rotated`: the founded swarm has new tokens
  */
 export type Besides =
   | "lost"
@@ -55,7 +56,8 @@ export type Besides =
   | "leader"
   | "stowaway"
   | "wiped"
-  | "late";
+  | "late"
+  | "rotated";
 
 /** What may happen for nothing, so often. */
 interface Free {
@@ -79,13 +81,23 @@ export class Steps {
   cutShort = 0;
   readonly #code: Code;
   readonly #states: States;
+  readonly #keeps: boolean;
   readonly #consequenceOf: Rules["consequenceOf"];
   readonly #begun: Observation[] = [];
   readonly #rounds = new Map<string, Outcome[]>();
 
-  /** `consequenceOf`: names what comes of a decision, with what the run remembers. */
-  constructor(code: Code, states: States, consequenceOf: Rules["consequenceOf"]) {
+  /**
+   * `keeps`: a run that is over, however it ended, is followed by another one. `consequenceOf`: names what
+   * comes of a decision, with what the run remembers.
+   */
+  constructor(
+    code: Code,
+    states: States,
+    keeps: boolean,
+    consequenceOf: Rules["consequenceOf"],
+  ) {
     this.#code = code;
+    this.#keeps = keeps;
     this.#consequenceOf = consequenceOf;
     this.#states = states;
   }
@@ -162,6 +174,7 @@ export class Steps {
       case "wait": {
         // After a read that failed nothing is known that another round would not show.
         if (cost > 0) return;
+        if (this.#keeps) this.#ends(world, i, "and its time is over", emit);
         const o = settled(this.#code, this.#code.after(before, decision, [], 0));
         // One that learned nothing may as well look again from where it was.
         if (JSON.stringify([o.memory, o.facts]) === JSON.stringify([local.o.memory, {}])) return;
@@ -170,16 +183,30 @@ export class Steps {
       }
       case "end": {
         // One that fails does no more than one that waits for ever; what comes of its next run is judged there.
-        if (decision.exit !== 0) return;
+        if (decision.exit !== 0 && !this.#keeps) return;
         const next = fork(world, null);
         forgetRun(next, i);
-        judgeDone(next, next.machines[i]!);
-        emit({ world: next, local: { of: i, is: { kind: "done" } }, cost, told });
+        if (decision.exit === 0) judgeDone(next, next.machines[i]!);
+        emit({ world: next, local: { of: i, is: this.#rest(next, i) }, cost, told });
         return;
       }
       default:
         decision satisfies never;
     }
+  }
+
+  /** A run is over; who keeps, and is not out for good, begins another one: at once, or whenever it looks again. */
+  #rest(world: World, i: number): Local {
+    const { isGoing, place } = world.machines[i]!;
+    const isOut = isGoing && place.kind === "outside";
+    return this.#keeps && !isOut ? this.begun(world, i) : { kind: "done" };
+  }
+
+  #ends(world: World, i: number, how: string, emit: Emit): void {
+    const next = fork(world, null);
+    forgetRun(next, i);
+    const told = (): string => `${world.machines[i]!.instance} waits, ${how}: it begins anew`;
+    emit({ world: next, local: { of: i, is: this.#rest(next, i) }, cost: 0, told });
   }
 
   /** An act, well answered, or with what may go wrong with it. */
@@ -391,6 +418,13 @@ function ofSwarms(world: World, besides: Besides[] | null, emit: Emit): void {
     happens(next, doing);
     const told = (): string => `the swarm goes on: ${doing.kind} ${doing.node}`;
     emit({ world: next, local: null, cost: isFault ? 1 : 0, told });
+  }
+  const founded = foundedSwarm(world);
+  if (founded !== null && besides?.includes("rotated") === true && hasQuorum(world, founded)) {
+    const next = fork(world, null);
+    swarmNamed(next, founded.fingerprint).secret++;
+    const told = (): string => `${founded.fingerprint} has new tokens`;
+    emit({ world: next, local: null, cost: 1, told });
   }
   for (const [k, swarm] of world.swarms.entries()) {
     const mayChange = besides?.includes("leader") === true && swarm.nodes.length > 1;
