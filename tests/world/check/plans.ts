@@ -48,12 +48,15 @@ const LEAVING: Plan[] = [
 
 /** Swarms that look after themselves: a manager has died and nobody is new, tokens are rotated, a record is lost. */
 const KEEPING: Plan[] = [
-  keeping(leaving("s3", 2, 0, "bereft", 1, { go: 1 })),
+  keeping(leaving("s3", 2, 0, "bereft", 1, { go: 1 }), 1),
   keeping(leaving("s3", 2, 0, "bereft-unnamed", 1, {})),
-  keeping(leaving("s3", 2, 0, "formed", 1, {}, ["rotated", "lost", "marks", "wiped"])),
-  keeping(leaving("tags", 2, 0, "bereft", 1, { go: 1 })),
+  keeping(leaving("s3", 2, 0, "formed", 2, {}, ["rotated", "lost", "marks"])),
+  keeping(leaving("s3", 3, 0, "formed", 1, {}, ["rotated", "lost", "wiped"])),
+  keeping(leaving("s3", 2, 1, "formed", 1, { go: 1 }, ["rotated", "removed"]), 1),
+  keeping(leaving("tags", 2, 0, "bereft", 0, { go: 1 }), 1),
   keeping(leaving("tags", 2, 0, "bereft-unnamed", 1, {})),
-  keeping(leaving("tags", 2, 0, "formed", 1, {}, ["rotated", "lost", "wiped"])),
+  keeping(leaving("tags", 2, 0, "formed", 2, {}, ["rotated", "lost"])),
+  keeping(leaving("tags", 3, 0, "formed", 1, {}, ["rotated", "lost", "wiped"])),
 ];
 
 /** The longest first, so that both threads end at about the same time. */
@@ -128,9 +131,8 @@ function rushed(plan: Plan): Plan {
   return { ...plan, name: `${plan.name}, rushed`, hasDeadlines: true };
 }
 
-/** The same under `keep`. A run never ends for good: how old its looks may be has to have a bound. */
-export function keeping(plan: Plan): Plan {
-  const lagMax = Math.min(plan.lagMax, 2);
+/** The same under `keep`. No run is the last: how old its looks may be has to have a bound. */
+export function keeping(plan: Plan, lagMax = 2): Plan {
   return { ...plan, name: `${plan.name}, keep`, keeps: true, lagMax };
 }
 

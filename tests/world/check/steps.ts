@@ -87,8 +87,9 @@ export class Steps {
   readonly #rounds = new Map<string, Outcome[]>();
 
   /**
-   * `keeps`: a run that is over, however it ended, is followed by another one. `consequenceOf`: names what
-   * comes of a decision, with what the run remembers.
+   * `keeps`: a run that is over, however it ended, is followed by another one. (One whose time ends while it
+   * waits is as one that is lost after its last act.) `consequenceOf`: names what comes of a decision, with what
+   * the run remembers.
    */
   constructor(
     code: Code,
@@ -174,7 +175,6 @@ export class Steps {
       case "wait": {
         // After a read that failed nothing is known that another round would not show.
         if (cost > 0) return;
-        if (this.#keeps) this.#ends(world, i, "and its time is over", emit);
         const o = settled(this.#code, this.#code.after(before, decision, [], 0));
         // One that learned nothing may as well look again from where it was.
         if (JSON.stringify([o.memory, o.facts]) === JSON.stringify([local.o.memory, {}])) return;
@@ -200,13 +200,6 @@ export class Steps {
     const { isGoing, place } = world.machines[i]!;
     const isOut = isGoing && place.kind === "outside";
     return this.#keeps && !isOut ? this.begun(world, i) : { kind: "done" };
-  }
-
-  #ends(world: World, i: number, how: string, emit: Emit): void {
-    const next = fork(world, null);
-    forgetRun(next, i);
-    const told = (): string => `${world.machines[i]!.instance} waits, ${how}: it begins anew`;
-    emit({ world: next, local: { of: i, is: this.#rest(next, i) }, cost: 0, told });
   }
 
   /** An act, well answered, or with what may go wrong with it. */
