@@ -76,6 +76,8 @@ interface Acts {
   remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
+  /** Makes this manager the only one of its swarm, from its own raft (`--force-new-cluster`). Gives where what it was is kept. */
+  force: [takes: { advertiseAddr: string }, gives: string];
 }
 
 type Nothing = Record<never, never>;
@@ -91,6 +93,7 @@ export const WRITE_KINDS = [
   "replace",
   "mark",
   "withdraw",
+  "recover",
 ] as const;
 export type WriteKind = typeof WRITE_KINDS[number];
 
@@ -263,6 +266,11 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     ...actRow("the Docker Engine to leave", 2 * ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
   },
+  force: {
+    // What it was is copied first, however much that is.
+    ...actRow("the Docker Engine to start its swarm anew", 4 * ENGINE_GRACE_MS, [], "look"),
+    plan: () => "make this manager the only one of its swarm",
+  },
 };
 
 function actRow(
@@ -281,6 +289,7 @@ function recordText({ members }: FoundingRecord): string {
 
 function thenText(as: WriteKind, inSwarm: boolean): string {
   if (as === "found" || as === "replace") return "; then publish its tokens";
+  if (as === "recover") return "; then make this manager the only one of its swarm (with --yes)";
   return as === "register" && !inSwarm ? "; then join" : "";
 }
 

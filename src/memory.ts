@@ -19,6 +19,8 @@ export function newMemory(runId: string): Memory {
     written: [],
     confirmed: null,
     isProven: false,
+    mayForce: false,
+    forced: null,
     unknown: null,
     published: null,
     said: null,
@@ -150,6 +152,8 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
     return { ...memory, kept: [...memory.kept, nodeId], refused: [...memory.refused, nodeId] };
   }
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
+  // There is one attempt in a run: what has come of it, the Engine says.
+  if (act.kind === "force") return { ...memory, did, forced: fault.message };
   if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.
   const { address, token: { digest } } = act;

@@ -2,6 +2,7 @@
  * Every rule by its name, once: when it holds, what a run does then, and what a person can do about it.
  * Log, reports and the docs' tables quote this; `decide/` has the rules themselves.
  */
+import { AGAIN, RECOVERY_RULES, TIME } from "./recovery_rules.ts";
 import { SILENT, SURVEY_RULES } from "./survey_rules.ts";
 
 /** Where a rule is tried. */
@@ -11,6 +12,7 @@ export const PLACES = {
   outside: "A manager in no swarm",
   worker: "A worker",
   leaving: "A node that leaves",
+  recovering: "A manager without a quorum that recovers",
   survey: "A survey",
   shell: "Around a run",
 } as const;
@@ -26,10 +28,6 @@ export interface RuleRow {
   /** What a person can do when a run ends by it; "" where it never ends badly. */
   mend: string;
 }
-
-/** Any act may be what a run comes to when its time is over. */
-const TIME = "time: it was about to do this, or had done it, when its time was over";
-const AGAIN = "run it again: it goes on from there; or give it more time (`--timeout`)";
 
 // deno-fmt-ignore: a table, with one thought a line
 export const RULES = {
@@ -139,7 +137,7 @@ export const RULES = {
   },
   "quorum-lost": {
     cases: [["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"]],
-    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. Only if they are terminated for good, and then on ONE manager: `docker swarm init --force-new-cluster`, which swarm-join never does; on two it makes two swarms",
+    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back: start those that are stopped. If all others are terminated for good: `swarm-join recover` on this one says so, and with `--yes` makes it the whole of its swarm, with all that is in it",
   },
   "found-swarm": {
     cases: [["inSwarm", "no record, and nothing shows another swarm, or this one for another cluster", "founds its swarm: also how a swarm older than this tool is adopted, and a lost record comes back"]],
@@ -353,6 +351,7 @@ export const RULES = {
     cases: [["leaving", "in no swarm, and nothing says that it is in one", "done"]],
     exits: [], mend: "",
   },
+  ...RECOVERY_RULES,
   ...SURVEY_RULES,
   usage: {
     cases: [["shell", "a flag, a variable or a file is wrong", "exit 2 before anything is done"]],

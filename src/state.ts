@@ -21,8 +21,9 @@ export type Role = typeof ROLES[number];
  * - `join`: to be a member of the founded swarm, with all that is its own in order
  * - `leave`: to be in no swarm, with nobody and nothing the worse for it
  * - `survey`: to look at everything that can stand in the way, and change nothing
+ * - `recover`: a quorum again, where all other managers of this one's swarm are gone
  */
-export const GOALS = ["join", "leave", "survey"] as const;
+export const GOALS = ["join", "leave", "survey", "recover"] as const;
 export type Goal = typeof GOALS[number];
 
 /**
@@ -298,6 +299,10 @@ export interface Memory {
   confirmed: string | null;
   /** Whether a write has confirmed the record since this run looked at its Engine: who is in the swarm is listed there. */
   isProven: boolean;
+  /** Whether the last act was a write of the record for a recovery, and nothing was done or looked at since: good for one attempt. */
+  mayForce: boolean;
+  /** What became of the attempt to start its swarm anew, in words; null: this run has made none. */
+  forced: string | null;
   /** The nonce of the last write, when it is not known whether it was made; null: it is known. */
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */

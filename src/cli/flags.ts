@@ -34,6 +34,7 @@ export const FLAGS = [
   { name: "availability", value: "STATE", initial: null, help: "active, pause or drain, from the moment of joining (else active)" },
   { name: "label-tags", value: "KEY,KEY,…", initial: null, help: "tags of an instance that its node gets as labels, swarm-join.tag.KEY" },
   { name: "if-terminating", value: null, initial: null, help: "of leave: only if this machine is told to go (by Auto Scaling, a spot notice, or EC2)" },
+  { name: "yes", value: null, initial: null, help: "of recover: do it; without, it only says what it would do" },
   { name: "abandon-tasks", value: null, initial: null, help: "a worker whose swarm was replaced, or has removed it, joins anew; the tasks that run on it are lost" },
   { name: "timeout", value: "DURATION", initial: "10m", help: "give up after this long (exit 3, or that of what stood in the way); 90s, 10m, 1h30m" },
   { name: "dry-run", value: null, initial: null, help: "say what it would do and why, and change nothing" },

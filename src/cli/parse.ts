@@ -150,11 +150,16 @@ function runOf(
       `--if-terminating has no effect with ${verb.name}: only leave asks whether this machine goes`,
     );
   }
+  if (verb.goal !== "recover" && given.has("yes")) {
+    throw new Usage(`--yes has no effect with ${verb.name}: only recover asks for it`);
+  }
   const file = fileOf(new Reader(given, env, null), readFile);
   const read = new Reader(given, env, file);
   refuseForeign(read);
   refuseUnknown(env, file);
-  const dryRun = verb.way === "look" || read.isOn("dry-run");
+  // A recovery is asked for twice.
+  const isUnsure = verb.goal === "recover" && !read.isOn("yes");
+  const dryRun = verb.way === "look" || read.isOn("dry-run") || isUnsure;
   const config = configOf(read, verb.goal, dryRun);
   const surroundings = surroundingsOf(read, readFile);
   const output = outputOf(read);

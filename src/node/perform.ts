@@ -129,6 +129,7 @@ export class Node {
     attest: ({ fingerprint, clusterId, over }) =>
       this.#marks("attest").write({ fingerprint, clusterId }, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
+    force: ({ advertiseAddr }, signal) => this.#engine.force(advertiseAddr, signal),
   };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {

@@ -223,6 +223,8 @@ const memory: Schema<Memory> = object({
   written: list(object({ template: text, number: count, record, follows: count })),
   confirmed: v.nullable(text),
   isProven: flag,
+  mayForce: flag,
+  forced: v.nullable(text),
   unknown: v.nullable(text),
   published: v.nullable(text),
   said: v.nullable(choice(["leaves", "stays", "nothing", "unheard"])),

@@ -65,6 +65,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     stop: { kind: "stop", graceMs: 5_000 },
     remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
+    force: { kind: "force", advertiseAddr: me!.address },
   };
 }
 
@@ -133,7 +134,7 @@ Deno.test("calls: each says what a run waits for while it is under way", () => {
 
 Deno.test("calls: after this node's Engine has changed, nothing that it said is kept", () => {
   const own: readonly LookKind[] = ["engine", "contents", "self", "identity", "instances"];
-  for (const kind of ["init", "join", "leave"] as const) {
+  for (const kind of ["init", "join", "leave", "force"] as const) {
     const { keeps } = CALLS[kind];
     assert.ok(keeps !== "all" && !own.some((one) => keeps.includes(one)), kind);
   }

@@ -17,6 +17,7 @@ import {
   answers,
   contentsOf,
   fault,
+  force,
   init,
   join,
   type JoinCourse,
@@ -153,6 +154,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(null);
     case "leave":
       return left(world, machine, call);
+    case "force":
+      return force(world, machine);
     default:
       return call satisfies never;
   }

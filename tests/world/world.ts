@@ -190,6 +190,7 @@ export const PROPERTIES = [
   "done-is-in-the-founded-swarm",
   "done-writes-nothing",
   "quorum-kept",
+  "nobody-left-behind",
   "only-who-is-gone-or-leaves",
   "no-vote-without-its-node",
   "no-init-as-a-fallback",

@@ -113,6 +113,7 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
     also: ["leave"],
     want: { goal: "leave", ifTerminating: true },
   },
+  "yes": { text: "true", also: ["recover"], want: { goal: "recover", dryRun: false } },
   "timeout": { text: "1h30m", want: { timeoutMs: 5_400_000 } },
   "dry-run": { text: "true", want: { dryRun: true } },
   "json": { text: "true", want: { json: true } },
