@@ -67,7 +67,7 @@ export interface Machine {
   readyMs: number;
   place: Place;
   ailment: Ailment | null;
-  /** The managers that a worker's Engine has heard of: all, while it reaches them. */
+  /** The managers that a worker's Engine has heard of: all, while it reaches them. Of a manager only while no leader reaches it. */
   heard: number[];
   /** Since when a manager's port answers a worker that is `unheard` (ms); null: none does. */
   knocksMs: number | null;
@@ -167,8 +167,8 @@ export interface World {
   objects: { fingerprint: string; manager: TokenMark; worker: TokenMark }[];
   /** With S3: the marks of foundings. */
   marks: { fingerprint: string; over: boolean; atMs: number }[];
-  /** How often machines were told to go, and to stay after all. */
-  told: { go: number; stay: number };
+  /** How often machines were told to go, and to stay after all; and somebody ran `recover` on one. */
+  told: { go: number; stay: number; recover: number };
   /** Nodes have their labels at once, as if they had been set before anybody looked. */
   isLabelled: boolean;
   /** Runs may come to the end of their time, and then do what they would not do before. */
@@ -223,7 +223,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     tagged: [],
     objects: [],
     marks: [],
-    told: { go: 0, stay: 0 },
+    told: { go: 0, stay: 0, recover: 0 },
     isLabelled: false,
     hasDeadlines: true,
     broken: [],

@@ -20,6 +20,7 @@ import {
   foundedSwarm,
   latest,
   type Machine,
+  managersOf,
   type Property,
   type World,
 } from "../world.ts";
@@ -59,6 +60,8 @@ interface Play extends Row {
   worldAt: number;
   /** Whose run is one that began here, and since which nobody else has changed anything. */
   isAlone: boolean[];
+  /** On whom somebody has run `recover`. */
+  hasTried: boolean[];
   told: string[];
 }
 
@@ -67,6 +70,7 @@ export class Healer {
   readonly #states: States;
   readonly #steps: Steps;
   readonly #keeps: boolean;
+  readonly #recovers: boolean;
   /** States from which all ends well. */
   readonly #good = new Set<string>();
   readonly #healings = new Map<string, Healing>();
@@ -76,9 +80,15 @@ export class Healer {
   cyclesMax = 0;
 
   /** `keeps`: whoever has anything to do runs again. */
-  constructor(code: Code, states: States, steps: Steps, keeps: boolean) {
+  constructor(
+    code: Code,
+    states: States,
+    steps: Steps,
+    { keeps, told }: { keeps: boolean; told: World["told"] },
+  ) {
     this.#code = code;
     this.#keeps = keeps;
+    this.#recovers = told.recover > 0;
     this.#states = states;
     this.#steps = steps;
   }
@@ -102,6 +112,7 @@ export class Healer {
       changedAt: 0,
       worldAt: 0,
       isAlone: row.locals.map(() => false),
+      hasTried: row.locals.map(() => false),
       told: told ?? [],
     };
     const way: string[] = [];
@@ -169,6 +180,8 @@ export class Healer {
     const going = world.machines.filter(({ isGoing, power }) => isGoing && power === "up");
     const again = this.#again(play);
     if (again !== null) return { unwell: null, then: again };
+    const recovery = this.#recovery(play);
+    if (recovery !== null) return recovery;
     const bad = this.#astray(play, going);
     if (bad !== null) return { unwell: bad, then: null };
     const then = this.#terminated(play, going);
@@ -235,6 +248,23 @@ export class Healer {
     });
     if (so.every((local, i) => local === locals[i])) return null;
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
+  }
+
+  /** A sole survivor gets its swarm back: somebody runs `recover` on it, once. */
+  #recovery(
+    { world: id, locals, hasTried, told }: Play,
+  ): { unwell: Unwell | null; then: Partial<Play> | null } | null {
+    const world = this.#states.world(id);
+    const i = this.#recovers ? survivorOf(world) : null;
+    if (i === null) return null;
+    const what = `i-${i} is left alone, and could not recover its swarm`;
+    if (hasTried[i]) return { unwell: unwell(what, told), then: null };
+    const begun = this.#states.localId(plain(this.#steps.begun(world, i, "recover")));
+    told.push(`somebody runs recover on i-${i}`);
+    return {
+      unwell: null,
+      then: { locals: locals.with(i, begun), hasTried: hasTried.with(i, true) },
+    };
   }
 
   #isToRun(id: number, i: number, local: number): boolean {
@@ -363,6 +393,16 @@ function carriedOut(before: World): World {
     world.machines = world.machines.map((machine) => ({ ...machine }));
     happens(world, doing);
   }
+}
+
+/** The manager of the founded swarm that is left, where all others are gone for good and it has no leader. */
+function survivorOf(world: World): number | null {
+  const founded = foundedSwarm(world);
+  if (founded === null || hasQuorum(world, founded)) return null;
+  const living = managersOf(world, founded).map((i) => world.machines[i]!)
+    .filter(({ power }) => power !== "terminated");
+  const [one] = living;
+  return living.length === 1 && !one!.isGoing && !one!.isOutside ? one!.index : null;
 }
 
 /** Nobody leads the founded swarm: nothing in it can be changed. */

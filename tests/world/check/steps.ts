@@ -8,6 +8,7 @@ import {
   hasQuorum,
   hear,
   isRemovable,
+  lookAt,
   remove,
   wipe,
 } from "../engine.ts";
@@ -83,7 +84,7 @@ export class Steps {
   readonly #states: States;
   readonly #keeps: boolean;
   readonly #consequenceOf: Rules["consequenceOf"];
-  readonly #begun: Observation[] = [];
+  readonly #begun = new Map<string, Observation>();
   readonly #rounds = new Map<string, Outcome[]>();
 
   /**
@@ -104,12 +105,12 @@ export class Steps {
   }
 
   /** A run that has yet to begin, and reads nothing that is older than now. */
-  begun(world: World, i: number, goal?: "join"): Local & { kind: "run" } {
+  begun(world: World, i: number, goal?: "join" | "recover"): Local & { kind: "run" } {
     const { [i]: machine } = world.machines;
     const config = configOf(world, machine!, goal === undefined ? {} : { goal });
-    const o = this.#begun[2 * i + (config.goal === "leave" ? 1 : 0)] ??= timeless(
-      this.#code.begin(config, runId(i)),
-    );
+    const key = `${i} ${config.goal}`;
+    const o = this.#begun.get(key) ?? timeless(this.#code.begin(config, runId(i)));
+    this.#begun.set(key, o);
     return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
   }
 
@@ -259,11 +260,19 @@ export class Steps {
   }
 
   /** What happens beside what runs do. `besides` null: no faults. */
-  ofWorld(world: World, besides: Besides[] | null, { hours, told }: Free, out: Emit): void {
+  ofWorld(
+    world: World,
+    besides: Besides[] | null,
+    { hours, told }: Free,
+    out: Emit,
+  ): void {
     const emit = hearing(out);
     for (const machine of world.machines) {
       this.#befall(world, machine, besides, emit);
       this.#isTold(world, machine, told, besides !== null, emit);
+      if (world.told.recover < told.recover && isLeaderless(world, machine)) {
+        this.#isRecovered(world, machine, emit);
+      }
     }
     ofSwarms(world, besides, emit);
     if (besides !== null) loses(world, besides, emit);
@@ -312,6 +321,14 @@ export class Steps {
     forgetRun(next, i);
     const told = (): string => `${instance} runs join, as at each boot`;
     emit({ world: next, local: { of: i, is: this.begun(next, i, "join") }, cost: 1, told });
+  }
+
+  #isRecovered(world: World, { index: i, instance }: Machine, emit: Emit): void {
+    const next = fork(world, i);
+    next.told = { ...next.told, recover: next.told.recover + 1 };
+    forgetRun(next, i);
+    const told = (): string => `somebody runs recover on ${instance}`;
+    emit({ world: next, local: { of: i, is: this.begun(next, i, "recover") }, cost: 0, told });
   }
 
   #befall(
@@ -429,6 +446,15 @@ function ofSwarms(world: World, besides: Besides[] | null, emit: Emit): void {
       cost === 0 ? "the leader knows who is there" : "another one leads, and knows of nobody yet";
     emit({ world: next, local: null, cost, told });
   }
+}
+
+/** Whether its manager, if it is one, has no leader. */
+export function isLeaderless(world: World, machine: Machine): boolean {
+  const { power, isOutside, place } = machine;
+  if (power !== "up" || isOutside || (place.kind !== "member" && place.kind !== "removed")) {
+    return false;
+  }
+  return place.manager && lookAt(world, machine).swarm === null;
 }
 
 function nodeMachine(world: World, { swarm, node }: Doing): number {
