@@ -49,7 +49,6 @@ type PlanName =
   | "s3-bereft"
   | "s3-rotated"
   | "s3-recover"
-  | "s3-recover-lost"
   | "tags-recover";
 
 export interface Caught {
@@ -89,7 +88,6 @@ const PLANS: Record<PlanName, Plan> = {
   "s3-bereft": keeping(leaving("s3", 2, 0, "bereft", 0, {})),
   "s3-rotated": keeping(leaving("s3", 2, 0, "formed", 1, {}, ["rotated"])),
   "s3-recover": keeping(leaving("s3", 2, 0, "formed", 2, { recover: 1 })),
-  "s3-recover-lost": keeping(leaving("s3", 3, 0, "formed", 3, { recover: 1 }, ["lost"]), 1),
   "tags-recover": idle(leaving("tags", 2, 0, "young", 1, { recover: 1 })),
 };
 const STATES_MAX = 60_000;
@@ -545,13 +543,6 @@ export const MUTANTS: Mutant[] = [
     known.find(({ instance }) => instance === member.instance)?.state !== "stopped"
   );`,
     first: "s3-recover",
-  },
-  {
-    name: "a recovery leaves behind whom the record does not list",
-    file: "decide/recover.ts",
-    find: "const strangers = unlisted.filter((address) => !isGoneFrom(s, address, known));",
-    put: "const strangers = unlisted.filter(() => s.o.nowMs < 0);",
-    first: "s3-recover-lost",
   },
 ];
 

@@ -22,6 +22,7 @@ import {
   type Machine,
   managersOf,
   type Property,
+  recordNow,
   type World,
 } from "../world.ts";
 import { at } from "../../../src/run.ts";
@@ -161,8 +162,10 @@ export class Healer {
       play.world = healing.world;
       play.locals = locals.with(i, healing.local);
       const isFailed = this.#states.local(healing.local).kind === "failed";
-      // Whoever goes and does not join leaves next.
-      const isOver = isFailed && healing.decision.rule !== "going";
+      const before = this.#states.local(locals[i]!);
+      const wasRecovering = before.kind === "run" && before.o.config.goal === "recover";
+      // Whoever goes and does not join leaves next; and who could not recover goes on as before.
+      const isOver = isFailed && healing.decision.rule !== "going" && !wasRecovering;
       if (isOver) play.failedAt[i] = cycle + 1;
       if (isOver || isSame) continue;
       isChanged = true;
@@ -395,10 +398,15 @@ function carriedOut(before: World): World {
   }
 }
 
-/** The manager of the founded swarm that is left, where all others are gone for good and it has no leader. */
+/**
+ * The manager of the founded swarm that is left, where all others are gone for good and it has no leader. Of
+ * one that the record knows by its address only nobody can say that it is gone.
+ */
 function survivorOf(world: World): number | null {
   const founded = foundedSwarm(world);
   if (founded === null || hasQuorum(world, founded)) return null;
+  const members = recordNow(world)?.record.members ?? [];
+  if (members.some(({ instance }) => instance === null)) return null;
   const living = managersOf(world, founded).map((i) => world.machines[i]!)
     .filter(({ power }) => power !== "terminated");
   const [one] = living;
