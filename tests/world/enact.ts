@@ -29,7 +29,7 @@ import { config, identityOf, s3 } from "./node.ts";
 import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
-import type { Config, InstanceState, TokenMark, Word } from "../../src/state.ts";
+import type { Config, InstanceState, Lifecycle, TokenMark, Word } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
 export type Trouble = "lost-request" | "lost-answer" | "late" | "throttled" | "denied" | "busy";
@@ -99,7 +99,7 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "identity":
       return ok(identityOf(machine));
     case "lifecycle":
-      return ok({ target: machine.isGoing ? "Terminated" : "InService", spot: null });
+      return ok(lifecycleOf(machine));
     case "self":
       return ok(instanceOf(machine, choice));
     case "engine":
@@ -159,6 +159,11 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     default:
       return call satisfies never;
   }
+}
+
+function lifecycleOf({ isGoing, isSpot }: Machine): Lifecycle {
+  if (isGoing && isSpot) return { target: null, spot: "terminate" };
+  return { target: isGoing ? "Terminated" : "InService", spot: null };
 }
 
 /** The edge looks just before whether something would be lost. */

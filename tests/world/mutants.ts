@@ -602,7 +602,8 @@ export async function planted({ name, file, find, put }: Mutant, source: string)
       throw new Error(`Cannot plant "${name}": its text is ${found} times in ${file}, not once`);
     }
     await Deno.writeTextFile(path, text.replace(find, () => put));
-    return await import(`file://${folder}/run.ts`);
+    const watching = await import(`file://${folder}/decide/watch.ts`);
+    return { ...await import(`file://${folder}/run.ts`), watching };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

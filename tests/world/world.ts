@@ -75,8 +75,9 @@ export interface Machine {
   isOutside: boolean;
   /** It is off or cut off since a moment: its swarm does not know yet. */
   isUnnoticed: boolean;
-  /** It is told to go: Auto Scaling's target state is `Terminated`. */
+  /** It is told to go: by Auto Scaling, or by a spot notice. */
   isGoing: boolean;
+  isSpot: boolean;
   /** A task of its swarm's services runs here. */
   isBusy: boolean;
   /** How many nodes it has been, of whichever swarm: counted round and round. */
@@ -246,6 +247,7 @@ function machine(role: Role, index: number): Machine {
     isOutside: false,
     isUnnoticed: false,
     isGoing: false,
+    isSpot: false,
     isBusy: false,
     lives: 0,
     word: [{ value: null, atMs: 0 }],
