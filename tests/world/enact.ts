@@ -30,7 +30,7 @@ import { config, identityOf, s3 } from "./node.ts";
 import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
-import type { Hook } from "../../src/shown.ts";
+import type { Hook, Lifecycle } from "../../src/shown.ts";
 import type { Config, InstanceState, TokenMark, Word } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
@@ -101,7 +101,7 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "identity":
       return ok(identityOf(machine));
     case "lifecycle":
-      return ok({ target: machine.isGoing ? "Terminated" : "InService", spot: null });
+      return ok(lifecycleOf(machine));
     case "self":
       return ok(instanceOf(machine, choice));
     case "engine":
@@ -171,6 +171,11 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     default:
       return call satisfies never;
   }
+}
+
+function lifecycleOf({ isGoing, isSpot }: Machine): Lifecycle {
+  if (isGoing && isSpot) return { target: null, spot: "terminate" };
+  return { target: isGoing ? "Terminated" : "InService", spot: null };
 }
 
 /** The edge looks just before whether something would be lost. */

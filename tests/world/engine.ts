@@ -63,8 +63,10 @@ function isUp({ nowMs }: World, { power, readyMs, ailment }: Machine): boolean {
 /** A worker that reaches its managers is up, and knows all of them; others are as they were. */
 export function hear(world: World, machine: Machine): Machine {
   const { place, ailment, heard, isCut } = machine;
-  if (place.kind !== "member" || place.manager || isCut || !isUp(world, machine)) return machine;
+  if (place.kind !== "member") return machine;
   const swarm = swarmNamed(world, place.swarm);
+  if (place.manager) return remembering(world, machine, swarm);
+  if (isCut || !isUp(world, machine)) return machine;
   if (!hasQuorum(world, swarm)) return ailment === "unheard" ? knocking(world, machine) : machine;
   const known = seatsOf(swarm);
   if (heard.join() === known.join() && ailment !== "unheard") return machine;
@@ -74,6 +76,15 @@ export function hear(world: World, machine: Machine): Machine {
     knocksMs: null,
     heard: known,
   };
+}
+
+/** A manager that no leader reaches goes by the list of voters of then. */
+function remembering(world: World, machine: Machine, swarm: Swarm): Machine {
+  const { heard, isCut, power } = machine;
+  const isAlone = votersOf(swarm).length === 1;
+  const isLed = isUp(world, machine) && (!isCut || isAlone) && hasQuorum(world, swarm, machine);
+  const known = isLed || power === "terminated" ? [] : heard.length > 0 ? heard : seatsOf(swarm);
+  return known.length === heard.length ? machine : { ...machine, heard: known };
 }
 
 /** Managers may answer before they have a leader. */
@@ -119,7 +130,10 @@ function member(
     state: isReady ? "active" : "pending",
     nodeId: place.node,
     address: machine.address,
-    peers: addressesOf(world, place.manager ? seatsOf(swarm) : machine.heard),
+    peers: addressesOf(
+      world,
+      place.manager && machine.heard.length === 0 ? seatsOf(swarm) : machine.heard,
+    ),
     api: outside.api,
     error: "",
     trouble: null,
