@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { type Bundle, bundle, literalKeys } from "../tools/bundle.ts";
 
-/** Of all files of the bundle together: forming a swarm took 350 kB, outliving its machines 50 more, recovering 10. Raising it makes every boot slower: look at what grew first. */
-const BYTES_MAX = 420_000;
+/** Of all files of the bundle together: forming a swarm took 350 kB, outliving its machines 50 more, staying 30, recovering 10. Raising it makes every boot slower: look at what grew first. */
+const BYTES_MAX = 450_000;
 
 const folder = await Deno.makeTempDir({ prefix: "swarm-join-bundle-" });
 const main = new URL("../main.ts", import.meta.url).pathname;

@@ -28,8 +28,10 @@ interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
   wayTo: WayTo;
-  /** Milliseconds since the run began; never goes back. */
+  /** Milliseconds since some moment before the first call; never goes back. */
   nowMs: () => number;
+  /** What is left of the time in which its calls are made, in ms. */
+  leftMs: () => number;
 }
 
 /** What a call that is cut has to say why it did not get anywhere. */
@@ -71,8 +73,7 @@ export class Node {
 
   /** Rejects only for a defect. */
   perform(call: Call): Promise<AnyAnswer> {
-    const { config, nowMs } = this.#options;
-    const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
+    const leftMs = Math.max(0, this.#options.leftMs() + CALLS[call.kind].graceMs);
     return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
   }
 

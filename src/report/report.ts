@@ -19,6 +19,7 @@ type Result =
   | "adopted"
   | "left"
   | "recovered"
+  | "stopped"
   | "unchanged"
   | "planned"
   | "failed";

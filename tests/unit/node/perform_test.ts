@@ -58,9 +58,12 @@ async function withNode(
       proxies: { https: null, http: null, none: [] },
       credentials: {},
       lockFile: `${directory}/lock`,
+      intervalMs: 30_000,
+      metricsFile: null,
     },
     wayTo,
     nowMs,
+    leftMs: () => config.timeoutMs - nowMs(),
   });
   const ask = async (call: Call): Promise<unknown> => {
     const result: AnyAnswer = await node.perform(call);

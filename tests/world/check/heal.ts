@@ -24,7 +24,6 @@ import {
   type World,
 } from "../world.ts";
 import { at } from "../../../src/run.ts";
-import type { Act } from "../../../src/calls.ts";
 import type { Acting, End, Observation, Waiting } from "../../../src/state.ts";
 
 /** What goes wrong on the way from a state to the end, and the way. */
@@ -36,7 +35,6 @@ export interface Unwell {
 
 const CYCLES_MAX = 60;
 const WAITS_MAX = 8;
-const OF_NODES: readonly string[] = ["update", "remove"] satisfies Act["kind"][];
 const LOOKS_MAX = 12;
 const DICE = [0, 0.34, 0.68] as const;
 /** Whatever has to have held, or to be over, has by then. */
@@ -232,7 +230,7 @@ export class Healer {
       if (world.machines[i]!.power !== "up" || world.machines[i]!.isGoing) return local;
       const begun = this.#states.localId(plain(this.#steps.begun(world, i)));
       const { decision } = this.#healing({ world: id, locals: locals.with(i, begun) }, i, 0);
-      return decision.kind === "act" && OF_NODES.includes(decision.call.kind) ? begun : local;
+      return isOfNodes(decision) ? begun : local;
     });
     if (so.every((local, i) => local === locals[i])) return null;
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
@@ -324,6 +322,13 @@ export class Healer {
       ),
     };
   }
+}
+
+/** Whether it is about nodes that came or died; or confirms the record, for somebody to be taken for dead. */
+function isOfNodes(decision: Healing["decision"]): boolean {
+  if (decision.kind !== "act") return false;
+  const { call, rule } = decision;
+  return call.kind === "update" || call.kind === "remove" || rule === "refresh-record";
 }
 
 /** What a run that waits or acts for ever ends with. */
