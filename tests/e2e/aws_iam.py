@@ -4,6 +4,7 @@ import re
 import threading
 import urllib.parse
 
+from aws_scaling import resources as scaling_resources
 from moto import settings
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.ec2.models import ec2_backends
@@ -50,6 +51,10 @@ def check_ec2_resources():
 
     def check(self, resource):
         context.values = None
+        if self._service == "autoscaling":
+            for named in scaling_resources(self):
+                plain(self, named)
+            return None
         if self._service != "ec2":
             return plain(self, resource)
         context.values = condition_values(self)

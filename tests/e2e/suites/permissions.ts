@@ -42,7 +42,8 @@ const FOR_A_LEAVE: Record<Store, readonly string[]> = {
 
 async function eachAction(vpc: Vpc, role: "manager" | "worker"): Promise<void> {
   const policies = await policiesOf(vpc.store, role);
-  const actions = actionsOf(policies);
+  // What Auto Scaling is told, nobody needs to be a member: `hooks.ts` goes without.
+  const actions = actionsOf(policies).filter((action) => !action.startsWith("autoscaling:"));
   assert.ok(actions.length > 0);
   for (const action of actions) {
     await vpc.reset(vpc.store, role === "manager" ? 2 : 1, role === "manager" ? 0 : 1);
