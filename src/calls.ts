@@ -12,13 +12,19 @@ import type {
   Engine,
   Identity,
   Instance,
-  Interface,
-  Lifecycle,
   Role,
   TokenMark,
   Word,
 } from "./state.ts";
-import type { Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
+import type {
+  Hook,
+  Interface,
+  Lifecycle,
+  Mark,
+  NeededPermission,
+  Neighbour,
+  Shown,
+} from "./shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
@@ -49,6 +55,8 @@ interface Looks {
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
   permissions: [takes: { role: Role }, gives: NeededPermission[]];
+  /** Where this instance is in its Auto Scaling group, and the group's hooks; null: it is in none. */
+  hook: [takes: Nothing, gives: Hook | null];
   /** The unit that runs this program here; null: there is none. */
   unit: [takes: Nothing, gives: Unit | null];
 }
@@ -78,11 +86,23 @@ interface Acts {
   remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
+  /** Makes this manager the only one of its swarm, from its own raft (`--force-new-cluster`). Gives where what it was is kept. */
+  force: [takes: { advertiseAddr: string }, gives: string];
+  /** Tells Auto Scaling that this instance may go on, as far as this hook is concerned. */
+  complete: [takes: HookName, gives: null];
+  /** Has the time of this hook begin anew. */
+  heartbeat: [takes: HookName, gives: null];
   /** Deletes old versions of the launch template that the record is in. */
   trim: [takes: { template: string; numbers: number[] }, gives: null];
 }
 
 type Nothing = Record<never, never>;
+
+/** A lifecycle hook of this instance's Auto Scaling group. */
+interface HookName {
+  group: string;
+  hook: string;
+}
 
 /** What a swarm is known by: a rotation of its CA leaves the id, a `--force-new-cluster` the fingerprint. */
 export type SwarmName = Pick<FoundingRecord, "fingerprint" | "clusterId">;
@@ -95,6 +115,7 @@ export const WRITE_KINDS = [
   "replace",
   "mark",
   "withdraw",
+  "recover",
 ] as const;
 export type WriteKind = typeof WRITE_KINDS[number];
 
@@ -177,7 +198,7 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "unit"];
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "hook", "unit"];
 
 /** Every look. */
 export const LOOKS: { readonly [K in LookKind]: CallRow } = {
@@ -201,6 +222,7 @@ export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   words: lookRow("what leaving workers have said"),
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
+  hook: lookRow("the Auto Scaling group to say what it does with this instance"),
   unit: lookRow("the files of this program's unit"),
 };
 
@@ -209,10 +231,10 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
 }
 
 // deno-fmt-ignore: all but "engine" and "contents"
-const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "unit"];
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "hook", "unit"];
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "unit"];
+const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "hook", "unit"];
 
 // By an old word two managers would drain a worker and take it back in turn.
 const OF_OTHERS = ALL_BUT_ENGINE.filter((kind) => kind !== "words");
@@ -279,6 +301,24 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     ...actRow("the Docker Engine to leave", 2 * ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
   },
+  force: {
+    // What it was is copied first, however much that is.
+    ...actRow("the Docker Engine to start its swarm anew", 4 * ENGINE_GRACE_MS, [], "look"),
+    plan: () => "make this manager the only one of its swarm",
+  },
+  complete: {
+    ...actRow("the Auto Scaling group to let this instance go on", WRITE_GRACE_MS, "all", "look"),
+    plan: ({ group, hook }) => `complete the lifecycle hook ${hook} of ${group}`,
+  },
+  heartbeat: {
+    ...actRow(
+      "the Auto Scaling group to hold this instance for longer",
+      WRITE_GRACE_MS,
+      "all",
+      "safe",
+    ),
+    plan: ({ group, hook }) => `send a heartbeat to the lifecycle hook ${hook} of ${group}`,
+  },
   trim: {
     ...actRow("old versions of the record to be deleted", WRITE_GRACE_MS, "all", "safe"),
     plan: ({ template, numbers }) =>
@@ -302,6 +342,7 @@ function recordText({ members }: FoundingRecord): string {
 
 function thenText(as: WriteKind, inSwarm: boolean): string {
   if (as === "found" || as === "replace") return "; then publish its tokens";
+  if (as === "recover") return "; then make this manager the only one of its swarm (with --yes)";
   return as === "register" && !inSwarm ? "; then join" : "";
 }
 

@@ -2,6 +2,7 @@
  * Every rule by its name, once: when it holds, what a run does then, and what a person can do about it.
  * Log, reports and the docs' tables quote this; `decide/` has the rules themselves.
  */
+import { AGAIN, RECOVERY_RULES, TIME } from "./recovery_rules.ts";
 import { SILENT, SURVEY_RULES } from "./survey_rules.ts";
 
 /** Where a rule is tried. */
@@ -11,6 +12,7 @@ export const PLACES = {
   outside: "A manager in no swarm",
   worker: "A worker",
   leaving: "A node that leaves",
+  recovering: "A manager without a quorum that recovers",
   survey: "A survey",
   shell: "Around a run",
 } as const;
@@ -26,10 +28,6 @@ export interface RuleRow {
   /** What a person can do when a run ends by it; "" where it never ends badly. */
   mend: string;
 }
-
-/** Any act may be what a run comes to when its time is over. */
-const TIME = "time: it was about to do this, or had done it, when its time was over";
-const AGAIN = "run it again: it goes on from there; or give it more time (`--timeout`)";
 
 // deno-fmt-ignore: a table, with one thought a line
 export const RULES = {
@@ -139,7 +137,7 @@ export const RULES = {
   },
   "quorum-lost": {
     cases: [["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"]],
-    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. Only if they are terminated for good, and then on ONE manager: `docker swarm init --force-new-cluster`, which swarm-join never does; on two it makes two swarms",
+    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back: start those that are stopped. If all others are terminated for good: `swarm-join recover` on this one says so, and with `--yes` makes it the whole of its swarm, with all that is in it",
   },
   "found-swarm": {
     cases: [["inSwarm", "no record, and nothing shows another swarm, or this one for another cluster", "founds its swarm: also how a swarm older than this tool is adopted, and a lost record comes back"]],
@@ -253,13 +251,13 @@ export const RULES = {
   },
   "joins-failed": {
     cases: [
-      ["outside", "all that answer would not let it in", "waits 15 s, tries again (longer each time, if they can't reach it back)"],
-      ["worker", "the same", "waits 15 s, tries again"],
+      ["outside", "all that answer would not let it in", "takes itself out of the record, waits 15 s, tries again; longer each time, up to 2 minutes (5, if they can't reach it back)"],
+      ["worker", "the same", "waits 15 s, tries again; longer each time, up to 2 minutes"],
     ],
-    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in, and a manager has to be reached by the others on TCP 2377",
+    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in (`swarm-join status` there says so, and what to do), and a manager has to be reached by the others on TCP 2377",
   },
   "withdraw-member": {
-    cases: [["outside", "it is listed, and nobody answers, or every other member is gone", "takes itself out; `members-gone` may come next"]],
+    cases: [["outside", "it is listed, and nobody answers, or nobody who answers lets it in, or every other member is gone", "takes itself out; `members-gone` may come next"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "swarm-missing": {
@@ -356,6 +354,27 @@ export const RULES = {
   out: {
     cases: [["leaving", "in no swarm, and nothing says that it is in one", "done"]],
     exits: [], mend: "",
+  },
+  ...RECOVERY_RULES,
+  "complete-hook": {
+    cases: [
+      ["leaving", "it is out, and a terminating hook of its Auto Scaling group holds it (`Terminating:Wait`)", "completes the hook"],
+      ["inSwarm", "under `keep`: in order and reached by its swarm, and a launching hook holds it (`Pending:Wait`)", "completes the hook"],
+      ["worker", "under `keep`: in order, and a launching hook holds it", "completes the hook"],
+      ["obstacle", "under `keep`: in a warm pool, and a launching hook holds it (`Warmed:Pending:Wait`)", "completes the hook"],
+    ],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "hook-pending": {
+    cases: [
+      ["leaving", "it is out, and its hook does not hold it yet (`Terminating`: load balancers come first), or Auto Scaling does not answer", "waits to the end of its time; half a minute for an answer; is done then, and says what it could not tell"],
+      ["inSwarm", "under `keep`: a launching hook, and its swarm does not reach it yet, or Auto Scaling does not answer", "waits"],
+    ],
+    exits: [3], waitsFor: "Auto Scaling, or this manager's swarm to reach it", mend: AGAIN,
+  },
+  "hook-heartbeat": {
+    cases: [["leaving", "Auto Scaling says that it goes, it waits for something, and half of its hook's time is over", "sends a heartbeat, for the time to begin anew"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   ...SURVEY_RULES,
   usage: {

@@ -34,6 +34,7 @@ export interface Surroundings {
   imdsEndpoint: string | null;
   imdsV1: boolean;
   s3Endpoint: string | null;
+  autoScalingEndpoint: string | null;
   /** AWS's endpoints by FIPS 140, and those that IPv6 reaches too. */
   fips: boolean;
   dualstack: boolean;

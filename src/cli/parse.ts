@@ -156,11 +156,16 @@ function runOf(
     if (!given.has(name)) continue;
     throw new Usage(`--${name} has no effect with ${verb.name}: only keep looks again and again`);
   }
+  if (verb.goal !== "recover" && given.has("yes")) {
+    throw new Usage(`--yes has no effect with ${verb.name}: only recover asks for it`);
+  }
   const file = fileOf(new Reader(given, env, null), readFile);
   const read = new Reader(given, env, file);
   refuseForeign(read);
   refuseUnknown(env, file);
-  const dryRun = verb.way === "look" || read.isOn("dry-run");
+  // A recovery is asked for twice.
+  const isUnsure = verb.goal === "recover" && !read.isOn("yes");
+  const dryRun = verb.way === "look" || read.isOn("dry-run") || isUnsure;
   const config = configOf(read, verb.goal, dryRun);
   const surroundings = surroundingsOf(read, readFile);
   const output = outputOf(read);
@@ -232,6 +237,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     labelTags: read.many("label-tags", values.tagKey),
     // The file of settings is that of all verbs.
     ifTerminating: read.isOn("if-terminating") && goal === "leave",
+    hook: null,
     region: read.variable(["AWS_REGION", "AWS_DEFAULT_REGION"], values.region),
     givenKeys: read.text(CREDENTIAL_NAMES[0]) !== null,
     ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),
@@ -327,6 +333,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
       (mode === "ipv6" ? "http://[fd00:ec2::254]" : null),
     imdsV1: read.isOn("imds-v1"),
     s3Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_S3"),
+    autoScalingEndpoint: endpointOf(read, "AWS_ENDPOINT_URL_AUTO_SCALING"),
     ...awsEndpoints(read),
     caCerts: caCertsOf(read, readFile),
     proxies: {
@@ -345,8 +352,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
 function awsEndpoints(read: Reader): Pick<Surroundings, "fips" | "dualstack"> {
   const fips = read.variable(["AWS_USE_FIPS_ENDPOINT"], values.awsTruth) ?? false;
   const dualstack = read.variable(["AWS_USE_DUALSTACK_ENDPOINT"], values.awsTruth) ?? false;
-  const other = (["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_S3"] as const)
-    .some((own) => endpointOf(read, own) !== null);
+  const other = ENDPOINTS.some((own) => endpointOf(read, own) !== null);
   if ((fips || dualstack) && other) {
     throw new Usage(
       `AWS_USE_${fips ? "FIPS" : "DUALSTACK"}_ENDPOINT asks for endpoints of AWS's own, and ` +
@@ -356,10 +362,16 @@ function awsEndpoints(read: Reader): Pick<Surroundings, "fips" | "dualstack"> {
   return { fips, dualstack };
 }
 
+const ENDPOINTS = [
+  "AWS_ENDPOINT_URL_EC2",
+  "AWS_ENDPOINT_URL_S3",
+  "AWS_ENDPOINT_URL_AUTO_SCALING",
+] as const;
+
 /** A service's own endpoint, else that of all. */
 function endpointOf(
   read: Reader,
-  own: "AWS_ENDPOINT_URL_EC2" | "AWS_ENDPOINT_URL_S3",
+  own: typeof ENDPOINTS[number],
 ): string | null {
   if (read.variable(["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"], values.awsTruth)) return null;
   return read.variable([own, "AWS_ENDPOINT_URL"], values.endpoint);

@@ -54,6 +54,15 @@ export const VERBS: readonly Verb[] = [
     help: "leave the swarm for good, when what runs here runs elsewhere; never its last manager",
   },
   {
+    name: "recover",
+    takes: "",
+    goal: "recover",
+    way: "act",
+    prints: "result",
+    help:
+      "where all other managers are gone for good: a quorum again, of this one; without --yes it says what it would do",
+  },
+  {
     name: "plan",
     takes: "[VERB]",
     goal: "join",

@@ -66,7 +66,7 @@ class Keeper {
   readonly #edges: RunEdges;
   #isIdentified = false;
   #kept: Kept;
-  #last: Report | null = null;
+  readonly #last: { [goal: string]: Report } = {};
 
   constructor(config: Config, surface: KeepSurface) {
     this.#config = config;
@@ -103,7 +103,7 @@ class Keeper {
       phases: {},
     };
     const because = result === "left" ? "this machine goes" : "it was asked to end";
-    const last = this.#last ??
+    const last = this.#last[result === "left" ? "leave" : "join"] ??
       failureOf({ exit: 3, rule: "stopped", because, config: this.#config, meters });
     return { ...last, ...meters, result, exit: 0 };
   }
@@ -153,6 +153,7 @@ class Keeper {
       goal,
       timeoutMs,
       ifTerminating: goal === "leave",
+      hook: errand.isLaunching ? "launching" : null,
     };
     log.debug(`${because}: ${goal}`);
     const cut = new AbortController();
@@ -175,7 +176,7 @@ class Keeper {
     });
     const so = await guarded;
     if (isCut) log.info(`${cut.signal.reason}: the run of ${goal} is given up`);
-    else this.#last = report;
+    else this.#last[goal] = report;
     this.#kept = afterRun(this.#kept, goal, report, surface.wallMs());
     this.#show({ ...so, facts: { ...so.facts, ...(engine && { engine }) } });
     const end = isCut ? "cut" : report.exit === 0 ? "reached" : "failed";

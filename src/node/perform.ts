@@ -132,6 +132,19 @@ export class Node {
     attest: ({ fingerprint, clusterId, over }) =>
       this.#marks("attest").write({ fingerprint, clusterId }, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
+    force: ({ advertiseAddr }, signal) => this.#engine.force(advertiseAddr, signal),
+    hook: async () => {
+      const { me, aws } = this.#knownTo("hook");
+      return await (await aws.autoScaling()).hook(me.instance);
+    },
+    complete: async ({ group, hook }) => {
+      const { me, aws } = this.#knownTo("complete");
+      return await (await aws.autoScaling()).complete(me.instance, group, hook);
+    },
+    heartbeat: async ({ group, hook }) => {
+      const { me, aws } = this.#knownTo("heartbeat");
+      return await (await aws.autoScaling()).heartbeat(me.instance, group, hook);
+    },
     trim: ({ template, numbers }) => this.#knownTo("trim").aws.ledger.trim(template, numbers),
   };
 
@@ -153,7 +166,11 @@ export class Node {
       identity: { ...identity, region: config.region ?? identity.region },
       vault: this.#vault,
       credentials: this.#credentials,
-      endpoints: { ec2: config.ec2Endpoint, s3: surroundings.s3Endpoint },
+      endpoints: {
+        ec2: config.ec2Endpoint,
+        s3: surroundings.s3Endpoint,
+        autoScaling: surroundings.autoScalingEndpoint,
+      },
       variant: { fips: surroundings.fips, dualstack: surroundings.dualstack },
       wayTo: this.#options.wayTo,
       onCall: () => this.#awsCalls++,

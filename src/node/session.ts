@@ -57,10 +57,10 @@ export async function hold(config: Config, surface: Surface): Promise<Held> {
   const held = await orEnded(worked, surface.stop).finally(() => surface.live?.stop());
   if (held !== "ended") return held;
   const because = `${surface.stop.reason} stopped it before it was done; run it again`;
-  return { ...failed({ exit: 3, rule: "stopped", because }, config, meter), isCut: true };
+  return { ...unheld({ exit: 3, rule: "stopped", because }, config, meter), isCut: true };
 }
 
-function failed(
+function unheld(
   why: Pick<Report, "exit" | "rule" | "because">,
   config: Config,
   meter: Meter,
@@ -85,7 +85,7 @@ async function locked(config: Config, surface: Surface, meter: Meter): Promise<H
   if (!lock.ok) {
     const { exit, rule, because } = lockFaulted(lock.fault);
     log.error(because, { rule, exit, mend: RULES[rule].mend });
-    return failed({ exit, rule, because }, config, meter);
+    return unheld({ exit, rule, because }, config, meter);
   }
   try {
     return await orEnded(loop(config, surface, meter), stop);
@@ -135,7 +135,14 @@ async function loop(config: Config, surface: Surface, meter: Meter): Promise<Hel
 const UNSAID_MS = 500;
 
 /** What a run does as far as it can, and goes on without: its failure is said, and is no end. */
-const COURTESIES: readonly Call["kind"][] = ["announce", "update", "remove", "trim"];
+const COURTESIES: readonly Call["kind"][] = [
+  "announce",
+  "update",
+  "remove",
+  "complete",
+  "heartbeat",
+  "trim",
+];
 
 /** A call that takes longer than this is said to be under way. */
 const SLOW_MS = 5_000;

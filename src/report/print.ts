@@ -64,6 +64,8 @@ function headline({ result, role, cluster, rule, because }: Report): string {
       return `Stopped: this node stays ${
         role === null ? "what it is" : `a ${role}`
       } of the swarm "${cluster}", and nobody keeps it.`;
+    case "recovered":
+      return `Recovered: this node is a manager of the swarm "${cluster}", which has a quorum again.`;
     case "unchanged":
       return rule === "in-order"
         ? `Unchanged: this node is a ${role} of the swarm "${cluster}".`

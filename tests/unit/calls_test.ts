@@ -27,6 +27,8 @@ function worldOf(store: Store): World {
     machine.ec2 = [{ value: "running", atMs: world.nowMs }];
   }
   make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
+  world.hasHooks = true;
+  world.machines[0]!.isGoing = true;
   const { fingerprint } = world.swarms[0]!;
   const first = record({ fingerprint, nonce: "first" });
   make(world, { kind: "write", as: "found", record: first, at: { kind: "none" } });
@@ -69,6 +71,10 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     stop: { kind: "stop", graceMs: 5_000 },
     remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
+    force: { kind: "force", advertiseAddr: me!.address },
+    hook: { kind: "hook" },
+    complete: { kind: "complete", group: "managers", hook: "leave" },
+    heartbeat: { kind: "heartbeat", group: "managers", hook: "leave" },
     trim: { kind: "trim", template: "lt-1", numbers: [2, 3] },
   };
 }
@@ -138,7 +144,7 @@ Deno.test("calls: each says what a run waits for while it is under way", () => {
 
 Deno.test("calls: after this node's Engine has changed, nothing that it said is kept", () => {
   const own: readonly LookKind[] = ["engine", "contents", "self", "identity", "instances"];
-  for (const kind of ["init", "join", "leave"] as const) {
+  for (const kind of ["init", "join", "leave", "force"] as const) {
     const { keeps } = CALLS[kind];
     assert.ok(keeps !== "all" && !own.some((one) => keeps.includes(one)), kind);
   }

@@ -250,6 +250,20 @@ export function judgeRemoval(world: World, by: Machine, swarm: Swarm, node: List
   if (node.votes && !isStowaway) broken(world, "no-vote-without-its-node", `${what}, which votes`);
 }
 
+/** A manager is about to make itself the whole of its swarm: nobody else may be left who votes, or may again. */
+export function judgeForce(world: World, by: Machine, swarm: Swarm): void {
+  const left = votersOf(swarm).filter((node) =>
+    node.machine !== by.index && isAlive(world, swarm, node)
+  );
+  for (const { id } of left) {
+    broken(
+      world,
+      "nobody-left-behind",
+      `${by.instance} starts ${nameOf(swarm)} anew without ${id}, which votes and is not gone`,
+    );
+  }
+}
+
 /** Whether an Engine is this node, or may be again. */
 function isAlive(world: World, swarm: Swarm, node: Listed): boolean {
   return isSomebody(world, swarm, node) && world.machines[node.machine]!.power !== "terminated";

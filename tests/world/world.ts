@@ -77,6 +77,8 @@ export interface Machine {
   isUnnoticed: boolean;
   /** It is told to go: Auto Scaling's target state is `Terminated`. */
   isGoing: boolean;
+  /** Auto Scaling was told that it may go on: the hook that held it is completed. */
+  isReleased: boolean;
   /** A task of its swarm's services runs here. */
   isBusy: boolean;
   /** How many nodes it has been, of whichever swarm: counted round and round. */
@@ -173,6 +175,8 @@ export interface World {
   isLabelled: boolean;
   /** Runs may come to the end of their time, and then do what they would not do before. */
   hasDeadlines: boolean;
+  /** Auto Scaling holds who is told to go (`Terminating:Wait`) until that one says that it may go on. */
+  hasHooks: boolean;
   /** What must never be and was. */
   broken: Broken[];
 }
@@ -190,6 +194,7 @@ export const PROPERTIES = [
   "done-is-in-the-founded-swarm",
   "done-writes-nothing",
   "quorum-kept",
+  "nobody-left-behind",
   "only-who-is-gone-or-leaves",
   "no-vote-without-its-node",
   "no-init-as-a-fallback",
@@ -225,6 +230,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     told: { go: 0, stay: 0 },
     isLabelled: false,
     hasDeadlines: true,
+    hasHooks: false,
     broken: [],
   };
 }
@@ -245,6 +251,7 @@ function machine(role: Role, index: number): Machine {
     isOutside: false,
     isUnnoticed: false,
     isGoing: false,
+    isReleased: false,
     isBusy: false,
     lives: 0,
     word: [{ value: null, atMs: 0 }],

@@ -3,6 +3,7 @@
  * before anything that counts, and makes leaves follow each other. Until it is demoted it goes on with a
  * manager's work: else two that leave beside a dead voter wait for each other.
  */
+import { isGoingByGroup } from "../hooks.ts";
 import { proofOf, reap } from "../nodes/dead.ts";
 import { workerLeaves } from "./worker.ts";
 import { ownNode } from "../nodes/labels.ts";
@@ -76,7 +77,10 @@ function lastOne(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision |
     const write = { as: "register", rule: "undo-leave", because } as const;
     return writeRecord(s, write, (w) => registered(record, { ...w, leaving: false }));
   }
-  return fail(5, "last-manager", because);
+  const held = isGoingByGroup(s.o)
+    ? "; Auto Scaling's hook, if there is one, is not completed"
+    : "";
+  return fail(5, "last-manager", because + held);
 }
 
 function goingOut(

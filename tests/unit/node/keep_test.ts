@@ -4,7 +4,8 @@ import { ACTS, type AnyAnswer, type Call } from "../../../src/calls.ts";
 import { keep, type KeepSurface } from "../../../src/node/keep.ts";
 import type { Kept } from "../../../src/report/metrics.ts";
 import { Log } from "../../../src/report/log.ts";
-import type { Engine, Lifecycle } from "../../../src/state.ts";
+import type { Hook, Lifecycle } from "../../../src/shown.ts";
+import type { Engine } from "../../../src/state.ts";
 import {
   config,
   fault,
@@ -36,6 +37,7 @@ class Bench {
   locks = 0;
   engine: Engine = outside;
   lifecycle: Lifecycle | null = lifecycle(null);
+  hook: Hook | null = null;
   /** Never answers a look at the record. */
   isStuck = false;
   #isLocked = false;
@@ -120,6 +122,8 @@ class Bench {
         return ok([instance(1), instance(2)]);
       case "probe":
         return ok(["10.0.0.2"]);
+      case "hook":
+        return ok(this.hook);
       case "words":
         return ok([]);
       case "join":
@@ -167,6 +171,21 @@ Deno.test("keep: told to go by Auto Scaling, it leaves and ends", async () => {
   assert.deepEqual([report.result, report.exit], ["left", 0]);
   assert.equal(bench.at("leave").length, 1);
   assert.equal(bench.engine.state, "inactive");
+});
+
+Deno.test("keep: a launching hook is asked for by its first join, and completed once it is in", async () => {
+  const bench = new Bench([{ atMs: HOUR_MS, run: ({ stop }) => stop.abort("SIGTERM") }]);
+  bench.lifecycle = lifecycle("InService");
+  bench.hook = {
+    group: "workers",
+    state: "Pending:Wait",
+    hooks: [{ name: "in", transition: "launching", heartbeatMs: 60_000 }],
+  };
+  await keep(worker, bench.surface);
+  assert.equal(bench.at("hook").length, 1);
+  const [completedMs, ...more] = bench.at("complete");
+  assert.deepEqual(more, []);
+  assert.ok(completedMs !== undefined && completedMs >= bench.at("join")[0]!);
 });
 
 Deno.test("keep: a reboot stops it, and takes nobody out", async () => {
