@@ -12,12 +12,19 @@ import type {
   Engine,
   Identity,
   Instance,
-  Interface,
   Role,
   TokenMark,
   Word,
 } from "./state.ts";
-import type { Hook, Lifecycle, Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
+import type {
+  Hook,
+  Interface,
+  Lifecycle,
+  Mark,
+  NeededPermission,
+  Neighbour,
+  Shown,
+} from "./shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
@@ -50,6 +57,8 @@ interface Looks {
   permissions: [takes: { role: Role; inGroup: boolean }, gives: NeededPermission[]];
   /** Where this instance is in its Auto Scaling group, and the group's hooks; null: it is in none. */
   hook: [takes: Nothing, gives: Hook | null];
+  /** The unit that runs this program here; null: there is none. */
+  unit: [takes: Nothing, gives: Unit | null];
 }
 
 /** Writes, with what each takes and gives: one at a time. */
@@ -77,10 +86,14 @@ interface Acts {
   remove: [takes: { nodeId: string }, gives: null];
   /** `force`: a manager alone in its swarm can't leave otherwise. `onlyEmpty`: it looks just before, and does not if something would be lost. */
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
+  /** Makes this manager the only one of its swarm, from its own raft (`--force-new-cluster`). Gives where what it was is kept. */
+  force: [takes: { advertiseAddr: string }, gives: string];
   /** Tells Auto Scaling that this instance may go on, as far as this hook is concerned. */
   complete: [takes: HookName, gives: null];
   /** Has the time of this hook begin anew. */
   heartbeat: [takes: HookName, gives: null];
+  /** Deletes old versions of the launch template that the record is in. */
+  trim: [takes: { template: string; numbers: number[] }, gives: null];
 }
 
 type Nothing = Record<never, never>;
@@ -102,6 +115,7 @@ export const WRITE_KINDS = [
   "replace",
   "mark",
   "withdraw",
+  "recover",
 ] as const;
 export type WriteKind = typeof WRITE_KINDS[number];
 
@@ -115,6 +129,17 @@ export interface NodeChange {
   availability?: Availability;
   labels?: Record<string, string | null>;
 }
+
+/**
+ * A unit of systemd, as its files say it. `runs`: the verb of this program, or something else. `stopMs`: how long
+ * systemd lets it end; null: as long as it lets all.
+ */
+export interface Unit {
+  path: string;
+  runs: typeof UNIT_RUNS[number];
+  stopMs: number | null;
+}
+export const UNIT_RUNS = ["keep", "join", "other"] as const;
 
 /** `holds`: it did not leave, for this would have been lost. */
 export type LeaveResult = { kind: "left" } | { kind: "holds"; contents: Contents };
@@ -173,7 +198,7 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "hook"];
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "hook", "unit"];
 
 /** Every look. */
 export const LOOKS: { readonly [K in LookKind]: CallRow } = {
@@ -198,6 +223,7 @@ export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
   hook: lookRow("the Auto Scaling group to say what it does with this instance"),
+  unit: lookRow("the files of this program's unit"),
 };
 
 function lookRow(waitedFor: string, graceMs = 0): CallRow {
@@ -205,10 +231,10 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
 }
 
 // deno-fmt-ignore: all but "engine" and "contents"
-const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "hook"];
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "hook", "unit"];
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "hook"];
+const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "hook", "unit"];
 
 // By an old word two managers would drain a worker and take it back in turn.
 const OF_OTHERS = ALL_BUT_ENGINE.filter((kind) => kind !== "words");
@@ -275,6 +301,11 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     ...actRow("the Docker Engine to leave", 2 * ENGINE_GRACE_MS, ["ledger"], "look"),
     plan: ({ force }) => force ? "leave its own swarm; then join" : "leave; then look again",
   },
+  force: {
+    // What it was is copied first, however much that is.
+    ...actRow("the Docker Engine to start its swarm anew", 4 * ENGINE_GRACE_MS, [], "look"),
+    plan: () => "make this manager the only one of its swarm",
+  },
   complete: {
     ...actRow("the Auto Scaling group to let this instance go on", WRITE_GRACE_MS, "all", "look"),
     plan: ({ group, hook }) => `complete the lifecycle hook ${hook} of ${group}`,
@@ -287,6 +318,11 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
       "safe",
     ),
     plan: ({ group, hook }) => `send a heartbeat to the lifecycle hook ${hook} of ${group}`,
+  },
+  trim: {
+    ...actRow("old versions of the record to be deleted", WRITE_GRACE_MS, "all", "safe"),
+    plan: ({ template, numbers }) =>
+      `delete ${numbers.length} old versions of the launch template ${template}`,
   },
 };
 
@@ -306,6 +342,7 @@ function recordText({ members }: FoundingRecord): string {
 
 function thenText(as: WriteKind, inSwarm: boolean): string {
   if (as === "found" || as === "replace") return "; then publish its tokens";
+  if (as === "recover") return "; then make this manager the only one of its swarm (with --yes)";
   return as === "register" && !inSwarm ? "; then join" : "";
 }
 

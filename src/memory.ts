@@ -19,6 +19,9 @@ export function newMemory(runId: string): Memory {
     written: [],
     confirmed: null,
     isProven: false,
+    withdrew: false,
+    mayForce: false,
+    forced: null,
     unknown: null,
     published: null,
     said: null,
@@ -128,6 +131,8 @@ export function acted(memory: Memory, act: Act, self = ""): Memory {
       };
     case "attest":
       return { ...after, attested: act.fingerprint };
+    case "write":
+      return { ...after, withdrew: act.as === "withdraw" };
     default:
       return after;
   }
@@ -165,6 +170,8 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
   // The swarm's own guard, or a node that has come back: others are seen to first, and it again later.
   const isKept = act.kind === "remove" || (act.kind === "update" &&
     (act.as === "label" || fault.kind === "refused" || fault.kind === "not-found"));
+  // Tried once in a run: part of it may have been done, and the next run goes on.
+  if (act.kind === "trim") return { ...memory, did: [...memory.did, actOf(act)] };
   // A word is a courtesy: who can't say it goes on without.
   if (act.kind === "announce") return { ...memory, said: "unheard" };
   if (act.kind === "complete" || act.kind === "heartbeat") return informed(memory, act, fault);
@@ -173,6 +180,8 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
     return { ...memory, kept: [...memory.kept, nodeId], refused: [...memory.refused, nodeId] };
   }
   const did = MAY_HAVE_HAPPENED.includes(fault.kind) ? [...memory.did, actOf(act)] : memory.did;
+  // There is one attempt in a run: what has come of it, the Engine says.
+  if (act.kind === "force") return { ...memory, did, forced: fault.message };
   if (act.kind !== "join" || OF_THIS_MACHINE.includes(fault.kind)) return { ...memory, did, fault };
   // The next look at the Engine says what became of it; the reason decides whom to try next.
   const { address, token: { digest } } = act;

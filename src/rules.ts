@@ -2,6 +2,7 @@
  * Every rule by its name, once: when it holds, what a run does then, and what a person can do about it.
  * Log, reports and the docs' tables quote this; `decide/` has the rules themselves.
  */
+import { AGAIN, RECOVERY_RULES, TIME } from "./recovery_rules.ts";
 import { SILENT, SURVEY_RULES } from "./survey_rules.ts";
 
 /** Where a rule is tried. */
@@ -11,6 +12,7 @@ export const PLACES = {
   outside: "A manager in no swarm",
   worker: "A worker",
   leaving: "A node that leaves",
+  recovering: "A manager without a quorum that recovers",
   survey: "A survey",
   shell: "Around a run",
 } as const;
@@ -26,10 +28,6 @@ export interface RuleRow {
   /** What a person can do when a run ends by it; "" where it never ends badly. */
   mend: string;
 }
-
-/** Any act may be what a run comes to when its time is over. */
-const TIME = "time: it was about to do this, or had done it, when its time was over";
-const AGAIN = "run it again: it goes on from there; or give it more time (`--timeout`)";
 
 // deno-fmt-ignore: a table, with one thought a line
 export const RULES = {
@@ -139,7 +137,7 @@ export const RULES = {
   },
   "quorum-lost": {
     cases: [["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"]],
-    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back. Only if they are terminated for good, and then on ONE manager: `docker swarm init --force-new-cluster`, which swarm-join never does; on two it makes two swarms",
+    exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back: start those that are stopped. If all others are terminated for good: `swarm-join recover` on this one says so, and with `--yes` makes it the whole of its swarm, with all that is in it",
   },
   "found-swarm": {
     cases: [["inSwarm", "no record, and nothing shows another swarm, or this one for another cluster", "founds its swarm: also how a swarm older than this tool is adopted, and a lost record comes back"]],
@@ -162,6 +160,10 @@ export const RULES = {
   },
   "attest-founding": {
     cases: [["inSwarm", "with S3: its founding is not marked, or the mark is half a day old", "writes a mark, which outlives the record"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "trim-log": {
+    cases: [["inSwarm", "all else is in order, and 200 versions of the record's launch template are over an hour old and further back than any read needs", "deletes them; never the default version, nor the last 50 before the record's predecessor; if it can't, it goes on without"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "replace-dead-swarm": {
@@ -249,13 +251,13 @@ export const RULES = {
   },
   "joins-failed": {
     cases: [
-      ["outside", "all that answer would not let it in", "waits 15 s, tries again (longer each time, if they can't reach it back)"],
-      ["worker", "the same", "waits 15 s, tries again"],
+      ["outside", "all that answer would not let it in", "takes itself out of the record, waits 15 s, tries again; longer each time, up to 2 minutes (5, if they can't reach it back)"],
+      ["worker", "the same", "waits 15 s, tries again; longer each time, up to 2 minutes"],
     ],
-    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in, and a manager has to be reached by the others on TCP 2377",
+    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in (`swarm-join status` there says so, and what to do), and a manager has to be reached by the others on TCP 2377",
   },
   "withdraw-member": {
-    cases: [["outside", "it is listed, and nobody answers, or every other member is gone", "takes itself out; `members-gone` may come next"]],
+    cases: [["outside", "it is listed, and nobody answers, or nobody who answers lets it in, or every other member is gone", "takes itself out; `members-gone` may come next"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "swarm-missing": {
@@ -353,6 +355,7 @@ export const RULES = {
     cases: [["leaving", "in no swarm, and nothing says that it is in one", "done"]],
     exits: [], mend: "",
   },
+  ...RECOVERY_RULES,
   "complete-hook": {
     cases: [
       ["leaving", "it is out, and a terminating hook of its Auto Scaling group holds it (`Terminating:Wait`)", "completes the hook"],

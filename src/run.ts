@@ -99,13 +99,14 @@ export function after(
   answers: AnyAnswer[],
   nowMs: number,
 ): Observation {
+  const so = { ...o, memory: { ...o.memory, mayForce: false } };
   switch (decision.kind) {
     case "look":
-      return decision.calls.reduce((so, call, i) => looked(so, told(call, answers[i]), nowMs), o);
+      return decision.calls.reduce((so, call, i) => looked(so, told(call, answers[i]), nowMs), so);
     case "act":
-      return performed(o, told(decision.call, answers[0]), nowMs);
+      return performed(so, told(decision.call, answers[0]), nowMs);
     case "wait":
-      return waited(o, decision);
+      return waited(so, decision);
     case "end":
       return o;
     default:
@@ -149,7 +150,13 @@ function performed(o: Observation, told: Told<ActKind>, nowMs: number): Observat
   if (told.kind === "write") return written(o, told.call, told.answer.value);
   if (told.kind === "leave" && told.answer.value.kind === "holds") return anew(o, o.memory);
   const self = o.facts.engine?.ok ? o.facts.engine.value.nodeId : "";
-  return { ...o, memory: acted(o.memory, told.call, self), facts: kept(o.facts, told.kind) };
+  const memory = acted(o.memory, told.call, self);
+  const forced = told.kind === "force" ? `what it was before is in ${told.answer.value}` : null;
+  return {
+    ...o,
+    memory: { ...memory, forced: forced ?? memory.forced },
+    facts: kept(o.facts, told.kind),
+  };
 }
 
 /** What was written is what the ledger holds now: it need not be read again to go on. */
@@ -181,6 +188,7 @@ function written(o: Observation, call: Act & { kind: "write" }, result: WriteRes
       written: [...memory.written, ...entries],
       confirmed: membershipIn(record, memory),
       isProven: true,
+      mayForce: call.as === "recover",
     },
     facts: { ...kept(o.facts, "write"), ledger: { ok: true, value: ledger } },
   };
@@ -195,7 +203,17 @@ function waited(o: Observation, wait: Waiting): Observation {
   const waits = memory.waits + 1;
   const said = memory.said === "unheard" ? null : memory.said;
   const told = memory.told.filter(({ act, fault }) => act === "complete" && fault === null);
-  const after = { ...memory, steady, fault: null, kept: [], said, told, waits, refusals };
+  const after = {
+    ...memory,
+    steady,
+    fault: null,
+    kept: [],
+    said,
+    told,
+    waits,
+    refusals,
+    withdrew: false,
+  };
   switch (wait.keeps) {
     case "answers":
       return { ...o, memory: after, facts: answered(facts) };

@@ -21,8 +21,9 @@ export type Role = typeof ROLES[number];
  * - `join`: to be a member of the founded swarm, with all that is its own in order
  * - `leave`: to be in no swarm, with nobody and nothing the worse for it
  * - `survey`: to look at everything that can stand in the way, and change nothing
+ * - `recover`: a quorum again, where all other managers of this one's swarm are gone
  */
-export const GOALS = ["join", "leave", "survey"] as const;
+export const GOALS = ["join", "leave", "survey", "recover"] as const;
 export type Goal = typeof GOALS[number];
 
 /**
@@ -232,12 +233,6 @@ export interface Engine {
   swarm: SwarmView | null;
 }
 
-/** An address of a network interface of this machine. */
-export interface Interface {
-  name: string;
-  address: string;
-}
-
 /**
  * What would be lost if this node left its swarm: how many of what, in a person's words (`services`). An
  * open list, for each Engine has more that can be lost. What there is none of may be left out. On a worker
@@ -291,6 +286,12 @@ export interface Memory {
   confirmed: string | null;
   /** Whether a write has confirmed the record since this run looked at its Engine: who is in the swarm is listed there. */
   isProven: boolean;
+  /** Whether it has taken itself out of the record since the last wait. */
+  withdrew: boolean;
+  /** Whether the last act was a write of the record for a recovery, and nothing was done or looked at since: good for one attempt. */
+  mayForce: boolean;
+  /** What became of the attempt to start its swarm anew, in words; null: this run has made none. */
+  forced: string | null;
   /** The nonce of the last write, when it is not known whether it was made; null: it is known. */
   unknown: string | null;
   /** The digests of the tokens that this run published; "": it took its own away; null: neither. */

@@ -87,6 +87,14 @@ export const SURVEY_RULES = {
     cases: [["survey", "such a hook times out in less than two minutes", "the same"]],
     exits: [], mend: "put it again with a longer `--heartbeat-timeout` (900): it is the time in which a leave that was interrupted can be begun anew; one that goes on sends heartbeats",
   },
+  "unit-joins-only": {
+    cases: [["survey", "the unit `swarm-join.service` of systemd runs a join, and no `keep`", "a note: nobody looks after this node between two boots, but for `swarm-join.timer`"]],
+    exits: [], mend: "install deploy/swarm-join.service anew, which runs `swarm-join keep`. Or leave it so, and enable deploy/swarm-join.timer on managers",
+  },
+  "unit-stops-early": {
+    cases: [["survey", "the unit runs `keep`, and systemd kills it before it could have left", "a warning: the node may be cut off in the middle of its leave"]],
+    exits: [], mend: "`TimeoutStopSec=120` in its section `[Service]`, as deploy/swarm-join.service has it; then `systemctl daemon-reload`",
+  },
   next: {
     cases: [["survey", "a join would do something now", "a note: what, and why"]],
     exits: [], mend: "",

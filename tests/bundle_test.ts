@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { type Bundle, bundle, literalKeys } from "../tools/bundle.ts";
 
-/** Of all files of the bundle together: forming a swarm took 350 kB, outliving its machines 50 more, Auto Scaling's hooks 15 (half of it is the SDK's). Raising it makes every boot slower: look at what grew first. */
-const BYTES_MAX = 425_000;
+/** Of all files of the bundle together: forming a swarm took 350 kB, outliving its machines 50 more, staying and recovering 50, Auto Scaling's hooks 15 (half of it is the SDK's). Raising it makes every boot slower: look at what grew first. */
+const BYTES_MAX = 470_000;
 
 const folder = await Deno.makeTempDir({ prefix: "swarm-join-bundle-" });
 const main = new URL("../main.ts", import.meta.url).pathname;

@@ -18,6 +18,7 @@ const ROOMS: { [room: string]: string[] } = {
   "actions": [],
   "rules": [],
   "survey_rules": [],
+  "recovery_rules": [],
   "stores": [],
   "settings": [],
   "addresses": [],
@@ -38,7 +39,18 @@ const ROOMS: { [room: string]: string[] } = {
   "tokens": ["aws", "node:crypto"],
   "ledger": ["aws", "valibot", "node:crypto"],
   // The shell of a real node
-  "node": ["run", "report", "decide/faults", "imds", "swarm", "aws", "ledger", "tokens", "time"],
+  "node": [
+    "run",
+    "report",
+    "decide/faults",
+    "decide/watch",
+    "imds",
+    "swarm",
+    "aws",
+    "ledger",
+    "tokens",
+    "time",
+  ],
 };
 const GROUND = [
   "state",
@@ -48,6 +60,7 @@ const GROUND = [
   "actions",
   "rules",
   "survey_rules",
+  "recovery_rules",
   "stores",
   "settings",
   "addresses",
@@ -68,6 +81,7 @@ const PURE = [
   "report/plan",
   "report/findings",
   "report/status",
+  "report/metrics",
   "ledger/record",
   "ledger/versions",
 ];

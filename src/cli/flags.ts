@@ -34,8 +34,10 @@ export const FLAGS = [
   { name: "availability", value: "STATE", initial: null, help: "active, pause or drain, from the moment of joining (else active)" },
   { name: "label-tags", value: "KEY,KEY,…", initial: null, help: "tags of an instance that its node gets as labels, swarm-join.tag.KEY" },
   { name: "if-terminating", value: null, initial: null, help: "of leave: only if this machine is told to go (by Auto Scaling, a spot notice, or EC2)" },
+  { name: "yes", value: null, initial: null, help: "of recover: do it; without, it only says what it would do" },
   { name: "abandon-tasks", value: null, initial: null, help: "a worker whose swarm was replaced, or has removed it, joins anew; the tasks that run on it are lost" },
   { name: "timeout", value: "DURATION", initial: "10m", help: "give up after this long (exit 3, or that of what stood in the way); 90s, 10m, 1h30m" },
+  { name: "interval", value: "DURATION", initial: "30s", help: "of keep: how often it looks at its own Engine, 5s to 10m" },
   { name: "dry-run", value: null, initial: null, help: "say what it would do and why, and change nothing" },
   { name: "json", value: null, initial: null, help: "print the result as one JSON object" },
   { name: "log-format", value: "FORMAT", initial: "auto", help: "of stderr: text, json, or auto (json under systemd, else text)" },
@@ -46,6 +48,7 @@ export const FLAGS = [
   { name: "config", value: "FILE", initial: "/etc/swarm-join.env", help: "settings of all commands, a variable a line; flags and the environment win over it" },
   { name: "imds-v1", value: null, initial: null, help: "ask the instance's metadata without a session token, where IMDSv2 can't be had" },
   { name: "lock-file", value: "FILE", initial: "/run/swarm-join.lock", help: "one run at a time holds a lock on this file" },
+  { name: "metrics-file", value: "FILE", initial: null, help: "where keep shows how it is, for node_exporter's textfile collector; ends in .prom" },
 ] as const satisfies readonly Flag[];
 
 /** Only for `plan`, and not in the environment. */

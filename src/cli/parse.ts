@@ -41,9 +41,10 @@ export interface Outside {
 }
 
 export type Parsed =
-  /** Act, or only look: `config` says which. `isStatus`: to tell how the swarm stands. */
+  /** Act, or only look: `config` says which. `keeps`: again and again. `isStatus`: to tell how the swarm stands. */
   | {
     kind: "run";
+    keeps: boolean;
     config: Config;
     surroundings: Surroundings;
     output: Output;
@@ -124,7 +125,7 @@ function verbOf([word = DEFAULT_VERB, ...rest]: readonly string[], given: Given)
 
 function goalToPlan(word: string): Goal {
   const [verb] = rowsOf(word);
-  if (verb?.way === "act") return verb.goal;
+  if (verb?.way === "act" || verb?.way === "keep") return verb.goal;
   throw new Usage(`${word} changes nothing: there is no plan of it`);
 }
 
@@ -142,7 +143,8 @@ function runOf(
   given: Given,
   { env, readFile }: Outside,
 ): Parsed {
-  if (verb.way !== "act" && verb.prints !== "plan" && given.has("dry-run")) {
+  const canPlan = verb.way === "act" || verb.way === "keep" || verb.prints === "plan";
+  if (!canPlan && given.has("dry-run")) {
     throw new Usage(`--dry-run has no effect with ${verb.name}, which changes nothing`);
   }
   if (verb.goal !== "leave" && given.has("if-terminating")) {
@@ -150,17 +152,27 @@ function runOf(
       `--if-terminating has no effect with ${verb.name}: only leave asks whether this machine goes`,
     );
   }
+  for (const name of verb.way === "keep" ? [] : ["interval", "metrics-file"]) {
+    if (!given.has(name)) continue;
+    throw new Usage(`--${name} has no effect with ${verb.name}: only keep looks again and again`);
+  }
+  if (verb.goal !== "recover" && given.has("yes")) {
+    throw new Usage(`--yes has no effect with ${verb.name}: only recover asks for it`);
+  }
   const file = fileOf(new Reader(given, env, null), readFile);
   const read = new Reader(given, env, file);
   refuseForeign(read);
   refuseUnknown(env, file);
-  const dryRun = verb.way === "look" || read.isOn("dry-run");
+  // A recovery is asked for twice.
+  const isUnsure = verb.goal === "recover" && !read.isOn("yes");
+  const dryRun = verb.way === "look" || read.isOn("dry-run") || isUnsure;
   const config = configOf(read, verb.goal, dryRun);
   const surroundings = surroundingsOf(read, readFile);
   const output = outputOf(read);
   if (verb.way !== "show") {
+    const keeps = verb.way === "keep" && !dryRun;
     const isStatus = verb.prints === "status";
-    return { kind: "run", config, surroundings, output, isStatus };
+    return { kind: "run", keeps, config, surroundings, output, isStatus };
   }
   const { json } = output;
   const text = settingsText(read.all(), { file: file?.path ?? null, json });
@@ -331,6 +343,8 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
     },
     credentials: credentialsOf(read),
     lockFile: read.sure("lock-file", values.lockPath),
+    intervalMs: read.sure("interval", values.intervalMs),
+    metricsFile: read.one("metrics-file", values.metricsPath),
   };
 }
 

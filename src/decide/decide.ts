@@ -10,6 +10,7 @@ import { join } from "./join/join.ts";
 import { leave } from "./leave/leave.ts";
 import { decided } from "./needs.ts";
 import { bounded, overdue } from "./patience.ts";
+import { recover } from "./recover.ts";
 import { roleOf } from "./role.ts";
 import { survey } from "./survey.ts";
 import { look } from "./verdict.ts";
@@ -19,6 +20,7 @@ const BY_GOAL: { readonly [G in Goal]: (o: Observation) => Decision } = {
   join,
   leave,
   survey,
+  recover,
 };
 
 export function decide(o: Observation): Decision {

@@ -56,6 +56,7 @@ const OWN_WARNINGS: readonly Finding["rule"][] = [
   "permission-missing",
   "hook-missing",
   "hook-short",
+  "unit-stops-early",
 ];
 
 function isBad({ severity, rule }: Finding): boolean {

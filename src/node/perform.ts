@@ -16,6 +16,7 @@ import type { Marks } from "../ledger/marks.ts";
 import { createImds, type Imds } from "../imds.ts";
 import { IMDS_ENDPOINTS } from "../imds/session.ts";
 import { readInterfaces } from "./interfaces.ts";
+import { readUnit } from "./unit.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
 import { createEngine, type EngineClient } from "../swarm/engine.ts";
@@ -28,8 +29,10 @@ interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
   wayTo: WayTo;
-  /** Milliseconds since the run began; never goes back. */
+  /** Milliseconds since some moment before the first call; never goes back. */
   nowMs: () => number;
+  /** What is left of the time in which its calls are made, in ms. */
+  leftMs: () => number;
 }
 
 /** What a call that is cut has to say why it did not get anywhere. */
@@ -71,8 +74,7 @@ export class Node {
 
   /** Rejects only for a defect. */
   perform(call: Call): Promise<AnyAnswer> {
-    const { config, nowMs } = this.#options;
-    const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
+    const leftMs = Math.max(0, this.#options.leftMs() + CALLS[call.kind].graceMs);
     return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
   }
 
@@ -87,6 +89,7 @@ export class Node {
     engine: (_, signal) => this.#engine.look(signal),
     contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
     interfaces: () => Promise.resolve(readInterfaces()),
+    unit: () => Promise.resolve(readUnit()),
     probe: ({ addresses }, signal) => probe(addresses, signal),
     init: async ({ advertiseAddr, pools }, signal) => {
       // A swarm that could not be founded safely is not made.
@@ -115,21 +118,22 @@ export class Node {
     marks: () => this.#marks("marks").read(),
     permissions: async ({ role, inGroup }) => {
       const { ledger, shelf, board, autoScaling } = this.#knownTo("permissions").aws;
-      const [toLeave, toTell, ...toJoin] = await Promise.all([
+      const [toLeave, toTell, toWrite, toShow] = await Promise.all([
         board.permissions(role),
         inGroup ? autoScaling().then((api) => api.permissions()) : [],
         ledger.permissions(role),
         shelf.permissions(role),
       ]);
-      const join = toJoin.flat().map((one) => ({ ...one, verb: "join" as const }));
+      const show = toShow.map((one) => ({ ...one, verb: "join" as const }));
       const leave = [...toLeave, ...toTell].map((one) => ({ ...one, verb: "leave" as const }));
-      return { ok: true, value: [...join, ...leave] };
+      return { ok: true, value: [...toWrite, ...show, ...leave] };
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
     attest: ({ fingerprint, clusterId, over }) =>
       this.#marks("attest").write({ fingerprint, clusterId }, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
+    force: ({ advertiseAddr }, signal) => this.#engine.force(advertiseAddr, signal),
     hook: async () => {
       const { me, aws } = this.#knownTo("hook");
       return await (await aws.autoScaling()).hook(me.instance);
@@ -142,6 +146,7 @@ export class Node {
       const { me, aws } = this.#knownTo("heartbeat");
       return await (await aws.autoScaling()).heartbeat(me.instance, group, hook);
     },
+    trim: ({ template, numbers }) => this.#knownTo("trim").aws.ledger.trim(template, numbers),
   };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {

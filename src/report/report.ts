@@ -18,6 +18,8 @@ type Result =
   | "joined"
   | "adopted"
   | "left"
+  | "stopped"
+  | "recovered"
   | "unchanged"
   | "planned"
   | "failed";
@@ -130,6 +132,7 @@ function resultOf(goal: Goal, did: readonly ActionKind[]): Result {
   if (goal === "leave") {
     return did.includes("leave") || did.includes("withdraw") ? "left" : "unchanged";
   }
+  if (goal === "recover") return did.includes("force") ? "recovered" : "unchanged";
   // The last of these counts: a swarm of one's own may have been left for the founded one.
   const last = did.findLast((kind) => kind === "init" || kind === "join");
   if (last !== undefined) return last === "init" ? "initialized" : "joined";

@@ -20,6 +20,7 @@ import {
   troubleOf,
 } from "./faults.ts";
 import { readNodes, removeNode, stopTasks, updateNode } from "./nodes.ts";
+import { startAnew } from "./recovery.ts";
 import { quote } from "../http.ts";
 import { isObject } from "../json.ts";
 import { hostOf, isIpv6, withPort } from "../addresses.ts";
@@ -60,12 +61,22 @@ export interface EngineClient {
   remove(nodeId: string, signal: AbortSignal): Promise<Answer<null>>;
   /** Also well when the node is in no swarm. `onlyEmpty`: looks just before, and leaves if nothing would be lost. */
   leave(force: boolean, onlyEmpty: boolean, signal: AbortSignal): Promise<Answer<LeaveResult>>;
+  /** Makes this manager the whole of its swarm, as it was when it was looked at; gives where what it was is kept. */
+  force(advertiseAddr: string, signal: AbortSignal): Promise<Answer<string>>;
 }
 
-export function createEngine({ path, vault }: { path: string; vault: Vault }): EngineClient {
+/** `copies`: where what a swarm was is kept, if not where it always is. */
+export function createEngine(
+  { path, vault, copies }: { path: string; vault: Vault; copies?: string },
+): EngineClient {
   const api = new EngineApi(path);
+  /** An Engine without a leader takes long to say where it is. */
+  let dataRoot: string | null = null;
+  const looked = (where: string): void => {
+    dataRoot = where;
+  };
   return {
-    look: (signal) => lookAt(api, vault, signal),
+    look: (signal) => lookAt(api, { vault, looked }, signal),
     contents: (manager, signal) => contentsOf(api, manager, signal),
     init: (config, advertiseAddr, pools, signal) => {
       const intent = `init a swarm at ${advertiseAddr}`;
@@ -90,6 +101,11 @@ export function createEngine({ path, vault }: { path: string; vault: Vault }): E
     remove: (nodeId, signal) => removeNode(api, nodeId, signal),
     stop: (graceMs, signal) => stopTasks(api, graceMs, signal),
     leave: (force, onlyEmpty, signal) => leaveSwarm(api, force, onlyEmpty, signal),
+    force: (advertiseAddr, signal) => {
+      if (dataRoot === null) throw new Error("an Engine is started anew before it was looked at");
+      const kept = copies === undefined ? {} : { copies };
+      return startAnew(api, { dataRoot, advertiseAddr, ...kept }, signal);
+    },
   };
 }
 
@@ -100,7 +116,11 @@ const LEAVE_MS = 60_000;
 /** On a manager without quorum `/info` asks its swarm in vain for 20 s, older Engines twice. */
 const INFO_MS = 45_000;
 
-async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promise<Answer<Engine>> {
+async function lookAt(
+  api: EngineApi,
+  { vault, looked }: { vault: Vault; looked: (dataRoot: string) => void },
+  signal: AbortSignal,
+): Promise<Answer<Engine>> {
   const intent = "ask the Docker Engine about its swarm";
   const answer = await api.read(intent, "/info", signal, { deadlineMs: INFO_MS });
   if (!answer.ok) return answer;
@@ -112,10 +132,12 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
   if (!isObject(swarm) || typeof dataRoot !== "string" || !isState(swarm["LocalNodeState"])) {
     return { ok: false, fault: notUnderstood(intent, answer.value) };
   }
+  looked(dataRoot);
   const state = swarm["LocalNodeState"];
   if (state === "inactive") {
     const outside = inactive(offered.value, textOf(swarm["Error"]));
-    return { ok: true, value: { ...outside, refuses: refusalOf(info.value) } };
+    const value = { ...outside, refuses: refusalOf(info.value) };
+    return { ok: true, value: { ...value, ...await leftOver(dataRoot) } };
   }
   const controls = swarm["ControlAvailable"] === true;
   const words = textOf(swarm["Error"]);
@@ -146,6 +168,25 @@ async function lookAt(api: EngineApi, vault: Vault, signal: AbortSignal): Promis
       manager: controls || (node?.manager ?? false),
       swarm: view?.ok ? view.value : null,
     },
+  };
+}
+
+/**
+ * Who it is all the same: a swarm that could not be started anew stays on the disk, and the Engine says that it
+ * is in none until it starts again. Whoever leaves a swarm has no certificate any more.
+ */
+async function leftOver(dataRoot: string): Promise<Partial<Engine>> {
+  const certificates = await readCertificates(dataRoot);
+  const node = certificates.ok ? certificates.value.node : null;
+  if (!certificates.ok || node === null) return {};
+  const { nodeId, clusterId, manager } = node;
+  return {
+    state: "error",
+    error: "it runs no swarm, and has one on its disk: restart Docker",
+    nodeId,
+    clusterId,
+    manager,
+    fingerprint: certificates.value.fingerprint,
   };
 }
 

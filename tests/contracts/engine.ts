@@ -21,6 +21,8 @@ export interface EngineNode {
   remove(nodeId: string): Promise<Answer<null>>;
   stop(graceMs: number): Promise<Answer<null>>;
   probe(addresses: string[]): Promise<Answer<string[]>>;
+  /** After a look. */
+  force(): Promise<Answer<string>>;
 }
 
 export interface EngineWorld {
@@ -271,6 +273,82 @@ rule("without quorum a manager knows its swarm, and lets nobody in", async (worl
   const fault = faultOf(await world.node(3).join(world.node(1).address, workerToken));
   assert.ok(fault === "unreachable" || fault === "pending", fault);
   assert.notEqual((await must(world.node(3).engine())).state, "active");
+});
+
+rule(
+  "a manager that is left alone starts its swarm anew, with all that is in it",
+  async (world) => {
+    const { managerToken: before, workerToken, clusterId } = await swarmOf(world, 1);
+    for (const n of [2, 3]) await must(world.node(n).join(world.node(1).address, before));
+    await must(world.node(4).join(world.node(1).address, workerToken));
+    const [one, two, three, four] = await Promise.all(
+      [1, 2, 3, 4].map(async (n) => (await must(world.node(n).engine())).nodeId),
+    );
+    await eventually(async () => assert.equal((await listOf(world, 1)).length, 4));
+    const labels = { "swarm-join.instance": "i-4" };
+    await must(change(world, 1, four!, { labels }));
+    await eventually(async () => assert.equal(votersOf(await listOf(world, 1)).length, 3));
+    for (const n of [2, 3]) await world.stop(n);
+    const node = world.node(1);
+    await eventually(async () => assert.equal((await must(node.engine())).trouble, "no-quorum"));
+    await must(node.force());
+    await eventually(async () => {
+      const { nodeId, swarm, address, fingerprint } = await must(node.engine());
+      assert.deepEqual([nodeId, address, fingerprint], [one, node.address, before.fingerprint]);
+      assert.deepEqual([swarm?.clusterId, swarm?.managerToken, swarm?.workerToken], [
+        clusterId,
+        before,
+        workerToken,
+      ]);
+      assert.deepEqual(votersOf(swarm?.nodes ?? []).map(({ nodeId }) => nodeId), [one]);
+    });
+    await eventually(async () => {
+      const { state, labels: kept } = await see(world, 1, four!);
+      assert.deepEqual([state, kept], ["ready", labels]);
+    });
+    assert.equal((await must(world.node(4).engine())).nodeId, four, "a worker is the node it was");
+    // Those that are gone are managers without a vote: nobody can demote them, and down they are removed.
+    for (const id of [two!, three!]) {
+      await eventually(async () => assert.equal((await see(world, 1, id)).state, "down"));
+      const { desired, observed, voter } = await see(world, 1, id);
+      assert.deepEqual([desired, observed, voter], ["manager", "manager", null]);
+      assert.equal(faultOf(await change(world, 1, id, { role: "worker" })), "refused");
+      await must(node.remove(id));
+    }
+    await must(world.node(4).leave(false));
+    await must(world.node(4).join(node.address, before));
+    await eventually(async () => assert.equal(votersOf(await listOf(world, 1)).length, 2));
+  },
+);
+
+rule("so does one that has restarted without the others, and one of two", async (world) => {
+  const { managerToken, clusterId } = await swarmOf(world, 1);
+  await must(world.node(2).join(world.node(1).address, managerToken));
+  await eventually(async () => assert.equal(votersOf(await listOf(world, 2)).length, 2));
+  const node = world.node(2);
+  const { nodeId } = await must(node.engine());
+  await world.stop(1);
+  await world.restart(2);
+  await eventually(async () => {
+    const engine = await must(node.engine());
+    assert.deepEqual([engine.manager, engine.nodeId, engine.trouble, engine.swarm], [
+      true,
+      nodeId,
+      "no-quorum",
+      null,
+    ]);
+    assert.deepEqual(
+      engine.peers.toSorted(),
+      [1, 2].map((n) => world.node(n).address).sort(),
+      "whom it knew it knows still",
+    );
+  });
+  await must(node.force());
+  await eventually(async () => {
+    const { state, swarm } = await must(node.engine());
+    const voters = votersOf(swarm?.nodes ?? []).map((one) => one.nodeId);
+    assert.deepEqual([state, swarm?.clusterId, voters], ["active", clusterId, [nodeId]]);
+  });
 });
 
 handRule(

@@ -58,7 +58,8 @@ async function openEmulator(release: EngineRelease): Promise<EngineWorld> {
   return {
     node: (n): EngineNode => {
       const { address } = serverOf(n).state;
-      const engine = createEngine({ path: `${directory}/${n}.sock`, vault });
+      const copies = `${directory}/copies-${n}`;
+      const engine = createEngine({ path: `${directory}/${n}.sock`, vault, copies });
       return {
         address,
         engine: () => engine.look(never),
@@ -70,6 +71,7 @@ async function openEmulator(release: EngineRelease): Promise<EngineWorld> {
         remove: (id) => engine.remove(id, never),
         stop: (graceMs) => engine.stop(graceMs, never),
         probe: (addresses) => probe(addresses, never),
+        force: () => engine.force(address, never),
       };
     },
     restart: async (n) => {

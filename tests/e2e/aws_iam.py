@@ -116,7 +116,7 @@ def ec2_resources(request, action=None):
         return [f"{home}{kinds.get(i.split('-')[0], 'other')}/{i}" for i in ids] or [home + "instance/*"]
     if action == "ec2:CreateLaunchTemplate":
         return [home + "launch-template/lt-new"]
-    if action == "ec2:CreateLaunchTemplateVersion":
+    if action in ("ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplateVersions"):
         return [home + "launch-template/" + params["LaunchTemplateId"]]
     return ["*"]
 

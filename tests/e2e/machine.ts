@@ -54,7 +54,8 @@ export async function enter(
   hear: (line: string) => void,
 ): Promise<number> {
   // The shell is process 1 in there and collects orphans, of which containerd makes many.
-  const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && "$@"; exit $?';
+  const script = "mount -t tmpfs tmpfs /run && mkdir -p /var/lib/swarm-join && " +
+    'mount -t tmpfs tmpfs /var/lib/swarm-join && ip link set lo up && "$@"; exit $?';
   const child = new Deno.Command("setpriv", {
     args: [
       ...["--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--uts", "--fork"],

@@ -239,10 +239,16 @@ export class EngineServer {
 
   async #init(request: Record<string, unknown>): Promise<Reply> {
     this.lastInit = request;
-    this.state.mustBeFree();
+    // In no swarm it is an init like any other.
+    const isAnew = request.ForceNewCluster === true && this.state.membership !== null;
+    if (!isAnew) this.state.mustBeFree();
     needListenAddr(request);
     await pause(this.options.times.init, this.#stopped.signal);
     if (!this.state.running) return { kind: "cut" };
+    if (isAnew) {
+      this.state.startAnew();
+      return reply(this.state.membership?.nodeId);
+    }
     this.state.init(string(request.AdvertiseAddr), availability(request), Date.now());
     await this.options.onMember?.(this.state, "init");
     return reply(this.state.membership?.nodeId);
@@ -324,8 +330,15 @@ export class EngineServer {
 
   /** Makes the file and the port show what the state is. */
   #sync(): void {
-    const directory = `${this.options.dataRoot}/swarm/certificates`;
+    const folder = `${this.options.dataRoot}/swarm`;
+    const directory = `${folder}/certificates`;
     const { state } = this;
+    if (state.membership === null) remove(`${folder}/docker-state.json`);
+    else {
+      Deno.mkdirSync(`${folder}/raft`, { recursive: true });
+      Deno.writeTextFileSync(`${folder}/raft/wal`, `the raft of ${state.membership.nodeId}`);
+      Deno.writeTextFileSync(`${folder}/docker-state.json`, startedWith(state.membership.address));
+    }
     if (state.caPem === null) {
       remove(`${directory}/swarm-root-ca.crt`);
       remove(`${directory}/swarm-node.crt`);
@@ -347,6 +360,22 @@ export class EngineServer {
       this.#port = null;
     }
   }
+}
+
+/** With which addresses the node was started, as the Engine keeps it for its next start. */
+function startedWith(address: string): string {
+  const host = address.includes(":") ? `[${address}]` : address;
+  return JSON.stringify({
+    LocalAddr: address,
+    RemoteAddr: "",
+    ListenAddr: `0.0.0.0:${SWARM_PORT}`,
+    AdvertiseAddr: `${host}:${SWARM_PORT}`,
+    DataPathAddr: "",
+    DefaultAddressPool: null,
+    SubnetSize: 0,
+    DataPathPort: 4789,
+    JoinInProgress: false,
+  });
 }
 
 function about({ name, api }: EngineRelease): Record<string, string> {

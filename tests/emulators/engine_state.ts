@@ -139,6 +139,16 @@ export class EngineState {
     return swarm;
   }
 
+  /** Its swarm, anew from what this manager has of it; a removed one goes by what it has, too. */
+  startAnew(): void {
+    if (!this.isManager || this.membership === null) throw new EngineError(503, TEXTS.notManager);
+    const { swarm, nodeId, address } = this.membership;
+    const self = this.self ?? { ...this.#nodeOf("manager", address, "active"), id: nodeId };
+    this.isShutOut = false;
+    swarm.startAnew(self);
+    this.changed();
+  }
+
   /** What joining would come to now. Performs nothing but the join itself, when it succeeds. */
   tryJoin(request: JoinRequest, network: EngineNetwork): JoinOutcome {
     const parts = /^SWMTKN-1-([0-9a-z]{50})-([0-9a-z]{25})$/.exec(request.token);

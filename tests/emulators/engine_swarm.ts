@@ -230,6 +230,17 @@ export class SwarmState {
     this.nodes.splice(this.nodes.indexOf(node), 1);
   }
 
+  /** As its manager starts it anew from its own raft: it alone votes, and has heard of nobody else yet. */
+  startAnew(self: SwarmNode): void {
+    if (!this.nodes.includes(self)) this.nodes.push(self);
+    Object.assign(self, { role: "manager", observed: "manager", inRaft: true });
+    for (const node of this.nodes.filter((one) => one !== self)) {
+      node.lostMs = null;
+      this.#set(node, { inRaft: false, state: "unknown" });
+    }
+    this.#leader = self;
+  }
+
   // What it does by itself
 
   /** What has become of it by now. Called before anybody asks it anything. */

@@ -11,12 +11,14 @@ import {
   readTokens,
   readWords,
   retract,
+  trim,
   write,
 } from "./aws.ts";
 import {
   answers,
   contentsOf,
   fault,
+  force,
   init,
   join,
   type JoinCourse,
@@ -28,7 +30,7 @@ import { config, identityOf, s3 } from "./node.ts";
 import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
-import type { Hook } from "../../src/shown.ts";
+import type { Hook, Lifecycle } from "../../src/shown.ts";
 import type { Config, InstanceState, TokenMark, Word } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
@@ -99,7 +101,7 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "identity":
       return ok(identityOf(machine));
     case "lifecycle":
-      return ok({ target: machine.isGoing ? "Terminated" : "InService", spot: null });
+      return ok(lifecycleOf(machine));
     case "self":
       return ok(instanceOf(machine, choice));
     case "engine":
@@ -124,6 +126,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(readMarks(world, choice));
     case "permissions":
       return ok([]);
+    case "unit":
+      return ok(null);
     case "write":
       if (call.as === "withdraw" && machine.ailment === "bare") {
         judgeBare(world, machine, "withdraws");
@@ -138,6 +142,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "retract":
       retract(world, machine);
       return ok(null);
+    case "trim":
+      return trim(world, call.template, call.numbers);
     case "init":
       return init(world, machine);
     case "join":
@@ -154,6 +160,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(null);
     case "leave":
       return left(world, machine, call);
+    case "force":
+      return force(world, machine);
     case "hook":
       return ok(hookOf(world, machine));
     case "complete":
@@ -163,6 +171,11 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     default:
       return call satisfies never;
   }
+}
+
+function lifecycleOf({ isGoing, isSpot }: Machine): Lifecycle {
+  if (isGoing && isSpot) return { target: null, spot: "terminate" };
+  return { target: isGoing ? "Terminated" : "InService", spot: null };
 }
 
 /** The edge looks just before whether something would be lost. */

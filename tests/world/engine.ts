@@ -6,6 +6,7 @@
 import {
   addNode,
   addSwarm,
+  changeNode,
   foundedSwarm,
   isSomebody,
   type Listed,
@@ -19,7 +20,7 @@ import {
   type World,
 } from "./world.ts";
 import { outside } from "./node.ts";
-import { judgeBare, judgeJoin, judgeLeave } from "./judge.ts";
+import { judgeBare, judgeForce, judgeJoin, judgeLeave } from "./judge.ts";
 import type {
   Answer,
   Contents,
@@ -62,8 +63,10 @@ function isUp({ nowMs }: World, { power, readyMs, ailment }: Machine): boolean {
 /** A worker that reaches its managers is up, and knows all of them; others are as they were. */
 export function hear(world: World, machine: Machine): Machine {
   const { place, ailment, heard, isCut } = machine;
-  if (place.kind !== "member" || place.manager || isCut || !isUp(world, machine)) return machine;
+  if (place.kind !== "member") return machine;
   const swarm = swarmNamed(world, place.swarm);
+  if (place.manager) return remembering(world, machine, swarm);
+  if (isCut || !isUp(world, machine)) return machine;
   if (!hasQuorum(world, swarm)) return ailment === "unheard" ? knocking(world, machine) : machine;
   const known = seatsOf(swarm);
   if (heard.join() === known.join() && ailment !== "unheard") return machine;
@@ -73,6 +76,15 @@ export function hear(world: World, machine: Machine): Machine {
     knocksMs: null,
     heard: known,
   };
+}
+
+/** A manager that no leader reaches goes by the list of voters of then. */
+function remembering(world: World, machine: Machine, swarm: Swarm): Machine {
+  const { heard, isCut, power } = machine;
+  const isAlone = votersOf(swarm).length === 1;
+  const isLed = isUp(world, machine) && (!isCut || isAlone) && hasQuorum(world, swarm, machine);
+  const known = isLed || power === "terminated" ? [] : heard.length > 0 ? heard : seatsOf(swarm);
+  return known.length === heard.length ? machine : { ...machine, heard: known };
 }
 
 /** Managers may answer before they have a leader. */
@@ -118,7 +130,10 @@ function member(
     state: isReady ? "active" : "pending",
     nodeId: place.node,
     address: machine.address,
-    peers: addressesOf(world, place.manager ? seatsOf(swarm) : machine.heard),
+    peers: addressesOf(
+      world,
+      place.manager && machine.heard.length === 0 ? seatsOf(swarm) : machine.heard,
+    ),
     api: outside.api,
     error: "",
     trouble: null,
@@ -358,6 +373,41 @@ export function leave(world: World, machine: Machine, force: boolean): Answer<nu
   }
   wipe(machine);
   return { ok: true, value: null };
+}
+
+/**
+ * Its manager starts its swarm anew from its own raft: whoever else voted does not any more, whether it lives
+ * or not. One that its swarm had let go does not know it, and goes by what it has. (That others are
+ * unknown for a while, as after any change of leader, is left to who plays that.)
+ */
+export function force(world: World, machine: Machine): Answer<string> {
+  const { place } = machine;
+  const isManager = (place.kind === "member" || place.kind === "removed") && place.manager;
+  if (!isManager || !isUp(world, machine)) return fault("refused", "not a swarm manager");
+  const swarm = swarmNamed(world, place.swarm);
+  judgeForce(world, machine, swarm);
+  for (const node of votersOf(swarm)) {
+    const other = world.machines[node.machine]!;
+    if (node.id === place.node) continue;
+    if (isSomebody(world, swarm, node)) {
+      other.place = { ...place, kind: "removed", node: node.id, manager: true, says: "active" };
+    }
+    if (node.isListed) changeNode(swarm, node.id, { votes: false });
+    else dropNode(swarm, node.id);
+  }
+  if (place.kind === "removed") {
+    const { id } = addNode(world, machine, swarm, "manager");
+    machine.place = {
+      kind: "member",
+      swarm: swarm.fingerprint,
+      node: id,
+      manager: true,
+      cameLate: false,
+    };
+  } else {
+    changeNode(swarm, place.node, { desired: "manager", observed: "manager", votes: true });
+  }
+  return { ok: true, value: "/copies/swarm" };
 }
 
 /** The daemon starts anew: an attempt is forgotten, its token was never on the disk. */

@@ -50,6 +50,7 @@ engineContract("in the world", (): EngineWorld => {
         remove: (nodeId) => perform(n, { kind: "remove", nodeId }),
         stop: (graceMs) => perform(n, { kind: "stop", graceMs }),
         probe: (addresses) => perform(n, { kind: "probe", addresses }),
+        force: () => perform(n, { kind: "force", advertiseAddr: address }),
       };
     },
     restart: (n) => Promise.resolve(daemonRestarts(machineOf(n))),

@@ -3,8 +3,10 @@ import { hasQuorum } from "./engine.ts";
 import { isDead, isListedIn } from "./judge.ts";
 import {
   foundedSwarm,
+  latest,
   type Machine,
   managersOf,
+  markOf,
   nodeOf,
   recordNow,
   type Swarm,
@@ -157,9 +159,23 @@ function isStowaway(world: World, machine: Machine): boolean {
   return node !== undefined && node.votes && node.observed === "worker";
 }
 
+/** Tokens of before a rotation that a manager, or the store, goes on showing; null: there are none. */
+function stale(world: World, swarm: Swarm): string | null {
+  const { digest } = markOf(swarm, "manager");
+  const managers = managersOf(world, swarm).map((i) => world.machines[i]!)
+    .filter(({ power, isGoing, isOutside }) => power === "up" && !isGoing && !isOutside);
+  if (world.store === "s3") {
+    const shown = world.objects.find(({ fingerprint }) => fingerprint === swarm.fingerprint);
+    if (managers.length === 0 || shown?.manager.digest === digest) return null;
+    return `the tokens of ${swarm.fingerprint} in the store are not what they are`;
+  }
+  const one = managers.find(({ managerTag }) => latest(managerTag)?.digest !== digest);
+  return one === undefined ? null : `the tokens that ${one.instance} shows are not what they are`;
+}
+
 /**
  * What is left of those who died or went: a vote of nobody, a node that has left; or of a leave that was
- * called off: a drain, a mark. Null: nothing.
+ * called off: a drain, a mark; and tokens of before. Null: nothing.
  */
 export function leftover(world: World): string | null {
   const swarm = foundedSwarm(world);
@@ -169,6 +185,8 @@ export function leftover(world: World): string | null {
     const isMarked = members.some((member) => member.instance === instance && member.leaving);
     if (isMarked && !isGoing && power === "up") return `${instance} stays, marked as leaving`;
   }
+  const shown = stale(world, swarm);
+  if (shown !== null) return shown;
   for (const node of swarm.nodes) {
     if (!isDead(world, swarm, node)) {
       const { isGoing, instance, place } = world.machines[node.machine]!;

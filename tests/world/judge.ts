@@ -74,6 +74,19 @@ export function judgeMembers(world: World): void {
   }
 }
 
+/** Versions of the record are deleted: never one that the record stands on, nor the one that it follows. */
+export function judgeTrim(world: World, numbers: number[]): void {
+  const head = world.versions.findLast(({ counts }) => counts);
+  const needed = world.versions.map(({ number }) => number)
+    .filter((number) => head !== undefined && number >= head.follows && numbers.includes(number));
+  if (needed.length === 0) return;
+  broken(
+    world,
+    "one-founded-swarm",
+    `version ${needed[0]} is deleted, and ${head?.number} is read by it`,
+  );
+}
+
 /**
  * Something was lost that may have shown a swarm: of one that nothing shows any more, no record and nobody
  * else, others can't know. `wasMissed`: somebody was not heard who answers.
@@ -199,10 +212,11 @@ export function judgeChange(
       .some(({ value }) => value?.nodeId === node.id && value.leaves);
     if (!hasSaid) says("which has not said that it leaves");
   }
-  const instance = change.labels?.[INSTANCE];
-  if (typeof instance === "string" && instance !== world.machines[node.machine]!.instance) {
-    says(`and calls it ${instance}`);
-  }
+  const named = world.machines.find(({ instance }) => instance === change.labels?.[INSTANCE]);
+  const machine = world.machines[node.machine]!;
+  // A read that is older than the node may show who had its address before: what is dead is told from who lives there then.
+  const isFormer = named?.power === "terminated" && named.address === machine.address;
+  if (named !== undefined && named !== machine && !isFormer) says(`and calls it ${named.instance}`);
 }
 
 const INSTANCE = "swarm-join.instance";
@@ -234,6 +248,20 @@ export function judgeRemoval(world: World, by: Machine, swarm: Swarm, node: List
   // Of a stowaway the vote goes with its node: nothing else takes it away.
   const isStowaway = node.desired === "worker" && node.observed === "worker";
   if (node.votes && !isStowaway) broken(world, "no-vote-without-its-node", `${what}, which votes`);
+}
+
+/** A manager is about to make itself the whole of its swarm: nobody else may be left who votes, or may again. */
+export function judgeForce(world: World, by: Machine, swarm: Swarm): void {
+  const left = votersOf(swarm).filter((node) =>
+    node.machine !== by.index && isAlive(world, swarm, node)
+  );
+  for (const { id } of left) {
+    broken(
+      world,
+      "nobody-left-behind",
+      `${by.instance} starts ${nameOf(swarm)} anew without ${id}, which votes and is not gone`,
+    );
+  }
 }
 
 /** Whether an Engine is this node, or may be again. */

@@ -6,7 +6,7 @@
  */
 import { conditionsOf } from "./simulate/conditions.ts";
 import { explore, type Plan } from "./check/explore.ts";
-import { idle, leaving, plan } from "./check/plans.ts";
+import { idle, keeping, leaving, plan } from "./check/plans.ts";
 import { simulate } from "./simulate/simulate.ts";
 import type { Code } from "./program.ts";
 import type { Property } from "./world.ts";
@@ -45,7 +45,11 @@ type PlanName =
   | "s3-leave-worker"
   | "s3-stay"
   | "s3-ghost"
-  | "s3-wiped";
+  | "s3-wiped"
+  | "s3-bereft"
+  | "s3-rotated"
+  | "s3-recover"
+  | "tags-recover";
 
 export interface Caught {
   by: "checker" | "simulator";
@@ -81,6 +85,10 @@ const PLANS: Record<PlanName, Plan> = {
   "s3-stay": leaving("s3", 3, 0, "formed", 0, { go: 1, stay: 1 }),
   "s3-ghost": leaving("s3", 3, 0, "ghost", 1, {}),
   "s3-wiped": leaving("s3", 3, 0, "formed", 1, {}, ["wiped"]),
+  "s3-bereft": keeping(leaving("s3", 2, 0, "bereft", 0, {})),
+  "s3-rotated": keeping(leaving("s3", 2, 0, "formed", 1, {}, ["rotated"])),
+  "s3-recover": keeping(leaving("s3", 2, 0, "formed", 2, { recover: 1 })),
+  "tags-recover": idle(leaving("tags", 2, 0, "young", 1, { recover: 1 })),
 };
 const STATES_MAX = 60_000;
 const FIRST_STATES_MAX = 400_000;
@@ -217,7 +225,7 @@ export const MUTANTS: Mutant[] = [
     file: "decide/join/manager.ts",
     find: "own?.manager?.digest === manager.digest && own.worker?.digest === worker.digest",
     put: "own?.manager?.fingerprint === manager.fingerprint && own.worker !== null",
-    first: "sim",
+    first: "s3-rotated",
   },
   {
     name: "a denied read of the record (403) is taken for none",
@@ -508,6 +516,34 @@ export const MUTANTS: Mutant[] = [
     put: `const role = desired === null ? { role: "manager" as const } : {};`,
     first: "s3-stay",
   },
+  {
+    name: "only who has just come in takes the dead out",
+    file: "decide/nodes/dead.ts",
+    find: "  const { kept } = s.o.memory;\n  const open",
+    put: `  const { kept, did } = s.o.memory;
+  if (!did.includes("join")) return null;
+  const open`,
+    first: "s3-bereft",
+  },
+  {
+    name: "a recovery without a write of the record for it",
+    file: "decide/recover.ts",
+    find: "return lives(s, record) ?? confirm(s, record);",
+    put: `return lives(s, record) ?? (s.address === ""
+    ? confirm(s, record)
+    : act({ kind: "force", advertiseAddr: s.address }, "force-new-cluster", ""));`,
+    first: "tags-recover",
+  },
+  {
+    name: "a recovery leaves behind who is stopped",
+    file: "decide/recover.ts",
+    find: "const living = others(record, me).filter((member) => !gone(s, member, known));",
+    put: `const living = others(record, me).filter((member) =>
+    !gone(s, member, known) &&
+    known.find(({ instance }) => instance === member.instance)?.state !== "stopped"
+  );`,
+    first: "s3-recover",
+  },
 ];
 
 export interface Sought {
@@ -566,7 +602,8 @@ export async function planted({ name, file, find, put }: Mutant, source: string)
       throw new Error(`Cannot plant "${name}": its text is ${found} times in ${file}, not once`);
     }
     await Deno.writeTextFile(path, text.replace(find, () => put));
-    return await import(`file://${folder}/run.ts`);
+    const watching = await import(`file://${folder}/decide/watch.ts`);
+    return { ...await import(`file://${folder}/run.ts`), watching };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

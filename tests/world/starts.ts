@@ -35,7 +35,9 @@ export type Start =
   | "ghost"
   | "unnamed"
   | "readdressed"
-  | "young";
+  | "young"
+  | "bereft"
+  | "bereft-unnamed";
 
 /**
  * - `late`: nothing but machines that have run for long: the tool comes to them later
@@ -54,6 +56,7 @@ export type Start =
  *   that swarm and is terminated
  * - `unnamed`: the same, and that one died before it had labels
  * - `readdressed`: as `ghost`, and the new one has the dead one's address
+ * - `bereft`, `bereft-unnamed`: as `ghost` and `unnamed`, and nobody is new
  */
 export function worldOf(
   store: World["store"],
@@ -62,7 +65,7 @@ export function worldOf(
   change: Partial<World> = {},
 ): World {
   const isMixed = start === "mixed" || start === "hidden";
-  const hasGhost = start === "ghost" || start === "unnamed" || start === "readdressed";
+  const hasGhost = GHOSTLY.includes(start);
   const hasAnother = isMixed || start === "dead" || hasGhost;
   const all = hasAnother ? [...roles, "manager" as const] : roles;
   const world = { ...createWorld(store, all), ...change };
@@ -125,10 +128,21 @@ export function worldOf(
   return world;
 }
 
-/** A founded swarm with all that the tool makes of it; but `formed`, with a dead manager and a new one that is outside. */
+/** Those with a dead manager; and of them those in which nobody is new. */
+const GHOSTLY: readonly Start[] = [
+  "ghost",
+  "unnamed",
+  "readdressed",
+  "bereft",
+  "bereft-unnamed",
+];
+const BEREFT: readonly Start[] = ["bereft", "bereft-unnamed"];
+
+/** A founded swarm with all that the tool makes of it; of a ghostly one a manager is dead, and mostly one is new and outside. */
 function formed(world: World, start: Start): World {
   const managers = world.machines.filter(({ role }) => role === "manager");
-  const [outside, dead] = start === "formed" || start === "young" ? [] : managers.slice(-2);
+  const dead = GHOSTLY.includes(start) ? managers.at(-1) : undefined;
+  const outside = dead === undefined || BEREFT.includes(start) ? undefined : managers.at(-2);
   const young = start === "young" ? managers.at(-1) : undefined;
   const swarm = addSwarm(world, 0);
   Object.assign(swarm, { services: 1, isFounded: true, isShown: true });
@@ -143,7 +157,8 @@ function formed(world: World, start: Start): World {
     become(world, machine, swarm, role === "manager", false);
     // Somebody has set it so, and it is not the tool's to change.
     if (role === "worker") changeNode(swarm, swarm.nodes.at(-1)!.id, { availability: "pause" });
-    const isNamed = machine !== young && (machine !== dead || start !== "unnamed");
+    const isUnnamed = start === "unnamed" || start === "bereft-unnamed";
+    const isNamed = machine !== young && !(machine === dead && isUnnamed);
     changeNode(swarm, swarm.nodes.at(-1)!.id, { labels: isNamed ? labelsOf(machine) : {} });
   }
   if (dead !== undefined) {

@@ -67,7 +67,7 @@ export interface Machine {
   readyMs: number;
   place: Place;
   ailment: Ailment | null;
-  /** The managers that a worker's Engine has heard of: all, while it reaches them. */
+  /** The managers that a worker's Engine has heard of: all, while it reaches them. Of a manager only while no leader reaches it. */
   heard: number[];
   /** Since when a manager's port answers a worker that is `unheard` (ms); null: none does. */
   knocksMs: number | null;
@@ -75,10 +75,11 @@ export interface Machine {
   isOutside: boolean;
   /** It is off or cut off since a moment: its swarm does not know yet. */
   isUnnoticed: boolean;
-  /** It is told to go: Auto Scaling's target state is `Terminated`. */
+  /** It is told to go: by Auto Scaling, or by a spot notice. */
   isGoing: boolean;
   /** Auto Scaling was told that it may go on: the hook that held it is completed. */
   isReleased: boolean;
+  isSpot: boolean;
   /** A task of its swarm's services runs here. */
   isBusy: boolean;
   /** How many nodes it has been, of whichever swarm: counted round and round. */
@@ -169,8 +170,8 @@ export interface World {
   objects: { fingerprint: string; manager: TokenMark; worker: TokenMark }[];
   /** With S3: the marks of foundings. */
   marks: { fingerprint: string; over: boolean; atMs: number }[];
-  /** How often machines were told to go, and to stay after all. */
-  told: { go: number; stay: number };
+  /** How often machines were told to go, and to stay after all; and somebody ran `recover` on one. */
+  told: { go: number; stay: number; recover: number };
   /** Nodes have their labels at once, as if they had been set before anybody looked. */
   isLabelled: boolean;
   /** Runs may come to the end of their time, and then do what they would not do before. */
@@ -194,6 +195,7 @@ export const PROPERTIES = [
   "done-is-in-the-founded-swarm",
   "done-writes-nothing",
   "quorum-kept",
+  "nobody-left-behind",
   "only-who-is-gone-or-leaves",
   "no-vote-without-its-node",
   "no-init-as-a-fallback",
@@ -226,7 +228,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     tagged: [],
     objects: [],
     marks: [],
-    told: { go: 0, stay: 0 },
+    told: { go: 0, stay: 0, recover: 0 },
     isLabelled: false,
     hasDeadlines: true,
     hasHooks: false,
@@ -251,6 +253,7 @@ function machine(role: Role, index: number): Machine {
     isUnnoticed: false,
     isGoing: false,
     isReleased: false,
+    isSpot: false,
     isBusy: false,
     lives: 0,
     word: [{ value: null, atMs: 0 }],

@@ -8,7 +8,15 @@ import { proofOf, reap } from "../nodes/dead.ts";
 import { workerLeaves } from "./worker.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
-import { isMe, isSameSwarm, LEFT_LABEL, marked, registered, votersOf } from "../members.ts";
+import {
+  isMe,
+  isSameSwarm,
+  LEFT_LABEL,
+  leftLabels,
+  marked,
+  registered,
+  votersOf,
+} from "../members.ts";
 import { addressesOf, answering, instances, probeOf, stop } from "../needs.ts";
 import { CONFLICT_MS, heldMs, isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
@@ -86,7 +94,8 @@ function goingOut(
   const turn = turnOf(s, record, swarm);
   const isRefused = o.memory.kept.includes(nodeId);
   if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0 && !isRefused) {
-    const change = { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } };
+    const labels = leftLabels(me.instance, availability);
+    const change = { availability: "drain" as const, labels };
     return act(
       { kind: "update", as: "drain", nodeId, version, change },
       "drain-leaving",

@@ -26,7 +26,8 @@ function realEngines(vpc: Vpc): EngineWorld {
   return {
     node: (n): EngineNode => {
       const { address, engine } = nodeOf(n);
-      const client = createEngine({ path: engine.socket, vault });
+      const copies = `${engine.dir}.copies`;
+      const client = createEngine({ path: engine.socket, vault, copies });
       return {
         address,
         engine: () => client.look(never),
@@ -38,6 +39,7 @@ function realEngines(vpc: Vpc): EngineWorld {
         remove: (id) => client.remove(id, never),
         stop: (graceMs) => client.stop(graceMs, never),
         probe: (addresses) => probe(addresses, never),
+        force: () => client.force(address, never),
       };
     },
     restart: async (n) => {

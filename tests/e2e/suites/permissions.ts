@@ -27,7 +27,12 @@ export const permissions: Case[] = [
  * The actions that only some runs need, and what a run without them may end as. `s3:ListBucket` tells
  * an absent object from a forbidden one.
  */
-const SOMETIMES: readonly string[] = ["ec2:DeleteTags", "s3:ListBucket", "s3:DeleteObject"];
+const SOMETIMES: readonly string[] = [
+  "ec2:DeleteTags",
+  "ec2:DeleteLaunchTemplateVersions",
+  "s3:ListBucket",
+  "s3:DeleteObject",
+];
 
 /** Those that only a worker's leave needs, which does without them: a word is a courtesy. */
 const FOR_A_LEAVE: Record<Store, readonly string[]> = {

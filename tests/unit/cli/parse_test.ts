@@ -47,6 +47,8 @@ Deno.test("without flags it joins the default cluster by tags, for ten minutes",
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    intervalMs: 30_000,
+    metricsFile: null,
   });
   assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
 });
@@ -115,6 +117,7 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
     also: ["leave"],
     want: { goal: "leave", ifTerminating: true },
   },
+  "yes": { text: "true", also: ["recover"], want: { goal: "recover", dryRun: false } },
   "timeout": { text: "1h30m", want: { timeoutMs: 5_400_000 } },
   "dry-run": { text: "true", want: { dryRun: true } },
   "json": { text: "true", want: { json: true } },
@@ -137,7 +140,13 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
   },
   "config": { text: SETTINGS, want: { timeoutMs: 7_000 } },
   "imds-v1": { text: "true", want: { imdsV1: true } },
+  interval: { text: "45s", also: ["keep"], want: { intervalMs: 45_000 } },
   "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
+  "metrics-file": {
+    also: ["keep"],
+    text: "/var/lib/prometheus/node-exporter/swarm-join.prom",
+    want: { metricsFile: "/var/lib/prometheus/node-exporter/swarm-join.prom" },
+  },
 };
 
 for (const { name, value } of FLAGS) {
@@ -199,6 +208,8 @@ Deno.test("the ecosystem's own variables say where things are", () => {
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    intervalMs: 30_000,
+    metricsFile: null,
   });
 });
 
@@ -307,6 +318,9 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
     says: /--label-tags has "M", which holds a join token/,
   },
   { argv: [], env: { SWARM_JOIN_LABEL_TAGS: "a b," }, says: /^SWARM_JOIN_LABEL_TAGS is "": not/ },
+  { argv: ["--interval", "30s"], says: /^--interval has no effect with join: only keep looks/ },
+  { argv: ["keep", "--interval", "1s"], says: /not from 5s to 10m/ },
+  { argv: ["keep", "--interval", "1h"], says: /not from 5s to 10m/ },
   { argv: ["--if-terminating"], says: /^--if-terminating has no effect with join: only leave/ },
   { argv: ["plan", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },
   { argv: ["plan", "join", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },
@@ -324,6 +338,25 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
   { argv: ["--lock-file", "lock"], says: /not an absolute path/ },
   { argv: ["--lock-file", "/etc/passwd"], says: /under \/run or \/tmp/ },
   { argv: ["--lock-file", "/tmp/../etc/passwd"], says: /under \/run or \/tmp/ },
+  {
+    argv: ["keep", "--metrics-file", "m.prom"],
+    says: /^--metrics-file is "m.prom": not an absolute path/,
+  },
+  {
+    argv: ["keep", "--metrics-file", "/var/lib/metrics/m.prom"],
+    says:
+      /not a file below \/var\/lib\/prometheus\/node-exporter, \/var\/lib\/node_exporter, \/run or \/tmp, .*; write \/var/,
+  },
+  {
+    argv: ["keep", "--metrics-file", "/var/lib/node_exporter/../m.prom"],
+    says: /not a file below/,
+  },
+  { argv: ["keep", "--metrics-file", "/var/lib/node_exporterx/m.prom"], says: /not a file below/ },
+  {
+    argv: ["keep", "--metrics-file", "/run/m.txt"],
+    says: /\.prom: node_exporter reads no other file/,
+  },
+  { argv: [], env: { SWARM_JOIN_METRICS_FILE: "/m" }, says: /^SWARM_JOIN_METRICS_FILE is "\/m"/ },
   { argv: ["--observation", "x.json"], says: /use it with plan/ },
   { argv: ["plan", "--observation", ""], says: /names no file/ },
   {

@@ -9,7 +9,8 @@ for (const verb of VERBS) {
   Deno.test(`${verb.name} runs with the goal and the way of its row`, () => {
     const { config } = running([verb.name]);
     assert.equal(config.goal, verb.goal);
-    assert.equal(config.dryRun, verb.way === "look");
+    // A recovery is asked for twice.
+    assert.equal(config.dryRun, verb.way === "look" || verb.goal === "recover");
   });
   if (verb.way !== "act") continue;
   Deno.test(`plan ${verb.name} is ${verb.name} --dry-run`, () => {
@@ -30,6 +31,15 @@ Deno.test("--dry-run=false does not turn plan into an act", () => {
   assert.equal(running(["plan", "--dry-run=false"]).config.dryRun, true);
 });
 
+Deno.test("recover acts when it is told --yes, and only then", () => {
+  assert.equal(running(["recover"]).config.dryRun, true);
+  assert.equal(running(["recover", "--yes"]).config.dryRun, false);
+  assert.equal(running(["recover", "--yes=no"], { SWARM_JOIN_YES: "1" }).config.dryRun, true);
+  assert.equal(running(["recover", "--yes", "--dry-run"]).config.dryRun, true);
+  assert.equal(running(["plan", "recover", "--yes"]).config.dryRun, true);
+  assert.equal(running(["join"], { SWARM_JOIN_YES: "1" }).config.goal, "join");
+});
+
 Deno.test("doctor takes join's flags and never acts", () => {
   const { config } = running(["doctor", "--timeout", "1m", "--role", "worker"]);
   assert.equal(config.timeoutMs, 60_000);
@@ -41,6 +51,16 @@ Deno.test("status is told from doctor, which looks at the same", () => {
   assert.equal(running(["status"]).isStatus, true);
   assert.equal(running(["doctor"]).isStatus, false);
   assert.deepEqual(running(["status"]).config, running(["doctor"]).config);
+});
+
+Deno.test("keep runs again and again, and is planned as its first run is", () => {
+  assert.equal(running(["keep"]).keeps, true);
+  assert.equal(running([]).keeps, false);
+  assert.deepEqual(running(["keep"]).config, running(["join"]).config);
+  for (const argv of [["keep", "--dry-run"], ["plan", "keep"]]) {
+    const { keeps, config } = running(argv);
+    assert.deepEqual([keeps, config.dryRun, config.goal], [false, true, "join"]);
+  }
 });
 
 Deno.test("a file is decided again by plan, whatever else is set", () => {
@@ -62,7 +82,8 @@ const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["docter"], says: /^unknown verb "docter"; did you mean doctor\?$/ },
   {
     argv: ["destroy"],
-    says: /^unknown verb "destroy"; there are join, leave, plan, status, doctor, settings$/,
+    says:
+      /^unknown verb "destroy"; there are join, keep, leave, recover, plan, status, doctor, settings$/,
   },
   { argv: ["leaf"], says: /^unknown verb "leaf"; did you mean leave\?$/ },
   { argv: ["leave", "now"], says: /^unexpected argument "now"$/ },
@@ -80,6 +101,7 @@ const REFUSED: { argv: string[]; says: RegExp }[] = [
   { argv: ["settings", "--timeout", "soon"], says: /^--timeout is "soon"/ },
   { argv: ["plan", "status"], says: /^status changes nothing: there is no plan of it$/ },
   { argv: ["status", "--dry-run"], says: /^--dry-run has no effect with status/ },
+  { argv: ["join", "--yes"], says: /^--yes has no effect with join: only recover asks for it$/ },
   { argv: ["statsu"], says: /^unknown verb "statsu"; did you mean status\?$/ },
   { argv: ["doctor", "--dry-run"], says: /^--dry-run has no effect with doctor/ },
 ];

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { observations } from "./arbitrary.ts";
 import { decide } from "../../../src/decide/decide.ts";
+import { founded, identity, lifecycle, managerOf } from "../../support/observations.ts";
 import { RULES } from "../../../src/rules.ts";
 import type { Decision, Observation } from "../../../src/state.ts";
 
@@ -111,6 +112,28 @@ Deno.test("decide: Auto Scaling is told that a machine may go only when that is 
   };
   fc.assert(fc.property(held, holds), { numRuns: 4_000 });
   assert.ok(told > 0, "nobody was");
+});
+
+Deno.test("decide: a swarm is started anew only where it is asked for, right after its write, and once", () => {
+  let times = 0;
+  const holds = (o: Observation): void => {
+    const decision = decide(o);
+    if (decision.kind !== "act" || decision.call.kind !== "force") return;
+    times++;
+    const { config, memory, facts } = o;
+    assert.ok(config.goal === "recover" && memory.mayForce && memory.forced === null);
+    assert.ok(facts.engine?.ok && facts.engine.value.trouble === "no-quorum");
+  };
+  // Of what is drawn hardly anything is a manager of a lost swarm that knows all that it needs to.
+  const engine = { ...managerOf("a"), swarm: null, trouble: "no-quorum" } as const;
+  const lost = ({ config, memory, facts, ...o }: Observation): Observation => ({
+    ...o,
+    config: { ...config, role: "manager", clusterTag: null },
+    memory: { ...memory, identity: identity(1), lifecycle: lifecycle(null), fault: null },
+    facts: { ...facts, engine: { ok: true, value: engine }, ledger: founded() },
+  });
+  fc.assert(fc.property(observations, (o) => [o, lost(o)].forEach(holds)), RUNS);
+  assert.ok(times > 0, "it never came to that");
 });
 
 Deno.test("decide: a survey never acts", () => {

@@ -22,7 +22,7 @@ export interface Plan {
   hours: number;
   /** Faults that are not everywhere. */
   besides: Besides[];
-  /** How often a machine may be told to go, and one of them to stay after all. */
+  /** How often a machine may be told to go, and one of them to stay after all; and somebody may run `recover`. */
   told: World["told"];
   /** Nodes have their labels at once: what comes in between is searched where there is less. */
   isLabelled: boolean;
@@ -32,6 +32,8 @@ export interface Plan {
   runners: number;
   /** The time of who leaves may be nearly over. */
   hasDeadlines: boolean;
+  /** Runs are followed by others, as under `keep`. */
+  keeps: boolean;
 }
 
 export interface Limits {
@@ -111,12 +113,13 @@ class Checker {
     this.#steps = new Steps(
       code,
       this.#states,
+      plan.keeps,
       (o, decision) =>
         reductions.facts
           ? JSON.stringify(lastingOf(o.memory)) + consequenceOf(code, o, decision)
           : JSON.stringify([o.memory, o.facts, decision]),
     );
-    this.#healer = new Healer(code, this.#states, this.#steps);
+    this.#healer = new Healer(code, this.#states, this.#steps, plan);
     this.#found = Array.from({ length: plan.faults + 1 }, () => []);
     this.#start = {
       world: this.#states.worldId(world),
@@ -244,8 +247,8 @@ class Checker {
     if (of !== NOTHING) return this.#steps.ofNode(id, of, locals[of]!, faults, emit);
     const world = this.#states.world(id);
     const hours = world.nowMs - EPOCH_MS < this.#plan.hours * HOURS_MS;
-    const { told } = this.#plan;
-    this.#steps.ofWorld(world, faults ? this.#plan.besides : null, { hours, told }, emit);
+    const { told, besides } = this.#plan;
+    this.#steps.ofWorld(world, faults ? besides : null, { hours, told }, emit);
   }
 
   #note(steps: number[], { world, local, cost }: Next): void {

@@ -20,11 +20,12 @@ import {
   foundedSwarm,
   latest,
   type Machine,
+  managersOf,
   type Property,
+  recordNow,
   type World,
 } from "../world.ts";
 import { at } from "../../../src/run.ts";
-import type { Act } from "../../../src/calls.ts";
 import type { Acting, End, Observation, Waiting } from "../../../src/state.ts";
 
 /** What goes wrong on the way from a state to the end, and the way. */
@@ -36,7 +37,6 @@ export interface Unwell {
 
 const CYCLES_MAX = 60;
 const WAITS_MAX = 8;
-const OF_NODES: readonly string[] = ["update", "remove"] satisfies Act["kind"][];
 const LOOKS_MAX = 12;
 const DICE = [0, 0.34, 0.68] as const;
 /** Whatever has to have held, or to be over, has by then. */
@@ -61,6 +61,10 @@ interface Play extends Row {
   worldAt: number;
   /** Whose run is one that began here, and since which nobody else has changed anything. */
   isAlone: boolean[];
+  /** The records that were written, and in which world. */
+  records: Set<string>;
+  /** On whom somebody has run `recover`. */
+  hasTried: boolean[];
   told: string[];
 }
 
@@ -68,6 +72,8 @@ export class Healer {
   readonly #code: Code;
   readonly #states: States;
   readonly #steps: Steps;
+  readonly #keeps: boolean;
+  readonly #recovers: boolean;
   /** States from which all ends well. */
   readonly #good = new Set<string>();
   readonly #healings = new Map<string, Healing>();
@@ -76,8 +82,16 @@ export class Healer {
   /** The longest way that was played, in rounds of all nodes. */
   cyclesMax = 0;
 
-  constructor(code: Code, states: States, steps: Steps) {
+  /** `keeps`: whoever has anything to do runs again. */
+  constructor(
+    code: Code,
+    states: States,
+    steps: Steps,
+    { keeps, told }: { keeps: boolean; told: World["told"] },
+  ) {
     this.#code = code;
+    this.#keeps = keeps;
+    this.#recovers = told.recover > 0;
     this.#states = states;
     this.#steps = steps;
   }
@@ -101,6 +115,8 @@ export class Healer {
       changedAt: 0,
       worldAt: 0,
       isAlone: row.locals.map(() => false),
+      records: new Set(),
+      hasTried: row.locals.map(() => false),
       told: told ?? [],
     };
     const way: string[] = [];
@@ -142,15 +158,17 @@ export class Healer {
         return { isChanged, unwell: { ...healing.broken, told: play.told } };
       }
       const isSame = healing.world === world && healing.local === locals[i];
-      if (healing.world !== world) {
+      if (healing.world !== world && this.#isNews(play, healing)) {
         play.worldAt = cycle;
         play.isAlone = play.isAlone.map((is, k) => is && k === i);
       }
       play.world = healing.world;
       play.locals = locals.with(i, healing.local);
       const isFailed = this.#states.local(healing.local).kind === "failed";
-      // Whoever goes and does not join leaves next.
-      const isOver = isFailed && healing.decision.rule !== "going";
+      const before = this.#states.local(locals[i]!);
+      const wasRecovering = before.kind === "run" && before.o.config.goal === "recover";
+      // Whoever goes and does not join leaves next; and who could not recover goes on as before.
+      const isOver = isFailed && healing.decision.rule !== "going" && !wasRecovering;
       if (isOver) play.failedAt[i] = cycle + 1;
       if (isOver || isSame) continue;
       isChanged = true;
@@ -168,6 +186,8 @@ export class Healer {
     const going = world.machines.filter(({ isGoing, power }) => isGoing && power === "up");
     const again = this.#again(play);
     if (again !== null) return { unwell: null, then: again };
+    const recovery = this.#recovery(play);
+    if (recovery !== null) return recovery;
     const bad = this.#astray(play, going);
     if (bad !== null) return { unwell: bad, then: null };
     const then = this.#terminated(play, going);
@@ -229,10 +249,41 @@ export class Healer {
       if (world.machines[i]!.power !== "up" || world.machines[i]!.isGoing) return local;
       const begun = this.#states.localId(plain(this.#steps.begun(world, i)));
       const { decision } = this.#healing({ world: id, locals: locals.with(i, begun) }, i, 0);
-      return decision.kind === "act" && OF_NODES.includes(decision.call.kind) ? begun : local;
+      const isDue = this.#keeps ? decision.kind === "act" : isOfNodes(decision);
+      return isDue ? begun : local;
     });
     if (so.every((local, i) => local === locals[i])) return null;
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
+  }
+
+  /** Whether a world is another than any before: not who is listed, and is not, and is again. */
+  #isNews({ records }: Play, { world: id, decision }: Healing): boolean {
+    if (decision.kind !== "act" || decision.call.kind !== "write") return true;
+    const { swarms, machines, versions } = this.#states.world(id);
+    const { fingerprint, members } = versions.findLast(({ counts }) => counts)!.record;
+    const listed = members.map(({ instance, address, leaving }) => [instance, address, leaving]);
+    const places = machines.map(({ place, power, isGoing }) => [place, power, isGoing]);
+    const text = JSON.stringify([fingerprint, listed, places, swarms]);
+    const isNews = !records.has(text);
+    records.add(text);
+    return isNews;
+  }
+
+  /** A sole survivor gets its swarm back: somebody runs `recover` on it, once. */
+  #recovery(
+    { world: id, locals, hasTried, told }: Play,
+  ): { unwell: Unwell | null; then: Partial<Play> | null } | null {
+    const world = this.#states.world(id);
+    const i = this.#recovers ? survivorOf(world) : null;
+    if (i === null) return null;
+    const what = `i-${i} is left alone, and could not recover its swarm`;
+    if (hasTried[i]) return { unwell: unwell(what, told), then: null };
+    const begun = this.#states.localId(plain(this.#steps.begun(world, i, "recover")));
+    told.push(`somebody runs recover on i-${i}`);
+    return {
+      unwell: null,
+      then: { locals: locals.with(i, begun), hasTried: hasTried.with(i, true) },
+    };
   }
 
   #isToRun(id: number, i: number, local: number): boolean {
@@ -310,6 +361,13 @@ export class Healer {
   }
 }
 
+/** Whether it is about nodes that came or died; or confirms the record, for somebody to be taken for dead. */
+function isOfNodes(decision: Healing["decision"]): boolean {
+  if (decision.kind !== "act") return false;
+  const { call, rule } = decision;
+  return call.kind === "update" || call.kind === "remove" || rule === "refresh-record";
+}
+
 /** What a run that waits or acts for ever ends with. */
 function late({ rule, because }: Healing["decision"]): End {
   return { kind: "end", exit: 3, afterMs: 0, rule, because, warnings: [], findings: [] };
@@ -354,6 +412,21 @@ function carriedOut(before: World): World {
     world.machines = world.machines.map((machine) => ({ ...machine }));
     happens(world, doing);
   }
+}
+
+/**
+ * The manager of the founded swarm that is left, where all others are gone for good and it has no leader. Of
+ * one that the record knows by its address only nobody can say that it is gone.
+ */
+function survivorOf(world: World): number | null {
+  const founded = foundedSwarm(world);
+  if (founded === null || hasQuorum(world, founded)) return null;
+  const members = recordNow(world)?.record.members ?? [];
+  if (members.some(({ instance }) => instance === null)) return null;
+  const living = managersOf(world, founded).map((i) => world.machines[i]!)
+    .filter(({ power }) => power !== "terminated");
+  const [one] = living;
+  return living.length === 1 && !one!.isGoing && !one!.isOutside ? one!.index : null;
 }
 
 /** Nobody leads the founded swarm: nothing in it can be changed. */

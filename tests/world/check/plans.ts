@@ -46,6 +46,31 @@ const LEAVING: Plan[] = [
   idle(leaving("tags", 3, 0, "formed", 0, { go: 2 })),
 ];
 
+/** Swarms that look after themselves: a manager has died and nobody is new, tokens are rotated, a record is lost. */
+const KEEPING: Plan[] = [
+  keeping(leaving("s3", 2, 0, "bereft", 1, { go: 1 }), 1),
+  keeping(leaving("s3", 2, 0, "bereft-unnamed", 1, {})),
+  keeping(leaving("s3", 2, 0, "formed", 2, {}, ["rotated", "lost", "marks"])),
+  keeping(leaving("s3", 3, 0, "formed", 1, {}, ["rotated", "lost", "wiped"])),
+  keeping(leaving("s3", 2, 1, "formed", 1, { go: 1 }, ["rotated", "removed"]), 1),
+  keeping(leaving("tags", 2, 0, "bereft", 0, { go: 1 }), 1),
+  keeping(leaving("tags", 2, 0, "bereft-unnamed", 1, {})),
+  keeping(leaving("tags", 2, 0, "formed", 2, {}, ["rotated", "lost"])),
+  keeping(leaving("tags", 3, 0, "formed", 1, {}, ["rotated", "lost", "wiped"])),
+];
+
+/** A quorum is lost, and somebody runs `recover`: with a joiner on its way in, one that is stopped or cut off, one that has just come in. */
+const RECOVERING: Plan[] = (["s3", "tags"] as const).flatMap((store) => [
+  keeping(leaving(store, 1, 0, "bereft", 1, { recover: 2 })),
+  keeping(leaving(store, 2, 0, "ghost", 1, { recover: 1 }), 1),
+  keeping(leaving(store, 2, 0, "formed", 2, { recover: 2 })),
+  keeping(leaving(store, 3, 0, "formed", 2, { recover: 1 }), 1),
+  // Where reads may be as old as one likes, one run after the other would write again what it does not see.
+  store === "s3"
+    ? keeping(leaving(store, 2, 0, "young", 2, { recover: 2 }))
+    : idle(leaving(store, 2, 0, "young", 1, { recover: 1 })),
+]);
+
 /** The longest first, so that both threads end at about the same time. */
 export const PLANS: Plan[] = [
   ...STARTS.flatMap((start) => [
@@ -84,6 +109,8 @@ export const PLANS: Plan[] = [
   plan("tags", 1, 1, "founded", 3, 0, ["lost", "removed", "mute", "loud"]),
   plan("tags", 2, 1, "founded", 1, 0, ["lost", "removed"]),
   ...LEAVING,
+  ...KEEPING,
+  ...RECOVERING,
 ].sort((a, b) => secondsOf(b) - secondsOf(a));
 
 /** As many managers of one swarm, and as many workers of it; one of them, or more, may be told to go. */
@@ -96,15 +123,21 @@ export function leaving(
   told: Partial<Plan["told"]>,
   besides: Plan["besides"] = [],
 ): Plan {
-  const { go = 0, stay = 0 } = told;
+  const { go = 0, stay = 0, recover = 0 } = told;
   const before = plan(store, managers, workers, start, faults, 0, besides);
   const name = [
     before.name,
     ...(go > 0 ? [`${go} go`] : []),
     ...(stay > 0 ? [`${stay} stay`] : []),
+    ...(recover > 0 ? [`${recover} recover`] : []),
   ].join(", ");
   // A leave changes the swarm often: how much of it an old look may lack is searched so far only.
-  return { ...before, name, told: { go, stay }, lagMax: managers + workers > 2 ? 2 : Infinity };
+  return {
+    ...before,
+    name,
+    told: { go, stay, recover },
+    lagMax: managers + workers > 2 ? 2 : Infinity,
+  };
 }
 
 /** The same, where of those that are in the swarm only the first `runners` run, and who is told something, or starts. */
@@ -115,6 +148,11 @@ export function idle(plan: Plan, runners = 0): Plan {
 /** The same, where whoever leaves may be in a hurry. */
 function rushed(plan: Plan): Plan {
   return { ...plan, name: `${plan.name}, rushed`, hasDeadlines: true };
+}
+
+/** The same under `keep`. No run is the last: how old its looks may be has to have a bound. */
+export function keeping(plan: Plan, lagMax = 2): Plan {
+  return { ...plan, name: `${plan.name}, keep`, keeps: true, lagMax };
 }
 
 /** `hours`: how often EC2 may have forgotten what was there before. */
@@ -143,10 +181,11 @@ export function plan(
     faults,
     hours,
     besides,
-    told: { go: 0, stay: 0 },
+    told: { go: 0, stay: 0, recover: 0 },
     isLabelled: managers + workers > 2 || faults > 1,
     lagMax: Infinity,
     runners: Infinity,
     hasDeadlines: false,
+    keeps: false,
   };
 }

@@ -8,6 +8,7 @@ import {
   hasQuorum,
   hear,
   isRemovable,
+  lookAt,
   remove,
   wipe,
 } from "../engine.ts";
@@ -19,7 +20,7 @@ import type { Local, Row, States } from "./states.ts";
 import { nameOf, settled, tell, timeless } from "./timeless.ts";
 import { seeings, sightOf, troubled, TRUTH, truthBut } from "./view.ts";
 import type { Code } from "../program.ts";
-import { latest, type Machine, swarmNamed, type World } from "../world.ts";
+import { foundedSwarm, latest, type Machine, swarmNamed, type World } from "../world.ts";
 import type { Act, AnyAnswer } from "../../../src/calls.ts";
 import type { Observation } from "../../../src/state.ts";
 import type { FoundingRecord } from "../../../src/founding.ts";
@@ -45,6 +46,7 @@ export type Emit = (next: Next) => void;
  * - `stowaway`: a manager that was demoted votes again
  * - `wiped`: an Engine has lost what it was
  * - `late`: a swarm does not notice at once who is off; no fault by itself
+ * - `rotated`: the founded swarm has new tokens
  */
 export type Besides =
   | "lost"
@@ -55,7 +57,8 @@ export type Besides =
   | "leader"
   | "stowaway"
   | "wiped"
-  | "late";
+  | "late"
+  | "rotated";
 
 /** What may happen for nothing, so often. */
 interface Free {
@@ -71,32 +74,45 @@ const OFF: Local = { kind: "off" };
  * EC2 still knows a forgotten member, could make it do so without an end.
  */
 const INITS_MAX = 3;
+/** How often a machine withdraws in a search: whom nobody lets in registers and withdraws for ever. */
+const WITHDRAWALS_MAX = 2;
 
 export class Steps {
   /** Each decision of each run in each state, by its rule and what is done. */
   readonly decisions = new Set<string>();
-  /** Steps that were not followed, because a machine initialised too many swarms. */
+  /** Steps that were not followed, because a machine initialised too many swarms, or withdrew too often. */
   cutShort = 0;
   readonly #code: Code;
   readonly #states: States;
+  readonly #keeps: boolean;
   readonly #consequenceOf: Rules["consequenceOf"];
-  readonly #begun: Observation[] = [];
+  readonly #begun = new Map<string, Observation>();
   readonly #rounds = new Map<string, Outcome[]>();
 
-  /** `consequenceOf`: names what comes of a decision, with what the run remembers. */
-  constructor(code: Code, states: States, consequenceOf: Rules["consequenceOf"]) {
+  /**
+   * `keeps`: a run that is over, however it ended, is followed by another one. (One whose time ends while it
+   * waits is as one that is lost after its last act.) `consequenceOf`: names what comes of a decision, with what
+   * the run remembers.
+   */
+  constructor(
+    code: Code,
+    states: States,
+    keeps: boolean,
+    consequenceOf: Rules["consequenceOf"],
+  ) {
     this.#code = code;
+    this.#keeps = keeps;
     this.#consequenceOf = consequenceOf;
     this.#states = states;
   }
 
   /** A run that has yet to begin, and reads nothing that is older than now. */
-  begun(world: World, i: number, goal?: "join"): Local & { kind: "run" } {
+  begun(world: World, i: number, goal?: "join" | "recover"): Local & { kind: "run" } {
     const { [i]: machine } = world.machines;
     const config = configOf(world, machine!, goal === undefined ? {} : { goal });
-    const o = this.#begun[2 * i + (config.goal === "leave" ? 1 : 0)] ??= timeless(
-      this.#code.begin(config, runId(i)),
-    );
+    const key = `${i} ${config.goal}`;
+    const o = this.#begun.get(key) ?? timeless(this.#code.begin(config, runId(i)));
+    this.#begun.set(key, o);
     return { kind: "run", o, horizon: { floor: floorOf(world), seen: [] } };
   }
 
@@ -170,11 +186,11 @@ export class Steps {
       }
       case "end": {
         // One that fails does no more than one that waits for ever; what comes of its next run is judged there.
-        if (decision.exit !== 0) return;
+        if (decision.exit !== 0 && !this.#keeps) return;
         const next = fork(world, null);
         forgetRun(next, i);
-        judgeDone(next, next.machines[i]!);
-        emit({ world: next, local: { of: i, is: { kind: "done" } }, cost, told });
+        if (decision.exit === 0) judgeDone(next, next.machines[i]!);
+        emit({ world: next, local: { of: i, is: this.#rest(next, i) }, cost, told });
         return;
       }
       default:
@@ -182,12 +198,23 @@ export class Steps {
     }
   }
 
+  /** A run is over; who keeps, and is not out for good, begins another one: at once, or whenever it looks again. */
+  #rest(world: World, i: number): Local {
+    const { isGoing, place } = world.machines[i]!;
+    const isOut = isGoing && place.kind === "outside";
+    return this.#keeps && !isOut ? this.begun(world, i) : { kind: "done" };
+  }
+
   /** An act, well answered, or with what may go wrong with it. */
   #act(world: World, i: number, outcome: Outcome, act: Act, faults: boolean, emit: Emit): void {
     const { before, decision } = outcome;
     const { instance } = world.machines[i]!;
     const call = named(act, before.memory);
-    if (call.kind === "init" && initsOf(world, i) >= INITS_MAX) {
+    const isTooOften = call.kind === "init"
+      ? initsOf(world, i) >= INITS_MAX
+      : call.kind === "write" && call.as === "withdraw" &&
+        withdrawalsOf(world, instance) >= WITHDRAWALS_MAX;
+    if (isTooOften) {
       this.cutShort++;
       return;
     }
@@ -239,11 +266,19 @@ export class Steps {
   }
 
   /** What happens beside what runs do. `besides` null: no faults. */
-  ofWorld(world: World, besides: Besides[] | null, { hours, told }: Free, out: Emit): void {
+  ofWorld(
+    world: World,
+    besides: Besides[] | null,
+    { hours, told }: Free,
+    out: Emit,
+  ): void {
     const emit = hearing(out);
     for (const machine of world.machines) {
       this.#befall(world, machine, besides, emit);
       this.#isTold(world, machine, told, besides !== null, emit);
+      if (world.told.recover < told.recover && isLeaderless(world, machine)) {
+        this.#isRecovered(world, machine, emit);
+      }
     }
     ofSwarms(world, besides, emit);
     if (besides !== null) loses(world, besides, emit);
@@ -292,6 +327,14 @@ export class Steps {
     forgetRun(next, i);
     const told = (): string => `${instance} runs join, as at each boot`;
     emit({ world: next, local: { of: i, is: this.begun(next, i, "join") }, cost: 1, told });
+  }
+
+  #isRecovered(world: World, { index: i, instance }: Machine, emit: Emit): void {
+    const next = fork(world, i);
+    next.told = { ...next.told, recover: next.told.recover + 1 };
+    forgetRun(next, i);
+    const told = (): string => `somebody runs recover on ${instance}`;
+    emit({ world: next, local: { of: i, is: this.begun(next, i, "recover") }, cost: 0, told });
   }
 
   #befall(
@@ -392,6 +435,13 @@ function ofSwarms(world: World, besides: Besides[] | null, emit: Emit): void {
     const told = (): string => `the swarm goes on: ${doing.kind} ${doing.node}`;
     emit({ world: next, local: null, cost: isFault ? 1 : 0, told });
   }
+  const founded = foundedSwarm(world);
+  if (founded !== null && besides?.includes("rotated") === true && hasQuorum(world, founded)) {
+    const next = fork(world, null);
+    swarmNamed(next, founded.fingerprint).secret++;
+    const told = (): string => `${founded.fingerprint} has new tokens`;
+    emit({ world: next, local: null, cost: 1, told });
+  }
   for (const [k, swarm] of world.swarms.entries()) {
     const mayChange = besides?.includes("leader") === true && swarm.nodes.length > 1;
     if (!swarm.isUnsure && !(mayChange && hasQuorum(world, swarm))) continue;
@@ -402,6 +452,15 @@ function ofSwarms(world: World, besides: Besides[] | null, emit: Emit): void {
       cost === 0 ? "the leader knows who is there" : "another one leads, and knows of nobody yet";
     emit({ world: next, local: null, cost, told });
   }
+}
+
+/** Whether its manager, if it is one, has no leader. */
+export function isLeaderless(world: World, machine: Machine): boolean {
+  const { power, isOutside, place } = machine;
+  if (power !== "up" || isOutside || (place.kind !== "member" && place.kind !== "removed")) {
+    return false;
+  }
+  return place.manager && lookAt(world, machine).swarm === null;
 }
 
 function nodeMachine(world: World, { swarm, node }: Doing): number {
@@ -478,6 +537,13 @@ function troublesOf({ kind }: Act): Trouble[] {
 
 function initsOf({ swarms }: World, founder: number): number {
   return swarms.filter((swarm) => swarm.founder === founder).length;
+}
+
+/** Versions by which this machine took itself out: nobody else leaves it out as long as it lives. */
+function withdrawalsOf({ versions }: World, instance: string): number {
+  return versions.filter(({ record: { writer, members } }) =>
+    writer === instance && !members.some((one) => one.instance === instance)
+  ).length;
 }
 
 function isRepeatable({ store, versions }: World, { nonce }: FoundingRecord): boolean {

@@ -45,6 +45,7 @@ export function timeless(o: Observation): Observation {
       reaped: [],
       attemptMs: memory.attemptMs === null ? null : 0,
       startingMs: memory.startingMs === null ? null : 0,
+      forced: memory.forced === null ? null : "",
       fault: memory.fault === null ? null : { ...memory.fault, message: "" },
       steady: heldOf(memory),
       pools: null,

@@ -89,8 +89,6 @@ const SETTINGS: Setting[] = [
 
 /** All whose machines leave have a hook, and the time for it. */
 const HOOK_MS = 15 * 60_000;
-/** As of `deploy/swarm-join.timer`. */
-const TIMER_MS = 10 * 60_000;
 
 /** Of the short ones so many more are played. */
 const MORE = 10;
@@ -143,7 +141,7 @@ function sectionOf(title: string, what: string, table: string): string {
 function lifeOf(tool: Tool, span: Span, count: number): string[] {
   const histories = Array.from({ length: count }, (_, i) => {
     const conditions = fleetOf(span, i + 1, { managers: 3, nodes: 6 });
-    const groups = { ...conditions.groups!, hookMs: HOOK_MS, timerMs: TIMER_MS };
+    const groups = { ...conditions.groups!, hookMs: HOOK_MS, keeps: true };
     return played(tool, { ...conditions, groups });
   });
   const alive = histories.filter(({ diedMs, world }) =>

@@ -40,6 +40,8 @@ export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] 
     case "self":
     case "neighbours":
       return ["DescribeInstances"];
+    case "words":
+      return [store === "s3" ? null : "DescribeInstances"];
     case "ledger":
       if (store === "s3") return [null];
       return call.missing.length > 0
@@ -58,6 +60,8 @@ export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] 
       return store === "s3" ? [null, null] : ["CreateTags"];
     case "retract":
       return ["CreateTags"];
+    case "trim":
+      return ["Write"];
     case "attest":
       return [null, ...call.over.map(() => null)];
     case "marks":

@@ -45,8 +45,8 @@ export interface GroupPlan {
   noticeMs: number;
   /** How long a machine that was terminated is shown as shutting down, at most. */
   shutdownMs: number;
-  /** How often swarm-join is run again on managers; 0: it runs at boots only. */
-  timerMs: number;
+  /** Whether machines run `keep`; else swarm-join runs at boots only. */
+  keeps: boolean;
   /** Whether a new machine has the address of one that has gone. */
   reusesAddresses: boolean;
   /** Whether all this leaves a swarm the time that it needs: then it has to outlive everything. */

@@ -31,7 +31,8 @@ export function fleetOf(span: Span, seed: number, only: Partial<Conditions> = {}
   const dice = createDice(seed ^ 0x2545f491);
   const isRough = span === "rough";
   const isGentle = span === "gentle" || span === "year";
-  const groups = planOf(dice, !isRough, isGentle);
+  const isLong = !isRough && span !== "gentle";
+  const groups = planOf(dice, { isPatient: !isRough, isGentle, isLong });
   const managers = isRough || span === "gentle" ? dice.pick([3, 3, 3, 5]) : 3;
   const drawn = mishapsOf(span, dice);
   const mishaps = isGentle ? drawn.filter((one) => isSeenTo(one, groups)) : drawn;
@@ -75,14 +76,17 @@ function mishapsOf(span: Span, dice: Dice): Mishap[] {
 
 /**
  * Patient: a machine counts only when it has had the time to be a member. Gentle: where nobody runs `leave`, the
- * next machine that boots must find who went before it.
+ * next machine that boots must find who went before it. Long: under `keep`.
  */
-function planOf(dice: Dice, isPatient: boolean, isGentle: boolean): GroupPlan {
+function planOf(
+  dice: Dice,
+  { isPatient, isGentle, isLong }: { isPatient: boolean; isGentle: boolean; isLong: boolean },
+): GroupPlan {
   const hookMs = dice.pick(
     isPatient ? [0, 5 * MINUTE_MS, 15 * MINUTE_MS] : [0, 0, MINUTE_MS, 5 * MINUTE_MS],
   );
-  const timerMs = dice.chance(0.5) ? 10 * MINUTE_MS : 0;
-  const launchesFirst = dice.chance(0.5) && !(isGentle && hookMs === 0 && timerMs === 0);
+  const keeps = dice.chance(0.5) || isLong;
+  const launchesFirst = dice.chance(0.5) && !(isGentle && hookMs === 0 && !keeps);
   return {
     zones: 3,
     hookMs,
@@ -92,7 +96,7 @@ function planOf(dice: Dice, isPatient: boolean, isGentle: boolean): GroupPlan {
     ),
     noticeMs: dice.pick([MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS]),
     shutdownMs: dice.pick([10_000, 2 * MINUTE_MS]),
-    timerMs,
+    keeps,
     reusesAddresses: dice.chance(0.5),
     isGentle,
   };
@@ -102,8 +106,8 @@ function planOf(dice: Dice, isPatient: boolean, isGentle: boolean): GroupPlan {
  * Whether somebody boots when a dead manager can be told to be dead. Nobody does after a group is smaller again
  * without a word; nor where a silent machine is replaced long before it is terminated, as a hook holds it.
  */
-function isSeenTo({ kind, node }: Mishap, { hookMs, timerMs }: GroupPlan): boolean {
-  if (timerMs > 0) return true;
+function isSeenTo({ kind, node }: Mishap, { hookMs, keeps }: GroupPlan): boolean {
+  if (keeps) return true;
   if (kind === "zone") return hookMs === 0;
   return kind !== "scale" || hookMs > 0 || node % 2 === 1;
 }

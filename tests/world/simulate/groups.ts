@@ -95,7 +95,9 @@ export class Groups {
         return this.#look(group);
       }
       case "spot":
-        if (node !== undefined) this.#hold(node, SPOT_NOTICE_MS);
+        if (node === undefined) return;
+        node.machine.isSpot = true;
+        this.#hold(node, SPOT_NOTICE_MS);
         return;
       case "reclaim":
         if (node !== undefined) this.#take(node);

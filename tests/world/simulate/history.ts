@@ -1,5 +1,6 @@
 /** What a simulated history is made of, and what comes of it. */
 import type { GroupEvent } from "./groups.ts";
+import type { Keeper } from "./keepers.ts";
 import type { Mishap } from "./conditions.ts";
 import type { Doing } from "../nodes.ts";
 import type { Program } from "../program.ts";
@@ -52,6 +53,8 @@ export interface Node {
   hasStopped: boolean;
   /** When its tool tends to the swarm again. */
   tendsMs: number;
+  /** Null: each run is by itself. */
+  keeper: Keeper | null;
 }
 
 export type Event =
@@ -68,6 +71,8 @@ export type Event =
   | { kind: "sure"; swarm: string }
   | { kind: "placed"; swarm: string; node: string }
   | { kind: "tend"; node: Node; atMs: number }
+  | { kind: "keep"; node: Node; atMs: number }
+  | { kind: "off"; node: Node; mishap: Mishap }
   | GroupEvent
   | { kind: "heal" };
 
@@ -95,7 +100,7 @@ export interface Setting {
   spawn?: Spawn;
   /** Whether machines that are told to go do something about it; true when left out. */
   leaves?: boolean;
-  /** When other tools tend to their swarm; the production loop has its timer. */
+  /** When other tools tend to their swarm; the production loop has `keep`. */
   tends?: Tends;
   tell?: Tell;
   /** Plays on when a property is broken, and judges nothing at the end. */
@@ -122,5 +127,6 @@ export function nodeOf(machine: Machine): Node {
     toldMs: 0,
     hasStopped: false,
     tendsMs: 0,
+    keeper: null,
   };
 }

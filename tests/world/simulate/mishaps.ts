@@ -16,12 +16,14 @@ export function isOfGroups(kind: MishapKind): boolean {
   return FLEET_MISHAPS.some((one) => one === kind);
 }
 
+type OfOne = Exclude<MishapKind, "rotate" | typeof OF_ALL[number] | typeof FLEET_MISHAPS[number]>;
+
+export function isOfOne(kind: MishapKind): kind is OfOne {
+  return kind !== "rotate" && !isOfAll(kind) && !isOfGroups(kind);
+}
+
 /** Does it; answers what happens when it is over. */
-export function befall(
-  world: World,
-  node: Node,
-  kind: Exclude<MishapKind, "rotate" | typeof OF_ALL[number] | typeof FLEET_MISHAPS[number]>,
-): Event | null {
+export function befall(world: World, node: Node, kind: OfOne): Event | null {
   const { machine } = node;
   const removed = (says: "active" | "pending" | "expired"): void => {
     if (isRemovable(world, machine)) remove(world, machine, says);

@@ -12,7 +12,8 @@ import { judgeEnds, judgeFleet } from "./ends.ts";
 import { configOf, enact, land } from "../enact.ts";
 import { canFinish, daemonRestarts, finish, hasQuorum, hear, isThere } from "../engine.ts";
 import { Groups } from "./groups.ts";
-import { type Code, type Program, programOf } from "../program.ts";
+import { Keepers } from "./keepers.ts";
+import { type Code, type Program, programOf, type Watching } from "../program.ts";
 import { judgeSecondRun } from "../second_run.ts";
 import { createSight } from "./sight.ts";
 import { worldOf } from "../starts.ts";
@@ -40,11 +41,12 @@ import {
   type Tell,
   type Tends,
 } from "./history.ts";
-import { befall, isOfAll, isOfGroups } from "./mishaps.ts";
+import { befall, isOfAll, isOfGroups, isOfOne } from "./mishaps.ts";
 import { isExcused, isInFounded } from "../excuses.ts";
 import { broken, judgeDone, judgeLoss } from "../judge.ts";
 import { Swarms } from "./swarms.ts";
 import type { AnyAnswer, Call } from "../../../src/calls.ts";
+import * as watching from "../../../src/decide/watch.ts";
 import { callsOf } from "../../../src/run.ts";
 import type { End, Role } from "../../../src/state.ts";
 
@@ -78,6 +80,8 @@ const CHANGING: readonly Event["kind"][] = [
 /** What gives a swarm something to do. */
 const STIRRING: readonly Call["kind"][] = ["update", "remove", "leave"];
 const LEAVE_AGAIN_MS = 10_000;
+/** What a shutdown takes before the machine is off. */
+const STOP_MS = [1_000, 60_000] as const;
 /** So much of a machine's time is left to what comes after its leave. */
 const LEAVE_SPARE_MS = 5_000;
 /** So near its end a machine leaves whatever runs there. */
@@ -118,6 +122,7 @@ class Simulation {
   #first: string | null = null;
   #diedMs: number | null = null;
   readonly #tends: Tends | null;
+  readonly #keepers: Keepers | null;
   #tendsUntilMs = 0;
 
   constructor(code: Code, conditions: Conditions, setting: Setting) {
@@ -140,8 +145,9 @@ class Simulation {
     const add = (inMs: number, event: Event): void => this.#agenda.add(this.#now + inMs, event);
     const stowawayRate = conditions.backgroundRate > 0 ? 0.1 : 0;
     this.#swarms = new Swarms(this.#world, this.#dice, stowawayRate, add);
-    const timerMs = setting.spawn === undefined ? conditions.groups?.timerMs ?? 0 : 0;
-    this.#tends = setting.tends ?? (timerMs > 0 ? { everyMs: timerMs, forMs: TENDS_MS } : null);
+    this.#tends = setting.tends ?? null;
+    const keeps = setting.spawn === undefined && conditions.groups?.keeps === true;
+    this.#keepers = keeps ? this.#keepersOf(code.watching ?? watching, add) : null;
     this.#world.hasDeadlines = conditions.groups !== null;
     this.#groups = conditions.groups === null ? null : this.#groupsOf(conditions.groups, add);
   }
@@ -157,6 +163,22 @@ class Simulation {
       start: (node) => this.#start(node),
       goes: (node) => this.#goes(node),
       tell: ({ machine }, what) => this.#tell?.(this.#now, machine.instance, what),
+    });
+  }
+
+  #keepersOf(watching: Watching, add: (inMs: number, event: Event) => void): Keepers {
+    return new Keepers(watching, {
+      dice: this.#dice,
+      nowMs: () => this.#now,
+      isLively: () => this.#now < this.#tendsUntilMs,
+      timeoutMs: this.#c.timeoutMs,
+      add,
+      perform: ({ machine }, call) => this.#perform(machine, call),
+      run: (node, { goal, timeoutMs }) => this.#run(node, goal, timeoutMs),
+      ended: (node, result) => {
+        this.#tell?.(this.#now, node.machine.instance, `keep ends: ${result}`);
+        if (result === "left") this.#groups?.hasLeft(node);
+      },
     });
   }
 
@@ -285,6 +307,10 @@ class Simulation {
         return this.#swarms.sure(event.swarm);
       case "placed":
         return this.#swarms.placed(event.swarm, event.node);
+      case "keep":
+        return this.#keepers?.wake(event.node, event.atMs);
+      case "off":
+        return this.#off(event.node, event.mishap);
       case "tend":
         return event.atMs === event.node.tendsMs ? this.#tend(event.node) : undefined;
       case "heal":
@@ -308,6 +334,10 @@ class Simulation {
   /** Tools that look after their swarm have something to do for a while; later they would find all in order. */
   #tendSoon(): void {
     const tends = this.#tends;
+    if (this.#keepers !== null) {
+      this.#tendsUntilMs = this.#now + TENDS_MS;
+      for (const node of this.#nodes) this.#keepers.stir(node);
+    }
     if (tends === null) return;
     if (this.#now >= this.#tendsUntilMs) {
       for (const node of this.#nodes) this.#tendLater(node, this.#dice.between(0, tends.everyMs));
@@ -350,7 +380,14 @@ class Simulation {
     const { machine } = node;
     if (machine.isOutside) return;
     if (machine.power === "unborn") machine.power = "up";
-    if (machine.power !== "up" || node.program !== null) return;
+    if (machine.power !== "up") return;
+    if (this.#keepers !== null) {
+      // Told to go, it hears of it; else it boots, or its unit is started again.
+      if (node.keeper !== null && machine.isGoing) return this.#keepers.hears(node);
+      node.program = null;
+      return this.#keepers.begin(node);
+    }
+    if (node.program !== null) return;
     const errand: Errand = node.leavesByMs === null ? "join" : "leave";
     const timeoutMs = node.leavesByMs === null
       ? this.#c.timeoutMs
@@ -435,6 +472,7 @@ class Simulation {
 
   #end(node: Node, decision: End): void {
     const { machine, errand, leavesByMs } = node;
+    if (this.#keepers !== null) return this.#keptEnd(node, decision);
     node.program = null;
     this.#tell?.(this.#now, machine.instance, told(decision));
     this.#swarms.stir();
@@ -456,6 +494,22 @@ class Simulation {
     else if (!this.#isHealed || node.run < RUNS_MAX) {
       this.#agenda.add(this.#now + RESTART_MS, { kind: "start", node });
     }
+  }
+
+  /** A run of a keeper is over, which then sees to what is next. */
+  #keptEnd(node: Node, decision: End): void {
+    const { machine, errand, program } = node;
+    const engine = program?.engine?.();
+    node.program = null;
+    this.#tell?.(this.#now, machine.instance, told(decision));
+    this.#swarms.stir();
+    if (errand === "join") node.ending = decision;
+    if (errand === "join" && decision.exit === 0) {
+      if (this.#isJudged) this.#judgeDead(node);
+      node.doneMs = this.#now;
+      judgeDone(this.#world, machine);
+    }
+    this.#keepers!.over(node, decision, engine);
   }
 
   #mishap(mishap: Mishap): void {
@@ -489,11 +543,21 @@ class Simulation {
       case "reclaim":
       case "zone":
         return;
-      default: {
-        const then = befall(this.#world, node, kind);
-        if (then !== null) this.#agenda.add(this.#now + mishap.forMs, then);
-      }
+      case "reboot":
+        if (node.keeper === null) return this.#off(node, mishap);
+        this.#keepers!.hears(node, true);
+        this.#agenda.add(this.#now + this.#dice.between(...STOP_MS), { kind: "off", node, mishap });
+        return;
+      default:
+        return this.#off(node, mishap);
     }
+  }
+
+  #off(node: Node, { kind, forMs }: Mishap): void {
+    if (node.machine.power !== "up" || !isOfOne(kind)) return;
+    node.keeper = null;
+    const then = befall(this.#world, node, kind);
+    if (then !== null) this.#agenda.add(this.#now + forMs, then);
   }
 
   /** Before anything happens the swarm has something to do. */
@@ -630,6 +694,7 @@ class Simulation {
     this.#tell?.(this.#now, "", "*** all is healed");
     this.#isHealed = true;
     this.#sight.heal();
+    if (this.#keepers !== null) return;
     if (this.#groups !== null) return this.#onceMore();
     for (const node of this.#nodes) {
       const { machine } = node;
@@ -654,6 +719,8 @@ class Simulation {
 
   /** Whether everyone has ended well; a worker that ended in a swarm that was replaced since runs again. */
   #isOver(): boolean {
+    // Keepers have yet to find who died last.
+    if (this.#keepers !== null) return false;
     let isOver = true;
     for (const node of this.#nodes) {
       const { machine, ending } = node;
