@@ -5,6 +5,7 @@
  */
 import { instanceOf, LEFT_LABEL } from "./members.ts";
 import type { Look, Told } from "../calls.ts";
+import { asItIs } from "../memory.ts";
 import type { Answer, Engine, Facts, SwarmNode } from "../state.ts";
 
 /** All that it knows: plain data. Times are in ms since it began. */
@@ -238,10 +239,11 @@ function isLeader({ nodeId, swarm }: Engine): boolean {
 }
 
 /** Something was looked at. */
-export function watched(w: Watch, { kind, answer }: Told<Watched>): Watch {
+export function watched(w: Watch, told: Told<Watched>): Watch {
+  const { kind } = told;
   const so: Watch = {
     ...w,
-    facts: { ...w.facts, [kind]: answer },
+    facts: { ...w.facts, [kind]: taken(told) },
     seenMs: { ...w.seenMs, [kind]: w.nowMs },
   };
   if (kind === "probe") {
@@ -252,6 +254,12 @@ export function watched(w: Watch, { kind, answer }: Told<Watched>): Watch {
   if (kind !== "engine" || !engine?.ok) return so;
   const isAiling = engine.value.swarm?.nodes.some(ails) ?? false;
   return { ...so, ailingMs: isAiling ? w.ailingMs ?? w.nowMs : null };
+}
+
+/** A run sees it so too: else each would find another picture than the one before. */
+function taken(told: Told<Watched>): Told<Watched>["answer"] {
+  if (told.kind !== "engine" || !told.answer.ok) return told.answer;
+  return { ok: true, value: asItIs(told.answer.value) };
 }
 
 /** Whether a node may have to be reaped as soon as EC2 says so, or labelled as soon as it shows the machine. */

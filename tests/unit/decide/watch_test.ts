@@ -13,6 +13,7 @@ import {
   type Watched,
   watched,
 } from "../../../src/decide/watch.ts";
+import { newMemory, remembered } from "../../../src/memory.ts";
 import type { Answer, Engine } from "../../../src/state.ts";
 import {
   fault,
@@ -423,6 +424,14 @@ Deno.test("keep: a launching hook is asked for until a join has reached its end,
   assert.equal(ran(begun, JOIN, { end: "failed", rule: "x", engine: worker }).isLaunching, true);
   assert.equal(ran(begun, JOIN, { end: "cut", rule: "x", engine: worker }).isLaunching, true);
   assert.equal(ran(begun, JOIN, { end: "reached", rule: "x", engine: worker }).isLaunching, false);
+});
+
+Deno.test("keep: an Engine in error without a word is well, as a run takes it", () => {
+  const says = ok({ ...workerOf("a"), state: "error" as const, peers: ["10.0.0.1"] });
+  const call = { kind: "engine" } as const;
+  const { answer } = remembered(newMemory("run"), { kind: "engine", call, answer: says }, 0);
+  const w = kept(answer as Answer<Engine>);
+  assert.equal(watch(seen(w, { engine: says })).kind, "rest");
 });
 
 Deno.test("keep: what a run itself has changed is no reason for another", () => {
