@@ -3,7 +3,8 @@
  * `decide` is for a run. A worker at rest asks nothing of AWS, a manager little: what changes shows in its
  * Engine first, and only that of the raft leader is to see who leaves, or is dead, within seconds.
  */
-import { instanceOf, LEFT_LABEL } from "./members.ts";
+import { instanceOf } from "./members.ts";
+import { isOpen } from "./nodes/tend.ts";
 import type { Look, Told } from "../calls.ts";
 import { asItIs } from "../memory.ts";
 import type { Answer, Engine, Facts, SwarmNode } from "../state.ts";
@@ -187,13 +188,8 @@ function ailingEveryMs({ ailingMs, nowMs, intervalMs, facts: { engine } }: Watch
 /** Whether a word asks for what its node does not show. */
 function wordsOpen({ facts: { words, engine } }: Watch): boolean {
   if (!words?.ok || !engine?.ok) return false;
-  const nodes = engine.value.swarm?.nodes ?? [];
-  return words.value.some(({ nodeId, leaves }) =>
-    nodes.some((node) =>
-      node.nodeId === nodeId && node.state === "ready" &&
-      leaves === (node.labels[LEFT_LABEL] === undefined)
-    )
-  );
+  const ready = engine.value.swarm?.nodes.filter(({ state }) => state === "ready") ?? [];
+  return words.value.some((word) => ready.some((node) => isOpen(node, word)));
 }
 
 function dueLooks(w: Watch): (Look & { kind: Watched })[] {

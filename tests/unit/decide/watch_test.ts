@@ -228,6 +228,19 @@ const ROWS: Row[] = [
     want: ["rest"],
   },
   {
+    name: "a word of a node that is a manager, which no run heeds, asks for nothing",
+    w: seen(kept(leader), { words: ok([{ instance: "i-2", nodeId: "node-2", leaves: true }]) }),
+    want: ["rest"],
+  },
+  {
+    name: "nor does one of another machine than the node is",
+    w: seen(
+      kept(ok(managerOf("a", { nodes: [...managersAt(1, 2, 3), workerNode(4)] }))),
+      { words: ok([{ instance: "i-9", nodeId: "node-4", leaves: true }]) },
+    ),
+    want: ["rest"],
+  },
+  {
     name: "its Engine does not answer: a run waits for it",
     w: seen(kept(worker), { engine: fault("unreachable") }),
     want: ["run", "join"],
