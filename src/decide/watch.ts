@@ -23,7 +23,9 @@ export interface Watch {
   seenMs: { [K in Watched]?: number };
   /** Looks in a row in which none of a worker's managers answered. */
   silent: number;
-  /** Since when somebody in its swarm has been down or out of reach; null: nobody is. */
+  /** Who in its swarm is down, out of reach, or without a label. */
+  ailing: string[];
+  /** When the last of them began to be; null: nobody is. */
   ailingMs: number | null;
   last: Ran | null;
   /** Runs in a row that failed. */
@@ -89,6 +91,7 @@ export function newWatch(given: Pick<Watch, "intervalMs" | "timeoutMs">): Watch 
     facts: {},
     seenMs: {},
     silent: 0,
+    ailing: [],
     ailingMs: null,
     last: null,
     failures: 0,
@@ -248,8 +251,10 @@ export function watched(w: Watch, told: Told<Watched>): Watch {
   }
   const { engine } = so.facts;
   if (kind !== "engine" || !engine?.ok) return so;
-  const isAiling = engine.value.swarm?.nodes.some(ails) ?? false;
-  return { ...so, ailingMs: isAiling ? w.ailingMs ?? w.nowMs : null };
+  const ailing = engine.value.swarm?.nodes.filter(ails).map(({ nodeId }) => nodeId) ?? [];
+  if (ailing.length === 0) return { ...so, ailing, ailingMs: null };
+  const isNews = ailing.some((one) => !w.ailing.includes(one));
+  return { ...so, ailing, ailingMs: isNews ? w.nowMs : w.ailingMs };
 }
 
 /** A run sees it so too: else each would find another picture than the one before. */

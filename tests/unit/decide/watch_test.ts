@@ -152,6 +152,15 @@ const ROWS: Row[] = [
     because: /long ago/,
   },
   {
+    name: "its last run was over a moment ago: whatever it shows, the next one is not begun yet",
+    w: seen({ ...kept(leader), nowMs: 5_000 }, {
+      lifecycle: ok(lifecycle(null)),
+      engine: ok(managerOf("a", { nodes: [...managersAt(1, 2, 3), workerNode(4)] })),
+      words: ok([{ instance: "i-4", nodeId: "node-4", leaves: true }]),
+    }),
+    want: ["rest"],
+  },
+  {
     name: "its tokens were rotated: runs at once",
     w: seen(kept(leader), {
       engine: ok(
@@ -403,6 +412,24 @@ Deno.test("keep: the other managers look for the dead less often than the leader
     },
   };
   assert.equal(watch(ailing(led)).kind, "rest");
+});
+
+Deno.test("keep: who ails since a moment is looked for soon, whoever has for long", () => {
+  const off = workerNode(4, { state: "down" });
+  const [long, both] = [leader, down3].map((engine) => {
+    assert.ok(engine.ok && engine.value.swarm);
+    const nodes = [...engine.value.swarm.nodes, off];
+    return ok({ ...engine.value, swarm: { ...engine.value.swarm, nodes } });
+  });
+  assert.ok(long !== undefined && both !== undefined);
+  const day = 24 * 60 * MINUTE_MS;
+  const after = (engine: Answer<Engine>): Step => {
+    const last = { ...kept(long).last!, atMs: day - MINUTE_MS, picture: pictureOf(engine) };
+    const w = { ...later(kept(long), day - MINUTE_MS), last };
+    return watch(heard(seen(w, { engine, words: ok([]) })));
+  };
+  assert.equal(after(long).kind, "rest");
+  assert.equal(after(both).kind, "run");
 });
 
 Deno.test("keep: a leave by a spot notice has less time than one by Auto Scaling", () => {
