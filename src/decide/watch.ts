@@ -166,7 +166,8 @@ function reasonToRun(w: Watch): string | null {
   if (last.end === "cut") return "its last run was cut";
   const sinceMs = nowMs - last.atMs;
   if (last.end === "failed") return sinceMs >= againMs(w) ? "its last run failed" : null;
-  if (engine === undefined) return null;
+  // Whatever it shows: a run that can do nothing about that is not begun again without an end.
+  if (engine === undefined || sinceMs < RETRY_MS) return null;
   if (pictureOf(engine) !== last.picture) return "its Engine shows another picture";
   const isManager = engine.ok && engine.value.manager;
   if (!isManager) return w.silent >= 2 ? "none of its managers answers" : null;
