@@ -87,6 +87,14 @@ export const SURVEY_RULES = {
     cases: [["survey", "the unit runs `keep`, and systemd kills it before it could have left", "a warning: the node may be cut off in the middle of its leave"]],
     exits: [], mend: "`TimeoutStopSec=120` in its section `[Service]`, as deploy/swarm-join.service has it; then `systemctl daemon-reload`",
   },
+  "hook-missing": {
+    cases: [["survey", "its Auto Scaling group has no hook of terminating instances", "of a manager a warning, of a worker a note: it has what a shutdown gives to leave"]],
+    exits: [], mend: "`aws autoscaling put-lifecycle-hook --auto-scaling-group-name GROUP --lifecycle-hook-name swarm-join-leave --lifecycle-transition autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 900 --default-result CONTINUE`, with `swarm-join keep` on the machines",
+  },
+  "hook-short": {
+    cases: [["survey", "such a hook times out in less than two minutes", "the same"]],
+    exits: [], mend: "put it again with a longer `--heartbeat-timeout` (900): it is the time in which a leave that was interrupted can be begun anew; one that goes on sends heartbeats",
+  },
   next: {
     cases: [["survey", "a join would do something now", "a note: what, and why"]],
     exits: [], mend: "",

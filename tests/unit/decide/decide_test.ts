@@ -108,6 +108,34 @@ Deno.test("decide: a swarm is started anew only where it is asked for, right aft
   assert.ok(times > 0, "it never came to that");
 });
 
+Deno.test("decide: Auto Scaling is told that a machine may go only when that is out", () => {
+  const hooks = [{ name: "leave", transition: "terminating" as const, heartbeatMs: 60_000 }];
+  const hook = { ok: true as const, value: { group: "g", state: "Terminating:Wait", hooks } };
+  let told = 0;
+  const held = observations.map((o): Observation => ({
+    ...o,
+    config: { ...o.config, goal: "leave", dryRun: false },
+    memory: {
+      ...o.memory,
+      ...{ lifecycle: { target: "Terminated", spot: null }, said: "nothing", fault: null },
+    },
+    facts: { ...o.facts, hook },
+    nowMs: 10_000,
+  }));
+  const holds = (o: Observation): void => {
+    const decision = decide(o);
+    if (decision.kind !== "act" || decision.call.kind !== "complete") return;
+    told++;
+    const { engine, ledger } = o.facts;
+    assert.ok(engine?.ok && engine.value.state === "inactive");
+    assert.ok(ledger?.ok && ledger.value.kind === "settled");
+    const members = ledger.value.record?.members ?? [];
+    assert.ok(members.every(({ instance }) => instance !== o.memory.identity?.instance));
+  };
+  fc.assert(fc.property(held, holds), { numRuns: 4_000 });
+  assert.ok(told > 0, "nobody was");
+});
+
 Deno.test("decide: a survey never acts", () => {
   everywhere((decision, { config }) => {
     if (config.goal === "survey") assert.notEqual(decision.kind, "act");
