@@ -14,7 +14,10 @@ import { jsonOf, pageOf } from "./src/report/print.ts";
 import { failureOf, type Report } from "./src/report/report.ts";
 import { storeText } from "./src/report/rows.ts";
 import { asStatus } from "./src/report/status.ts";
-import { hold } from "./src/node/session.ts";
+import { keep, type KeepSurface } from "./src/node/keep.ts";
+import { metricsOf } from "./src/report/metrics.ts";
+import { writeMetrics } from "./src/node/metrics_file.ts";
+import { holdOnce } from "./src/node/session.ts";
 import { createWays, type WayTo } from "./src/node/ways.ts";
 import type { Output, Surroundings } from "./src/settings.ts";
 import { sleep } from "./src/time.ts";
@@ -78,9 +81,9 @@ function waysOf(
   }
 }
 
-/** Acts until the goal is reached, or only looks: `config` says which. */
+/** Acts until the goal is reached, or only looks: `config` says which; or keeps. */
 async function run(
-  { config, surroundings, output }: Parsed & { kind: "run" },
+  { config, surroundings, output, keeps }: Parsed & { kind: "run" },
   wayTo: WayTo,
   isJournal: boolean,
 ): Promise<Report> {
@@ -100,20 +103,47 @@ async function run(
   });
   const stop = stopSignal();
   log.begin({ version: VERSION, cluster: config.cluster, store: storeText(config.store) });
-  const node = new Node({ config, surroundings, wayTo, nowMs });
-  return await hold(config, {
-    perform: (call) => node.perform(call),
-    sleep: (ms) => sleep(ms, stop),
-    awsCalls: () => node.awsCalls,
-    lock: (onWait, signal) => acquireLock({ path: surroundings.lockFile, onWait, signal }),
+  const edges: KeepSurface["edges"] = (config, leftMs) => {
+    const node = new Node({ config, surroundings, wayTo, nowMs, leftMs });
+    return { perform: (call) => node.perform(call), awsCalls: () => node.awsCalls };
+  };
+  const surface = {
+    lock: (onWait: () => void, signal: AbortSignal) =>
+      acquireLock({ path: surroundings.lockFile, onWait, signal }),
     log,
     live,
     nowMs,
     wallMs: Date.now,
     dice: Math.random,
-    runId: crypto.randomUUID().replaceAll("-", ""),
     stop,
+  };
+  if (keeps) {
+    const { intervalMs, metricsFile } = surroundings;
+    const onKept = metricsFile === null ? () => {} : metricsWriter(metricsFile, log);
+    const kept = { intervalMs, edges, sleep, runId, onKept, version: VERSION };
+    return await keep(config, { ...surface, ...kept });
+  }
+  return await holdOnce(config, {
+    ...surface,
+    ...edges(config, () => config.timeoutMs - nowMs()),
+    sleep: (ms) => sleep(ms, stop),
+    runId: runId(),
   });
+}
+
+/** Writes the file at each look; what goes wrong is said, once as long as it is the same. */
+function metricsWriter(path: string, log: Log): KeepSurface["onKept"] {
+  let said = "";
+  return (kept) => {
+    const written = writeMetrics(path, metricsOf(kept));
+    const fault = written.ok ? "" : written.fault.message;
+    if (fault !== "" && fault !== said) log.warn(fault);
+    said = fault;
+  };
+}
+
+function runId(): string {
+  return crypto.randomUUID().replaceAll("-", "");
 }
 
 function decideAgain(file: string, output: Output): number {

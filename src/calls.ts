@@ -12,13 +12,19 @@ import type {
   Engine,
   Identity,
   Instance,
-  Interface,
-  Lifecycle,
   Role,
   TokenMark,
   Word,
 } from "./state.ts";
-import type { Mark, NeededPermission, Neighbour, Shown } from "./shown.ts";
+import type {
+  Hook,
+  Interface,
+  Lifecycle,
+  Mark,
+  NeededPermission,
+  Neighbour,
+  Shown,
+} from "./shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Position, WriteResult } from "./founding.ts";
 
 /** Reads, with what each takes and gives. They change nothing, and may be made side by side. */
@@ -49,6 +55,8 @@ interface Looks {
   marks: [takes: Nothing, gives: Mark[]];
   /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
   permissions: [takes: { role: Role }, gives: NeededPermission[]];
+  /** Where this instance is in its Auto Scaling group, and the group's hooks; null: it is in none. */
+  hook: [takes: Nothing, gives: Hook | null];
 }
 
 /** Writes, with what each takes and gives: one at a time. */
@@ -78,9 +86,19 @@ interface Acts {
   leave: [takes: { force: boolean; onlyEmpty: boolean }, gives: LeaveResult];
   /** Makes this manager the only one of its swarm, from its own raft (`--force-new-cluster`). Gives where what it was is kept. */
   force: [takes: { advertiseAddr: string }, gives: string];
+  /** Tells Auto Scaling that this instance may go on, as far as this hook is concerned. */
+  complete: [takes: HookName, gives: null];
+  /** Has the time of this hook begin anew. */
+  heartbeat: [takes: HookName, gives: null];
 }
 
 type Nothing = Record<never, never>;
+
+/** A lifecycle hook of this instance's Auto Scaling group. */
+interface HookName {
+  group: string;
+  hook: string;
+}
 
 /** What a swarm is known by: a rotation of its CA leaves the id, a `--force-new-cluster` the fingerprint. */
 export type SwarmName = Pick<FoundingRecord, "fingerprint" | "clusterId">;
@@ -165,7 +183,7 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions"];
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "hook"];
 
 /** Every look. */
 export const LOOKS: { readonly [K in LookKind]: CallRow } = {
@@ -189,6 +207,7 @@ export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   words: lookRow("what leaving workers have said"),
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
+  hook: lookRow("the Auto Scaling group to say what it does with this instance"),
 };
 
 function lookRow(waitedFor: string, graceMs = 0): CallRow {
@@ -196,10 +215,10 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
 }
 
 // deno-fmt-ignore: all but "engine" and "contents"
-const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions"];
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "hook"];
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions"];
+const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "hook"];
 
 // By an old word two managers would drain a worker and take it back in turn.
 const OF_OTHERS = ALL_BUT_ENGINE.filter((kind) => kind !== "words");
@@ -270,6 +289,19 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
     // What it was is copied first, however much that is.
     ...actRow("the Docker Engine to start its swarm anew", 4 * ENGINE_GRACE_MS, [], "look"),
     plan: () => "make this manager the only one of its swarm",
+  },
+  complete: {
+    ...actRow("the Auto Scaling group to let this instance go on", WRITE_GRACE_MS, "all", "look"),
+    plan: ({ group, hook }) => `complete the lifecycle hook ${hook} of ${group}`,
+  },
+  heartbeat: {
+    ...actRow(
+      "the Auto Scaling group to hold this instance for longer",
+      WRITE_GRACE_MS,
+      "all",
+      "safe",
+    ),
+    plan: ({ group, hook }) => `send a heartbeat to the lifecycle hook ${hook} of ${group}`,
   },
 };
 

@@ -10,7 +10,8 @@
 import { isIpv4, isIpv6, isRange, normalAddress } from "./addresses.ts";
 import { isObject, parseJson } from "./json.ts";
 import { ImdsError, notMetadata, parseImdsEndpoint, Session } from "./imds/session.ts";
-import type { Answer, Identity, Lifecycle } from "./state.ts";
+import type { Lifecycle } from "./shown.ts";
+import type { Answer, Identity } from "./state.ts";
 
 export interface Imds {
   /**

@@ -19,11 +19,15 @@ export function newMemory(runId: string): Memory {
     written: [],
     confirmed: null,
     isProven: false,
+    withdrew: false,
     mayForce: false,
     forced: null,
     unknown: null,
     published: null,
     said: null,
+    hook: null,
+    hookMs: 0,
+    told: [],
     kept: [],
     refused: [],
     reaped: [],
@@ -50,6 +54,7 @@ export function remembered(
 ): { memory: Memory; answer: AnyAnswer } {
   const { answer } = told;
   if (!told.answer.ok) {
+    if (told.kind === "hook") return { memory: { ...memory, hookMs: nowMs }, answer };
     const unknown = { attemptMs: null, startingMs: null };
     return { memory: told.kind === "engine" ? { ...memory, ...unknown } : memory, answer };
   }
@@ -83,6 +88,13 @@ export function remembered(
       };
       return { memory: { ...memory, asked, terminated }, answer: { ok: true, value: instances } };
     }
+    case "hook": {
+      const hook = told.answer.value;
+      // A machine of a warm pool is launched twice, and held by the same hooks each time.
+      const isSame = hook?.state === memory.hook?.state;
+      const said = { hook, hookMs: nowMs, told: isSame ? memory.told : [] };
+      return { memory: { ...memory, ...said }, answer };
+    }
     case "probe": {
       const asked = { ...memory.asked, probe: told.call.addresses.toSorted() };
       return { memory: { ...memory, asked }, answer };
@@ -94,6 +106,7 @@ export function remembered(
 
 /** An act went well. `self`: this node's id, where it is known. */
 export function acted(memory: Memory, act: Act, self = ""): Memory {
+  if (act.kind === "complete" || act.kind === "heartbeat") return informed(memory, act, null);
   const after: Memory = {
     ...memory,
     steady: null,
@@ -118,9 +131,21 @@ export function acted(memory: Memory, act: Act, self = ""): Memory {
       };
     case "attest":
       return { ...after, attested: act.fingerprint };
+    case "write":
+      return { ...after, withdrew: act.as === "withdraw" };
     default:
       return after;
   }
+}
+
+/** What a run waits for is the same after Auto Scaling was told something, or was not: also a courtesy. */
+function informed(
+  memory: Memory,
+  act: Act & { kind: "complete" | "heartbeat" },
+  fault: Fault | null,
+): Memory {
+  const told = [...memory.told, { act: act.kind, hook: act.hook, fault }];
+  return fault === null ? { ...memory, told, did: [...memory.did, act.kind] } : { ...memory, told };
 }
 
 /** A manager that demotes itself leaves, and is not reaped. */
@@ -147,6 +172,7 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
     (act.as === "label" || fault.kind === "refused" || fault.kind === "not-found"));
   // A word is a courtesy: who can't say it goes on without.
   if (act.kind === "announce") return { ...memory, said: "unheard" };
+  if (act.kind === "complete" || act.kind === "heartbeat") return informed(memory, act, fault);
   if (isKept) {
     const { nodeId } = act;
     return { ...memory, kept: [...memory.kept, nodeId], refused: [...memory.refused, nodeId] };

@@ -16,7 +16,7 @@ export const RECOVERY_RULES = {
     exits: [5], mend: "run it on a manager of the founded swarm that is left (`swarm-join status` there says that it is lost). Is none left, a new manager starts anew by itself. Without a record nobody can tell who lives: docs/operations.md, \"A lost quorum\"",
   },
   "members-living": {
-    cases: [["recovering", "a member of the record is not gone; or its Engine knows a manager that the record lacks, where EC2 shows a machine, or somebody answers, or outside this VPC", "exit 5, nothing changed (of those that run, or go, after 3 minutes: one that is still on its way in takes itself out of the record between its attempts)"]],
+    cases: [["recovering", "a member of the record is not gone; or its Engine knows a manager that the record lacks, where EC2 shows a machine, or somebody answers, or outside this VPC", "exit 5, nothing changed (of those that run, or go, after 5 minutes: one that is still on its way in takes itself out of the record between its attempts)"]],
     exits: [5], mend: "the message names each. Is it stopped: start it, and the quorum comes back with its managers; terminate it only if it never will. Does it run: its Engine may be off, or TCP 2377 closed between the managers; one that is about to join withdraws by itself. One that the record does not list: look there (`docker info`), terminate it if it is none or dead. By hand, beside all this: docs/operations.md, \"A lost quorum\"",
   },
   "confirm-recovery": {

@@ -247,13 +247,13 @@ export const RULES = {
   },
   "joins-failed": {
     cases: [
-      ["outside", "all that answer would not let it in", "waits 15 s, tries again (longer each time, if they can't reach it back)"],
-      ["worker", "the same", "waits 15 s, tries again"],
+      ["outside", "all that answer would not let it in", "takes itself out of the record, waits 15 s, tries again; longer each time, up to 2 minutes (5, if they can't reach it back)"],
+      ["worker", "the same", "waits 15 s, tries again; longer each time, up to 2 minutes"],
     ],
-    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in, and a manager has to be reached by the others on TCP 2377",
+    exits: [3], waitsFor: "a manager to let this node in", mend: "the Engine's words are in the message; a manager without quorum lets nobody in (`swarm-join status` there says so, and what to do), and a manager has to be reached by the others on TCP 2377",
   },
   "withdraw-member": {
-    cases: [["outside", "it is listed, and nobody answers, or every other member is gone", "takes itself out; `members-gone` may come next"]],
+    cases: [["outside", "it is listed, and nobody answers, or nobody who answers lets it in, or every other member is gone", "takes itself out; `members-gone` may come next"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "swarm-missing": {
@@ -352,6 +352,26 @@ export const RULES = {
     exits: [], mend: "",
   },
   ...RECOVERY_RULES,
+  "complete-hook": {
+    cases: [
+      ["leaving", "it is out, and a terminating hook of its Auto Scaling group holds it (`Terminating:Wait`)", "completes the hook"],
+      ["inSwarm", "under `keep`: in order and reached by its swarm, and a launching hook holds it (`Pending:Wait`)", "completes the hook"],
+      ["worker", "under `keep`: in order, and a launching hook holds it", "completes the hook"],
+      ["obstacle", "under `keep`: in a warm pool, and a launching hook holds it (`Warmed:Pending:Wait`)", "completes the hook"],
+    ],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
+  "hook-pending": {
+    cases: [
+      ["leaving", "it is out, and its hook does not hold it yet (`Terminating`: load balancers come first), or Auto Scaling does not answer", "waits to the end of its time; half a minute for an answer; is done then, and says what it could not tell"],
+      ["inSwarm", "under `keep`: a launching hook, and its swarm does not reach it yet, or Auto Scaling does not answer", "waits"],
+    ],
+    exits: [3], waitsFor: "Auto Scaling, or this manager's swarm to reach it", mend: AGAIN,
+  },
+  "hook-heartbeat": {
+    cases: [["leaving", "Auto Scaling says that it goes, it waits for something, and half of its hook's time is over", "sends a heartbeat, for the time to begin anew"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
   ...SURVEY_RULES,
   usage: {
     cases: [["shell", "a flag, a variable or a file is wrong", "exit 2 before anything is done"]],

@@ -195,12 +195,25 @@ function written(o: Observation, call: Act & { kind: "write" }, result: WriteRes
 }
 
 function waited(o: Observation, wait: Waiting): Observation {
-  const { memory, facts, nowMs } = o;
+  const { memory, nowMs } = o;
+  // Whether it is to be asked again, its own times say.
+  const { hook: _, ...facts } = o.facts;
   const steady = steadyOf(memory, wait, nowMs);
   const refusals = wait.rule === "throttled" ? memory.refusals + 1 : 0;
   const waits = memory.waits + 1;
   const said = memory.said === "unheard" ? null : memory.said;
-  const after = { ...memory, steady, fault: null, kept: [], said, waits, refusals };
+  const told = memory.told.filter(({ act, fault }) => act === "complete" && fault === null);
+  const after = {
+    ...memory,
+    steady,
+    fault: null,
+    kept: [],
+    said,
+    told,
+    waits,
+    refusals,
+    withdrew: false,
+  };
   switch (wait.keeps) {
     case "answers":
       return { ...o, memory: after, facts: answered(facts) };

@@ -15,6 +15,12 @@ export const CLUSTER_TAG = "SwarmCluster";
 /** The tag by which a leaving worker says so to the managers. */
 export const LEAVING_TAG = "SwarmLeaving";
 
+/**
+ * Where node_exporter's textfile collector looks: as Debian and Ubuntu package it, and as its own examples
+ * have it. The build lets the program write there (`tools/build.ts`).
+ */
+export const METRICS_FOLDERS = ["/var/lib/prometheus/node-exporter", "/var/lib/node_exporter"];
+
 /** How a run talks. */
 export interface Output {
   json: boolean;
@@ -28,6 +34,7 @@ export interface Surroundings {
   imdsEndpoint: string | null;
   imdsV1: boolean;
   s3Endpoint: string | null;
+  autoScalingEndpoint: string | null;
   /** AWS's endpoints by FIPS 140, and those that IPv6 reaches too. */
   fips: boolean;
   dualstack: boolean;
@@ -38,4 +45,8 @@ export interface Surroundings {
   /** By the names of their variables; else the instance role's. */
   credentials: Readonly<Record<string, string | undefined>>;
   lockFile: string;
+  /** How often `keep` looks at its own Engine. */
+  intervalMs: number;
+  /** Where a run that keeps shows how it is; null: nowhere. */
+  metricsFile: string | null;
 }

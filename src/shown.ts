@@ -1,4 +1,7 @@
-/** What AWS shows of others and of what this node may do: tokens, marks of foundings, neighbours, permissions. */
+/**
+ * What AWS shows of others, of what this node may do, and of what is to become of it: tokens, marks of
+ * foundings, neighbours, permissions, lifecycle hooks; and what its machine shows.
+ */
 import type { InstanceState, TokenMark } from "./state.ts";
 
 /**
@@ -53,4 +56,35 @@ export interface Placement {
   zone: string;
   type: string;
   lifecycle: string;
+}
+
+/** An address of a network interface of this machine. */
+export interface Interface {
+  name: string;
+  address: string;
+}
+
+/**
+ * What IMDS says is to become of this instance. `target`: `autoscaling/target-lifecycle-state`; null: not
+ * in an Auto Scaling group. `spot`: the `action` of `spot/instance-action`; null: none was announced.
+ */
+export interface Lifecycle {
+  target: string | null;
+  spot: string | null;
+}
+
+export const TRANSITIONS = ["launching", "terminating"] as const;
+
+/** A lifecycle hook of an Auto Scaling group. Heartbeats begin its time anew, at most a hundred times over. */
+export interface LifecycleHook {
+  name: string;
+  transition: typeof TRANSITIONS[number];
+  heartbeatMs: number;
+}
+
+/** This instance in its Auto Scaling group. `state`: as Auto Scaling says it (`InService`, `Terminating:Wait`). */
+export interface Hook {
+  group: string;
+  state: string;
+  hooks: LifecycleHook[];
 }

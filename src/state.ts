@@ -9,7 +9,7 @@ import type { ActionKind } from "./actions.ts";
 import type { Act, Look, LookKind, Seen } from "./calls.ts";
 import type { FoundingRecord } from "./founding.ts";
 import type { Rule } from "./rules.ts";
-import type { Placement } from "./shown.ts";
+import type { Hook, Lifecycle, Placement } from "./shown.ts";
 import type { StoreKind } from "./stores.ts";
 
 export const ROLES = ["manager", "worker"] as const;
@@ -70,6 +70,8 @@ export interface Config {
   labelTags: string[];
   /** A `leave` that leaves only if this machine is told to go. */
   ifTerminating: boolean;
+  /** The hook of its Auto Scaling group that a run completes once its goal is reached; a `leave` needs no word for its own. */
+  hook: "launching" | null;
   /** A worker whose swarm was replaced leaves it, whatever tasks run here. */
   abandonTasks: boolean;
   /** The region that was asked for; null: the one that the metadata name. */
@@ -146,15 +148,6 @@ export interface Identity {
   /** The role tag, where IMDS may show tags; null: not shown, ask EC2. */
   roleTag: string | null;
   placement: Placement;
-}
-
-/**
- * What IMDS says is to become of this instance. `target`: `autoscaling/target-lifecycle-state`; null: not
- * in an Auto Scaling group. `spot`: the `action` of `spot/instance-action`; null: none was announced.
- */
-export interface Lifecycle {
-  target: string | null;
-  spot: string | null;
 }
 
 export const NODE_STATES = ["ready", "down", "unknown", "disconnected"] as const;
@@ -240,12 +233,6 @@ export interface Engine {
   swarm: SwarmView | null;
 }
 
-/** An address of a network interface of this machine. */
-export interface Interface {
-  name: string;
-  address: string;
-}
-
 /**
  * What would be lost if this node left its swarm: how many of what, in a person's words (`services`). An
  * open list, for each Engine has more that can be lost. What there is none of may be left out. On a worker
@@ -299,6 +286,8 @@ export interface Memory {
   confirmed: string | null;
   /** Whether a write has confirmed the record since this run looked at its Engine: who is in the swarm is listed there. */
   isProven: boolean;
+  /** Whether it has taken itself out of the record since the last wait. */
+  withdrew: boolean;
   /** Whether the last act was a write of the record for a recovery, and nothing was done or looked at since: good for one attempt. */
   mayForce: boolean;
   /** What became of the attempt to start its swarm anew, in words; null: this run has made none. */
@@ -309,6 +298,12 @@ export interface Memory {
   published: string | null;
   /** What this worker said last to the managers; `unheard`: it could not, since the last wait; null: this run has said nothing. */
   said: "leaves" | "stays" | "nothing" | "unheard" | null;
+  /** What Auto Scaling said last of this instance; null: nothing, or that it is in no group. */
+  hook: Hook | null;
+  /** When it was asked last (ms of the run); 0: when the run began. */
+  hookMs: number;
+  /** What it was told of its hooks, and took while the instance is in the same state; of heartbeats, and of what it did not take, only since the last wait. */
+  told: { act: "complete" | "heartbeat"; hook: string; fault: Fault | null }[];
   /** Nodes that the swarm would not change or remove, since the last wait. */
   kept: string[];
   /** All that it would not in this run. */

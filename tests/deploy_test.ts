@@ -1,7 +1,7 @@
 /** What an operator copies: the unit, the user data, the policies. */
 import assert from "node:assert/strict";
 import { FLAGS } from "../src/cli/flags.ts";
-import { CLUSTER_TAG, LEAVING_TAG } from "../src/settings.ts";
+import { CLUSTER_TAG, LEAVING_TAG, METRICS_FOLDERS } from "../src/settings.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const POLICIES = ["manager-tags", "worker-tags", "manager-s3", "worker-s3"] as const;
@@ -141,7 +141,7 @@ Deno.test("the unit runs on every boot, after Docker and the network, again for 
     const [key, value] of [
       ["NoNewPrivileges", "yes"],
       ["ProtectSystem", "strict"],
-      ["ReadWritePaths", "/run"],
+      ["ReadWritePaths", ["/run", ...METRICS_FOLDERS.map((folder) => `-${folder}`)].join(" ")],
       ["PrivateTmp", "yes"],
       ["LimitCORE", "0"],
     ] as const

@@ -4,6 +4,7 @@ import { DOCUMENTS, withTables } from "../tools/docs.ts";
 import { decide } from "../src/decide/decide.ts";
 import { jsonOf } from "../src/report/print.ts";
 import { failureOf, type Report, reportOf } from "../src/report/report.ts";
+import { METRICS } from "../src/report/metrics.ts";
 import { asStatus } from "../src/report/status.ts";
 import { observation } from "./support/observations.ts";
 import type { Goal } from "../src/state.ts";
@@ -31,6 +32,17 @@ Deno.test("the reference has every field that --json prints, and says when", () 
   const [status = ""] = /`status` prints[^]*?`settings` prints/.exec(read("docs/reference.md")) ??
     [];
   for (const key of keysOf(asStatus(survey))) assert.ok(status.includes(`\`${key}\``), key);
+});
+
+Deno.test("the alert rules ask for metrics that there are", () => {
+  const [, section = ""] = read("docs/reference.md").split("\n## Metrics\n");
+  const rules = section.split("\n").filter((line) => /^ {6}expr: /.test(line));
+  assert.equal(rules.length, 2);
+  for (const rule of rules) {
+    const names = rule.match(/\bswarm_join_\w+/g) ?? [];
+    assert.ok(names.length > 1, rule);
+    for (const name of names) assert.ok(name in METRICS, `${name} in ${rule}`);
+  }
 });
 
 Deno.test("the README fits in a hundred lines", () => {

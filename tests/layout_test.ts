@@ -39,7 +39,18 @@ const ROOMS: { [room: string]: string[] } = {
   "tokens": ["aws", "node:crypto"],
   "ledger": ["aws", "valibot", "node:crypto"],
   // The shell of a real node
-  "node": ["run", "report", "decide/faults", "imds", "swarm", "aws", "ledger", "tokens", "time"],
+  "node": [
+    "run",
+    "report",
+    "decide/faults",
+    "decide/watch",
+    "imds",
+    "swarm",
+    "aws",
+    "ledger",
+    "tokens",
+    "time",
+  ],
 };
 const GROUND = [
   "state",
@@ -70,6 +81,7 @@ const PURE = [
   "report/plan",
   "report/findings",
   "report/status",
+  "report/metrics",
   "ledger/record",
   "ledger/versions",
 ];

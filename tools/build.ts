@@ -7,6 +7,7 @@
  * `--entry` and `--output` build another program the same way (the bench's empty one).
  */
 import { bundle } from "./bundle.ts";
+import { METRICS_FOLDERS } from "../src/settings.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -20,7 +21,8 @@ const dist = join(root, "dist");
  * - net: any manager on any address, and endpoints that the operator names
  * - read: the Engine's data root may be anywhere (its root CA's certificate is read), and so may the files
  *   that settings are in, or name
- * - write: the lock file; and Deno wants it for a unix socket to connect to. A copy of what a lost swarm was
+ * - write: the lock file, that of metrics, a copy of what a lost swarm was; and Deno wants it for a unix
+ *   socket to connect to
  * - sys: the addresses of the machine's network interfaces
  * - env: all of it, as its names can't be listed with less, and a misspelt setting is to be refused; the
  *   program reads it once and gives the permission back
@@ -31,7 +33,9 @@ const permissions = [
   "--deny-import",
   "--allow-net",
   "--allow-read",
-  "--allow-write=/run,/var/run,/tmp,/var/lib/swarm-join",
+  `--allow-write=${
+    ["/run", "/var/run", "/tmp", "/var/lib/swarm-join", ...METRICS_FOLDERS].join(",")
+  }`,
   "--allow-sys=networkInterfaces",
   "--allow-env",
 ];

@@ -63,10 +63,13 @@ export async function bundle(entry: string, folder: string): Promise<Bundle> {
 const slimSdk: esbuild.Plugin = {
   name: "slim-sdk",
   setup(build): void {
-    build.onLoad({ filter: /\/client-(ec2|s3)\/dist-es\/schemas\/\w+\.js$/ }, async ({ path }) => ({
-      contents: literalKeys(await Deno.readTextFile(path)),
-      loader: "js",
-    }));
+    build.onLoad(
+      { filter: /\/client-(ec2|s3|auto-scaling)\/dist-es\/schemas\/\w+\.js$/ },
+      async ({ path }) => ({
+        contents: literalKeys(await Deno.readTextFile(path)),
+        loader: "js",
+      }),
+    );
     build.onResolve({ filter: /./ }, ({ path }) => {
       return path in unused ? { path, namespace: "unused" } : undefined;
     });

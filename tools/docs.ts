@@ -5,6 +5,7 @@
 import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/cli/flags.ts";
 import { usageOf } from "../src/cli/help.ts";
 import { VERBS, verbUsage } from "../src/cli/verbs.ts";
+import { METRICS } from "../src/report/metrics.ts";
 import { PLACES, type Rule, RULES } from "../src/rules.ts";
 
 const RULE_NAMES = Object.keys(RULES) as Rule[];
@@ -12,13 +13,13 @@ const RULE_NAMES = Object.keys(RULES) as Rule[];
 /** A document with each of its tables, between marks that name it, as it should be. */
 export function withTables(text: string, tableOf: (name: string) => string[]): string {
   return text.replace(
-    /(<!-- (?:rules ([\w-]+)|(verbs|flags|variables|exits)) -->\n)[^]*?(<!-- \/(?:rules|\3) -->)/g,
+    /(<!-- (?:rules ([\w-]+)|(verbs|flags|variables|exits|metrics)) -->\n)[^]*?(<!-- \/(?:rules|\3) -->)/g,
     (_, begin: string, rules: string | undefined, name: string | undefined, end: string) =>
       `${begin}\n${tableOf(rules ?? name ?? "").join("\n")}\n\n${end}`,
   );
 }
 
-/** docs/reference.md: what `--help` prints too. */
+/** docs/reference.md: what `--help` prints too, and the metrics. */
 function tableOfReference(name: string): string[] {
   const table = (head: string[], rows: string[][]): string[] => [
     `| ${head.join(" | ")} |`.replace("|  |", "| |"),
@@ -47,6 +48,13 @@ function tableOfReference(name: string): string[] {
       );
     case "exits":
       return table(["Exit code", ""], EXITS.map(({ code, help }) => [String(code), help]));
+    case "metrics":
+      return table(
+        ["Metric", "Type", "Labels", ""],
+        Object.entries(METRICS).map((
+          [name, { type, labels, help }],
+        ) => [`\`${name}\``, type, labels, help]),
+      );
     default:
       throw new Error(`no table is called ${name}`);
   }
@@ -96,7 +104,7 @@ export const DOCUMENTS = [
   {
     path: "docs/reference.md",
     tableOf: tableOfReference,
-    names: ["verbs", "flags", "variables", "exits"],
+    names: ["verbs", "flags", "variables", "exits", "metrics"],
   },
   { path: "docs/protocol.md", tableOf: tableOfPlace, names: Object.keys(PLACES) },
   { path: "docs/operations.md", tableOf: tableOfExit, names: ["2", "3", "4", "5", "6", "survey"] },

@@ -100,29 +100,31 @@ export function createHandler({ onCall, wayTo }: Caller, limits: Limits): Handle
 }
 
 const ASK_WHO = "is the endpoint right, or a proxy in front of it?";
-const EC2_ERROR =
+const QUERY_ERROR =
   /^\s*(<\?xml[^>]*>\s*)?<(Response|ErrorResponse)\b[^]*<Code>[^<]+<\/Code>[^]*<\/\2>$/;
 const S3_ERROR = /^\s*(<\?xml[^>]*>\s*)?<Error\b[^]*<Code>[^<]+<\/Code>[^]*<\/Error>$/;
 const S3_LIST = /^\s*(<\?xml[^>]*>\s*)?<ListBucketResult\b[^]*<\/ListBucketResult>$/;
 /** S3, MinIO and Ceph name each of their answers with the first; moto with the second. */
 const S3_NAMES = ["x-amz-request-id", "x-amzn-requestid"];
 
-/** An answer that is cut short or HTML would be read as one with nothing in it. */
-export function ec2Complaint(
-  request: SdkRequest,
-  { statusCode, body }: WholeAnswer,
-): string | null {
-  const text = new TextDecoder().decode(body).trimEnd();
-  if (statusCode >= 300) {
-    return EC2_ERROR.test(text)
+/**
+ * Of a service that is asked by a form with an `Action`, `whose` is its name: an answer that is cut short or
+ * HTML would be read as one with nothing in it.
+ */
+export function queryComplaint(whose: "EC2" | "Auto Scaling"): Limits["complaint"] {
+  return (request, { statusCode, body }) => {
+    const text = new TextDecoder().decode(body).trimEnd();
+    if (statusCode >= 300) {
+      return QUERY_ERROR.test(text)
+        ? null
+        : `HTTP ${statusCode} with an answer that is not ${whose}'s; ${ASK_WHO}`;
+    }
+    const action = /\bAction=(\w+)/.exec(String(request.body))?.[1] ?? "";
+    // EC2 says `true` with tags as a rule, which the SDK does not hand on.
+    return text.endsWith(`</${action}Response>`) && !text.includes("<return>false</return>")
       ? null
-      : `HTTP ${statusCode} with an answer that is not EC2's; ${ASK_WHO}`;
-  }
-  const action = /\bAction=(\w+)/.exec(String(request.body))?.[1] ?? "";
-  // With tags it says `true` as a rule, which the SDK does not hand on.
-  return text.endsWith(`</${action}Response>`) && !text.includes("<return>false</return>")
-    ? null
-    : `the answer is not EC2's, or cut short; ${ASK_WHO}`;
+      : `the answer is not ${whose}'s, or cut short; ${ASK_WHO}`;
+  };
 }
 
 /**

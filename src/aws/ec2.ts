@@ -6,9 +6,9 @@ import {
   call,
   type Caller,
   createHandler,
-  ec2Complaint,
   faultAlone,
   type Outcome,
+  queryComplaint,
   serverClock,
 } from "./call.ts";
 import { instancesIn, launchedMs, ownAddresses, placementOf } from "./described.ts";
@@ -95,7 +95,7 @@ export class Ec2Api {
     const { region, credentials } = caller;
     const handler = createHandler(caller, {
       bytesMax: ANSWER_BYTES_MAX,
-      complaint: ec2Complaint,
+      complaint: queryComplaint("EC2"),
       streamed: false,
     });
     this.#caller = caller;

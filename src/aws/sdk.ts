@@ -15,7 +15,7 @@ import { type Handler, sdkCredentials, type SdkResponse, type SendOptions } from
 import type { Credentials } from "./credentials.ts";
 
 interface SdkClientOptions {
-  service: "ec2" | "s3";
+  service: "ec2" | "s3" | "autoscaling";
   region: string;
   /** What all paths are below; throws a `CallFailure` where there is none. */
   endpoint: () => string;

@@ -22,7 +22,7 @@ import { AwsEc2QueryProtocol } from "@aws-sdk/core/protocols";
 import type { Handler } from "./call.ts";
 import type { Credentials } from "./credentials.ts";
 import { createSdkClient, operationOf, type SdkClient } from "./sdk.ts";
-import { ec2Place, type Variant } from "./sdk_places.ts";
+import { servicePlace, type Variant } from "./sdk_places.ts";
 
 export type {
   DescribeInstancesResult,
@@ -67,7 +67,7 @@ export function createEc2Client(
   return createSdkClient({
     ...options,
     service: "ec2",
-    endpoint: () => endpoint ?? ec2Place(options.region, variant),
+    endpoint: () => endpoint ?? servicePlace("ec2", options.region, variant),
     protocol: new AwsEc2QueryProtocol({
       defaultNamespace: "com.amazonaws.ec2",
       xmlNamespace: `http://ec2.amazonaws.com/doc/${API_VERSION}`,

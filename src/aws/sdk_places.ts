@@ -1,6 +1,6 @@
 /**
- * Where EC2 and a bucket are, in a region of whatever partition: the names that the SDK's own rules give,
- * which are too large to be loaded for two names.
+ * Where EC2, Auto Scaling and a bucket are, in a region of whatever partition: the names that the SDK's own
+ * rules give, which are too large to be loaded for three names.
  */
 import { isVirtualHostableS3Bucket, parseArn, partition } from "@aws-sdk/core/client";
 import { CallFailure } from "./fault.ts";
@@ -12,15 +12,20 @@ export interface Variant {
 }
 
 /** Throws a `CallFailure` where the partition has no such endpoint. */
-export function ec2Place(region: string, { fips, dualstack }: Variant): string {
+export function servicePlace(
+  service: "ec2" | "autoscaling",
+  region: string,
+  { fips, dualstack }: Variant,
+): string {
   const { name, dnsSuffix, dualStackDnsSuffix, supportsFIPS, supportsDualStack } = partition(
     region,
   );
   if (fips && !supportsFIPS) throw unsupported("FIPS", name);
   if (dualstack && !supportsDualStack) throw unsupported("DUALSTACK", name);
-  if (dualstack) return `https://ec2${fips ? "-fips" : ""}.${region}.${dualStackDnsSuffix}`;
-  // All that EC2 has in GovCloud is by FIPS 140, and has the common name.
-  return `https://ec2${fips && name !== "aws-us-gov" ? "-fips" : ""}.${region}.${dnsSuffix}`;
+  if (dualstack) return `https://${service}${fips ? "-fips" : ""}.${region}.${dualStackDnsSuffix}`;
+  // All that these have in GovCloud is by FIPS 140, and has the common name.
+  const isNamed = fips && name !== "aws-us-gov";
+  return `https://${service}${isNamed ? "-fips" : ""}.${region}.${dnsSuffix}`;
 }
 
 /**

@@ -37,6 +37,7 @@ export const FLAGS = [
   { name: "yes", value: null, initial: null, help: "of recover: do it; without, it only says what it would do" },
   { name: "abandon-tasks", value: null, initial: null, help: "a worker whose swarm was replaced, or has removed it, joins anew; the tasks that run on it are lost" },
   { name: "timeout", value: "DURATION", initial: "10m", help: "give up after this long (exit 3, or that of what stood in the way); 90s, 10m, 1h30m" },
+  { name: "interval", value: "DURATION", initial: "30s", help: "of keep: how often it looks at its own Engine, 5s to 10m" },
   { name: "dry-run", value: null, initial: null, help: "say what it would do and why, and change nothing" },
   { name: "json", value: null, initial: null, help: "print the result as one JSON object" },
   { name: "log-format", value: "FORMAT", initial: "auto", help: "of stderr: text, json, or auto (json under systemd, else text)" },
@@ -47,6 +48,7 @@ export const FLAGS = [
   { name: "config", value: "FILE", initial: "/etc/swarm-join.env", help: "settings of all commands, a variable a line; flags and the environment win over it" },
   { name: "imds-v1", value: null, initial: null, help: "ask the instance's metadata without a session token, where IMDSv2 can't be had" },
   { name: "lock-file", value: "FILE", initial: "/run/swarm-join.lock", help: "one run at a time holds a lock on this file" },
+  { name: "metrics-file", value: "FILE", initial: null, help: "where keep shows how it is, for node_exporter's textfile collector; ends in .prom" },
 ] as const satisfies readonly Flag[];
 
 /** Only for `plan`, and not in the environment. */
@@ -69,9 +71,10 @@ export const VARIABLES = [
   { name: "DOCKER_HOST", help: "the Engine's socket (unix:///var/run/docker.sock)" },
   { name: "AWS_REGION", help: "the region, which must be that of the instance" },
   { name: "AWS_DEFAULT_REGION", help: "the same, where AWS_REGION is not set" },
-  { name: "AWS_ENDPOINT_URL", help: "where EC2 and S3 are" },
+  { name: "AWS_ENDPOINT_URL", help: "where EC2, S3 and Auto Scaling are" },
   { name: "AWS_ENDPOINT_URL_EC2", help: "where EC2 is" },
   { name: "AWS_ENDPOINT_URL_S3", help: "where S3 is (addressed by path)" },
+  { name: "AWS_ENDPOINT_URL_AUTO_SCALING", help: "where Auto Scaling is" },
   { name: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", help: "true: as if none of these were set" },
   { name: "AWS_USE_FIPS_ENDPOINT", help: "true: AWS's endpoints by FIPS 140" },
   { name: "AWS_USE_DUALSTACK_ENDPOINT", help: "true: AWS's endpoints that IPv6 reaches too" },

@@ -41,9 +41,10 @@ export interface Outside {
 }
 
 export type Parsed =
-  /** Act, or only look: `config` says which. `isStatus`: to tell how the swarm stands. */
+  /** Act, or only look: `config` says which. `keeps`: again and again. `isStatus`: to tell how the swarm stands. */
   | {
     kind: "run";
+    keeps: boolean;
     config: Config;
     surroundings: Surroundings;
     output: Output;
@@ -124,7 +125,7 @@ function verbOf([word = DEFAULT_VERB, ...rest]: readonly string[], given: Given)
 
 function goalToPlan(word: string): Goal {
   const [verb] = rowsOf(word);
-  if (verb?.way === "act") return verb.goal;
+  if (verb?.way === "act" || verb?.way === "keep") return verb.goal;
   throw new Usage(`${word} changes nothing: there is no plan of it`);
 }
 
@@ -142,13 +143,18 @@ function runOf(
   given: Given,
   { env, readFile }: Outside,
 ): Parsed {
-  if (verb.way !== "act" && verb.prints !== "plan" && given.has("dry-run")) {
+  const canPlan = verb.way === "act" || verb.way === "keep" || verb.prints === "plan";
+  if (!canPlan && given.has("dry-run")) {
     throw new Usage(`--dry-run has no effect with ${verb.name}, which changes nothing`);
   }
   if (verb.goal !== "leave" && given.has("if-terminating")) {
     throw new Usage(
       `--if-terminating has no effect with ${verb.name}: only leave asks whether this machine goes`,
     );
+  }
+  for (const name of verb.way === "keep" ? [] : ["interval", "metrics-file"]) {
+    if (!given.has(name)) continue;
+    throw new Usage(`--${name} has no effect with ${verb.name}: only keep looks again and again`);
   }
   if (verb.goal !== "recover" && given.has("yes")) {
     throw new Usage(`--yes has no effect with ${verb.name}: only recover asks for it`);
@@ -164,8 +170,9 @@ function runOf(
   const surroundings = surroundingsOf(read, readFile);
   const output = outputOf(read);
   if (verb.way !== "show") {
+    const keeps = verb.way === "keep" && !dryRun;
     const isStatus = verb.prints === "status";
-    return { kind: "run", config, surroundings, output, isStatus };
+    return { kind: "run", keeps, config, surroundings, output, isStatus };
   }
   const { json } = output;
   const text = settingsText(read.all(), { file: file?.path ?? null, json });
@@ -230,6 +237,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     labelTags: read.many("label-tags", values.tagKey),
     // The file of settings is that of all verbs.
     ifTerminating: read.isOn("if-terminating") && goal === "leave",
+    hook: null,
     region: read.variable(["AWS_REGION", "AWS_DEFAULT_REGION"], values.region),
     givenKeys: read.text(CREDENTIAL_NAMES[0]) !== null,
     ec2Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_EC2"),
@@ -325,6 +333,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
       (mode === "ipv6" ? "http://[fd00:ec2::254]" : null),
     imdsV1: read.isOn("imds-v1"),
     s3Endpoint: endpointOf(read, "AWS_ENDPOINT_URL_S3"),
+    autoScalingEndpoint: endpointOf(read, "AWS_ENDPOINT_URL_AUTO_SCALING"),
     ...awsEndpoints(read),
     caCerts: caCertsOf(read, readFile),
     proxies: {
@@ -334,6 +343,8 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
     },
     credentials: credentialsOf(read),
     lockFile: read.sure("lock-file", values.lockPath),
+    intervalMs: read.sure("interval", values.intervalMs),
+    metricsFile: read.one("metrics-file", values.metricsPath),
   };
 }
 
@@ -341,8 +352,7 @@ function surroundingsOf(read: Reader, readFile: Outside["readFile"]): Surroundin
 function awsEndpoints(read: Reader): Pick<Surroundings, "fips" | "dualstack"> {
   const fips = read.variable(["AWS_USE_FIPS_ENDPOINT"], values.awsTruth) ?? false;
   const dualstack = read.variable(["AWS_USE_DUALSTACK_ENDPOINT"], values.awsTruth) ?? false;
-  const other = (["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_S3"] as const)
-    .some((own) => endpointOf(read, own) !== null);
+  const other = ENDPOINTS.some((own) => endpointOf(read, own) !== null);
   if ((fips || dualstack) && other) {
     throw new Usage(
       `AWS_USE_${fips ? "FIPS" : "DUALSTACK"}_ENDPOINT asks for endpoints of AWS's own, and ` +
@@ -352,10 +362,16 @@ function awsEndpoints(read: Reader): Pick<Surroundings, "fips" | "dualstack"> {
   return { fips, dualstack };
 }
 
+const ENDPOINTS = [
+  "AWS_ENDPOINT_URL_EC2",
+  "AWS_ENDPOINT_URL_S3",
+  "AWS_ENDPOINT_URL_AUTO_SCALING",
+] as const;
+
 /** A service's own endpoint, else that of all. */
 function endpointOf(
   read: Reader,
-  own: "AWS_ENDPOINT_URL_EC2" | "AWS_ENDPOINT_URL_S3",
+  own: typeof ENDPOINTS[number],
 ): string | null {
   if (read.variable(["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"], values.awsTruth)) return null;
   return read.variable([own, "AWS_ENDPOINT_URL"], values.endpoint);

@@ -5,6 +5,7 @@
  * end of a sentence that begins with the flag's name.
  */
 import { isIp, isIpv4, splitAddress, SWARM_PORT } from "../addresses.ts";
+import { METRICS_FOLDERS } from "../settings.ts";
 import type { Tag } from "../state.ts";
 
 /** A value that can't be used; the message says why and gives an example. */
@@ -28,6 +29,13 @@ export function durationMs(text: string): number {
   ms = Math.round(ms);
   if (ms <= 0) throw new Unfit("not more than 0; write 10m, for example");
   if (ms > DURATION_MS_MAX) throw new Unfit("more than a day (24h)");
+  return ms;
+}
+
+/** The same, of a look at one's own Engine: it costs too much more often, and later is too late. */
+export function intervalMs(text: string): number {
+  const ms = durationMs(text);
+  if (ms < 5_000 || ms > 600_000) throw new Unfit("not from 5s to 10m; write 30s, for example");
   return ms;
 }
 
@@ -160,6 +168,24 @@ export function lockPath(text: string): string {
   const file = path(text);
   if (!/^\/(?:run|var\/run|tmp)\/./.test(file) || /\/\.{1,2}\//.test(file)) {
     throw new Unfit("not a file under /run or /tmp, the only places that swarm-join may write to");
+  }
+  return file;
+}
+
+/** The path of the file of metrics: where the program may write, and node_exporter looks. */
+export function metricsPath(text: string): string {
+  const file = path(text);
+  const folders = ["/run", "/tmp", ...METRICS_FOLDERS];
+  if (!folders.some((folder) => file.startsWith(`${folder}/`)) || /\/\.{0,2}\//.test(file)) {
+    throw new Unfit(
+      `not a file below ${
+        METRICS_FOLDERS.join(", ")
+      }, /run or /tmp, where swarm-join may write it; ` +
+        `write ${METRICS_FOLDERS[0]}/swarm-join.prom, for example`,
+    );
+  }
+  if (!file.endsWith(".prom")) {
+    throw new Unfit("not a name that ends in .prom: node_exporter reads no other file");
   }
   return file;
 }

@@ -9,6 +9,7 @@ import type { Goal } from "../state.ts";
  * nothing but flags. `way`, how it runs:
  *
  * - `act`: until its goal is reached or can't be; with `--dry-run` it only looks, and prints its plan
+ * - `keep`: the same again and again, until its machine goes or it is stopped
  * - `look`: looks and decides once, and changes nothing
  * - `show`: says what it is told, if a run could begin with that, and looks at nothing
  * - `replay`: decides again from a file, on any machine
@@ -16,7 +17,7 @@ import type { Goal } from "../state.ts";
 export type Verb =
   & { name: string; prints: "result" | "plan" | "findings" | "status" | "settings"; help: string }
   & (
-    | { way: "act"; takes: ""; goal: Goal }
+    | { way: "act" | "keep"; takes: ""; goal: Goal }
     /** With `[VERB]` its goal is that verb's, if one is named. */
     | { way: "look"; takes: "" | "[VERB]"; goal: Goal }
     | { way: "show"; takes: ""; goal: Goal }
@@ -35,6 +36,14 @@ export const VERBS: readonly Verb[] = [
     way: "act",
     prints: "result",
     help: "join the swarm, or found it; returns when this node is a member",
+  },
+  {
+    name: "keep",
+    takes: "",
+    goal: "join",
+    way: "keep",
+    prints: "result",
+    help: "join, then stay: heal the swarm, and leave it when this machine is told to go",
   },
   {
     name: "leave",

@@ -2,7 +2,7 @@
  * The founding record's members: who is listed, who is gone, and the record that each write makes of
  * the one that was read.
  */
-import type { Engine, Identity, Instance, SwarmNode, SwarmView } from "../state.ts";
+import type { Availability, Engine, Identity, Instance, SwarmNode, SwarmView } from "../state.ts";
 import type { FoundingRecord, Member, Position } from "../founding.ts";
 
 /** EC2 forgets a terminated instance after about an hour; a younger entry may just not be shown yet. */
@@ -79,6 +79,11 @@ export interface Author extends Evidence {
 export const INSTANCE_LABEL = "swarm-join.instance";
 /** The node says, or has said, that it leaves: the availability that it had before. */
 export const LEFT_LABEL = "swarm-join.left";
+
+/** What a node is called that leaves: whose it is has to be known of it when it is out. */
+export function leftLabels(instance: string, before: Availability): Record<string, string> {
+  return { [INSTANCE_LABEL]: instance, [LEFT_LABEL]: before };
+}
 
 /** The instance whose node this is; null: it has no label yet. */
 export function instanceOf({ labels }: SwarmNode): string | null {

@@ -3,6 +3,7 @@
  * be told from what was looked at. A goal names those that stop it; a survey tells all of them.
  */
 import { engineFaulted, faulted, metadataFaulted } from "./faults.ts";
+import { completed } from "./hooks.ts";
 import { questionOf } from "./members.ts";
 import { need } from "./needs.ts";
 import {
@@ -51,11 +52,12 @@ export function warmPool(o: Observation): Decision | null {
   const { identity } = o.memory;
   const lifecycle = o.memory.lifecycle?.target ?? null;
   if (identity === null || lifecycle === null || !isWarmed(lifecycle)) return null;
-  return wait(
-    o,
-    "warm-pool",
-    `${identity.instance} is in a warm pool (${lifecycle}): it joins when it enters service`,
-  );
+  const because =
+    `${identity.instance} is in a warm pool (${lifecycle}): it joins when it enters service`;
+  const rest = wait(o, "warm-pool", because);
+  // A launching hook holds it on its way into the pool too, where it has nothing to wait for.
+  const mayBeHeld = /^Warmed:Pending/.test(o.memory.hook?.state ?? "Warmed:Pending");
+  return o.config.hook === "launching" && mayBeHeld ? completed(o, "launching", rest) : rest;
 }
 
 /** Whether that may still change by itself, so that it is asked for again. */

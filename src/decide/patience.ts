@@ -15,6 +15,8 @@ const BASES_MS: { readonly [R in Rule]?: number } = {
   "no-swarm-yet": 1_500,
   // Somebody has just written: what there is to read is there.
   "write-lost": 250,
+  // The machine is held for as long as this takes.
+  "hook-pending": 1_000,
 };
 /**
  * How long a worker makes room at most after each refusal in a row. EC2's request limits are shared: the
@@ -41,6 +43,7 @@ export const ATTEMPT_MS = 15_000;
 export const JOINING_MS = 30_000;
 /** When a manager that would not let this node join is tried again. */
 const RETRY_MS = 15_000;
+const RETRY_MAX_MS = 2 * 60_000;
 const RETRY_ONE_WAY_MAX_MS = 5 * 60_000;
 
 /** When who leaves waits for nobody's turn any more. */
@@ -82,12 +85,18 @@ function boundMs(o: Observation, rule: Rule): number {
 }
 
 /**
- * How long after a failed join whoever refused it is left alone. Where the managers could not reach this
- * node back, each try leaves a dead node in their list: each is further apart than the one before.
+ * How long after a failed join whoever refused it is left alone. Tries come further and further apart: each
+ * costs a manager two writes of the record; and where the managers could not reach this node back, it leaves a
+ * dead node in their list. A first one may just have met a change of leader.
  */
 export function retryMs({ failures }: Memory, { kind }: Memory["failures"][number]): number {
-  if (kind !== "one-way") return RETRY_MS;
-  const tries = failures.filter((one) => one.kind === "one-way").length;
+  const isOneWay = kind === "one-way";
+  const tries = failures.filter((one) => (one.kind === "one-way") === isOneWay).length;
+  if (!isOneWay) {
+    // An attempt that goes on behind is given up only after that.
+    const underWayMs = kind === "pending" ? ATTEMPT_MS : 0;
+    return Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.max(0, tries - 2)) + underWayMs;
+  }
   return Math.min(RETRY_ONE_WAY_MAX_MS, RETRY_MS * 2 ** tries);
 }
 

@@ -105,9 +105,12 @@ function lives(s: Scene, record: FoundingRecord): Decision | null {
     5,
     "members-living",
     `not all other managers of the founded swarm ${brief(record)} are gone: ${who}`,
-    mayPass(living, known) && strangers.length === 0 ? CONFLICT_MS : 0,
+    mayPass(living, known) && strangers.length === 0 ? PASSING_MS : 0,
   );
 }
+
+/** Who is on its way in is out of the record for half of the time by then, and its Engine is slow to look at. */
+const PASSING_MS = 5 * 60_000;
 
 /** Whether each may yet be gone, or take itself out of the record: who goes, and who has not come in. */
 function mayPass(living: Member[], known: Instance[]): boolean {
@@ -153,7 +156,11 @@ function recovered(s: Scene, swarm: SwarmView): Decision {
     const ids = fading.map(({ nodeId }) => nodeId).join(", ");
     return wait(o, "managers-fading", `managers that are gone are not down yet: ${ids}`);
   }
-  return { ...decision, rule: "recovered", because: `${decision.because}; ${o.memory.forced}` };
+  const warnings = [
+    ...decision.warnings,
+    `${o.memory.forced}, with all its secrets: delete that once all is well`,
+  ];
+  return { ...decision, rule: "recovered", warnings };
 }
 
 /** A new leader takes half a minute to see that a node is down. */

@@ -63,8 +63,10 @@ export type Step =
 const LIFECYCLE_MS = 5_000;
 /** The leader alone looks who leaves. */
 const WORDS_MS = 10_000;
-/** When a manager looks at AWS whatever its Engine shows. */
-const RECHECK_MS = 10 * 60_000;
+/** When a manager looks at AWS whatever its Engine shows: each time costs it four to six requests. */
+const RECHECK_MS = 30 * 60_000;
+/** So often who ails is looked for at least. */
+const AILING_MAX_MS = 10 * 60_000;
 /** When a run that failed is begun again: at first, and at most. */
 const RETRY_MS = 10_000;
 const RETRY_MAX_MS = 5 * 60_000;
@@ -165,7 +167,7 @@ function reasonToRun(w: Watch): string | null {
   if (!isManager) return w.silent >= 2 ? "none of its managers answers" : null;
   if (w.ailingMs !== null && sinceMs >= ailingEveryMs(w)) return "a node of its swarm ails";
   if (wordsOpen(w)) return "a node says that it leaves, or stays";
-  return sinceMs >= RECHECK_MS * spread(w) ? "its last run was long ago" : null;
+  return sinceMs >= RECHECK_MS * (1 + 0.2 * w.dice) ? "its last run was long ago" : null;
 }
 
 /** Each failure in a row doubles it. The last manager holds on, and looks again. */
@@ -177,8 +179,8 @@ function againMs({ failures, last, intervalMs }: Watch): number {
 /** The leader looks at each interval at first, the other managers now and then: it may be who can't. */
 function ailingEveryMs({ ailingMs, nowMs, intervalMs, facts: { engine } }: Watch): number {
   const forMs = nowMs - (ailingMs ?? nowMs);
-  const everyMs = Math.min(RECHECK_MS, Math.max(intervalMs, (forMs - AILING_MS) / 8));
-  return engine?.ok && isLeader(engine.value) ? everyMs : Math.min(RECHECK_MS, 4 * everyMs);
+  const everyMs = Math.min(AILING_MAX_MS, Math.max(intervalMs, (forMs - AILING_MS) / 8));
+  return engine?.ok && isLeader(engine.value) ? everyMs : Math.min(AILING_MAX_MS, 4 * everyMs);
 }
 
 /** Whether a word asks for what its node does not show. */

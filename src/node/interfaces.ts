@@ -1,6 +1,7 @@
 /** The addresses of this machine's network interfaces, among them those that no metadata knows (`wg0`). */
 import { normalAddress } from "../addresses.ts";
-import type { Answer, Interface } from "../state.ts";
+import type { Interface } from "../shown.ts";
+import type { Answer } from "../state.ts";
 
 /** Every address of every interface, the loopback's and link-local ones included. */
 export function readInterfaces(): Answer<Interface[]> {

@@ -28,8 +28,10 @@ interface NodeOptions {
   config: Config;
   surroundings: Surroundings;
   wayTo: WayTo;
-  /** Milliseconds since the run began; never goes back. */
+  /** Milliseconds since some moment before the first call; never goes back. */
   nowMs: () => number;
+  /** What is left of the time in which its calls are made, in ms. */
+  leftMs: () => number;
 }
 
 /** What a call that is cut has to say why it did not get anywhere. */
@@ -71,8 +73,7 @@ export class Node {
 
   /** Rejects only for a defect. */
   perform(call: Call): Promise<AnyAnswer> {
-    const { config, nowMs } = this.#options;
-    const leftMs = Math.max(0, config.timeoutMs + CALLS[call.kind].graceMs - nowMs());
+    const leftMs = Math.max(0, this.#options.leftMs() + CALLS[call.kind].graceMs);
     return withinTime(call, leftMs, (signal) => this.#ask(call, signal));
   }
 
@@ -130,6 +131,18 @@ export class Node {
       this.#marks("attest").write({ fingerprint, clusterId }, over),
     retract: () => this.#knownTo("retract").aws.shelf.retract(),
     force: ({ advertiseAddr }, signal) => this.#engine.force(advertiseAddr, signal),
+    hook: async () => {
+      const { me, aws } = this.#knownTo("hook");
+      return await (await aws.autoScaling()).hook(me.instance);
+    },
+    complete: async ({ group, hook }) => {
+      const { me, aws } = this.#knownTo("complete");
+      return await (await aws.autoScaling()).complete(me.instance, group, hook);
+    },
+    heartbeat: async ({ group, hook }) => {
+      const { me, aws } = this.#knownTo("heartbeat");
+      return await (await aws.autoScaling()).heartbeat(me.instance, group, hook);
+    },
   };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {
@@ -150,7 +163,11 @@ export class Node {
       identity: { ...identity, region: config.region ?? identity.region },
       vault: this.#vault,
       credentials: this.#credentials,
-      endpoints: { ec2: config.ec2Endpoint, s3: surroundings.s3Endpoint },
+      endpoints: {
+        ec2: config.ec2Endpoint,
+        s3: surroundings.s3Endpoint,
+        autoScaling: surroundings.autoScalingEndpoint,
+      },
       variant: { fips: surroundings.fips, dualstack: surroundings.dualstack },
       wayTo: this.#options.wayTo,
       onCall: () => this.#awsCalls++,

@@ -11,8 +11,8 @@ import { type Log, waitText } from "../report/log.ts";
 import { failureOf, type Meters, type Report, reportOf } from "../report/report.ts";
 import { RULES } from "../rules.ts";
 import { begin, run } from "../run.ts";
-import type { Answer, Config, Decision } from "../state.ts";
-import { orEnded } from "../time.ts";
+import type { Answer, Config, Decision, Facts } from "../state.ts";
+import { orEnded, within } from "../time.ts";
 
 /** What a session needs of its machine. */
 export interface Surface {
@@ -35,39 +35,66 @@ export interface Surface {
   stop: AbortSignal;
 }
 
-/** Runs until the goal is reached, or the reason why not is known. */
-export async function hold(config: Config, surface: Surface): Promise<Report> {
-  const meter = new Meter(surface);
-  const worked = config.dryRun ? loop(config, surface, meter) : locked(config, surface, meter);
-  const report = await orEnded(worked, surface.stop).finally(() => surface.live?.stop());
-  if (report !== "ended") return report;
-  const because = `${surface.stop.reason} stopped it before it was done; run it again`;
-  surface.log.error(because, { rule: "stopped", exit: 3, mend: RULES.stopped.mend });
-  return failureOf({ exit: 3, rule: "stopped", because, config, meters: meter.read() });
+/** What a run came to, its Engine as its last decision saw it, and whether it was stopped before its end. */
+interface Held {
+  report: Report;
+  engine: Facts["engine"];
+  isCut: boolean;
 }
 
-async function locked(config: Config, surface: Surface, meter: Meter): Promise<Report> {
-  const { log, nowMs, live } = surface;
-  const signal = AbortSignal.timeout(Math.max(0, config.timeoutMs - nowMs()));
+/** Runs until the goal is reached, or the reason why not is known, and says so if it was stopped before. */
+export async function holdOnce(config: Config, surface: Surface): Promise<Report> {
+  const { report, isCut } = await hold(config, surface);
+  const { because, rule, exit } = report;
+  if (isCut) surface.log.error(because, { rule, exit, mend: RULES[rule].mend });
+  return report;
+}
+
+/** The same, without a word. The lock is free again when it returns, and nothing more is done. */
+export async function hold(config: Config, surface: Surface): Promise<Held> {
+  const meter = new Meter(surface);
+  const worked = config.dryRun ? loop(config, surface, meter) : locked(config, surface, meter);
+  const held = await orEnded(worked, surface.stop).finally(() => surface.live?.stop());
+  if (held !== "ended") return held;
+  const because = `${surface.stop.reason} stopped it before it was done; run it again`;
+  return { ...unheld({ exit: 3, rule: "stopped", because }, config, meter), isCut: true };
+}
+
+function unheld(
+  why: Pick<Report, "exit" | "rule" | "because">,
+  config: Config,
+  meter: Meter,
+): Held {
+  const report = failureOf({ ...why, config, meters: meter.read() });
+  return { report, engine: undefined, isCut: false };
+}
+
+async function locked(config: Config, surface: Surface, meter: Meter): Promise<Held | "ended"> {
+  const { log, nowMs, live, stop } = surface;
+  const signal = within(Math.max(0, config.timeoutMs - nowMs()), stop);
   const lock = await surface.lock(() => {
     log.info("another swarm-join runs on this node; waiting for it");
     const sinceMs = nowMs();
     live?.start(() => waiting(config, surface, "another swarm-join on this node", sinceMs));
   }, signal);
   live?.stop();
+  if (stop.aborted) {
+    if (lock.ok) lock.value.release();
+    return "ended";
+  }
   if (!lock.ok) {
     const { exit, rule, because } = lockFaulted(lock.fault);
     log.error(because, { rule, exit, mend: RULES[rule].mend });
-    return failureOf({ exit, rule, because, config, meters: meter.read() });
+    return unheld({ exit, rule, because }, config, meter);
   }
   try {
-    return await loop(config, surface, meter);
+    return await orEnded(loop(config, surface, meter), stop);
   } finally {
     lock.value.release();
   }
 }
 
-async function loop(config: Config, surface: Surface, meter: Meter): Promise<Report> {
+async function loop(config: Config, surface: Surface, meter: Meter): Promise<Held> {
   const { live, nowMs, dice, runId } = surface;
   let waitingFor: { rule: string; what: string; sinceMs: number } | null = null;
   const underWay = new Set<{ what: string; sinceMs: number }>();
@@ -100,27 +127,39 @@ async function loop(config: Config, surface: Surface, meter: Meter): Promise<Rep
     dice,
     onDecision,
   });
-  return reportOf({ ...ending, meters: meter.read() });
+  const report = reportOf({ ...ending, meters: meter.read() });
+  return { report, engine: ending.observation.facts.engine, isCut: false };
 }
 
 /** A terminal shows a call that takes longer than this. */
 const UNSAID_MS = 500;
 
 /** What a run does as far as it can, and goes on without: its failure is said, and is no end. */
-const COURTESIES: readonly Call["kind"][] = ["announce", "update", "remove"];
+const COURTESIES: readonly Call["kind"][] = [
+  "announce",
+  "update",
+  "remove",
+  "complete",
+  "heartbeat",
+];
 
 /** A call that takes longer than this is said to be under way. */
 const SLOW_MS = 5_000;
 
 /** Says which calls are slow; and of each call its time and outcome, for those who ask for the debug level. */
-async function logged(call: Call, { perform, log, nowMs }: Surface): Promise<AnyAnswer> {
+async function logged(call: Call, { perform, log, nowMs, stop }: Surface): Promise<AnyAnswer> {
   const beganMs = nowMs();
   const slow = setTimeout(
     () => log.info(`still waiting for ${CALLS[call.kind].waitedFor}`),
     SLOW_MS,
   );
   try {
-    const answer = await perform(call);
+    const answer = stop.aborted ? "ended" : await orEnded(perform(call), stop);
+    // A run that was stopped does nothing more.
+    if (answer === "ended") {
+      clearTimeout(slow);
+      return await new Promise(() => {});
+    }
     const tookMs = Math.round(nowMs() - beganMs);
     const outcome = answer.ok ? "ok" : `${answer.fault.kind}: ${answer.fault.message}`;
     log.debug(`${call.kind} ${outcome}`, { tookMs });

@@ -1,7 +1,8 @@
 /**
- * The AWS of one run: the ledger and the shelf of the configured store, and what EC2 knows of instances. The SDK's clients are
+ * The AWS of one run: the ledger and the shelf of the configured store, what EC2 knows of instances, and Auto Scaling. The SDK's clients are
  * loaded when the first call needs them, and only those.
  */
+import type { AutoScalingApi } from "../aws/autoscaling.ts";
 import type { Caller } from "../aws/call.ts";
 import type { Credentials } from "../aws/credentials.ts";
 import type { Ec2Api } from "../aws/ec2.ts";
@@ -31,7 +32,7 @@ interface AwsOptions {
   vault: Vault;
   credentials: Credentials;
   /** Null: AWS's own, in this variant. */
-  endpoints: { ec2: string | null; s3: string | null };
+  endpoints: { ec2: string | null; s3: string | null; autoScaling: string | null };
   variant: Variant;
   wayTo?: WayTo;
   /** Told of each request that is really sent to AWS. */
@@ -48,6 +49,7 @@ export interface Aws {
   instances: ReadInstances;
   neighbours: ReadNeighbours;
   board: Board;
+  autoScaling: () => Promise<AutoScalingApi>;
 }
 
 export const AWS_DEADLINE_MS = 10_000;
@@ -70,6 +72,10 @@ export function createAws(options: AwsOptions): Aws {
   const known = {
     instances: createInstances({ config, identity, ec2 }),
     neighbours: createNeighbours({ config, identity, ec2 }),
+    autoScaling: once(async (): Promise<AutoScalingApi> => {
+      const { AutoScalingApi } = await import("../aws/autoscaling.ts");
+      return new AutoScalingApi(caller, endpoints.autoScaling, variant);
+    }),
   };
   if (store.kind === "tags") {
     return {

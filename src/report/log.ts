@@ -30,6 +30,7 @@ const REPEAT_MS = 60_000;
 export class Log {
   readonly #options: LogOptions;
   readonly #warned = new Set<string>();
+  #done = "";
   #last: { text: string; atMs: number } | null = null;
 
   constructor(options: LogOptions) {
@@ -97,6 +98,10 @@ export class Log {
     const nowMs = this.#options.nowMs();
     const last = this.#last;
     this.#last = null;
+    // Who keeps comes to the same end again and again.
+    const isKnown = action === "done" && this.#done === text;
+    this.#done = action === "done" ? text : "";
+    if (isKnown) return "debug";
     if (action === "fail") return "error";
     if (action !== "wait") return "info";
     const repeats = last !== null && last.text === text && nowMs - last.atMs < REPEAT_MS;

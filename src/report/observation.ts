@@ -16,7 +16,7 @@ import {
   NODE_STATES,
   ROLES,
 } from "../state.ts";
-import { VERDICTS } from "../shown.ts";
+import { TRANSITIONS, VERDICTS } from "../shown.ts";
 import type { Answer, Facts, Fault, Memory, Observation } from "../state.ts";
 
 type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
@@ -141,6 +141,12 @@ const ledger = v.variant("kind", [
   object({ kind: v.literal("unreadable"), why: text }),
 ], anObject);
 
+const hook = object({
+  group: text,
+  state: text,
+  hooks: list(object({ name: text, transition: choice(TRANSITIONS), heartbeatMs: count })),
+});
+
 /** The compiler asks for each fact, although none need be there. */
 const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   identity: answer(identity),
@@ -175,6 +181,7 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
     verdict: choice(VERDICTS),
     verb: choice(["join", "leave"]),
   }))),
+  hook: answer(v.nullable(hook)),
 };
 
 const config: Schema<Observation["config"]> = object({
@@ -205,6 +212,7 @@ const config: Schema<Observation["config"]> = object({
   availability: v.nullable(choice(AVAILABILITIES)),
   labelTags: list(text),
   ifTerminating: flag,
+  hook: v.nullable(choice(["launching"])),
   abandonTasks: flag,
   region: v.nullable(text),
   givenKeys: flag,
@@ -223,11 +231,19 @@ const memory: Schema<Memory> = object({
   written: list(object({ template: text, number: count, record, follows: count })),
   confirmed: v.nullable(text),
   isProven: flag,
+  withdrew: flag,
   mayForce: flag,
   forced: v.nullable(text),
   unknown: v.nullable(text),
   published: v.nullable(text),
   said: v.nullable(choice(["leaves", "stays", "nothing", "unheard"])),
+  hook: v.nullable(hook),
+  hookMs: count,
+  told: list(object({
+    act: choice(["complete", "heartbeat"]),
+    hook: text,
+    fault: v.nullable(fault),
+  })),
   kept: list(text),
   refused: list(text),
   reaped: list(text),

@@ -60,8 +60,12 @@ function headline({ result, role, cluster, rule, because }: Report): string {
       return `Adopted: this node's swarm is now the founded swarm "${cluster}".`;
     case "left":
       return `Left: this node was a ${role} of the swarm "${cluster}", which goes on without it.`;
+    case "stopped":
+      return `Stopped: this node stays ${
+        role === null ? "what it is" : `a ${role}`
+      } of the swarm "${cluster}", and nobody keeps it.`;
     case "recovered":
-      return `Recovered: this node is a manager of the swarm "${cluster}", which has a quorum again; ${because}.`;
+      return `Recovered: this node is a manager of the swarm "${cluster}", which has a quorum again.`;
     case "unchanged":
       return rule === "in-order"
         ? `Unchanged: this node is a ${role} of the swarm "${cluster}".`

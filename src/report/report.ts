@@ -18,6 +18,7 @@ type Result =
   | "joined"
   | "adopted"
   | "left"
+  | "stopped"
   | "recovered"
   | "unchanged"
   | "planned"

@@ -136,7 +136,8 @@ async function lookAt(
   const state = swarm["LocalNodeState"];
   if (state === "inactive") {
     const outside = inactive(offered.value, textOf(swarm["Error"]));
-    return { ok: true, value: { ...outside, refuses: refusalOf(info.value) } };
+    const value = { ...outside, refuses: refusalOf(info.value) };
+    return { ok: true, value: { ...value, ...await leftOver(dataRoot) } };
   }
   const controls = swarm["ControlAvailable"] === true;
   const words = textOf(swarm["Error"]);
@@ -167,6 +168,25 @@ async function lookAt(
       manager: controls || (node?.manager ?? false),
       swarm: view?.ok ? view.value : null,
     },
+  };
+}
+
+/**
+ * Who it is all the same: a swarm that could not be started anew stays on the disk, and the Engine says that it
+ * is in none until it starts again. Whoever leaves a swarm has no certificate any more.
+ */
+async function leftOver(dataRoot: string): Promise<Partial<Engine>> {
+  const certificates = await readCertificates(dataRoot);
+  const node = certificates.ok ? certificates.value.node : null;
+  if (!certificates.ok || node === null) return {};
+  const { nodeId, clusterId, manager } = node;
+  return {
+    state: "error",
+    error: "it runs no swarm, and has one on its disk: restart Docker",
+    nodeId,
+    clusterId,
+    manager,
+    fingerprint: certificates.value.fingerprint,
   };
 }
 

@@ -23,7 +23,7 @@ export function edgesOf(
     identity: { ...identity(), instance, address, addresses: [address], vpc: vpc.aws.vpc },
     vault,
     credentials: staticCredentials(role.credentials),
-    endpoints: { ec2: endpoint, s3: endpoint },
+    endpoints: { ec2: endpoint, s3: endpoint, autoScaling: endpoint },
     variant: { fips: false, dualstack: false },
     onCall: () => {},
     deadlineMs: AWS_DEADLINE_MS,

@@ -19,6 +19,7 @@ import { type Fleet, fleetOf, FLEETS, isChoice, programs } from "./programs.ts";
 import { machines } from "./suites/machines.ts";
 import { outliving } from "./suites/outliving.ts";
 import { permissions } from "./suites/permissions.ts";
+import { recovering } from "./suites/recovering.ts";
 import { removed } from "./suites/removed.ts";
 import { replacing } from "./suites/replacing.ts";
 import { shelves } from "./suites/shelves.ts";
@@ -33,7 +34,7 @@ const MACHINES = 8;
 const AT_ONCE = 9;
 
 /** What is slow by its nature: a swarm takes its time to see who comes and goes. */
-const waiting = [...outliving, ...leaving, ...staying, ...removed, ...engines]
+const waiting = [...outliving, ...leaving, ...staying, ...recovering, ...removed, ...engines]
   .map((one): Case => ({ ...one, slow: true }));
 
 /** Each of these on every mix of store and Engine: whatever else, a swarm forms. */

@@ -30,8 +30,12 @@ export interface Task {
   ending: "runs" | "ended" | "killed";
 }
 
-/** A service of so many tasks that end well when they are told to. */
-export function service(name: string, replicas: number): Record<string, unknown> {
+/** A service of so many tasks that end well when they are told to, on nodes that are like this. */
+export function service(
+  name: string,
+  replicas: number,
+  constraints: string[] = [],
+): Record<string, unknown> {
   return {
     Name: name,
     TaskTemplate: {
@@ -44,6 +48,7 @@ export function service(name: string, replicas: number): Record<string, unknown>
       },
       Networks: [{ Target: "host" }],
       RestartPolicy: { Condition: "any", Delay: 1e9 },
+      Placement: { Constraints: constraints },
     },
     Mode: { Replicated: { Replicas: replicas } },
   };
@@ -56,9 +61,14 @@ export async function forgetTasks(): Promise<void> {
 }
 
 /** Runs a service of so many tasks on these nodes' swarm, and waits until all of them run. */
-export async function serveTasks(manager: Node, nodes: Node[], replicas: number): Promise<void> {
+export async function serveTasks(
+  manager: Node,
+  nodes: Node[],
+  replicas: number,
+  constraints: string[] = [],
+): Promise<void> {
   await Promise.all(nodes.map(({ engine }) => loadImage(engine)));
-  await manager.engine.call("POST", "/services/create", service("box", replicas));
+  await manager.engine.call("POST", "/services/create", service("box", replicas, constraints));
   await tasksRun(nodes, replicas);
 }
 

@@ -1,7 +1,13 @@
 /**
- * One endpoint that answers as EC2 and as S3, since `AWS_ENDPOINT_URL` names one for all services.
+ * One endpoint that answers as EC2, as Auto Scaling and as S3, since `AWS_ENDPOINT_URL` names one for all services.
  * It knows each instance by the credentials that IMDS gave it, and checks every signature.
  */
+import {
+  type AutoScalingCaller,
+  AutoScalingError,
+  autoScalingHandler,
+  AutoScalingState,
+} from "./autoscaling.ts";
 import { ec2Handler, type Ec2Identity } from "./ec2.ts";
 import { Ec2Error, Ec2State } from "./ec2_state.ts";
 import { type Exchange, type HttpServer, serveHttp } from "./http.ts";
@@ -23,6 +29,7 @@ export interface AwsOptions {
 export class Aws {
   readonly ec2: Ec2State;
   readonly s3: S3State;
+  readonly autoScaling = new AutoScalingState();
   readonly account: string;
   readonly region: string;
   /** How far AWS's clock is ahead of this machine's. */
@@ -62,10 +69,20 @@ export class Aws {
       { region: this.region, writeMs: this.#options.s3WriteMs ?? 5 },
       (exchange) => this.#s3Caller(exchange),
     );
+    const scaling = autoScalingHandler(
+      this.autoScaling,
+      this.#wire,
+      (exchange) => this.#scalingCaller(exchange),
+    );
     const listener = Deno.listen({ hostname, port: 0 });
     this.#server = serveHttp(
       listener,
-      (exchange) => isEc2(exchange) ? ec2(exchange) : s3(exchange),
+      (exchange) =>
+        isFor("autoscaling", exchange)
+          ? scaling(exchange)
+          : isEc2(exchange)
+          ? ec2(exchange)
+          : s3(exchange),
     );
     return `http://${hostname}:${(listener.addr as Deno.NetAddr).port}`;
   }
@@ -89,6 +106,22 @@ export class Aws {
     if (!isSignedBy(exchange, signature, known.credentials)) return failure;
     const arn = `arn:aws:sts::${this.account}:assumed-role/${known.role}/${known.node}`;
     return { node: known.node, arn, account: this.account };
+  }
+
+  #scalingCaller(exchange: Exchange): AutoScalingCaller | AutoScalingError {
+    const signature = signatureOf(exchange.headers);
+    const known = this.#nodes.get(signature?.accessKeyId ?? "");
+    if (signature === null || known === undefined) {
+      const message = "The security token included in the request is invalid.";
+      return new AutoScalingError("InvalidClientTokenId", message, 403);
+    }
+    if (!isSignedBy(exchange, signature, known.credentials)) {
+      const message =
+        "The request signature we calculated does not match the signature you provided.";
+      return new AutoScalingError("SignatureDoesNotMatch", message, 403);
+    }
+    const arn = `arn:aws:sts::${this.account}:assumed-role/${known.role}/${known.node}`;
+    return { node: known.node, arn };
   }
 
   #s3Caller(exchange: Exchange): string | S3Error {
@@ -123,6 +156,11 @@ export class Aws {
 /** An id as EC2 makes them: `i-0` and sixteen hex digits. */
 export function ec2Id(kind: "i" | "vpc" | "subnet" | "eni"): string {
   return `${kind}-0${randomText(16, HEX)}`;
+}
+
+/** All that is asked by a form goes to one path: its signature names the service. */
+function isFor(service: string, exchange: Exchange): boolean {
+  return signatureOf(exchange.headers)?.service === service;
 }
 
 function isEc2(exchange: Exchange): boolean {

@@ -316,6 +316,7 @@ function stable(id: string): string {
   return Math.floor(draw(0, id) * 2 ** 32).toString(16).padStart(16, "0");
 }
 
-function escape(text: string): string {
+/** As it stands in XML. */
+export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

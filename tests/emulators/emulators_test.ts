@@ -2,6 +2,13 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import {
+  AutoScalingClient,
+  CompleteLifecycleActionCommand,
+  DescribeAutoScalingInstancesCommand,
+  DescribeLifecycleHooksCommand,
+  RecordLifecycleActionHeartbeatCommand,
+} from "@aws-sdk/client-auto-scaling";
+import {
   CreateLaunchTemplateCommand,
   CreateLaunchTemplateVersionCommand,
   CreateTagsCommand,
@@ -36,6 +43,7 @@ interface Cloud {
   endpoint: string;
   ec2: EC2Client;
   s3: S3Client;
+  scaling: AutoScalingClient;
   credentials: Credentials;
 }
 
@@ -47,11 +55,13 @@ async function inCloud(test: (cloud: Cloud) => Promise<void>): Promise<void> {
   const common = { region: REGION, endpoint, credentials, maxAttempts: 1 };
   const ec2 = new EC2Client({ ...common, requestHandler: throughFetch });
   const s3 = new S3Client({ ...common, requestHandler: throughFetch, forcePathStyle: true });
+  const scaling = new AutoScalingClient({ ...common, requestHandler: throughFetch });
   try {
-    await test({ wire, aws, endpoint, ec2, s3, credentials });
+    await test({ wire, aws, endpoint, ec2, s3, scaling, credentials });
   } finally {
     ec2.destroy();
     s3.destroy();
+    scaling.destroy();
     await aws.close();
   }
 }
@@ -123,6 +133,84 @@ async function refusal(promise: Promise<unknown>): Promise<{ name: string; statu
 function base64(text: string): string {
   return btoa(text);
 }
+
+cloudTest(
+  "Auto Scaling holds an instance by the hooks of its state, until all are completed",
+  async ({ scaling, aws }) => {
+    const hooks = (["launching", "terminating"] as const).flatMap((transition) =>
+      ["a<b", "c"].map((name) => ({
+        name: `${name} ${transition}`,
+        transition,
+        heartbeatMs: 30_000,
+      }))
+    );
+    aws.autoScaling.addGroup("managers", hooks);
+    aws.autoScaling.put("i-1", "managers", "Terminating");
+    const stateOf = async (): Promise<string | undefined> => {
+      const asked = new DescribeAutoScalingInstancesCommand({ InstanceIds: ["i-1", "i-2"] });
+      const { AutoScalingInstances } = await scaling.send(asked);
+      assert.equal(AutoScalingInstances?.length, 1);
+      return AutoScalingInstances?.[0]?.LifecycleState;
+    };
+    const group = { AutoScalingGroupName: "managers" };
+    const { LifecycleHooks } = await scaling.send(new DescribeLifecycleHooksCommand(group));
+    assert.deepEqual(
+      LifecycleHooks?.map((
+        one,
+      ) => [one.LifecycleHookName, one.HeartbeatTimeout, one.GlobalTimeout]),
+      hooks.map(({ name }) => [name, 30, 3_000]),
+    );
+    const named = (
+      name: string,
+    ): typeof group & { LifecycleHookName: string; InstanceId: string } => ({
+      ...group,
+      LifecycleHookName: name,
+      InstanceId: "i-1",
+    });
+    const complete = (name: string): Promise<unknown> =>
+      scaling.send(
+        new CompleteLifecycleActionCommand({ ...named(name), LifecycleActionResult: "CONTINUE" }),
+      );
+    const declined = { name: "ValidationError", status: 400 };
+    assert.deepEqual(await refusal(complete("c terminating")), declined);
+    aws.autoScaling.put("i-1", "managers", "Terminating:Wait");
+    assert.deepEqual(await refusal(complete("c launching")), declined);
+    await scaling.send(new RecordLifecycleActionHeartbeatCommand(named("c terminating")));
+    await complete("c terminating");
+    assert.equal(await stateOf(), "Terminating:Wait");
+    assert.deepEqual(await refusal(complete("c terminating")), declined);
+    await complete("a<b terminating");
+    assert.equal(await stateOf(), "Terminating:Proceed");
+  },
+);
+
+cloudTest(
+  "Auto Scaling refuses in its own words, and who did not sign",
+  async ({ scaling, wire, endpoint }) => {
+    const ask = (client: AutoScalingClient): Promise<unknown> =>
+      client.send(new DescribeAutoScalingInstancesCommand({}));
+    for (
+      const [kind, name, status] of [["throttled", "Throttling", 400], [
+        "denied",
+        "AccessDenied",
+        403,
+      ]] as const
+    ) {
+      wire.trouble = () => ({ kind });
+      assert.deepEqual(await refusal(ask(scaling)), { name, status });
+    }
+    wire.trouble = () => null;
+    const stranger = new AutoScalingClient({
+      region: REGION,
+      endpoint,
+      maxAttempts: 1,
+      requestHandler: throughFetch,
+      credentials: { accessKeyId: "AKIA", secretAccessKey: "b" },
+    });
+    assert.deepEqual(await refusal(ask(stranger)), { name: "InvalidClientTokenId", status: 403 });
+    stranger.destroy();
+  },
+);
 
 cloudTest("EC2 lists instances by filters, in pages, with their tags", async ({ ec2, aws }) => {
   for (let i = 1; i <= 12; i++) {

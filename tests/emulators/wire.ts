@@ -4,7 +4,7 @@
  */
 import { pause, type Reply } from "./http.ts";
 
-export type Service = "imds" | "ec2" | "s3" | "engine";
+export type Service = "imds" | "ec2" | "s3" | "autoscaling" | "engine";
 
 /** A call as the journal keeps it. `node`: who asked, "" when unknown. */
 export interface WireCall {

@@ -54,6 +54,11 @@ export class NodeProcess {
     this.ended = this.#listen(options, beganMs);
   }
 
+  /** Asks it to end, as a service manager does. */
+  stop(): void {
+    this.#child.kill("SIGTERM");
+  }
+
   /** `SIGKILL`: it gets no chance to tidy up. */
   kill(): void {
     this.#killed = true;

@@ -152,7 +152,7 @@ function members(verdict: Verdict): string {
 }
 
 function callsOf(lab: Lab, node: LabNode): number {
-  return lab.wire.total({ node: node.instance, services: ["ec2", "s3"] });
+  return lab.wire.total({ node: node.instance, services: ["ec2", "s3", "autoscaling"] });
 }
 
 function liveLine(node: LabNode): string {

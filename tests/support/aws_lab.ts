@@ -74,7 +74,7 @@ export function openLab(): { lab: AwsLab; close: () => Promise<void> } {
         identity: identity(n),
         vault,
         credentials: staticCredentials(aws.credentialsFor(`i-${n}`, "managers")),
-        endpoints: { ec2: at, s3: at },
+        endpoints: { ec2: at, s3: at, autoScaling: at },
         variant: { fips: false, dualstack: false },
         onCall: () => sent++,
         deadlineMs: where.deadlineMs ?? 5_000,

@@ -8,13 +8,12 @@ import type {
   Fault,
   Identity,
   Instance,
-  Lifecycle,
   Memory,
   Observation,
   SwarmNode,
   TokenMark,
 } from "../../src/state.ts";
-import type { Mark, Shown } from "../../src/shown.ts";
+import type { Lifecycle, Mark, Shown } from "../../src/shown.ts";
 import type { FoundingRecord, LedgerView, Member } from "../../src/founding.ts";
 import { ACCOUNT, config, identityOf, outside, placement, REGION, s3, VPC } from "../world/node.ts";
 

@@ -27,6 +27,8 @@ function worldOf(store: Store): World {
     machine.ec2 = [{ value: "running", atMs: world.nowMs }];
   }
   make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
+  world.hasHooks = true;
+  world.machines[0]!.isGoing = true;
   return world;
 }
 
@@ -66,6 +68,9 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     remove: { kind: "remove", nodeId: "node-9" },
     leave: { kind: "leave", force: true, onlyEmpty: true },
     force: { kind: "force", advertiseAddr: me!.address },
+    hook: { kind: "hook" },
+    complete: { kind: "complete", group: "managers", hook: "leave" },
+    heartbeat: { kind: "heartbeat", group: "managers", hook: "leave" },
   };
 }
 

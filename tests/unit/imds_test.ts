@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { createImds, type Imds } from "../../src/imds.ts";
 import { ImdsError, parseImdsEndpoint } from "../../src/imds/session.ts";
-import type { Answer, Fault, Identity, Lifecycle } from "../../src/state.ts";
+import type { Lifecycle } from "../../src/shown.ts";
+import type { Answer, Fault, Identity } from "../../src/state.ts";
 import { type Exchange, type Reply } from "../emulators/http.ts";
 import { answer, closedPort, CUT, raw, serveRaw, SILENCE } from "../support/raw_server.ts";
 import { lifecycle, ok } from "../support/observations.ts";

@@ -268,3 +268,40 @@ Deno.test("memory: the same rule is timed from its first wait, whatever it says;
   const other = steadyOf({ ...memory, steady: first }, { ...wait, rule: "throttled" }, 9);
   assert.equal(other?.sinceMs, 9);
 });
+
+const COMPLETE: Act = { kind: "complete", group: "managers", hook: "leave" };
+const HEARTBEAT: Act = { kind: "heartbeat", group: "managers", hook: "leave" };
+
+function hookLook(state: string): Look {
+  const hook = { group: "managers", state, hooks: [] };
+  return { kind: "hook", call: { kind: "hook" }, answer: ok(hook) };
+}
+
+Deno.test("memory: what Auto Scaling was told leaves what the run waits for, and is no fault of it", () => {
+  const waiting: Memory = {
+    ...memory,
+    waits: 3,
+    steady: { rule: "tasks-running", because: "2 tasks", exit: 3, sinceMs: 0 },
+  };
+  const beaten = acted(waiting, HEARTBEAT);
+  assert.deepEqual(beaten, {
+    ...waiting,
+    did: ["heartbeat"],
+    told: [{ act: "heartbeat", hook: "leave", fault: null }],
+  });
+  const refused = failed(waiting, COMPLETE, REFUSED, 7);
+  assert.deepEqual(refused, {
+    ...waiting,
+    told: [{ act: "complete", hook: "leave", fault: REFUSED }],
+  });
+});
+
+Deno.test("memory: what was told of a hook counts while the instance is held by it", () => {
+  const told = acted(remembered(memory, hookLook("Warmed:Pending:Wait"), 5).memory, COMPLETE);
+  assert.equal(told.hookMs, 5);
+  assert.equal(remembered(told, hookLook("Warmed:Pending:Wait"), 9).memory.told.length, 1);
+  assert.deepEqual(remembered(told, hookLook("Pending:Wait"), 9).memory.told, []);
+  const unsaid: Look = { kind: "hook", call: { kind: "hook" }, answer: fault("denied") };
+  const after = remembered(told, unsaid, 9).memory;
+  assert.deepEqual(after, { ...told, hookMs: 9 });
+});

@@ -449,3 +449,43 @@ Deno.test("run: a call without an answer is a defect", () => {
   const { decision, o } = toDecision(start(), {});
   assert.throws(() => after(o, decision, [], 0), /"init" was given no answer/);
 });
+
+Deno.test("run: across a wait it remembers which hooks it completed, and asks Auto Scaling anew for all else", () => {
+  const hook = {
+    group: "managers",
+    state: "Terminating:Wait",
+    hooks: ["one", "two"].map((name) => ({
+      name,
+      transition: "terminating" as const,
+      heartbeatMs: 60_000,
+    })),
+  };
+  const going = start({
+    config: { goal: "leave", role: "worker" },
+    memory: { lifecycle: lifecycle("Terminated"), did: ["leave"], said: "nothing" },
+  });
+  const said: Script = {
+    lifecycle: ok(lifecycle("Terminated")),
+    engine: ok(outside),
+    ledger: logRead(),
+    hook: ok(hook),
+  };
+  const one = afterDecision(going, { ...said, complete: ok(null) });
+  const two = afterDecision(one, { ...said, complete: fault("unreachable") });
+  assert.deepEqual(two.memory.told.map(({ hook, fault }) => [hook, fault?.kind]), [
+    ["one", undefined],
+    ["two", "unreachable"],
+  ]);
+  const { decision, o } = toDecision(two, said);
+  assert.deepEqual([decision.kind, decision.rule], ["wait", "hook-pending"]);
+  const waited = after({ ...o, facts: { ...o.facts, hook: ok(hook) } }, decision, [], 0);
+  assert.deepEqual(waited.memory.told.map(({ hook }) => hook), ["one"]);
+  const again = toDecision(waited, said);
+  assert.ok(again.made.some(({ kind }) => kind === "hook"));
+  assert.ok(again.decision.kind === "act" && again.decision.call.kind === "complete");
+  assert.equal(again.decision.call.hook, "two");
+  for (const keeps of ["answers", "others", "nothing"] as const) {
+    const wait = { ...decision, keeps } as Extract<Decision, { kind: "wait" }>;
+    assert.equal(after({ ...o, facts: { hook: ok(hook) } }, wait, [], 0).facts.hook, undefined);
+  }
+});

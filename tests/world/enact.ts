@@ -29,6 +29,7 @@ import { config, identityOf, s3 } from "./node.ts";
 import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
+import type { Hook } from "../../src/shown.ts";
 import type { Config, InstanceState, Lifecycle, TokenMark, Word } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
@@ -156,6 +157,12 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return left(world, machine, call);
     case "force":
       return force(world, machine);
+    case "hook":
+      return ok(hookOf(world, machine));
+    case "complete":
+      return complete(world, machine);
+    case "heartbeat":
+      return isHeld(world, machine) ? ok(null) : NOT_HELD;
     default:
       return call satisfies never;
   }
@@ -178,6 +185,32 @@ function left(
   }
   const answer = leave(world, machine, force);
   return answer.ok ? ok({ kind: "left" }) : answer;
+}
+
+const NOT_HELD = fault("declined", "No active Lifecycle Action found");
+
+/** Whether Auto Scaling waits for this machine to say that it may go on. */
+function isHeld(world: World, { isGoing, isReleased }: Machine): boolean {
+  return world.hasHooks && isGoing && !isReleased;
+}
+
+/** Null where no machine is in a group. */
+function hookOf(world: World, machine: Machine): Hook | null {
+  if (!world.hasHooks) return null;
+  const { isGoing } = machine;
+  const state = isHeld(world, machine)
+    ? "Terminating:Wait"
+    : isGoing
+    ? "Terminating:Proceed"
+    : "InService";
+  const hook = { name: "leave", transition: "terminating" as const, heartbeatMs: 900_000 };
+  return { group: `${machine.role}s`, state, hooks: [hook] };
+}
+
+function complete(world: World, machine: Machine): AnyAnswer {
+  if (!isHeld(world, machine)) return NOT_HELD;
+  machine.isReleased = true;
+  return ok(null);
 }
 
 function ok(value: Values[keyof Values]): AnyAnswer {

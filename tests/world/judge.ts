@@ -199,10 +199,11 @@ export function judgeChange(
       .some(({ value }) => value?.nodeId === node.id && value.leaves);
     if (!hasSaid) says("which has not said that it leaves");
   }
-  const instance = change.labels?.[INSTANCE];
-  if (typeof instance === "string" && instance !== world.machines[node.machine]!.instance) {
-    says(`and calls it ${instance}`);
-  }
+  const named = world.machines.find(({ instance }) => instance === change.labels?.[INSTANCE]);
+  const machine = world.machines[node.machine]!;
+  // A read that is older than the node may show who had its address before: what is dead is told from who lives there then.
+  const isFormer = named?.power === "terminated" && named.address === machine.address;
+  if (named !== undefined && named !== machine && !isFormer) says(`and calls it ${named.instance}`);
 }
 
 const INSTANCE = "swarm-join.instance";

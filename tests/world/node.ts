@@ -28,6 +28,7 @@ export const config: Config = {
   abandonTasks: false,
   labelTags: [],
   ifTerminating: false,
+  hook: null,
   region: null,
   givenKeys: false,
   ec2Endpoint: null,

@@ -3,6 +3,8 @@
  * node is in one of four places: a manager in a swarm or in none (`manager.ts`), a worker in a swarm or
  * in none (`worker.ts`).
  */
+import { completed } from "../hooks.ts";
+import { ownNode } from "../nodes/labels.ts";
 import { managerInSwarm } from "./manager.ts";
 import { managerOutside } from "./outside.ts";
 import { poolWarnings } from "./pools.ts";
@@ -49,7 +51,17 @@ export function join(o: Observation): Decision {
   // A member whose Engine is in error and did not stop it is a worker that can come back as another node.
   if (engine.state === "pending" || engine.state === "error") return starting(s);
   if (engine.state === "inactive") return role === "manager" ? managerOutside(s) : workerOutside(s);
-  return warned(s, engine.manager ? managerInSwarm(s) : workerInSwarm(s));
+  const decision = warned(s, engine.manager ? managerInSwarm(s) : workerInSwarm(s));
+  const isIn = decision.kind === "end" && decision.exit === 0;
+  const isHeld = o.config.hook === "launching" && (o.memory.lifecycle?.target ?? null) !== null;
+  return isIn && isHeld ? completed(o, "launching", decision, notYet(s)) : decision;
+}
+
+/** A manager counts once its swarm reaches it: an instance refresh goes on to the next one then. */
+function notYet(s: Scene): string | null {
+  const { swarm } = s.engine;
+  if (swarm === null || ownNode(s, swarm)?.voter?.reachable === true) return null;
+  return `${s.me.instance} is a manager that its swarm does not reach yet`;
 }
 
 function warned(s: Scene, decision: Decision): Decision {

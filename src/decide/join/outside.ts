@@ -45,10 +45,16 @@ export function managerOutside(s: Scene): Decision {
       ? lookAgain(s) ?? withdraw(s, record, because)
       : wait(o, "members-silent", because);
   }
-  if (candidate.kind !== "candidate") return candidate;
+  if (candidate.kind !== "candidate") {
+    // A swarm without a quorum lets nobody in, and can't be recovered while somebody who lives is listed.
+    const isKeptOut = candidate.kind === "wait" && candidate.rule === "joins-failed";
+    return isKeptOut && isMember ? withdraw(s, record, candidate.because) : candidate;
+  }
   const unable = unfit(s);
   if (unable !== null) return unable;
   if (!isConfirmed(s, record)) {
+    // Who was let in by nobody gives others the time to see that it is out.
+    if (o.memory.withdrew) return wait(o, "joins-failed", `${me.instance} has just withdrawn`);
     const because = `${me.instance} is about to join the founded swarm ${brief(record)}`;
     return register(s, record, "register-member", because);
   }

@@ -2,6 +2,7 @@
  * The goal `leave`: to be in no swarm, with nobody and nothing the worse for it. Each step shows in the
  * swarm, in the record or on the Engine, so that a run that was lost at any point is gone on with.
  */
+import { heartbeat, isGoingByGroup } from "../hooks.ts";
 import { managerLeaves } from "./manager.ts";
 import { out } from "./out.ts";
 import { workerLeaves } from "./worker.ts";
@@ -20,7 +21,7 @@ import {
   regionElsewhere,
   startingText,
 } from "../obstacles.ts";
-import { softly, together } from "../needs.ts";
+import { decided, softly, together } from "../needs.ts";
 import { isLate, startedMs, STARTING_MS } from "../patience.ts";
 import { type Obstacles, type Scene, sceneOf } from "../scene.ts";
 import { act, done, wait } from "../verdict.ts";
@@ -42,6 +43,14 @@ const STOPPING: Obstacles = {
 export function leave(o: Observation): Decision {
   const staying = o.config.ifTerminating ? stays(o) : null;
   if (staying !== null) return staying;
+  const decision = decided(() => leaves(o));
+  const isWaiting = decision.kind === "wait" || (decision.kind === "end" && decision.afterMs > 0);
+  // What could not be completed is not put off.
+  const isHeld = isWaiting && decision.rule !== "hook-pending" && isGoingByGroup(o);
+  return isHeld && o.memory.identity !== null ? heartbeat(o) ?? decision : decision;
+}
+
+function leaves(o: Observation): Decision {
   const s = sceneOf(o, STOPPING);
   const { engine } = s;
   if (engine.state === "inactive") return out(s);

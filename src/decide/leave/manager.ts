@@ -3,11 +3,20 @@
  * before anything that counts, and makes leaves follow each other. Until it is demoted it goes on with a
  * manager's work: else two that leave beside a dead voter wait for each other.
  */
+import { isGoingByGroup } from "../hooks.ts";
 import { proofOf, reap } from "../nodes/dead.ts";
 import { workerLeaves } from "./worker.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { undoLeave } from "../nodes/tend.ts";
-import { isMe, isSameSwarm, LEFT_LABEL, marked, registered, votersOf } from "../members.ts";
+import {
+  isMe,
+  isSameSwarm,
+  LEFT_LABEL,
+  leftLabels,
+  marked,
+  registered,
+  votersOf,
+} from "../members.ts";
 import { addressesOf, answering, instances, probeOf, stop } from "../needs.ts";
 import { CONFLICT_MS, heldMs, isRushed } from "../patience.ts";
 import type { Scene } from "../scene.ts";
@@ -68,7 +77,10 @@ function lastOne(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision |
     const write = { as: "register", rule: "undo-leave", because } as const;
     return writeRecord(s, write, (w) => registered(record, { ...w, leaving: false }));
   }
-  return fail(5, "last-manager", because);
+  const held = isGoingByGroup(s.o)
+    ? "; Auto Scaling's hook, if there is one, is not completed"
+    : "";
+  return fail(5, "last-manager", because + held);
 }
 
 function goingOut(
@@ -82,7 +94,8 @@ function goingOut(
   const turn = turnOf(s, record, swarm);
   const isRefused = o.memory.kept.includes(nodeId);
   if (node.labels[LEFT_LABEL] === undefined && turn.heirs.length > 0 && !isRefused) {
-    const change = { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } };
+    const labels = leftLabels(me.instance, availability);
+    const change = { availability: "drain" as const, labels };
     return act(
       { kind: "update", as: "drain", nodeId, version, change },
       "drain-leaving",

@@ -1,4 +1,5 @@
-/** A machine that leaves and is in no swarm any more: what still says that it is, is taken away. */
+/** A machine that leaves and is in no swarm any more: what still says that it is, is taken away, and Auto Scaling is told. */
+import { completed, isGoingByGroup } from "../hooks.ts";
 import { lookAgain } from "../join/outside.ts";
 import { isMe, withdrawn } from "../members.ts";
 import { softly, tokens } from "../needs.ts";
@@ -23,10 +24,11 @@ export function out(s: Scene): Decision {
       (w) => withdrawn(record, w),
     );
   }
-  return hush(s) ?? done(
-    "out",
-    did.includes("leave") ? `${me.instance} has left` : `${me.instance} is in no swarm`,
-  );
+  const hushed = hush(s);
+  if (hushed !== null) return hushed;
+  const hasLeft = did.includes("leave");
+  const end = done("out", hasLeft ? `${me.instance} has left` : `${me.instance} is in no swarm`);
+  return isGoingByGroup(o) ? completed(o, "terminating", end) : end;
 }
 
 /** Takes its tokens, or its word, away. */

@@ -170,11 +170,12 @@ export function overOf(s: Scene, record: FoundingRecord, node: SwarmNode): strin
  * until it is dead.
  */
 function hasLeft({ o, traits }: Scene, record: FoundingRecord, node: SwarmNode): boolean {
-  if (traits.readsMayBeOld || node.labels[LEFT_LABEL] === undefined) return false;
+  if (node.labels[LEFT_LABEL] === undefined) return false;
   const instance = instanceOf(node);
-  const isListed = record.members.some((member) =>
-    member.instance !== null && member.instance === instance
-  );
+  // Whoever leaves has both labels: this one was demoted because it was proven dead.
+  if (instance === null) return true;
+  if (traits.readsMayBeOld) return false;
+  const isListed = record.members.some((member) => member.instance === instance);
   if (isListed) return false;
   const words = softly(o, { kind: "words", instance: null });
   return words !== null && !words.some(({ nodeId }) => nodeId === node.nodeId);

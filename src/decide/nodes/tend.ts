@@ -1,7 +1,7 @@
 /** What a manager does about the nodes of its swarm: label, reap, drain who leaves; and undo a leave of its own. */
 import { awaitGoing, proofOf, reap } from "./dead.ts";
 import { label, ownNode } from "./labels.ts";
-import { instanceOf, LEFT_LABEL, refreshed } from "../members.ts";
+import { instanceOf, LEFT_LABEL, leftLabels, refreshed } from "../members.ts";
 import { softly } from "../needs.ts";
 import type { Scene } from "../scene.ts";
 import { act } from "../verdict.ts";
@@ -48,7 +48,7 @@ function heeded(
   const hasLabel = labels[LEFT_LABEL] !== undefined;
   if (leaves === hasLabel) return null;
   const change = leaves
-    ? { availability: "drain" as const, labels: { [LEFT_LABEL]: availability } }
+    ? { availability: "drain" as const, labels: leftLabels(instance, availability) }
     : { availability: before(node), labels: { [LEFT_LABEL]: null } };
   return act(
     { kind: "update", as: leaves ? "drain" : "undrain", nodeId, version, change },

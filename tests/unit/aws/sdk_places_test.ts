@@ -1,12 +1,13 @@
 /**
- * Where EC2 and S3 are, in each region of each partition that the SDK knows: as its own rules for endpoints
+ * Where EC2, Auto Scaling and S3 are, in each region of each partition that the SDK knows: as its own rules for endpoints
  * have it, with FIPS and dual stack; and what is said where there is no such place.
  */
 import assert from "node:assert/strict";
+import { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import { EC2Client } from "@aws-sdk/client-ec2";
 import { S3Client } from "@aws-sdk/client-s3";
 import { CallFailure } from "../../../src/aws/fault.ts";
-import { bucketPlace, ec2Place, type Variant } from "../../../src/aws/sdk_places.ts";
+import { bucketPlace, servicePlace, type Variant } from "../../../src/aws/sdk_places.ts";
 
 const PARTITIONS = new URL(
   "../../../node_modules/@aws-sdk/core/dist-es/submodules/client/util-endpoints/lib/aws/partitions.js",
@@ -22,6 +23,7 @@ const VARIANTS: Variant[] = [
   { fips: true, dualstack: true },
 ];
 const OPTIONS = { region: "us-east-1", credentials: { accessKeyId: "a", secretAccessKey: "b" } };
+const autoScaling = new AutoScalingClient(OPTIONS).config;
 const ec2 = new EC2Client(OPTIONS).config;
 const s3 = new S3Client(OPTIONS).config;
 
@@ -57,7 +59,21 @@ for (const { id, regions } of partitions) {
       for (const variant of VARIANTS) {
         const { fips: UseFIPS, dualstack: UseDualStack } = variant;
         const want = judged(() => ec2.endpointProvider({ Region: region, UseFIPS, UseDualStack }));
-        assert.equal(ours(() => ec2Place(region, variant)), want, JSON.stringify(variant));
+        const place = ours(() => servicePlace("ec2", region, variant));
+        assert.equal(place, want, JSON.stringify(variant));
+      }
+    }
+  });
+
+  Deno.test(`Auto Scaling is where the SDK has it, in all ${names.length} regions of ${id}`, () => {
+    for (const region of named) {
+      for (const variant of VARIANTS) {
+        const { fips: UseFIPS, dualstack: UseDualStack } = variant;
+        const want = judged(() =>
+          autoScaling.endpointProvider({ Region: region, UseFIPS, UseDualStack })
+        );
+        const place = ours(() => servicePlace("autoscaling", region, variant));
+        assert.equal(place, want, JSON.stringify(variant));
       }
     }
   });

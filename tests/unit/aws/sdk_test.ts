@@ -3,6 +3,11 @@
  * headers, but for those that only say who asks.
  */
 import assert from "node:assert/strict";
+import {
+  AutoScalingClient,
+  CompleteLifecycleActionCommand,
+  DescribeAutoScalingInstancesCommand,
+} from "@aws-sdk/client-auto-scaling";
 import { DescribeInstancesCommand, EC2Client } from "@aws-sdk/client-ec2";
 import {
   GetObjectCommand,
@@ -12,6 +17,11 @@ import {
 } from "@aws-sdk/client-s3";
 import type { Handler, SdkRequest } from "../../../src/aws/call.ts";
 import type { Credentials } from "../../../src/aws/credentials.ts";
+import {
+  completeLifecycleAction,
+  createAutoScalingClient,
+  describeAutoScalingInstances,
+} from "../../../src/aws/sdk_autoscaling.ts";
 import { createEc2Client, describeInstances } from "../../../src/aws/sdk_ec2.ts";
 import { createS3Client, getObject, listObjects, putObject } from "../../../src/aws/sdk_s3.ts";
 
@@ -29,6 +39,10 @@ const S3_OPTIONS = {
   responseChecksumValidation: "WHEN_REQUIRED",
 } as const;
 const ec2Input = { Filters: [{ Name: "vpc-id", Values: ["vpc-1", "a\\*b ü"] }], MaxResults: 100 };
+const completion = {
+  ...{ AutoScalingGroupName: "a b/ü+(1)", LifecycleHookName: "leave", InstanceId: "i-1" },
+  LifecycleActionResult: "CONTINUE",
+};
 const getInput = { Bucket: "", Key: "a b/ü+(1)/record.json", ExpectedBucketOwner: "123456789012" };
 const putInput = {
   ...getInput,
@@ -57,6 +71,26 @@ for (const region of REGIONS) {
         new EC2Client(theirs(handler)).send(new DescribeInstancesCommand(ec2Input))
       );
       assert.deepEqual(ours, sdk);
+    });
+
+    Deno.test(`Auto Scaling of ${region} is asked as the SDK asks it at ${endpoint ?? "AWS"}`, async () => {
+      const ours = (handler: Handler): ReturnType<typeof createAutoScalingClient> =>
+        createAutoScalingClient({ ...own, handler });
+      const client = (handler: Handler): AutoScalingClient =>
+        new AutoScalingClient(theirs(handler));
+      const list = { InstanceIds: ["i-1"] };
+      assert.deepEqual(
+        await sent((handler) => ours(handler).send(describeAutoScalingInstances(list), OPTIONS)),
+        await sent((handler) =>
+          client(handler).send(new DescribeAutoScalingInstancesCommand(list))
+        ),
+      );
+      assert.deepEqual(
+        await sent((handler) => ours(handler).send(completeLifecycleAction(completion), OPTIONS)),
+        await sent((handler) =>
+          client(handler).send(new CompleteLifecycleActionCommand(completion))
+        ),
+      );
     });
 
     Deno.test(`S3 of ${region} is asked as the SDK asks it at ${endpoint ?? "AWS"}`, async () => {

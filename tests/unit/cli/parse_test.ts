@@ -26,6 +26,7 @@ const DEFAULTS: Config = {
   abandonTasks: false,
   labelTags: [],
   ifTerminating: false,
+  hook: null,
   region: null,
   givenKeys: false,
   ec2Endpoint: null,
@@ -41,10 +42,13 @@ Deno.test("without flags it joins the default cluster by tags, for ten minutes",
     imdsEndpoint: null,
     imdsV1: false,
     s3Endpoint: null,
+    autoScalingEndpoint: null,
     fips: false,
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    intervalMs: 30_000,
+    metricsFile: null,
   });
   assert.deepEqual(output, { json: false, logFormat: "auto", logLevel: "info" });
 });
@@ -136,7 +140,13 @@ const GIVEN: { [flag: string]: { text: string; also?: string[]; want: object } }
   },
   "config": { text: SETTINGS, want: { timeoutMs: 7_000 } },
   "imds-v1": { text: "true", want: { imdsV1: true } },
+  interval: { text: "45s", also: ["keep"], want: { intervalMs: 45_000 } },
   "lock-file": { text: "/tmp/lock", want: { lockFile: "/tmp/lock" } },
+  "metrics-file": {
+    also: ["keep"],
+    text: "/var/lib/prometheus/node-exporter/swarm-join.prom",
+    want: { metricsFile: "/var/lib/prometheus/node-exporter/swarm-join.prom" },
+  },
 };
 
 for (const { name, value } of FLAGS) {
@@ -193,10 +203,13 @@ Deno.test("the ecosystem's own variables say where things are", () => {
     imdsEndpoint: "http://127.0.0.1:1338",
     imdsV1: false,
     s3Endpoint: "https://s3.example",
+    autoScalingEndpoint: "http://10.0.0.9:5000",
     fips: false,
     dualstack: false,
     ...PLAIN,
     lockFile: "/run/swarm-join.lock",
+    intervalMs: 30_000,
+    metricsFile: null,
   });
 });
 
@@ -305,6 +318,9 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
     says: /--label-tags has "M", which holds a join token/,
   },
   { argv: [], env: { SWARM_JOIN_LABEL_TAGS: "a b," }, says: /^SWARM_JOIN_LABEL_TAGS is "": not/ },
+  { argv: ["--interval", "30s"], says: /^--interval has no effect with join: only keep looks/ },
+  { argv: ["keep", "--interval", "1s"], says: /not from 5s to 10m/ },
+  { argv: ["keep", "--interval", "1h"], says: /not from 5s to 10m/ },
   { argv: ["--if-terminating"], says: /^--if-terminating has no effect with join: only leave/ },
   { argv: ["plan", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },
   { argv: ["plan", "join", "--if-terminating"], says: /^--if-terminating has no effect with plan/ },
@@ -322,6 +338,25 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
   { argv: ["--lock-file", "lock"], says: /not an absolute path/ },
   { argv: ["--lock-file", "/etc/passwd"], says: /under \/run or \/tmp/ },
   { argv: ["--lock-file", "/tmp/../etc/passwd"], says: /under \/run or \/tmp/ },
+  {
+    argv: ["keep", "--metrics-file", "m.prom"],
+    says: /^--metrics-file is "m.prom": not an absolute path/,
+  },
+  {
+    argv: ["keep", "--metrics-file", "/var/lib/metrics/m.prom"],
+    says:
+      /not a file below \/var\/lib\/prometheus\/node-exporter, \/var\/lib\/node_exporter, \/run or \/tmp, .*; write \/var/,
+  },
+  {
+    argv: ["keep", "--metrics-file", "/var/lib/node_exporter/../m.prom"],
+    says: /not a file below/,
+  },
+  { argv: ["keep", "--metrics-file", "/var/lib/node_exporterx/m.prom"], says: /not a file below/ },
+  {
+    argv: ["keep", "--metrics-file", "/run/m.txt"],
+    says: /\.prom: node_exporter reads no other file/,
+  },
+  { argv: [], env: { SWARM_JOIN_METRICS_FILE: "/m" }, says: /^SWARM_JOIN_METRICS_FILE is "\/m"/ },
   { argv: ["--observation", "x.json"], says: /use it with plan/ },
   { argv: ["plan", "--observation", ""], says: /names no file/ },
   {
@@ -334,6 +369,11 @@ const REFUSED: { argv: string[]; env?: Environment; says: RegExp }[] = [
     says: /DOCKER_HOST is "tcp:.*local socket only/,
   },
   { argv: [], env: { DOCKER_HOST: "ssh://host" }, says: /DOCKER_HOST is "ssh:/ },
+  {
+    argv: [],
+    env: { AWS_ENDPOINT_URL_AUTO_SCALING: "ftp://a" },
+    says: /AWS_ENDPOINT_URL_AUTO_SCALING is "ftp:/,
+  },
   { argv: [], env: { AWS_ENDPOINT_URL: "10.0.0.9" }, says: /AWS_ENDPOINT_URL is "10\.0\.0\.9"/ },
   {
     argv: [],

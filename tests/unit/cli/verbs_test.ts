@@ -53,6 +53,16 @@ Deno.test("status is told from doctor, which looks at the same", () => {
   assert.deepEqual(running(["status"]).config, running(["doctor"]).config);
 });
 
+Deno.test("keep runs again and again, and is planned as its first run is", () => {
+  assert.equal(running(["keep"]).keeps, true);
+  assert.equal(running([]).keeps, false);
+  assert.deepEqual(running(["keep"]).config, running(["join"]).config);
+  for (const argv of [["keep", "--dry-run"], ["plan", "keep"]]) {
+    const { keeps, config } = running(argv);
+    assert.deepEqual([keeps, config.dryRun, config.goal], [false, true, "join"]);
+  }
+});
+
 Deno.test("a file is decided again by plan, whatever else is set", () => {
   const parsed = parse(
     ["plan", "--observation", "seen.json"],
@@ -73,7 +83,7 @@ const REFUSED: { argv: string[]; says: RegExp }[] = [
   {
     argv: ["destroy"],
     says:
-      /^unknown verb "destroy"; there are join, leave, recover, plan, status, doctor, settings$/,
+      /^unknown verb "destroy"; there are join, keep, leave, recover, plan, status, doctor, settings$/,
   },
   { argv: ["leaf"], says: /^unknown verb "leaf"; did you mean leave\?$/ },
   { argv: ["leave", "now"], says: /^unexpected argument "now"$/ },

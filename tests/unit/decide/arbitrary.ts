@@ -20,8 +20,6 @@ import {
   type Identity,
   type Instance,
   INSTANCE_STATES,
-  type Interface,
-  type Lifecycle,
   type Memory,
   NODE_STATES,
   type Observation,
@@ -30,10 +28,14 @@ import {
   type TokenMark,
 } from "../../../src/state.ts";
 import {
+  type Hook,
+  type Interface,
+  type Lifecycle,
   type Mark,
   type NeededPermission,
   type Neighbour,
   type Shown,
+  TRANSITIONS,
   VERDICTS,
 } from "../../../src/shown.ts";
 import type { FoundingRecord, LedgerRead, LedgerView, Member } from "../../../src/founding.ts";
@@ -218,6 +220,22 @@ const permission: fc.Arbitrary<NeededPermission> = fc.record({
   verb: fc.constantFrom("join", "leave"),
 });
 
+const hook: fc.Arbitrary<Hook> = fc.record({
+  group: fc.constant("managers"),
+  state: fc.constantFrom(
+    ...["InService", "Pending", "Pending:Wait", "Warmed:Pending:Wait"],
+    ...["Terminating", "Terminating:Wait"],
+  ),
+  hooks: fc.array(
+    fc.record({
+      name: fc.constantFrom("leave", "swarm-join"),
+      transition: fc.constantFrom(...TRANSITIONS),
+      heartbeatMs: fc.constantFrom(30_000, 3_600_000),
+    }),
+    { maxLength: 2 },
+  ),
+});
+
 /** What each look may see. */
 const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   identity,
@@ -241,6 +259,7 @@ const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   ),
   marks: fc.array(foundingMark, { maxLength: 2 }),
   permissions: fc.array(permission, { maxLength: 2 }),
+  hook: fc.option(hook),
 };
 
 const facts: fc.Arbitrary<Facts> = fc.record(
@@ -265,6 +284,7 @@ const settings: fc.Arbitrary<Config> = fc.record({
   store: fc.constantFrom(config.store, s3),
   clusterTag: fc.constantFrom(null, null, "Cluster"),
   dryRun: fc.boolean(),
+  hook: fc.constantFrom(null, "launching" as const),
 }).map((change) => ({ ...config, ...change }));
 
 /** What a run may end badly by. */
@@ -281,9 +301,22 @@ const remembered: fc.Arbitrary<Memory> = fc.record({
   did: fc.subarray([...ACTION_KINDS], { maxLength: 2 }),
   confirmed: fc.option(swarm.map(fp)),
   isProven: fc.boolean(),
+  withdrew: fc.boolean(),
+  mayForce: fc.boolean(),
+  forced: fc.constantFrom(null, null, "what it was before is in /copies/1"),
   published: fc.constantFrom(null, "", "a-m a-w"),
   pools: fc.constantFrom<(string[] | null)[]>(null, [], ["10.0.0.0/9"]),
   attested: fc.option(swarm.map(fp)),
+  hook: fc.option(hook),
+  hookMs: fc.constantFrom(0, 9_000),
+  told: fc.array(
+    fc.record({
+      act: fc.constantFrom("complete", "heartbeat"),
+      hook: fc.constantFrom("leave", "swarm-join"),
+      fault: fc.option(fault),
+    }),
+    { maxLength: 2 },
+  ),
   kept: fc.subarray(["node-9"]),
   terminated: fc.subarray(["i-1", "i-2", "i-3"]),
   failures: fc.array(

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { observations } from "./arbitrary.ts";
 import { decide } from "../../../src/decide/decide.ts";
+import { founded, identity, lifecycle, managerOf } from "../../support/observations.ts";
 import { RULES } from "../../../src/rules.ts";
 import type { Decision, Observation } from "../../../src/state.ts";
 
@@ -63,10 +64,10 @@ Deno.test("decide: after the deadline nothing is done and nothing is waited for 
 Deno.test("decide: what can't be taken back stands on a record, or on there being none", () => {
   everywhere((decision, { config, facts }) => {
     if (decision.kind !== "act" || decision.rule === "attempt-failed") return;
-    // Late, a worker that goes does so without a record.
-    if (config.goal === "leave" && ["announce", "stop", "leave"].includes(decision.call.kind)) {
-      return;
-    }
+    // Late, a worker that goes does so without a record; and Auto Scaling holds whom it likes.
+    const bare = ["announce", "stop", "leave", "heartbeat"];
+    if (config.goal === "leave" && bare.includes(decision.call.kind)) return;
+    if (config.hook === "launching" && decision.call.kind === "complete") return;
     assert.ok(facts.ledger?.ok && facts.ledger.value.kind === "settled", decision.rule);
     if (decision.call.kind !== "leave") return;
     assert.ok(decision.call.onlyEmpty);
@@ -79,10 +80,32 @@ Deno.test("decide: a worker writes nothing", () => {
     const engine = facts.engine?.ok ? facts.engine.value : null;
     if (decision.kind !== "act" || config.role !== "worker" || engine?.manager) return;
     const own = config.goal === "leave"
-      ? ["leave", "announce", "stop"]
-      : ["join", "leave", "announce"];
+      ? ["leave", "announce", "stop", "complete", "heartbeat"]
+      : ["join", "leave", "announce", "complete"];
     assert.ok(own.includes(decision.call.kind), decision.call.kind);
   });
+});
+
+Deno.test("decide: a swarm is started anew only where it is asked for, right after its write, and once", () => {
+  let times = 0;
+  const holds = (o: Observation): void => {
+    const decision = decide(o);
+    if (decision.kind !== "act" || decision.call.kind !== "force") return;
+    times++;
+    const { config, memory, facts } = o;
+    assert.ok(config.goal === "recover" && memory.mayForce && memory.forced === null);
+    assert.ok(facts.engine?.ok && facts.engine.value.trouble === "no-quorum");
+  };
+  // Of what is drawn hardly anything is a manager of a lost swarm that knows all that it needs to.
+  const engine = { ...managerOf("a"), swarm: null, trouble: "no-quorum" } as const;
+  const lost = ({ config, memory, facts, ...o }: Observation): Observation => ({
+    ...o,
+    config: { ...config, role: "manager", clusterTag: null },
+    memory: { ...memory, identity: identity(1), lifecycle: lifecycle(null), fault: null },
+    facts: { ...facts, engine: { ok: true, value: engine }, ledger: founded() },
+  });
+  fc.assert(fc.property(observations, (o) => [o, lost(o)].forEach(holds)), RUNS);
+  assert.ok(times > 0, "it never came to that");
 });
 
 Deno.test("decide: a survey never acts", () => {

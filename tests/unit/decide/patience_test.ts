@@ -137,17 +137,20 @@ Deno.test("decide: patience: waits grow up to a bound, shorter for the local Eng
   assert.deepEqual(throttled, [3_000, 12_000, 80_000, 240_000]);
 });
 
-Deno.test("decide: patience: where the managers can't reach it back, each try is further apart", () => {
-  const failure = { address: "10.0.0.2", digest: "a-m", message: "", atMs: 0 };
-  const after = (tries: number): number => {
-    const last = { ...failure, kind: "one-way" as const };
+Deno.test("decide: patience: who is let in by nobody tries further and further apart", () => {
+  const after = (kind: "one-way" | "unreachable" | "pending", tries: number): number => {
+    const last = { address: "10.0.0.2", digest: "a-m", message: "", atMs: 0, kind };
     const { memory } = observation({ memory: { failures: Array(tries).fill(last) } });
     return retryMs(memory, last);
   };
-  assert.deepEqual([1, 2, 3, 20].map(after), [30_000, 60_000, 120_000, 300_000]);
-  const plain = { ...failure, kind: "unreachable" as const };
-  assert.equal(
-    retryMs(observation({ memory: { failures: [plain, plain] } }).memory, plain),
-    15_000,
+  const tries = [1, 2, 3, 4, 20];
+  assert.deepEqual(
+    tries.map((n) => after("one-way", n)),
+    [30_000, 60_000, 120_000, 240_000, 300_000],
   );
+  assert.deepEqual(
+    tries.map((n) => after("unreachable", n)),
+    [15_000, 15_000, 30_000, 60_000, 120_000],
+  );
+  assert.equal(after("pending", 1), 30_000);
 });

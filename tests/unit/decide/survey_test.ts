@@ -78,6 +78,7 @@ const HEALTHY: Answers = {
   words: ok([]),
   marks: ok([]),
   permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed", verb: "join" }]),
+  hook: ok(null),
 };
 const DENIED_TOKENS = fault("denied", "allow s3:GetObject");
 const NOBODY_FOUNDED: Partial<Answers> = {

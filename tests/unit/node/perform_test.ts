@@ -52,15 +52,19 @@ async function withNode(
       imdsEndpoint: `http://127.0.0.1:${imds.port}`,
       imdsV1: false,
       s3Endpoint: lab.endpoint,
+      autoScalingEndpoint: lab.endpoint,
       fips: false,
       dualstack: false,
       caCerts: null,
       proxies: { https: null, http: null, none: [] },
       credentials: {},
       lockFile: `${directory}/lock`,
+      intervalMs: 30_000,
+      metricsFile: null,
     },
     wayTo,
     nowMs,
+    leftMs: () => config.timeoutMs - nowMs(),
   });
   const ask = async (call: Call): Promise<unknown> => {
     const result: AnyAnswer = await node.perform(call);
@@ -214,6 +218,14 @@ for (const { name, change } of STORES) {
       await ask({ kind: "update", as: "drain", nodeId: "node1", version: 7, change });
       await ask({ kind: "stop", graceMs: 5_000 });
       await ask({ kind: "remove", nodeId: "node2" });
+      const hooks = [{ name: "launch", transition: "launching" as const, heartbeatMs: 30_000 }];
+      lab.aws.autoScaling.addGroup("managers", hooks);
+      lab.aws.autoScaling.put(me.instance, "managers", "Pending:Wait");
+      const held = await ask({ kind: "hook" });
+      assert.deepEqual(held, { group: "managers", state: "Pending:Wait", hooks });
+      await ask({ kind: "heartbeat", group: "managers", hook: "launch" });
+      await ask({ kind: "complete", group: "managers", hook: "launch" });
+      assert.equal((await ask({ kind: "hook" }) as { state: string }).state, "Pending:Proceed");
       const left = await ask({ kind: "leave", force: true, onlyEmpty: true });
       assert.deepEqual(left, { kind: "left" });
       assert.deepEqual(await ask({ kind: "probe", addresses: [] }), []);

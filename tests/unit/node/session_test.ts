@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Log } from "../../../src/report/log.ts";
 import { ACTS, type AnyAnswer, type Call } from "../../../src/calls.ts";
 import { Live } from "../../../src/report/live.ts";
-import { hold, type Surface } from "../../../src/node/session.ts";
+import { holdOnce, type Surface } from "../../../src/node/session.ts";
 import type { Engine } from "../../../src/state.ts";
 import {
   config,
@@ -24,7 +24,7 @@ import {
 
 Deno.test("a worker joins, and the report says what it cost", async () => {
   const { surface, calls, log } = surfaceOf({ role: "worker" });
-  const report = await hold({ ...config, role: "worker" }, surface);
+  const report = await holdOnce({ ...config, role: "worker" }, surface);
   assert.equal(report.result, "joined");
   assert.equal(report.exit, 0);
   assert.equal(report.role, "worker");
@@ -39,7 +39,7 @@ Deno.test("a worker joins, and the report says what it cost", async () => {
 
 Deno.test("a dry run makes no write, takes no lock, and asks which permissions there are", async () => {
   const { surface, calls, log, locks } = surfaceOf({ role: "worker" });
-  const report = await hold({ ...config, role: "worker", dryRun: true }, surface);
+  const report = await holdOnce({ ...config, role: "worker", dryRun: true }, surface);
   assert.equal(report.result, "planned");
   assert.equal(report.exit, 0);
   const { decision, observation } = report.plan ?? assert.fail("no plan");
@@ -53,7 +53,7 @@ Deno.test("a dry run makes no write, takes no lock, and asks which permissions t
 
 Deno.test("a dry run asks for permissions once, beside its first read of the record", async () => {
   const { surface, calls } = surfaceOf({ role: "worker" });
-  await hold({ ...config, role: "worker", dryRun: true }, surface);
+  await holdOnce({ ...config, role: "worker", dryRun: true }, surface);
   assert.equal(calls().filter((kind) => kind === "permissions").length, 1);
   const first = calls().indexOf("ledger");
   assert.deepEqual(calls().slice(first, first + 2), ["ledger", "permissions"]);
@@ -61,7 +61,7 @@ Deno.test("a dry run asks for permissions once, beside its first read of the rec
 
 Deno.test("a doctor looks at everything, changes nothing, takes no lock, and says what it found", async () => {
   const { surface, calls, log, locks } = surfaceOf({ role: "queen" });
-  const report = await hold({ ...config, goal: "survey", dryRun: true }, surface);
+  const report = await holdOnce({ ...config, goal: "survey", dryRun: true }, surface);
   assert.deepEqual([report.exit, report.rule, report.result], [5, "surveyed", "planned"]);
   assert.deepEqual(report.findings?.map(({ rule }) => rule), ["role-unknown"]);
   assert.equal(report.plan?.decision.rule, "surveyed");
@@ -75,7 +75,7 @@ Deno.test("a wait is slept, is in the log, and is part of what the run cost", as
     call.kind === "probe" && !calls().includes("probe")
       ? surface.perform(call).then(() => ok([]))
       : surface.perform(call);
-  const report = await hold({ ...config, role: "worker" }, { ...surface, perform });
+  const report = await holdOnce({ ...config, role: "worker" }, { ...surface, perform });
   assert.equal(report.result, "joined");
   assert.equal(slept().length, 1);
   assert.ok("sleep" in report.phases);
@@ -109,7 +109,7 @@ Deno.test("a terminal shows what is waited for: a call that takes long, or what 
     seen.push(text());
     await surface.sleep(ms);
   };
-  await hold({ ...config, role: "worker" }, {
+  await holdOnce({ ...config, role: "worker" }, {
     ...surface,
     perform,
     sleep,
@@ -130,7 +130,7 @@ Deno.test("who can't have the node's lock in time is told to try again", async (
     onWait();
     return Promise.resolve(fault("timeout", "another run holds the lock"));
   };
-  const report = await hold(config, { ...surface, lock });
+  const report = await holdOnce(config, { ...surface, lock });
   assert.equal(report.exit, 3);
   assert.equal(report.rule, "node-lock");
   assert.deepEqual(calls(), []);
@@ -141,7 +141,7 @@ Deno.test("a lock that can't be had says why: no right to its file, no folder fo
   const rows = [["denied", 4], ["no-folder", 6], ["unusable", 6]] as const;
   for (const [kind, exit] of rows) {
     const lock = (): ReturnType<Surface["lock"]> => Promise.resolve(fault(kind, "these words"));
-    const report = await hold(config, { ...surface, lock });
+    const report = await holdOnce(config, { ...surface, lock });
     assert.deepEqual([report.exit, report.rule, report.because], [
       exit,
       "node-lock",
@@ -152,10 +152,10 @@ Deno.test("a lock that can't be had says why: no right to its file, no folder fo
 
 Deno.test("the lock is released at the end, and also when a defect throws", async () => {
   const { surface, releases } = surfaceOf({ role: "worker" });
-  await hold({ ...config, role: "worker" }, surface);
+  await holdOnce({ ...config, role: "worker" }, surface);
   assert.equal(releases(), 1);
   const perform = (): Promise<AnyAnswer> => Promise.reject(new Error("a defect"));
-  await assert.rejects(hold(config, { ...surface, perform }), /a defect/);
+  await assert.rejects(holdOnce(config, { ...surface, perform }), /a defect/);
   assert.equal(releases(), 2);
 });
 
@@ -173,7 +173,7 @@ Deno.test({
       return new Promise(() => {});
     };
     const stop = controller.signal;
-    const report = await hold({ ...config, role: "worker" }, { ...surface, perform, stop });
+    const report = await holdOnce({ ...config, role: "worker" }, { ...surface, perform, stop });
     assert.equal(report.exit, 3);
     assert.equal(report.rule, "stopped");
     assert.match(report.because, /SIGTERM/);

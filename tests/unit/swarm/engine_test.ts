@@ -119,6 +119,19 @@ Deno.test("an Engine in no swarm says so, whatever an old file says", async () =
   });
 });
 
+Deno.test("an Engine whose swarm could not be started anew is a member of it, whatever it says", async () => {
+  await withEngine(info({ LocalNodeState: "inactive" }), async ({ engine }) => {
+    const value = valueOf(await engine.look(never));
+    assert.deepEqual([value.state, value.nodeId, value.manager, value.fingerprint], [
+      "error",
+      NODE_ID,
+      true,
+      FINGERPRINT,
+    ]);
+    assert.match(value.error, /restart Docker/);
+  }, { node: MANAGER_PEM });
+});
+
 Deno.test("a worker knows its swarm by the root CA's file", async () => {
   const swarm = { LocalNodeState: "active", NodeID: NODE_ID, NodeAddr: "10.0.0.7" };
   await withEngine(info(swarm), async ({ engine, server }) => {

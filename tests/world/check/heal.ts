@@ -63,6 +63,8 @@ interface Play extends Row {
   isAlone: boolean[];
   /** On whom somebody has run `recover`. */
   hasTried: boolean[];
+  /** The records that were written, and in which world. */
+  records: Set<string>;
   told: string[];
 }
 
@@ -114,6 +116,7 @@ export class Healer {
       worldAt: 0,
       isAlone: row.locals.map(() => false),
       hasTried: row.locals.map(() => false),
+      records: new Set(),
       told: told ?? [],
     };
     const way: string[] = [];
@@ -155,7 +158,7 @@ export class Healer {
         return { isChanged, unwell: { ...healing.broken, told: play.told } };
       }
       const isSame = healing.world === world && healing.local === locals[i];
-      if (healing.world !== world) {
+      if (healing.world !== world && this.#isNews(play, healing)) {
         play.worldAt = cycle;
         play.isAlone = play.isAlone.map((is, k) => is && k === i);
       }
@@ -268,6 +271,19 @@ export class Healer {
       unwell: null,
       then: { locals: locals.with(i, begun), hasTried: hasTried.with(i, true) },
     };
+  }
+
+  /** Whether a world is another than any before: not who is listed, and is not, and is again. */
+  #isNews({ records }: Play, { world: id, decision }: Healing): boolean {
+    if (decision.kind !== "act" || decision.call.kind !== "write") return true;
+    const { swarms, machines, versions } = this.#states.world(id);
+    const { fingerprint, members } = versions.findLast(({ counts }) => counts)!.record;
+    const listed = members.map(({ instance, address, leaving }) => [instance, address, leaving]);
+    const places = machines.map(({ place, power, isGoing }) => [place, power, isGoing]);
+    const text = JSON.stringify([fingerprint, listed, places, swarms]);
+    const isNews = !records.has(text);
+    records.add(text);
+    return isNews;
   }
 
   #isToRun(id: number, i: number, local: number): boolean {

@@ -99,7 +99,7 @@ function tell(report: Report): void {
 
 /** What of its world a search has gone through. */
 function extentOf({ plan, wholeFaults, depth, cutShort }: Report): string {
-  const inits = cutShort > 0 ? ", at most three inits a machine" : "";
+  const inits = cutShort > 0 ? ", at most three inits and two withdrawals a machine" : "";
   if (wholeFaults === plan.faults) return `whole${inits}`;
   const far = depth === 0 ? "begun" : `to depth ${depth - 1}`;
   const next = `${wholeFaults + 1} faults ${far}`;

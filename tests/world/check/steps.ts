@@ -74,11 +74,13 @@ const OFF: Local = { kind: "off" };
  * EC2 still knows a forgotten member, could make it do so without an end.
  */
 const INITS_MAX = 3;
+/** How often a machine withdraws in a search: whom nobody lets in registers and withdraws for ever. */
+const WITHDRAWALS_MAX = 2;
 
 export class Steps {
   /** Each decision of each run in each state, by its rule and what is done. */
   readonly decisions = new Set<string>();
-  /** Steps that were not followed, because a machine initialised too many swarms. */
+  /** Steps that were not followed, because a machine initialised too many swarms, or withdrew too often. */
   cutShort = 0;
   readonly #code: Code;
   readonly #states: States;
@@ -208,7 +210,11 @@ export class Steps {
     const { before, decision } = outcome;
     const { instance } = world.machines[i]!;
     const call = named(act, before.memory);
-    if (call.kind === "init" && initsOf(world, i) >= INITS_MAX) {
+    const isTooOften = call.kind === "init"
+      ? initsOf(world, i) >= INITS_MAX
+      : call.kind === "write" && call.as === "withdraw" &&
+        withdrawalsOf(world, instance) >= WITHDRAWALS_MAX;
+    if (isTooOften) {
       this.cutShort++;
       return;
     }
@@ -531,6 +537,13 @@ function troublesOf({ kind }: Act): Trouble[] {
 
 function initsOf({ swarms }: World, founder: number): number {
   return swarms.filter((swarm) => swarm.founder === founder).length;
+}
+
+/** Versions by which this machine took itself out: nobody else leaves it out as long as it lives. */
+function withdrawalsOf({ versions }: World, instance: string): number {
+  return versions.filter(({ record: { writer, members } }) =>
+    writer === instance && !members.some((one) => one.instance === instance)
+  ).length;
 }
 
 function isRepeatable({ store, versions }: World, { nonce }: FoundingRecord): boolean {

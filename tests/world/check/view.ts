@@ -258,6 +258,7 @@ export function sightOf(world: World, machine: Machine): string {
     lookAt(world, machine),
     contentsOf(world, machine, isManager),
     machine.isGoing,
+    machine.isReleased,
     words,
   ];
   const aws = [versions, templates, former, objects, marks, tagged, nowMs];

@@ -269,8 +269,44 @@ table("a manager in no swarm", [
         instances: known,
       },
     }),
+    want: ["withdraw", "withdraw-member"],
+    because: "let this node join: its words",
+  },
+  {
+    name: "the same, and it is not listed: waits until it may try again",
+    state: observation({
+      memory: {
+        failures: [{
+          address: "10.0.0.2",
+          digest: "a-m",
+          kind: "unreachable",
+          message: "its words",
+          atMs: 9_000,
+        }],
+      },
+      facts: {
+        ledger: founded(others2),
+        probe: ok(["10.0.0.2"]),
+        tokens: ok([shown(2, "a")]),
+        instances: known,
+      },
+    }),
     want: ["wait", "joins-failed"],
     because: "let this node join: its words",
+  },
+  {
+    name: "it has just withdrawn: it does not register before it has waited",
+    state: observation({
+      memory: { withdrew: true },
+      facts: {
+        ledger: founded(others2),
+        probe: ok(["10.0.0.2"]),
+        tokens: ok([shown(2, "a")]),
+        instances: known,
+      },
+    }),
+    want: ["wait", "joins-failed"],
+    because: "has just withdrawn",
   },
   {
     name: "a refusal is forgotten after a while",
@@ -613,7 +649,7 @@ table("a manager in no swarm", [
         }],
       },
       facts: {
-        ledger: founded({ members: [member(1), member(2), member(3)] }),
+        ledger: founded({ members: [member(2), member(3)] }),
         probe: ok(["10.0.0.2", "10.0.0.3"]),
         tokens: ok([shown(2, "a"), shown(3, "a")]),
         instances: ok([instance(1), instance(2), instance(3)]),

@@ -1,0 +1,122 @@
+/**
+ * Lifecycle hooks of this machine's Auto Scaling group, which hold it while it comes or goes. They are
+ * completed once a run's goal is reached, and told meanwhile that it takes longer. Both are courtesies: what
+ * can't be asked or told is said, and the run goes on; Auto Scaling then waits for as long as the hook says.
+ */
+import { heldMs, leftMs } from "./patience.ts";
+import { act, look, wait } from "./verdict.ts";
+import type { Hook, LifecycleHook } from "../shown.ts";
+import type { Acting, Decision, End, Fault, FaultKind, Observation, Waiting } from "../state.ts";
+
+type Transition = LifecycleHook["transition"];
+
+/** As Auto Scaling calls it; of a machine that comes into a warm pool, or goes out of one, with `Warmed:` before it. */
+const STATES: { readonly [T in Transition]: string } = {
+  launching: "Pending",
+  terminating: "Terminating",
+};
+
+/** What is not answered for this long is gone on without. */
+const TELLING_MS = 30_000;
+/** What a later try may make well; `declined` also by a complete that came too early. */
+const PASSING: readonly FaultKind[] = [
+  "throttled",
+  "unreachable",
+  "timeout",
+  "malformed",
+  "declined",
+];
+
+/** Completes the hooks that hold this machine, then goes on to `rest`. `notYet`: what they are held for. */
+export function completed(
+  o: Observation,
+  transition: Transition,
+  rest: End | Waiting,
+  notYet: string | null = null,
+): Decision {
+  const { hook: fact } = o.facts;
+  if (fact === undefined) return look({ kind: "hook" });
+  if (!fact.ok) return untold(o, [fact.fault], rest);
+  if (fact.value === null) return rest;
+  const { group, state } = fact.value;
+  const own = ownHooks(fact.value, transition);
+  const is = state.replace(/^Warmed:/, "");
+  if (own.length === 0 || !is.startsWith(STATES[transition])) return rest;
+  const names = own.map(({ name }) => name).join(", ");
+  if (is === STATES[transition]) {
+    const because =
+      `the lifecycle hook ${names} of ${group} does not hold this machine yet (${state})`;
+    // Load balancers let go of it first, for minutes; a launch gets there in seconds.
+    const isOver = transition === "launching"
+      ? heldMs(o, "hook-pending") >= TELLING_MS
+      : leftMs(o) === 0;
+    return isOver ? warned(rest, [because]) : wait(o, "hook-pending", because);
+  }
+  if (is !== `${STATES[transition]}:Wait`) return rest;
+  if (notYet !== null) return wait(o, "hook-pending", notYet);
+  const told = o.memory.told.filter((one) => one.act === "complete");
+  const next = own.find(({ name }) => !told.some(({ hook }) => hook === name));
+  if (next !== undefined) {
+    const because = `${rest.because}: Auto Scaling need hold it no longer`;
+    return act({ kind: "complete", group, hook: next.name }, "complete-hook", because);
+  }
+  return untold(o, told.flatMap(({ fault }) => fault ?? []), rest);
+}
+
+/** Tries once more what may pass; says what does not. */
+function untold(o: Observation, faults: Fault[], rest: End | Waiting): Decision {
+  const passing = faults.find(({ kind }) => PASSING.includes(kind));
+  if (passing === undefined || heldMs(o, "hook-pending") >= TELLING_MS || leftMs(o) === 0) {
+    return warned(rest, faults.map(({ message }) => message));
+  }
+  return wait(o, "hook-pending", passing.message);
+}
+
+function warned(rest: End | Waiting, messages: string[]): End | Waiting {
+  if (rest.kind === "wait") return rest;
+  return { ...rest, warnings: [...rest.warnings, ...messages.map(unheard)] };
+}
+
+function unheard(message: string): string {
+  return `Auto Scaling was not told: ${message}`;
+}
+
+/** The shortest time that a hook may have. */
+const HEARTBEAT_MIN_MS = 30_000;
+
+/** Whether Auto Scaling says that this machine goes, for good or into a warm pool, so that a hook may hold it. */
+export function isGoingByGroup({ memory: { lifecycle } }: Observation): boolean {
+  return /^(?:Terminated$|Warmed:)/.test(lifecycle?.target ?? "");
+}
+
+/**
+ * What a leave that Auto Scaling waits for does before it waits itself: once half of a hook's time is over
+ * since the run began, or it was asked last, it sends a heartbeat. Null: nothing is due.
+ */
+export function heartbeat(o: Observation): Acting | (Decision & { kind: "look" }) | null {
+  const { memory: { hook: last, hookMs, told }, facts: { hook: fact }, nowMs } = o;
+  if (fact === undefined) {
+    const own = last === null ? null : ownHooks(last, "terminating");
+    // Of no hook this is never.
+    const timeMs = own?.map(({ heartbeatMs }) => heartbeatMs) ?? [HEARTBEAT_MIN_MS];
+    return nowMs - hookMs < Math.min(...timeMs) / 2 ? null : look({ kind: "hook" });
+  }
+  if (!fact.ok || fact.value === null || !/^(?:Warmed:)?Terminating:Wait$/.test(fact.value.state)) {
+    return null;
+  }
+  const { group } = fact.value;
+  const next = ownHooks(fact.value, "terminating")
+    .find(({ name }) => !told.some((one) => one.act === "heartbeat" && one.hook === name));
+  if (next === undefined) return null;
+  const because = `it is not out yet, and the hook would time out after ${
+    next.heartbeatMs / 1_000
+  } s`;
+  return act({ kind: "heartbeat", group, hook: next.name }, "hook-heartbeat", because);
+}
+
+/** Those of this tool, by their names; where there are none, all that hold the machine. */
+function ownHooks({ hooks }: Hook, transition: Transition): LifecycleHook[] {
+  const all = hooks.filter((hook) => hook.transition === transition);
+  const named = all.filter(({ name }) => name.startsWith("swarm-join"));
+  return named.length > 0 ? named : all;
+}
