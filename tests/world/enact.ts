@@ -29,8 +29,8 @@ import { config, identityOf, s3 } from "./node.ts";
 import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
 import type { AnyAnswer, Call, Values } from "../../src/calls.ts";
-import type { Hook } from "../../src/shown.ts";
-import type { Config, InstanceState, Lifecycle, TokenMark, Word } from "../../src/state.ts";
+import type { Hook, Lifecycle } from "../../src/shown.ts";
+import type { Config, InstanceState, TokenMark, Word } from "../../src/state.ts";
 
 /** What may go wrong with one call, besides what the world's state makes of it. */
 export type Trouble = "lost-request" | "lost-answer" | "late" | "throttled" | "denied" | "busy";
