@@ -57,6 +57,8 @@ interface Looks {
   permissions: [takes: { role: Role }, gives: NeededPermission[]];
   /** Where this instance is in its Auto Scaling group, and the group's hooks; null: it is in none. */
   hook: [takes: Nothing, gives: Hook | null];
+  /** The unit that runs this program here; null: there is none. */
+  unit: [takes: Nothing, gives: Unit | null];
 }
 
 /** Writes, with what each takes and gives: one at a time. */
@@ -90,6 +92,8 @@ interface Acts {
   complete: [takes: HookName, gives: null];
   /** Has the time of this hook begin anew. */
   heartbeat: [takes: HookName, gives: null];
+  /** Deletes old versions of the launch template that the record is in. */
+  trim: [takes: { template: string; numbers: number[] }, gives: null];
 }
 
 type Nothing = Record<never, never>;
@@ -125,6 +129,17 @@ export interface NodeChange {
   availability?: Availability;
   labels?: Record<string, string | null>;
 }
+
+/**
+ * A unit of systemd, as its files say it. `runs`: the verb of this program, or something else. `stopMs`: how long
+ * systemd lets it end; null: as long as it lets all.
+ */
+export interface Unit {
+  path: string;
+  runs: typeof UNIT_RUNS[number];
+  stopMs: number | null;
+}
+export const UNIT_RUNS = ["keep", "join", "other"] as const;
 
 /** `holds`: it did not leave, for this would have been lost. */
 export type LeaveResult = { kind: "left" } | { kind: "holds"; contents: Contents };
@@ -183,7 +198,7 @@ const ENGINE_GRACE_MS = 25_000;
 const WRITE_GRACE_MS = 10_000;
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "hook"];
+const ALL_BUT_PROBE: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "neighbours", "words", "marks", "permissions", "hook", "unit"];
 
 /** Every look. */
 export const LOOKS: { readonly [K in LookKind]: CallRow } = {
@@ -208,6 +223,7 @@ export const LOOKS: { readonly [K in LookKind]: CallRow } = {
   marks: lookRow("the marks of foundings"),
   permissions: lookRow("AWS to say what is allowed"),
   hook: lookRow("the Auto Scaling group to say what it does with this instance"),
+  unit: lookRow("the files of this program's unit"),
 };
 
 function lookRow(waitedFor: string, graceMs = 0): CallRow {
@@ -215,10 +231,10 @@ function lookRow(waitedFor: string, graceMs = 0): CallRow {
 }
 
 // deno-fmt-ignore: all but "engine" and "contents"
-const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "hook"];
+const ALL_BUT_ENGINE: readonly LookKind[] = ["identity", "lifecycle", "self", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "words", "marks", "permissions", "hook", "unit"];
 
 // deno-fmt-ignore: as it says
-const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "hook"];
+const ALL_BUT_WORDS: readonly LookKind[] = ["identity", "lifecycle", "self", "engine", "contents", "interfaces", "ledger", "tokens", "instances", "probe", "neighbours", "marks", "permissions", "hook", "unit"];
 
 // By an old word two managers would drain a worker and take it back in turn.
 const OF_OTHERS = ALL_BUT_ENGINE.filter((kind) => kind !== "words");
@@ -302,6 +318,11 @@ export const ACTS: { readonly [K in ActKind]: ActRow<K> } = {
       "safe",
     ),
     plan: ({ group, hook }) => `send a heartbeat to the lifecycle hook ${hook} of ${group}`,
+  },
+  trim: {
+    ...actRow("old versions of the record to be deleted", WRITE_GRACE_MS, "all", "safe"),
+    plan: ({ template, numbers }) =>
+      `delete ${numbers.length} old versions of the launch template ${template}`,
   },
 };
 

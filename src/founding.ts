@@ -45,13 +45,18 @@ export type Position =
   | { kind: "log"; template: string; head: number; last: number }
   | { kind: "object"; etag: string };
 
-/** A launch template's version as read. `record` null: not one of ours, or damaged, `why` says how; `newer`: of a later tool. */
+/**
+ * A launch template's version as read. `record` null: not one of ours, or damaged, `why` says how; `newer`: of
+ * a later tool. `madeMs`: when it was made, by EC2's clock; absent: of the default version, which EC2 never
+ * deletes, or not shown.
+ */
 export interface LogEntry {
   number: number;
   follows: number;
   record: FoundingRecord | null;
   newer: boolean;
   why?: string;
+  madeMs?: number;
 }
 
 /** What a ledger shows. `serverMs`: its server's clock (ms since 1970). `unreadable`: what is wrong with an object that is there. */
@@ -67,10 +72,17 @@ export type LedgerRead =
 
 /**
  * The ledger as `log.ts` understood it. `unsettled`: the read has gaps; it says nothing yet.
- * `unreadable`: only damaged records, or one of a later version of this tool.
+ * `unreadable`: only damaged records, or one of a later version of this tool. `spare`: the oldest versions of
+ * the log that nobody needs any more, as many as one call deletes; absent: there are fewer.
  */
 export type LedgerView =
-  | { kind: "settled"; record: FoundingRecord | null; at: Position; serverMs: number }
+  | {
+    kind: "settled";
+    record: FoundingRecord | null;
+    at: Position;
+    serverMs: number;
+    spare?: number[];
+  }
   | { kind: "unsettled"; missing: number[] }
   | { kind: "unreadable"; why: string };
 

@@ -170,6 +170,8 @@ export function failed(memory: Memory, act: Act, fault: Fault, nowMs: number): M
   // The swarm's own guard, or a node that has come back: others are seen to first, and it again later.
   const isKept = act.kind === "remove" || (act.kind === "update" &&
     (act.as === "label" || fault.kind === "refused" || fault.kind === "not-found"));
+  // Tried once in a run: part of it may have been done, and the next run goes on.
+  if (act.kind === "trim") return { ...memory, did: [...memory.did, actOf(act)] };
   // A word is a courtesy: who can't say it goes on without.
   if (act.kind === "announce") return { ...memory, said: "unheard" };
   if (act.kind === "complete" || act.kind === "heartbeat") return informed(memory, act, fault);

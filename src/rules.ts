@@ -162,6 +162,10 @@ export const RULES = {
     cases: [["inSwarm", "with S3: its founding is not marked, or the mark is half a day old", "writes a mark, which outlives the record"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
+  "trim-log": {
+    cases: [["inSwarm", "all else is in order, and 200 versions of the record's launch template are over an hour old and further back than any read needs", "deletes them; never the default version, nor the last 50 before the record's predecessor; if it can't, it goes on without"]],
+    exits: [3], waitsFor: TIME, mend: AGAIN,
+  },
   "replace-dead-swarm": {
     cases: [["inSwarm", "the record names another swarm, whose members are all gone", "replaces it by its own"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,

@@ -46,9 +46,16 @@ export interface Permission {
   verdict: typeof VERDICTS[number];
 }
 
-/** One that a role needs, and what for: who lacks one of `leave` joins all the same. */
+/** What permissions are for, and what comes of it when one is denied. */
+export const PERMISSION_VERBS = {
+  join: "a run that needs it ends with exit 4",
+  leave: "a leave can't say so to the managers, who drain this node then",
+  keep: "old versions of the record's launch template stay, and reading it takes longer",
+} as const;
+
+/** One that a role needs, and what for: who lacks one of `leave` or `keep` joins all the same. */
 export interface NeededPermission extends Permission {
-  verb: "join" | "leave";
+  verb: keyof typeof PERMISSION_VERBS;
 }
 
 /** What an instance is, for placement constraints. `lifecycle`: `on-demand`, or as EC2 says it (`spot`). */

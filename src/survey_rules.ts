@@ -79,6 +79,14 @@ export const SURVEY_RULES = {
     cases: [["survey", "join tokens are shown that are not the swarm's, or a member shows none", "a warning: who joins by them is refused, or waits"]],
     exits: [], mend: "run swarm-join on the managers that the message names: each publishes the tokens as they are",
   },
+  "unit-joins-only": {
+    cases: [["survey", "the unit `swarm-join.service` of systemd runs a join, and no `keep`", "a note: nobody looks after this node between two boots, but for `swarm-join.timer`"]],
+    exits: [], mend: "install deploy/swarm-join.service anew, which runs `swarm-join keep`. Or leave it so, and enable deploy/swarm-join.timer on managers",
+  },
+  "unit-stops-early": {
+    cases: [["survey", "the unit runs `keep`, and systemd kills it before it could have left", "a warning: the node may be cut off in the middle of its leave"]],
+    exits: [], mend: "`TimeoutStopSec=120` in its section `[Service]`, as deploy/swarm-join.service has it; then `systemctl daemon-reload`",
+  },
   next: {
     cases: [["survey", "a join would do something now", "a note: what, and why"]],
     exits: [], mend: "",

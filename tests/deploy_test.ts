@@ -23,13 +23,22 @@ Deno.test("each policy is valid JSON that IAM takes, and small enough for a role
     for (const { Sid, Effect, Resource } of policy.Statement) {
       assert.match(Sid, /^[A-Za-z0-9]+$/);
       assert.ok(["Allow", "Deny"].includes(Effect));
-      assert.match(Resource, /^(?:\*|arn:aws:(?:ec2:REGION:ACCOUNT|s3::):\S+)$/);
+      assert.match(
+        Resource,
+        /^(?:\*|arn:aws:(?:(?:ec2|autoscaling):REGION:ACCOUNT|autoscaling:\*:\*|s3::):\S+)$/,
+      );
     }
   }
 });
 
 Deno.test("a policy allows what its role needs, and no action more", () => {
   const reads = ["ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions"];
+  const hooks = [
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:CompleteLifecycleAction",
+    "autoscaling:RecordLifecycleActionHeartbeat",
+  ];
   const objects = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
   const want: { [name in typeof POLICIES[number]]: string[] } = {
     "manager-tags": [
@@ -38,6 +47,7 @@ Deno.test("a policy allows what its role needs, and no action more", () => {
       "ec2:CreateLaunchTemplateVersion",
       "ec2:CreateTags",
       "ec2:CreateTags",
+      "ec2:DeleteLaunchTemplateVersions",
       "ec2:DeleteTags",
     ],
     "worker-tags": [...reads, "ec2:CreateTags", "ec2:DeleteTags"],
@@ -47,16 +57,26 @@ Deno.test("a policy allows what its role needs, and no action more", () => {
   for (const name of POLICIES) {
     const allowed = statements(name).filter(({ Effect }) => Effect === "Allow")
       .flatMap(({ Action }) => Action);
-    assert.deepEqual(allowed.sort(), want[name].sort(), name);
+    assert.deepEqual(allowed.sort(), [...want[name], ...hooks].sort(), name);
   }
 });
 
-Deno.test("only reads that EC2 can't restrict are allowed on everything", () => {
+Deno.test("only reads that AWS can't restrict are allowed on everything", () => {
   for (const name of POLICIES) {
     for (const { Action, Resource } of statements(name)) {
       if (Resource !== "*") continue;
-      for (const action of [Action].flat()) assert.match(action, /^ec2:Describe/);
+      for (const action of [Action].flat()) assert.match(action, /^(?:ec2|autoscaling):Describe/);
     }
+  }
+});
+
+Deno.test("of Auto Scaling a node tells nothing but hooks, and whatever REGION is replaced by", () => {
+  for (const name of POLICIES) {
+    const found = statements(name).filter(({ Sid }) => Sid === "TellItsHooks");
+    const where = name.endsWith("-tags") ? "REGION:ACCOUNT" : "*:*";
+    assert.deepEqual(found.map(({ Resource }) => Resource), [
+      `arn:aws:autoscaling:${where}:autoScalingGroup:*:autoScalingGroupName/*`,
+    ]);
   }
 });
 

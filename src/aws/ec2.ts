@@ -12,38 +12,29 @@ import {
   serverClock,
 } from "./call.ts";
 import { instancesIn, launchedMs, ownAddresses, placementOf } from "./described.ts";
+import {
+  added,
+  dataOf,
+  inputOf,
+  isNoTemplate,
+  newTemplate,
+  type NewVersion,
+  type TemplateRead,
+} from "./templates.ts";
 import type { SdkCall, SdkClient } from "./sdk.ts";
 import type { Variant } from "./sdk_places.ts";
 import {
   createEc2Client,
-  createLaunchTemplate,
   createLaunchTemplateVersion,
   createTags,
+  deleteLaunchTemplateVersions,
   deleteTags,
   describeInstances,
   describeLaunchTemplateVersions,
 } from "./sdk_ec2.ts";
-import type {
-  DescribeInstancesResult,
-  DescribeLaunchTemplateVersionsResult,
-  Filter,
-  RequestLaunchTemplateData,
-} from "./sdk_ec2.ts";
+import type { DescribeInstancesResult, Filter } from "./sdk_ec2.ts";
 import type { Answer, Tag } from "../state.ts";
 import type { Permission, Placement } from "../shown.ts";
-
-/** A version of a launch template. `text`: its user data, decoded; null when it has none. */
-interface TemplateVersion {
-  number: number;
-  text: string | null;
-}
-
-/** `template`: its id; null when there is no template of that name. */
-export interface TemplateRead {
-  template: string | null;
-  versions: TemplateVersion[];
-  serverMs: number;
-}
 
 /**
  * An instance, as far as EC2 shows it. `addresses`: the private ones, IPv4 before IPv6, and of each the
@@ -61,14 +52,6 @@ export interface Ec2Instance {
   tags: Map<string, string>;
 }
 
-export interface NewVersion {
-  /** At most 128 characters: EC2 makes one version of two requests that have the same. */
-  clientToken: string;
-  /** At most 255 characters. */
-  description: string;
-  text: string;
-}
-
 /** `values` are taken literally: EC2's wildcards in them are escaped. */
 export interface Ec2Filter {
   name: string;
@@ -81,8 +64,6 @@ const VERSIONS_PER_PAGE = 200;
 const INSTANCES_PER_PAGE = 100;
 const PAGES_MAX = 100;
 
-/** IAM can't tell templates apart by name; by this tag it can. */
-const MARK = { Key: "swarm-join", Value: "founding-record" };
 const DRY_RUN = { DryRun: true } as const;
 
 /** EC2 in one region. Calls are made one by one: none is retried, and none is made twice at once. */
@@ -176,11 +157,30 @@ export class Ec2Api {
     return { ok: true, value: number };
   }
 
+  /** At most 200 versions. EC2 answers for each of them; one that is not there any more is as it should be. */
+  async deleteTemplateVersions(template: string, numbers: number[]): Promise<Answer<null>> {
+    const doing = `delete old versions of the launch template ${template}`;
+    const input = { LaunchTemplateId: template, Versions: numbers.map(String) };
+    const answer = await this.#ask(doing, deleteLaunchTemplateVersions(input));
+    if (!answer.ok) return faultAlone(answer);
+    const left = (answer.value.UnsuccessfullyDeletedLaunchTemplateVersions ?? [])
+      .filter(({ ResponseError }) => ResponseError?.Code !== "launchTemplateVersionDoesNotExist");
+    const [first] = left;
+    if (first === undefined) return { ok: true, value: null };
+    const { Code, Message } = first.ResponseError ?? {};
+    const message = `Cannot ${doing}: ${left.length} of ${numbers.length} stay; of version ` +
+      `${first.VersionNumber} EC2 says ${Code}: ${Message}`;
+    return { ok: false, fault: { kind: "declined", message } };
+  }
+
   /**
-   * Which of the writes to the template of this name EC2 would allow. Of one that does not exist nobody can
-   * say: policies tell it from others by its tag.
+   * Which of the writes to the template of this name EC2 would allow, and whether old versions may be deleted.
+   * Of one that does not exist nobody can say: policies tell it from others by its tag.
    */
-  async templatePermissions(name: string, tags: Tag[]): Promise<Permission[]> {
+  async templatePermissions(
+    name: string,
+    tags: Tag[],
+  ): Promise<{ toWrite: Permission[]; toTrim: Permission }> {
     const input = { ...DRY_RUN, LaunchTemplateData: dataOf("{}") };
     const doing = `look for the launch template "${name}"`;
     // EC2 deletes no version that is the default.
@@ -191,11 +191,18 @@ export class Ec2Api {
     ]);
     const found = read.ok ? read.value.LaunchTemplateVersions?.[0]?.LaunchTemplateId : undefined;
     if (found !== undefined) {
-      const version = createLaunchTemplateVersion({ ...input, LaunchTemplateId: found });
-      return [create, await this.#isAllowed(version)];
+      const on = { ...DRY_RUN, LaunchTemplateId: found };
+      const [version, toTrim] = await Promise.all([
+        this.#isAllowed(createLaunchTemplateVersion({ ...input, ...on })),
+        this.#isAllowed(deleteLaunchTemplateVersions({ ...on, Versions: ["1"] })),
+      ]);
+      return { toWrite: [create, version], toTrim };
     }
     const verdict = !read.ok && isNoTemplate(read.code) ? "unasked" : "unknown";
-    return [create, { action: "ec2:CreateLaunchTemplateVersion", verdict }];
+    return {
+      toWrite: [create, { action: "ec2:CreateLaunchTemplateVersion", verdict }],
+      toTrim: { action: "ec2:DeleteLaunchTemplateVersions", verdict },
+    };
   }
 
   /** All instances that match all of `filters`; each filter has at most 200 values. */
@@ -255,77 +262,13 @@ export class Ec2Api {
   }
 }
 
-/** Whether EC2 has no launch template of that name. */
-function isNoTemplate(code: string | null): boolean {
-  return code !== null && /^InvalidLaunchTemplateName\.NotFound/.test(code);
-}
-
 /** The IAM action of an operation: EC2 gives both one name. */
 function iamActionOf({ schema: [, , name] }: SdkCall<unknown>): string {
   return `ec2:${name}`;
 }
 
-function newTemplate(
-  name: string,
-  tags: Tag[],
-  input: { LaunchTemplateData: RequestLaunchTemplateData },
-): ReturnType<typeof createLaunchTemplate> {
-  const Tags = [MARK, ...tags.map(({ key, value }) => ({ Key: key, Value: value }))];
-  return createLaunchTemplate({
-    LaunchTemplateName: name,
-    TagSpecifications: [{ ResourceType: "launch-template", Tags }],
-    ...input,
-  });
-}
-
-function inputOf({ clientToken, description, text }: NewVersion): {
-  ClientToken: string;
-  VersionDescription: string;
-  LaunchTemplateData: RequestLaunchTemplateData;
-} {
-  return {
-    ClientToken: clientToken,
-    VersionDescription: description,
-    LaunchTemplateData: dataOf(text),
-  };
-}
-
-/** It launches nothing; but what checks an account's templates wants IMDSv2 in each of them. */
-function dataOf(text: string): RequestLaunchTemplateData {
-  return {
-    UserData: new TextEncoder().encode(text).toBase64(),
-    MetadataOptions: { HttpTokens: "required" },
-  };
-}
-
-/** Null: none, or not what was written by this tool. */
-function decoded(userData: string | undefined): string | null {
-  if (userData === undefined || userData === "") return null;
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.fromBase64(userData));
-  } catch {
-    return null;
-  }
-}
-
 function literal({ name, values }: Ec2Filter): Filter {
   return { Name: name, Values: values.map((value) => value.replace(/[\\*?]/g, "\\$&")) };
-}
-
-/** Adds a page of versions; or says what it lacks. */
-function added(
-  read: TemplateRead,
-  page: DescribeLaunchTemplateVersionsResult["LaunchTemplateVersions"],
-): string | null {
-  if (page === undefined) return "the versions";
-  for (const { LaunchTemplateId: template, VersionNumber: number, LaunchTemplateData } of page) {
-    if (template === undefined || number === undefined) return "a version's template or number";
-    // It was deleted while it was read, and made anew.
-    if (read.template !== null && read.template !== template) return "one and the same template";
-    read.template = template;
-    read.versions.push({ number, text: decoded(LaunchTemplateData?.UserData) });
-  }
-  return null;
 }
 
 /** The instances of a page; or what it lacks. What can't be understood is not left out as if it were not there. */

@@ -8,6 +8,9 @@ import {
   type CreateLaunchTemplateVersionResult,
   CreateTags$,
   type CreateTagsRequest,
+  DeleteLaunchTemplateVersions$,
+  type DeleteLaunchTemplateVersionsRequest,
+  type DeleteLaunchTemplateVersionsResult,
   DeleteTags$,
   type DeleteTagsRequest,
   DescribeInstances$,
@@ -50,6 +53,10 @@ export const createLaunchTemplateVersion = operationOf<
   CreateLaunchTemplateVersionResult
 >(CreateLaunchTemplateVersion$);
 export const createTags = operationOf<CreateTagsRequest, object>(CreateTags$);
+export const deleteLaunchTemplateVersions = operationOf<
+  DeleteLaunchTemplateVersionsRequest,
+  DeleteLaunchTemplateVersionsResult
+>(DeleteLaunchTemplateVersions$);
 export const deleteTags = operationOf<DeleteTagsRequest, object>(DeleteTags$);
 export const describeInstances = operationOf<DescribeInstancesRequest, DescribeInstancesResult>(
   DescribeInstances$,

@@ -51,7 +51,11 @@ export function standingOf(o: Observation, findings: readonly Finding[]): Standi
 }
 
 /** Warnings that are this node's alone: a join would be done all the same. */
-const OWN_WARNINGS: readonly Finding["rule"][] = ["in-order", "permission-missing"];
+const OWN_WARNINGS: readonly Finding["rule"][] = [
+  "in-order",
+  "permission-missing",
+  "unit-stops-early",
+];
 
 function isBad({ severity, rule }: Finding): boolean {
   return severity === "error" || (severity === "warning" && !OWN_WARNINGS.includes(rule));

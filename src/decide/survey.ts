@@ -14,12 +14,13 @@ import { farLooks, nearLooks, seenScene } from "./scene.ts";
 import { nodeOf } from "./standing.ts";
 import { membersText } from "./words.ts";
 import { actionOf } from "../actions.ts";
+import { PERMISSION_VERBS } from "../shown.ts";
 import type { Look } from "../calls.ts";
 import type { Decision, Finding, Observation } from "../state.ts";
 import type { FoundingRecord, LedgerView } from "../founding.ts";
 
 export function survey(o: Observation): Decision {
-  together(o, ...nearLooks(o));
+  together(o, ...nearLooks(o), { kind: "unit" });
   if (o.memory.identity !== null) {
     together(o, ...farLooks(o));
     together(o, ...machineLooks(o));
@@ -41,6 +42,7 @@ export function survey(o: Observation): Decision {
     ...deniedOf(o),
     ...nodes,
     ...membersOf(o, nodes),
+    ...unitOf(o),
   ]);
   const count = (one: Finding["severity"]): number =>
     findings.filter(({ severity }) => severity === one).length;
@@ -108,10 +110,11 @@ const NONE: Decision = { kind: "look", calls: [] };
 /** What could not be looked at, in one order whichever was answered first. Those that an obstacle speaks of say the same. */
 function faultsOf(o: Observation, severity: Finding["severity"] | null): Finding[] {
   const { identity: _, lifecycle: _lifecycle, engine: _engine, ledger: _ledger, ...rest } = o.facts;
-  return Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, fact]) =>
+  return Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([kind, fact]) =>
     fact.ok ? [] : findingOf(faulted(o, fact.fault)).map((one) => ({
       ...one,
-      severity: severity ?? one.severity,
+      // A join does not need to know how it is run.
+      severity: kind === "unit" ? "note" : severity ?? one.severity,
     }))
   );
 }
@@ -136,12 +139,30 @@ function deniedOf({ facts }: Observation): Finding[] {
   return permissions.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => ({
     rule: "permission-missing",
     severity: verb === "join" ? "error" : "warning",
-    because: `${action} is denied: ` +
-      (verb === "join"
-        ? "a run that needs it ends with exit 4"
-        : "a leave can't say so to the managers, who drain this node then"),
+    because: `${action} is denied: ${PERMISSION_VERBS[verb]}`,
   }));
 }
+
+/** How systemd runs this program here. */
+function unitOf({ facts: { unit } }: Observation): Finding[] {
+  if (!unit?.ok || unit.value === null) return [];
+  const { path, runs, stopMs } = unit.value;
+  if (runs === "join") {
+    const because = `${path} runs a join only: between two boots nobody looks after this node`;
+    return [{ rule: "unit-joins-only", severity: "note", because }];
+  }
+  const given = stopMs ?? SYSTEMD_STOP_MS;
+  if (runs !== "keep" || given > LEAVE_MS) return [];
+  const because = `${path} gives keep ${given / 1000} s to end${
+    stopMs === null ? ", as systemd gives all" : ""
+  }: its leave, when the machine goes, may take ${LEAVE_MS / 1000} s`;
+  return [{ rule: "unit-stops-early", severity: "warning", because }];
+}
+
+/** `DefaultTimeoutStopSec` of systemd, where nobody has set another. */
+const SYSTEMD_STOP_MS = 90_000;
+/** How long a leave takes at most, when the machine is shut down. */
+const LEAVE_MS = 100_000;
 
 /** What says of a manager that it does not answer, and more. */
 const OF_DEAD_NODES: readonly Finding["rule"][] = ["ghost-voter", "ghost-node", "voter-silent"];

@@ -6,11 +6,12 @@
  * that creating it is an atomic create-if-absent: names are unique in an account and region.
  */
 import { createHash } from "node:crypto";
-import type { Ec2Api, NewVersion, TemplateRead } from "../aws/ec2.ts";
+import type { Ec2Api } from "../aws/ec2.ts";
+import type { NewVersion, TemplateRead } from "../aws/templates.ts";
 import { decodeRecord, encodeRecord, RECORD_BYTES_MAX } from "./record.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Answer, Tag } from "../state.ts";
-import type { Permission } from "../shown.ts";
+import type { NeededPermission } from "../shown.ts";
 import type { FoundingRecord, LedgerRead, LogEntry, Position, WriteResult } from "../founding.ts";
 
 interface TemplateOptions {
@@ -58,13 +59,22 @@ export function createTemplateLedger({ vpc, cluster, tags, ec2 }: TemplateOption
       return made.ok ? written(at.template, made.value, at.last) : made;
     },
 
+    async trim(template, numbers): Promise<Answer<null>> {
+      return await (await ec2()).deleteTemplateVersions(template, numbers);
+    },
+
     /** EC2's names are unique, and its versions numbered. */
     tryConditions(): Promise<Answer<null>> {
       return Promise.resolve({ ok: true, value: null });
     },
 
-    async permissions(role): Promise<Permission[]> {
-      return role === "worker" ? [] : await (await ec2()).templatePermissions(name, tags);
+    async permissions(role): Promise<NeededPermission[]> {
+      if (role === "worker") return [];
+      const { toWrite, toTrim } = await (await ec2()).templatePermissions(name, tags);
+      return [
+        ...toWrite.map((one) => ({ ...one, verb: "join" as const })),
+        { ...toTrim, verb: "keep" },
+      ];
     },
   };
 }
@@ -102,8 +112,8 @@ function versionOf(record: FoundingRecord, at: Position): NewVersion {
 
 function logOf(all: TemplateRead, named: TemplateRead | null): LedgerRead {
   const entries = new Map<number, LogEntry>();
-  for (const { number, text } of [...all.versions, ...(named?.versions ?? [])]) {
-    entries.set(number, entryOf(number, text));
+  for (const { number, text, madeMs } of [...all.versions, ...(named?.versions ?? [])]) {
+    entries.set(number, { ...entryOf(number, text), ...(madeMs === null ? {} : { madeMs }) });
   }
   return {
     kind: "log",

@@ -13,15 +13,13 @@ import type { LedgerRead, LedgerView, LogEntry } from "../founding.ts";
 /** The numbers that must be read by name before the log says anything, in order. */
 export function missingNumbers(entries: LogEntry[]): number[] {
   const seen = new Set<number>();
-  let base = 0;
   let last = 0;
-  for (const entry of entries) {
-    seen.add(entry.number);
-    if (entry.number > last) last = entry.number;
-    if (entry.record !== null && entry.follows > base) base = entry.follows;
+  for (const { number } of entries) {
+    seen.add(number);
+    if (number > last) last = number;
   }
   const missing: number[] = [];
-  for (let number = Math.max(base, 1); number <= last; number++) {
+  for (let number = Math.max(baseOf(entries), 1); number <= last; number++) {
     if (!seen.has(number)) missing.push(number);
   }
   return missing;
@@ -54,7 +52,33 @@ export function viewOf(read: LedgerRead, written: Memory["written"]): LedgerView
   if (head === null) return unreadable(entries.at(-1) as LogEntry);
   const last = entries[entries.length - 1]?.number ?? 0;
   const at = { kind: "log" as const, template, head: head.number, last };
-  return { kind: "settled", record: head.record, at, serverMs: read.serverMs };
+  const spare = spareOf(entries, read.serverMs);
+  return {
+    kind: "settled",
+    record: head.record,
+    at,
+    serverMs: read.serverMs,
+    ...(spare.length < TRIMMED_AT_ONCE ? {} : { spare: spare.slice(0, TRIMMED_AT_ONCE) }),
+  };
+}
+
+/** EC2 deletes so many versions in one call at most. */
+const TRIMMED_AT_ONCE = 200;
+/** What an old read may show as the end of the log. */
+const KEPT = 50;
+const KEPT_MS = 3_600_000;
+
+/**
+ * The versions that nobody needs, of a log that is settled, oldest first. Whatever part of the log a read
+ * shows, it says nothing unless it has all from the highest number on that one of its own follows. So what is
+ * below the highest that this read shows is needed by reads only that are older than this one; without it they
+ * say nothing, and are made again. For their sake the last of it, and what is young, is kept.
+ */
+function spareOf(entries: LogEntry[], serverMs: number): number[] {
+  const base = baseOf(entries);
+  return entries.filter(({ number }) => number < base).slice(0, -KEPT)
+    .filter(({ madeMs }) => madeMs !== undefined && serverMs - madeMs > KEPT_MS)
+    .map(({ number }) => number);
 }
 
 function unreadable({ number, why = "it is no record" }: LogEntry): LedgerView {
@@ -63,10 +87,7 @@ function unreadable({ number, why = "it is no record" }: LogEntry): LedgerView {
 
 /** The entry that counts last, of a log without gaps behind the last one that another follows. */
 export function headOf(entries: LogEntry[]): LogEntry | null {
-  let base = 0;
-  for (const { record, follows } of entries) {
-    if (record !== null && follows > base) base = follows;
-  }
+  const base = baseOf(entries);
   let head: LogEntry | null = null;
   for (const entry of entries) {
     if (entry.record === null) continue;
@@ -74,6 +95,15 @@ export function headOf(entries: LogEntry[]): LogEntry | null {
     else if (entry.number > base && entry.follows === base) return entry;
   }
   return head;
+}
+
+/** The last number that another entry follows, which has counted; 0: there is none. */
+function baseOf(entries: LogEntry[]): number {
+  let base = 0;
+  for (const { record, follows } of entries) {
+    if (record !== null && follows > base) base = follows;
+  }
+  return base;
 }
 
 /** Whether this entry counts, in a log that `headOf` can judge: it is the head, or another follows it. */

@@ -16,6 +16,7 @@ import type { Marks } from "../ledger/marks.ts";
 import { createImds, type Imds } from "../imds.ts";
 import { IMDS_ENDPOINTS } from "../imds/session.ts";
 import { readInterfaces } from "./interfaces.ts";
+import { readUnit } from "./unit.ts";
 import type { Surroundings } from "../settings.ts";
 import type { Answer, Config, Identity } from "../state.ts";
 import { createEngine, type EngineClient } from "../swarm/engine.ts";
@@ -88,6 +89,7 @@ export class Node {
     engine: (_, signal) => this.#engine.look(signal),
     contents: ({ manager }, signal) => this.#engine.contents(manager, signal),
     interfaces: () => Promise.resolve(readInterfaces()),
+    unit: () => Promise.resolve(readUnit()),
     probe: ({ addresses }, signal) => probe(addresses, signal),
     init: async ({ advertiseAddr, pools }, signal) => {
       // A swarm that could not be founded safely is not made.
@@ -116,14 +118,14 @@ export class Node {
     marks: () => this.#marks("marks").read(),
     permissions: async ({ role }) => {
       const { ledger, shelf, board } = this.#knownTo("permissions").aws;
-      const [toLeave, ...toJoin] = await Promise.all([
+      const [toLeave, toWrite, toShow] = await Promise.all([
         board.permissions(role),
         ledger.permissions(role),
         shelf.permissions(role),
       ]);
-      const join = toJoin.flat().map((one) => ({ ...one, verb: "join" as const }));
+      const show = toShow.map((one) => ({ ...one, verb: "join" as const }));
       const leave = toLeave.map((one) => ({ ...one, verb: "leave" as const }));
-      return { ok: true, value: [...join, ...leave] };
+      return { ok: true, value: [...toWrite, ...show, ...leave] };
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),
     publish: ({ manager, worker }) => this.#knownTo("publish").aws.shelf.publish(manager, worker),
@@ -143,6 +145,7 @@ export class Node {
       const { me, aws } = this.#knownTo("heartbeat");
       return await (await aws.autoScaling()).heartbeat(me.instance, group, hook);
     },
+    trim: ({ template, numbers }) => this.#knownTo("trim").aws.ledger.trim(template, numbers),
   };
 
   async #identify(signal: AbortSignal): Promise<Answer<Identity>> {

@@ -141,6 +141,7 @@ const COURTESIES: readonly Call["kind"][] = [
   "remove",
   "complete",
   "heartbeat",
+  "trim",
 ];
 
 /** A call that takes longer than this is said to be under way. */

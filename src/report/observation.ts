@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { ACTION_KINDS } from "../actions.ts";
+import { UNIT_RUNS } from "../calls.ts";
 import { RULES } from "../rules.ts";
 import { anObject, isObject, list, parseJson, read, type Schema, text } from "../json.ts";
 import {
@@ -16,7 +17,7 @@ import {
   NODE_STATES,
   ROLES,
 } from "../state.ts";
-import { TRANSITIONS, VERDICTS } from "../shown.ts";
+import { PERMISSION_VERBS, TRANSITIONS, VERDICTS } from "../shown.ts";
 import type { Answer, Facts, Fault, Memory, Observation } from "../state.ts";
 
 type ReadObservation = { ok: true; observation: Observation } | { ok: false; why: string };
@@ -136,6 +137,7 @@ const ledger = v.variant("kind", [
     record: v.nullable(record),
     at: position,
     serverMs: count,
+    spare: v.exactOptional(list(count)),
   }),
   object({ kind: v.literal("unsettled"), missing: list(count) }),
   object({ kind: v.literal("unreadable"), why: text }),
@@ -179,7 +181,12 @@ const FACTS: { [K in keyof Facts]-?: Schema<NonNullable<Facts[K]>> } = {
   permissions: answer(list(object({
     action: text,
     verdict: choice(VERDICTS),
-    verb: choice(["join", "leave"]),
+    verb: choice(Object.keys(PERMISSION_VERBS) as (keyof typeof PERMISSION_VERBS)[]),
+  }))),
+  unit: answer(v.nullable(object({
+    path: text,
+    runs: choice(UNIT_RUNS),
+    stopMs: v.nullable(count),
   }))),
   hook: answer(v.nullable(hook)),
 };

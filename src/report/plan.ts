@@ -14,6 +14,7 @@ import type {
   Role,
   Word,
 } from "../state.ts";
+import { PERMISSION_VERBS } from "../shown.ts";
 import type { NeededPermission, Permission, Shown } from "../shown.ts";
 
 /** What a plan adds to a report's JSON. */
@@ -150,7 +151,7 @@ const VERDICT_TEXTS: { readonly [V in Permission["verdict"]]: string } = {
 function permissionsText(permissions: Answer<NeededPermission[]> | undefined): string {
   if (permissions === undefined) return "not asked for";
   const textOf = ({ action, verdict, verb }: NeededPermission): string =>
-    `${action} ${VERDICT_TEXTS[verdict]}${verb === "leave" ? " (to leave)" : ""}`;
+    `${action} ${VERDICT_TEXTS[verdict]}${verb === "join" ? "" : ` (to ${verb})`}`;
   return factText(permissions, (list) => list.map(textOf).join(", ") || "none needed");
 }
 
@@ -158,11 +159,7 @@ function deniedRows(permissions: Answer<NeededPermission[]> | undefined): [strin
   const asked = permissions?.ok ? permissions.value : [];
   return asked.filter(({ verdict }) => verdict === "denied").map(({ action, verb }) => [
     "Denied",
-    `${action}: ${
-      verb === "join"
-        ? "a run that needs it ends with exit 4"
-        : "a leave can't say so to the managers, who drain this node then"
-    }`,
+    `${action}: ${PERMISSION_VERBS[verb]}`,
   ]);
 }
 

@@ -13,7 +13,7 @@ import type { FoundingRecord, LedgerView, Position, WriteResult } from "../../sr
 import { record } from "../support/observations.ts";
 
 /** One node's access to the ledger, as the edges give it. */
-export type LedgerNode = Pick<Ledger, "read" | "write">;
+export type LedgerNode = Pick<Ledger, "read" | "write" | "trim">;
 
 export interface LedgerWorld {
   node(n: number): LedgerNode;
@@ -134,6 +134,41 @@ for (const first of [true, false]) {
     },
   );
 }
+
+rule(
+  "what nobody needs can be deleted, twice, and the record is the same for all",
+  async (world) => {
+    await must(world.node(1).write(named("n-0"), { kind: "none" }));
+    const late = await settled(world.node(3));
+    if (late.at.kind !== "log") return;
+    const nonces = ["n-0"];
+    for (const n of [1, 2, 3, 4]) {
+      const { at } = await settled(world.node(1));
+      await must(world.node(1).write(named(`n-${n}`, `n-${n - 1}`), at));
+      nonces.push(`n-${n}`);
+    }
+    const before = await settled(world.node(2));
+    for (const by of [1, 2]) await must(world.node(by).trim(late.at.template, [2, 3]));
+    const after = await settled(world.node(2));
+    assert.deepEqual([after.record, after.at], [before.record, before.at]);
+    const read = await must(world.node(2).read([2, 3, 4]));
+    assert.ok(read.kind === "log");
+    assert.deepEqual(read.entries.map(({ number }) => number), [1, 4, 5]);
+    // Whoever sees the log as it once was reads what was true once, or nothing that it could go by.
+    for (const writes of [1, 2, 3, 4, 5, 6]) {
+      await world.lag?.(4, writes);
+      const view = viewOf(await must(world.node(4).read([])), []);
+      if (view.kind === "settled" && view.record !== null) {
+        assert.ok(nonces.includes(view.record.nonce));
+      }
+    }
+    const result = await must(world.node(3).write(named("late", "n-0"), late.at));
+    assert.notEqual(result.kind, "done");
+    assert.equal((await settled(world.node(2))).record?.nonce, "n-4");
+    const next = await settled(world.node(1));
+    assert.equal((await must(world.node(1).write(named("n-5", "n-4"), next.at))).kind, "done");
+  },
+);
 
 rule("a run reads its own writes, however old its reads are", async (world) => {
   if (world.lag === null) return;

@@ -1,12 +1,13 @@
 """An AWS for the end-to-end tests: moto in one process, made to behave where it differs from AWS.
 
-moto answers EC2, S3, IAM and STS and enforces the IAM policies of each node's role. Around it:
+moto answers EC2, S3, Auto Scaling, IAM and STS and enforces the IAM policies of each node's role. Around it:
 
 - one request at a time, since moto checks and then acts, and two writers could both win;
 - terminated instances lose their VPC, subnet and address, and can be forgotten altogether;
 - EC2 policies are checked against the resource that a call names, and the conditions of the
   shipped policies are evaluated, since moto knows neither;
 - reads of EC2 can be answered from an older state, for one node or for all;
+- versions of launch templates can be deleted;
 - faults are injected by rules, calls are recorded by node (known by its access key), and a call can
   be held, so that a test can kill a process at an exact point.
 
@@ -30,6 +31,8 @@ from datetime import datetime, timezone
 
 from aws_control import ACCOUNT, REGION, Control
 from aws_iam import check_ec2_resources, sign_queries_as_sent
+from aws_scaling import teach_hooks
+from aws_templates import delete_versions
 from moto.ec2 import utils
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance
@@ -304,6 +307,8 @@ def main():
     tolerate_lost_network()
     check_ec2_resources()
     sign_queries_as_sent()
+    delete_versions()
+    teach_hooks()
     Handler.cloud = Cloud()
     server = make_server(host, port, Handler.cloud, threaded=True, request_handler=Handler)
     server.daemon_threads = True

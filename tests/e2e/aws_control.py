@@ -10,6 +10,7 @@ import time
 
 import boto3
 from aws_iam import enforce_iam
+from aws_scaling import forget_groups, move
 from botocore.config import Config
 from moto.core.utils import utcnow
 from moto.s3.models import s3_backends
@@ -99,8 +100,8 @@ class Control:
         made = iam.create_access_key(UserName="admin")["AccessKey"]
         key = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
         self.cloud.keys[made["AccessKeyId"]] = "admin"
-        self.iam, self.sts, self.aws, self.s3 = (
-            boto3.client(s, **common, **key) for s in ("iam", "sts", "ec2", "s3")
+        self.iam, self.sts, self.aws, self.s3, self.scaling = (
+            boto3.client(s, **common, **key) for s in ("iam", "sts", "ec2", "s3", "autoscaling")
         )
         vpc = self.aws.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
         subnet = self.aws.create_subnet(VpcId=vpc, CidrBlock="10.77.0.0/24", AvailabilityZone=REGION + "a")["Subnet"]["SubnetId"]
@@ -164,6 +165,37 @@ class Control:
                 found.launch_time = utcnow()
             cloud.history.append((time.monotonic(), cloud._snapshot()))
 
+    def do_group(self, name, hooks):
+        """An Auto Scaling group with these hooks, by name: `launching` or `terminating`."""
+        self.scaling.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12c6146b", InstanceType="t3.small")
+        self.scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            LaunchConfigurationName=name,
+            MinSize=0,
+            MaxSize=20,
+            VPCZoneIdentifier=self.subnet,
+        )
+        for hook, transition in hooks.items():
+            self.scaling.put_lifecycle_hook(
+                LifecycleHookName=hook,
+                AutoScalingGroupName=name,
+                LifecycleTransition=f"autoscaling:EC2_INSTANCE_{transition.upper()}",
+                HeartbeatTimeout=300,
+            )
+
+    def do_attach(self, group, instance):
+        self.scaling.attach_instances(AutoScalingGroupName=group, InstanceIds=[instance])
+
+    def do_move(self, instance, to):
+        """Auto Scaling takes the instance on in its life; the metadata say where to by themselves."""
+        with self.cloud.lock:
+            move(ACCOUNT, REGION, instance, to)
+
+    def do_scaling(self, instance):
+        """Where Auto Scaling has this instance."""
+        found = self.scaling.describe_auto_scaling_instances(InstanceIds=[instance])["AutoScalingInstances"]
+        return found[0]["LifecycleState"] if found else None
+
     def do_forget(self, instance=None):
         """EC2 forgets a terminated instance after about an hour; with none named, all of them."""
         cloud = self.cloud
@@ -201,6 +233,7 @@ class Control:
         cloud.rules, cloud.lag, cloud.behind, cloud.offset, cloud.skew_max = [], {}, {}, 0.0, None
         self.do_forget()
         with cloud.lock:
+            forget_groups(ACCOUNT, REGION)
             cloud.ec2.launch_templates.clear()
             cloud.ec2.launch_template_name_to_ids.clear()
             for bucket in s3_backends[ACCOUNT]["aws"].buckets.values():

@@ -4,6 +4,7 @@ import re
 import threading
 import urllib.parse
 
+from aws_scaling import resources as scaling_resources
 from moto import settings
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.ec2.models import ec2_backends
@@ -50,6 +51,10 @@ def check_ec2_resources():
 
     def check(self, resource):
         context.values = None
+        if self._service == "autoscaling":
+            for named in scaling_resources(self):
+                plain(self, named)
+            return None
         if self._service != "ec2":
             return plain(self, resource)
         context.values = condition_values(self)
@@ -111,7 +116,7 @@ def ec2_resources(request, action=None):
         return [f"{home}{kinds.get(i.split('-')[0], 'other')}/{i}" for i in ids] or [home + "instance/*"]
     if action == "ec2:CreateLaunchTemplate":
         return [home + "launch-template/lt-new"]
-    if action == "ec2:CreateLaunchTemplateVersion":
+    if action in ("ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplateVersions"):
         return [home + "launch-template/" + params["LaunchTemplateId"]]
     return ["*"]
 

@@ -12,6 +12,7 @@ import { boards } from "./suites/boards.ts";
 import { crashing } from "./suites/crashing.ts";
 import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
+import { hooks } from "./suites/hooks.ts";
 import { leaving } from "./suites/leaving.ts";
 import { ledgers } from "./suites/ledgers.ts";
 import { living } from "./suites/living.ts";
@@ -34,7 +35,15 @@ const MACHINES = 8;
 const AT_ONCE = 9;
 
 /** What is slow by its nature: a swarm takes its time to see who comes and goes. */
-const waiting = [...outliving, ...leaving, ...staying, ...recovering, ...removed, ...engines]
+const waiting = [
+  ...outliving,
+  ...leaving,
+  ...staying,
+  ...recovering,
+  ...removed,
+  ...engines,
+  ...hooks,
+]
   .map((one): Case => ({ ...one, slow: true }));
 
 /** Each of these on every mix of store and Engine: whatever else, a swarm forms. */

@@ -7,6 +7,7 @@ import type { Exchange, Reply } from "./http.ts";
 import { draw, HEX, randomText, type Refusals, type Wire } from "./wire.ts";
 import type { Ec2Filter } from "./ec2_filters.ts";
 import {
+  type Deletion,
   type Ec2Caller,
   Ec2Error,
   type Ec2Instance,
@@ -21,6 +22,7 @@ const WRITES = [
   "DeleteTags",
   "CreateLaunchTemplate",
   "CreateLaunchTemplateVersion",
+  "DeleteLaunchTemplateVersions",
 ];
 
 /** A caller whose signature was accepted. */
@@ -148,6 +150,19 @@ function perform(
       return `<launchTemplateVersion>${
         versionXml(made.template, made.version)
       }</launchTemplateVersion>`;
+    }
+    case "DeleteLaunchTemplateVersions": {
+      const numbers = list(form, "LaunchTemplateVersion");
+      const { template, outcomes } = state.deleteLaunchTemplateVersions(which, numbers);
+      const items = (isDeleted: boolean): string =>
+        outcomes.filter(({ error }) => (error === null) === isDeleted)
+          .map((outcome) => `<item>${deletionXml(template, outcome)}</item>`).join("");
+      return `<successfullyDeletedLaunchTemplateVersionSet>${
+        items(true)
+      }</successfullyDeletedLaunchTemplateVersionSet>` +
+        `<unsuccessfullyDeletedLaunchTemplateVersionSet>${
+          items(false)
+        }</unsuccessfullyDeletedLaunchTemplateVersionSet>`;
     }
     case "DescribeLaunchTemplateVersions": {
       const numbers = list(form, "LaunchTemplateVersion");
@@ -286,6 +301,17 @@ function versionXml(template: Ec2Template, version: Ec2TemplateVersion): string 
     `<launchTemplateName>${escape(template.name)}</launchTemplateName>` +
     `<versionDescription>${escape(version.description)}</versionDescription>` +
     `<versionNumber>${version.number}</versionNumber>`;
+}
+
+function deletionXml({ id, name }: Ec2Template, { number, error }: Deletion): string {
+  const why = error === null
+    ? ""
+    : `<responseError><code>${error.code}</code><message>${
+      escape(error.message)
+    }</message></responseError>`;
+  return `<launchTemplateId>${id}</launchTemplateId>` +
+    `<launchTemplateName>${escape(name)}</launchTemplateName>` +
+    `<versionNumber>${number}</versionNumber>${why}`;
 }
 
 function wrap(action: string, inner: string): string {

@@ -36,6 +36,8 @@ export interface Ec2Instance {
 export interface Ec2TemplateVersion {
   number: number;
   createdMs: number;
+  /** Null: it is there. Reads may show it for a while longer. */
+  deletedMs: number | null;
   description: string;
   userData: string | null;
   /** `MetadataOptions.HttpTokens` of what it would launch. */
@@ -63,6 +65,12 @@ export class Ec2Error extends Error {
     this.code = code;
     this.status = status;
   }
+}
+
+/** What became of one version that was to be deleted; `error` null: it is. */
+export interface Deletion {
+  number: number;
+  error: { code: string; message: string } | null;
 }
 
 /** Which item a read by `node` is about: an instance's or a template's id, or `lt-…/3` for a version. */
@@ -98,6 +106,7 @@ const USER_DATA_BYTES_MAX = 16_384;
 const TAG_VALUE_MAX = 256;
 const TAG_KEY_MAX = 128;
 const TAGS_MAX = 50;
+const VERSIONS_DELETED_MAX = 200;
 
 export class Ec2State {
   now: () => number;
@@ -238,6 +247,32 @@ export class Ec2State {
     });
   }
 
+  /** At most 200, each on its own: one that can't be deleted hinders no other. The first version is the default. */
+  deleteLaunchTemplateVersions(
+    which: { id: string | null; name: string | null },
+    numbers: string[],
+  ): { template: Ec2Template; outcomes: Deletion[] } {
+    if (numbers.length === 0 || numbers.length > VERSIONS_DELETED_MAX) {
+      throw new Ec2Error("InvalidParameterValue", "Between 1 and 200 versions can be deleted.");
+    }
+    const template = this.#template(which, () => true);
+    const outcomes = numbers.map((text): Deletion => {
+      const number = Number(text);
+      const found = template.versions.find((version) => version.number === number);
+      if (found === undefined || found.deletedMs !== null) {
+        const message = `Launch Template version ${text} does not exist.`;
+        return { number, error: { code: "launchTemplateVersionDoesNotExist", message } };
+      }
+      if (number === 1) {
+        const message = "The default version of a launch template can't be deleted.";
+        return { number, error: { code: "unexpectedError", message } };
+      }
+      found.deletedMs = this.now();
+      return { number, error: null };
+    });
+    return { template, outcomes };
+  }
+
   /** All versions that `node` gets to see, newest first. Named ones must all be there. */
   describeLaunchTemplateVersions(
     node: string,
@@ -245,12 +280,12 @@ export class Ec2State {
     numbers: string[],
   ): { template: Ec2Template; versions: Ec2TemplateVersion[] } {
     const action = "DescribeLaunchTemplateVersions";
-    const visible = (createdMs: number, item: string): boolean =>
-      createdMs <= this.now() - this.lagMs({ node, action, item });
-    const template = this.#template(which, (found) => visible(found.createdMs, found.id));
-    const versions = template.versions.filter((version) =>
-      visible(version.createdMs, `${template.id}/${version.number}`)
-    );
+    const asOfMs = (item: string): number => this.now() - this.lagMs({ node, action, item });
+    const template = this.#template(which, (found) => found.createdMs <= asOfMs(found.id));
+    const versions = template.versions.filter(({ number, createdMs, deletedMs }) => {
+      const seenMs = asOfMs(`${template.id}/${number}`);
+      return createdMs <= seenMs && (deletedMs === null || deletedMs > seenMs);
+    });
     if (numbers.length === 0) return { template, versions: versions.toReversed() };
     const named = numbers.map((number) => {
       const found = number === "$Latest"
@@ -359,6 +394,7 @@ function append(
     ...version,
     number: template.nextNumber++,
     createdMs: nowMs,
+    deletedMs: null,
     createdBy: caller.arn,
   };
   template.versions.push(added);

@@ -192,6 +192,7 @@ export function observation(
       interfaces: ok([]),
       permissions: ok([]),
       contents: ok({}),
+      unit: ok(null),
       ...change.facts,
     },
     nowMs: change.nowMs ?? 10_000,

@@ -19,7 +19,7 @@ import { record } from "../support/observations.ts";
 
 type Store = Config["store"]["kind"];
 
-/** A manager that has founded nothing yet, and one in no swarm, on machines 0 and 1. */
+/** A manager that has founded its swarm and shows no tokens yet, and one in no swarm, on machines 0 and 1. */
 function worldOf(store: Store): World {
   const world = createWorld(store, ["manager", "manager"]);
   for (const machine of world.machines) {
@@ -29,6 +29,9 @@ function worldOf(store: Store): World {
   make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
   world.hasHooks = true;
   world.machines[0]!.isGoing = true;
+  const { fingerprint } = world.swarms[0]!;
+  const first = record({ fingerprint, nonce: "first" });
+  make(world, { kind: "write", as: "found", record: first, at: { kind: "none" } });
   return world;
 }
 
@@ -57,6 +60,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     words: { kind: "words", instance: null },
     marks: { kind: "marks" },
     permissions: { kind: "permissions", role: "manager" },
+    unit: { kind: "unit" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },
     publish: { kind: "publish", manager, worker },
     attest: { kind: "attest", fingerprint, clusterId: "c", over: [] },
@@ -71,6 +75,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     hook: { kind: "hook" },
     complete: { kind: "complete", group: "managers", hook: "leave" },
     heartbeat: { kind: "heartbeat", group: "managers", hook: "leave" },
+    trim: { kind: "trim", template: "lt-1", numbers: [2, 3] },
   };
 }
 

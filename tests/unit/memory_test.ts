@@ -204,6 +204,13 @@ Deno.test("memory: it holds the last fifty joins that failed, and no more", () =
   );
 });
 
+Deno.test("memory: old versions are tried to be deleted once in a run, and a refusal stands in nobody's way", () => {
+  const trim: Act = { kind: "trim", template: "lt-1", numbers: [2] };
+  for (const after of [acted(memory, trim), failed(memory, trim, fault("denied").fault, 5)]) {
+    assert.deepEqual([after.did, after.fault], [["trim"], null]);
+  }
+});
+
 function logRead(...entries: [number, number, ReturnType<typeof record>][]): LedgerRead {
   return {
     kind: "log",

@@ -66,6 +66,7 @@ function stage(script: Script): { perform: (call: Call) => AnyAnswer; made: Call
     leave: ok({ kind: "left" }),
     publish: ok(null),
     permissions: ok([]),
+    unit: ok(null),
     write: ok({ kind: "done", at: { kind: "log", template: "lt-1", head: 1, last: 1 } }),
   };
   const answers = { ...defaults, ...script };

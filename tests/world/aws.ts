@@ -3,7 +3,7 @@
  * strongly consistent, and refuses a conditional write that comes late.
  */
 import { fault } from "./engine.ts";
-import { isListedIn, judgeLoss, judgeRecord } from "./judge.ts";
+import { isListedIn, judgeLoss, judgeRecord, judgeTrim } from "./judge.ts";
 import type { Choice } from "./enact.ts";
 import { config, placement } from "./node.ts";
 import {
@@ -104,7 +104,14 @@ export function readLedger(world: World, missing: number[], choice: Choice): Led
   return {
     kind: "log",
     template: seen.length === 0 ? null : `lt-${isFormer ? made : world.templates}`,
-    entries: seen.map(({ number, follows, record }) => ({ number, follows, record, newer: false })),
+    entries: seen.map(({ number, follows, record, atMs }) => ({
+      number,
+      follows,
+      record,
+      newer: false,
+      // The first version stays the default one.
+      ...(number === 1 ? {} : { madeMs: atMs }),
+    })),
     serverMs,
   };
 }
@@ -141,7 +148,19 @@ export function write(
   }
   const isNext = (recordNow(world)?.number ?? 0) === at.head;
   append(world, record, at.head, isNext);
-  return numbered(world, world.versions.length, at.last);
+  return numbered(world, world.versions.at(-1)!.number, at.last);
+}
+
+/** Nobody needs them, whatever of the log anybody has seen. */
+export function trim(world: World, template: string, numbers: number[]): Answer<null> {
+  if (world.versions.length === 0 || template !== `lt-${world.templates}`) {
+    return fault("not-found", `${template} does not exist`);
+  }
+  judgeTrim(world, numbers);
+  const isGone = ({ number }: Version): boolean => number > 1 && numbers.includes(number);
+  world.settled -= world.versions.slice(0, world.settled).filter(isGone).length;
+  world.versions = world.versions.filter((version) => !isGone(version));
+  return { ok: true, value: null };
 }
 
 function ok(value: WriteResult): Answer<WriteResult> {
@@ -165,7 +184,7 @@ function numbered({ templates }: World, number: number, last: number): Answer<Wr
 
 function append(world: World, record: FoundingRecord, follows: number, counts: boolean): void {
   if (world.versions.length === 0) world.templates++;
-  const number = world.versions.length + 1;
+  const number = (world.versions.at(-1)?.number ?? 0) + 1;
   const version: Version = { number, follows, record, atMs: world.nowMs, counts };
   world.versions = [...world.versions, version];
   if (counts) judgeRecord(world, version);

@@ -11,6 +11,7 @@ import {
   readTokens,
   readWords,
   retract,
+  trim,
   write,
 } from "./aws.ts";
 import {
@@ -125,6 +126,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
       return ok(readMarks(world, choice));
     case "permissions":
       return ok([]);
+    case "unit":
+      return ok(null);
     case "write":
       if (call.as === "withdraw" && machine.ailment === "bare") {
         judgeBare(world, machine, "withdraws");
@@ -139,6 +142,8 @@ function outcome(world: World, machine: Machine, call: Call, choice: Choice): An
     case "retract":
       retract(world, machine);
       return ok(null);
+    case "trim":
+      return trim(world, call.template, call.numbers);
     case "init":
       return init(world, machine);
     case "join":

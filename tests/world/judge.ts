@@ -74,6 +74,19 @@ export function judgeMembers(world: World): void {
   }
 }
 
+/** Versions of the record are deleted: never one that the record stands on, nor the one that it follows. */
+export function judgeTrim(world: World, numbers: number[]): void {
+  const head = world.versions.findLast(({ counts }) => counts);
+  const needed = world.versions.map(({ number }) => number)
+    .filter((number) => head !== undefined && number >= head.follows && numbers.includes(number));
+  if (needed.length === 0) return;
+  broken(
+    world,
+    "one-founded-swarm",
+    `version ${needed[0]} is deleted, and ${head?.number} is read by it`,
+  );
+}
+
 /**
  * Something was lost that may have shown a swarm: of one that nothing shows any more, no record and nobody
  * else, others can't know. `wasMissed`: somebody was not heard who answers.

@@ -26,6 +26,7 @@ function inWorld(store: World["store"]): LedgerWorld {
   return {
     node: (n): LedgerNode => ({
       read: (missing) => perform<LedgerRead>(n, { kind: "ledger", missing }),
+      trim: (template, numbers) => perform<null>(n, { kind: "trim", template, numbers }),
       write: (record, at) => perform<WriteResult>(n, { kind: "write", as: "found", record, at }),
     }),
     loseAnswer: (n) => void losing.add(n),

@@ -24,6 +24,7 @@ import { goingOf } from "../nodes/dead.ts";
 import { tend, undoLeave } from "../nodes/tend.ts";
 import { addressesOf, answering, instances, need, probeOf, stop, tokens } from "../needs.ts";
 import { CONFLICT_MS } from "../patience.ts";
+import { trim } from "../trim.ts";
 import { ledgerLook, type Scene } from "../scene.ts";
 import { act, done, fail, look, wait } from "../verdict.ts";
 import { brief, inventoryOf, membersText } from "../words.ts";
@@ -128,7 +129,7 @@ function inFounded(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision
     const write = { as: "refresh", rule: "refresh-record", because } as const;
     return writeRecord(s, write, (w) => refreshed(record, swarm, missing, w));
   }
-  return attest(s, record) ?? tend(s, record, swarm) ??
+  return attest(s, record) ?? tend(s, record, swarm) ?? trim(s) ??
     done(
       "in-order",
       `a manager of the founded swarm ${brief(record)}`,

@@ -3,7 +3,7 @@
  * what is drawn for one fact often has to do with what is drawn for another.
  */
 import fc from "fast-check";
-import type { LookKind, Seen, Values } from "../../../src/calls.ts";
+import { type LookKind, type Seen, UNIT_RUNS, type Values } from "../../../src/calls.ts";
 import { type Rule, RULES } from "../../../src/rules.ts";
 import { ACTION_KINDS } from "../../../src/actions.ts";
 import {
@@ -180,6 +180,7 @@ const foundingMark: fc.Arbitrary<Mark> = fc.record({
 
 const ledgerView: fc.Arbitrary<LedgerView> = fc.oneof(
   { weight: 6, arbitrary: fc.option(record).map(settled) },
+  record.map((one) => ({ ...settled(one), spare: [2, 3] })),
   fc.constant<LedgerView>({ kind: "unsettled", missing: [2] }),
   fc.constant<LedgerView>({ kind: "unreadable", why: "it is not JSON" }),
 );
@@ -217,7 +218,7 @@ const ledgerRead: fc.Arbitrary<LedgerRead> = fc.oneof(
 const permission: fc.Arbitrary<NeededPermission> = fc.record({
   action: fc.constantFrom("ec2:CreateTags", "ec2:CreateLaunchTemplate"),
   verdict: fc.constantFrom(...VERDICTS),
-  verb: fc.constantFrom("join", "leave"),
+  verb: fc.constantFrom("join", "leave", "keep"),
 });
 
 const hook: fc.Arbitrary<Hook> = fc.record({
@@ -260,6 +261,11 @@ const SEEN: { [K in LookKind]: fc.Arbitrary<Seen[K]> } = {
   marks: fc.array(foundingMark, { maxLength: 2 }),
   permissions: fc.array(permission, { maxLength: 2 }),
   hook: fc.option(hook),
+  unit: fc.option(fc.record({
+    path: fc.constant("/etc/systemd/system/swarm-join.service"),
+    runs: fc.constantFrom(...UNIT_RUNS),
+    stopMs: fc.option(fc.nat()),
+  })),
 };
 
 const facts: fc.Arbitrary<Facts> = fc.record(

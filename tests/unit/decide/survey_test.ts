@@ -79,6 +79,7 @@ const HEALTHY: Answers = {
   marks: ok([]),
   permissions: ok([{ action: "ec2:CreateTags", verdict: "allowed", verb: "join" }]),
   hook: ok(null),
+  unit: ok(null),
 };
 const DENIED_TOKENS = fault("denied", "allow s3:GetObject");
 const NOBODY_FOUNDED: Partial<Answers> = {
@@ -105,6 +106,7 @@ Deno.test("survey: it looks at all that may stand in the way, each once", () => 
     "probe",
     "self",
     "tokens",
+    "unit",
   ]);
 });
 
@@ -113,6 +115,18 @@ Deno.test("survey: where roles are not told by tags, or on a worker, nobody asks
   assert.ok(!looked.includes("neighbours"));
   const onWorker = courseOf({ ...HEALTHY, engine: ok(workerOf("a")) }, { goal: "survey" });
   assert.ok(!onWorker.looked.includes("neighbours"));
+});
+
+const UNIT = "/etc/systemd/system/swarm-join.service";
+
+Deno.test("survey: a unit that keeps, and has the time to leave, is as it should be; what is no unit of this program says nothing", () => {
+  for (
+    const unit of [
+      { path: UNIT, runs: "keep" as const, stopMs: 120_000 },
+      { path: UNIT, runs: "other" as const, stopMs: 1_000 },
+      null,
+    ]
+  ) assert.deepEqual(surveyed({ unit: ok(unit) }).findings, []);
 });
 
 interface Breakage {
@@ -124,6 +138,30 @@ interface Breakage {
 }
 
 const BREAKAGES: Breakage[] = [
+  {
+    what: "a unit that joins only",
+    change: { unit: ok({ path: UNIT, runs: "join", stopMs: 10_000 }) },
+    want: ["note", "unit-joins-only"],
+    because: UNIT,
+  },
+  {
+    what: "a unit that kills keep before it has left",
+    change: { unit: ok({ path: UNIT, runs: "keep", stopMs: 100_000 }) },
+    want: ["warning", "unit-stops-early"],
+    because: "gives keep 100 s to end: its leave, when the machine goes, may take 100 s",
+  },
+  {
+    what: "a unit that keeps, and is stopped as all are",
+    change: { unit: ok({ path: UNIT, runs: "keep", stopMs: null }) },
+    want: ["warning", "unit-stops-early"],
+    because: "gives keep 90 s to end, as systemd gives all",
+  },
+  {
+    what: "a unit that can't be read",
+    change: { unit: fault("unusable", "Cannot read the unit") },
+    want: ["note", "setting-unusable"],
+    because: "Cannot read the unit",
+  },
   {
     what: "no instance metadata",
     change: { identity: fault("no-metadata", "IMDS is turned off") },
@@ -416,7 +454,7 @@ Deno.test("survey: without an identity there is nobody to ask AWS for", () => {
   const { decision, looked } = courseOf({ ...HEALTHY, identity: fault("no-metadata") }, {
     goal: "survey",
   });
-  assert.deepEqual(looked, ["identity", "lifecycle", "engine"]);
+  assert.deepEqual(looked, ["identity", "lifecycle", "engine", "unit"]);
   assert.ok(decision.kind === "end" && decision.exit === 5);
 });
 

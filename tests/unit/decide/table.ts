@@ -3,8 +3,15 @@ import assert from "node:assert/strict";
 import { type ActionKind, actionOf } from "../../../src/actions.ts";
 import { decide } from "../../../src/decide/decide.ts";
 import type { Rule } from "../../../src/rules.ts";
-import type { Contents, Decision, FailExit, Memory, Observation } from "../../../src/state.ts";
-import type { FoundingRecord } from "../../../src/founding.ts";
+import type {
+  Answer,
+  Contents,
+  Decision,
+  FailExit,
+  Memory,
+  Observation,
+} from "../../../src/state.ts";
+import type { FoundingRecord, LedgerView } from "../../../src/founding.ts";
 import { founded, instance, member, ok } from "../../support/observations.ts";
 
 export interface Row {
@@ -56,6 +63,13 @@ export function recordOf(state: Observation): FoundingRecord {
 /** The same rule has kept the run waiting for so long. */
 export function held(rule: Rule, ms: number): Pick<Memory, "steady"> {
   return { steady: { rule, because: "as before", exit: 3, sinceMs: 10_000 - ms } };
+}
+
+/** The same record, read from a log of which as much can go as one call deletes. */
+export function longLog(ledger: Answer<LedgerView>): Answer<LedgerView> {
+  assert.ok(ledger.ok && ledger.value.kind === "settled");
+  const spare = Array.from({ length: 200 }, (_, i) => i + 2);
+  return ok({ ...ledger.value, spare });
 }
 
 export const empty: Contents = {};

@@ -136,7 +136,7 @@ labTest(
 labTest("S3: what a manager may write can't be asked, and a worker writes nothing", async (lab) => {
   const { ledger, sent } = lab.node(1, store);
   const asked = await ledger.permissions("manager");
-  assert.deepEqual(asked, [{ action: "s3:PutObject", verdict: "unknown" }]);
+  assert.deepEqual(asked, [{ action: "s3:PutObject", verdict: "unknown", verb: "join" }]);
   assert.deepEqual(await ledger.permissions("worker"), []);
   assert.equal(sent(), 0);
 });

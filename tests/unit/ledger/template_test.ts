@@ -1,7 +1,10 @@
 /** The ledger in a launch template, against the emulated EC2: what it writes, and what it makes of a log. */
 import assert from "node:assert/strict";
+import { encodeRecord } from "../../../src/ledger/record.ts";
 import { templateName } from "../../../src/ledger/template.ts";
-import { faultOf, labTest, valueOf } from "../../support/aws_lab.ts";
+import { viewOf } from "../../../src/ledger/versions.ts";
+import type { LedgerView } from "../../../src/founding.ts";
+import { type AwsLab, faultOf, labTest, valueOf } from "../../support/aws_lab.ts";
 import { identity, record } from "../../support/observations.ts";
 
 labTest("template: versions that are asked for by name are added to what is shown", async (lab) => {
@@ -39,6 +42,7 @@ labTest("template: what is no record in the log is an entry without one", async 
   lab.aws.ec2.templates[0]?.versions.push({
     number: 4,
     createdMs: 0,
+    deletedMs: null,
     description: "",
     userData: "%%%",
     createdBy: "",
@@ -122,18 +126,123 @@ labTest(
     const { ledger } = lab.node(1);
     const asked = async (): Promise<string[]> =>
       (await ledger.permissions("manager")).map(({ action, verdict }) => `${action} ${verdict}`);
-    const before = ["ec2:CreateLaunchTemplate allowed", "ec2:CreateLaunchTemplateVersion unasked"];
+    const saying = (version: string, trim: string): string[] => [
+      "ec2:CreateLaunchTemplate allowed",
+      `ec2:CreateLaunchTemplateVersion ${version}`,
+      `ec2:DeleteLaunchTemplateVersions ${trim}`,
+    ];
     // Of a template that does not exist AWS would say what its policies say of any.
-    assert.deepEqual(await asked(), before);
+    assert.deepEqual(await asked(), saying("unasked", "unasked"));
     assert.equal(lab.aws.ec2.templates.length, 0);
     await valueOf(ledger.write(record(), { kind: "none" }));
-    assert.deepEqual(await asked(), [before[0], "ec2:CreateLaunchTemplateVersion denied"]);
-    lab.wire.trouble = () => null;
-    assert.deepEqual(await asked(), [before[0], "ec2:CreateLaunchTemplateVersion allowed"]);
+    assert.deepEqual(await asked(), saying("denied", "allowed"));
+    lab.wire.trouble = ({ action }) => action.startsWith("Delete") ? { kind: "denied" } : null;
+    assert.deepEqual(await asked(), saying("allowed", "denied"));
     assert.deepEqual(lab.aws.ec2.templates.map(({ versions }) => versions.length), [1]);
     lab.wire.trouble = ({ action }) => action.startsWith("Describe") ? { kind: "denied" } : null;
-    assert.deepEqual(await asked(), [before[0], "ec2:CreateLaunchTemplateVersion unknown"]);
+    assert.deepEqual(await asked(), saying("unknown", "unknown"));
     assert.deepEqual(await ledger.permissions("worker"), []);
+  },
+);
+
+/** A log of so many versions, one a minute, each written on the one before. */
+async function longLog(lab: AwsLab, count: number): Promise<{ template: string }> {
+  let nowMs = Date.now() - count * 60_000;
+  lab.aws.ec2.now = () => nowMs;
+  const { ledger } = lab.node(1);
+  const made = await valueOf(ledger.write(record({ nonce: "n-1" }), { kind: "none" }));
+  assert.ok(made.kind === "done" && made.at.kind === "log");
+  const { template } = made.at;
+  const caller = { node: "i-1", arn: "arn:aws:iam::1:user/x" };
+  for (let number = 2; number <= count; number++) {
+    nowMs += 60_000;
+    const text = encodeRecord(record({ nonce: `n-${number}` }), number - 1);
+    const userData = new TextEncoder().encode(text).toBase64();
+    lab.aws.ec2.createLaunchTemplateVersion(
+      caller,
+      { id: template, name: null },
+      { description: "", userData },
+      null,
+    );
+  }
+  return { template };
+}
+
+async function viewBy(lab: AwsLab, n: number): Promise<LedgerView & { kind: "settled" }> {
+  const view = viewOf(await valueOf(lab.node(n).ledger.read([])), []);
+  assert.ok(view.kind === "settled", JSON.stringify(view));
+  return view;
+}
+
+labTest(
+  "template: of a long log what is old can go, a call's worth at once, and is not there any more",
+  async (lab) => {
+    const { template } = await longLog(lab, 330);
+    const before = await viewBy(lab, 1);
+    // Version 329 is followed; 50 before it stay, and those of the last hour; the first one is the default.
+    assert.deepEqual(before.spare, range(200).map((n) => n + 1));
+    await valueOf(lab.node(2).ledger.trim(template, before.spare ?? []));
+    const read = await valueOf(lab.node(1).ledger.read([]));
+    assert.deepEqual(numbers(read), [1, ...range(129).map((n) => n + 201)]);
+    const { spare: _, ...rest } = before;
+    assert.deepEqual(await viewBy(lab, 1), rest);
+    // Another manager does the same a moment later.
+    await valueOf(lab.node(3).ledger.trim(template, before.spare ?? []));
+  },
+);
+
+for (const order of ["newest first, as EC2 does", "oldest first"]) {
+  labTest(
+    `template: versions that vanish while a read follows its pages, ${order}, fool nobody`,
+    async (lab) => {
+      const { template } = await longLog(lab, 620);
+      const describe = lab.aws.ec2.describeLaunchTemplateVersions.bind(lab.aws.ec2);
+      if (order === "oldest first") {
+        lab.aws.ec2.describeLaunchTemplateVersions = (...given): ReturnType<typeof describe> => {
+          const shown = describe(...given);
+          return { ...shown, versions: shown.versions.toReversed() };
+        };
+      }
+      const { spare = [] } = await viewBy(lab, 2);
+      assert.equal(spare.length, 200);
+      let pages = 0;
+      lab.wire.onCall = ({ action }): void => {
+        // Between its first page and its second.
+        if (action !== "DescribeLaunchTemplateVersions" || ++pages !== 2) return;
+        lab.aws.ec2.deleteLaunchTemplateVersions({ id: template, name: null }, spare.map(String));
+      };
+      const view = viewOf(await valueOf(lab.node(1).ledger.read([])), []);
+      assert.ok(pages > 2, "it had pages");
+      lab.wire.onCall = (): void => {};
+      // What it says, if it says something, was the record once; and the next read says what is.
+      if (view.kind === "settled") {
+        assert.ok(view.at.kind === "log");
+        assert.equal(view.record?.nonce, `n-${view.at.head}`);
+      }
+      assert.equal((await viewBy(lab, 1)).record?.nonce, "n-620");
+    },
+  );
+}
+
+labTest(
+  "template: what EC2 does not delete is said, with its words, and the rest is deleted",
+  async (lab) => {
+    const { template } = await longLog(lab, 5);
+    const { ledger } = lab.node(1);
+    const fault = await faultOf(ledger.trim(template, [1, 2, 9]));
+    assert.equal(fault.kind, "declined");
+    assert.match(
+      fault.message,
+      /^Cannot delete old versions of the launch template lt-\w+: 1 of 3 stay; of version 1 EC2 says unexpectedError: The default version/,
+    );
+    assert.deepEqual(numbers(await valueOf(ledger.read([]))), [1, 3, 4, 5]);
+    assert.equal((await faultOf(ledger.trim("lt-0123", [2]))).kind, "not-found");
+    lab.wire.trouble = ({ action }) => action.startsWith("Delete") ? { kind: "denied" } : null;
+    const denied = await faultOf(ledger.trim(template, [3]));
+    assert.deepEqual([denied.kind, denied.permission], [
+      "denied",
+      "ec2:DeleteLaunchTemplateVersions",
+    ]);
   },
 );
 

@@ -116,6 +116,64 @@ Deno.test("log: an own write to a template that is gone says nothing of the one 
   assert.equal(settled.record?.nonce, "n-1");
 });
 
+const HOUR_MS = 3_600_000;
+
+/** A log whose entries each follow the one before, one a minute; the first is the default version. */
+function longLog(count: number): LogEntry[] {
+  return Array.from({ length: count }, (_, i) => ({
+    ...entry(i + 1, i),
+    ...(i === 0 ? {} : { madeMs: i * 60_000 }),
+  }));
+}
+
+/** The versions that may go at this time. */
+function spareAt(entries: LogEntry[], serverMs: number): number[] | undefined {
+  const seen = viewOf({ kind: "log", template: "lt-1", entries, serverMs }, []);
+  assert.ok(seen.kind === "settled");
+  return seen.spare;
+}
+
+Deno.test("log: what may go is old, no default version, and 50 before what the last one follows", () => {
+  const late = 1_000 * HOUR_MS;
+  const first = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 2);
+  // 253 is the head, and follows 252: 202 to 251 stay, and 2 to 201 are as many as one call deletes.
+  assert.deepEqual(spareAt(longLog(252), late), undefined);
+  assert.deepEqual(spareAt(longLog(253), late), first(200));
+  assert.deepEqual(spareAt(longLog(900), late), first(200));
+  // The youngest of these, version 201, is an hour and a moment old.
+  assert.deepEqual(spareAt(longLog(253), 200 * 60_000 + HOUR_MS), undefined);
+  assert.deepEqual(spareAt(longLog(253), 200 * 60_000 + HOUR_MS + 1), first(200));
+  // Somebody has made another one the default.
+  const other = longLog(254).map(({ madeMs = 0, ...rest }) =>
+    rest.number === 7 ? rest : { ...rest, madeMs }
+  );
+  assert.deepEqual(spareAt(other, late), [1, ...first(200)].filter((n) => n !== 7).slice(0, 200));
+});
+
+Deno.test("log: losers and damaged versions go as the others do, and only before what is followed", () => {
+  const late = 1_000 * HOUR_MS;
+  const entries = longLog(253).map((one) =>
+    one.number === 5
+      ? { ...damaged(5), madeMs: 1 }
+      : one.number === 6
+      ? { ...one, follows: 4 }
+      : one
+  );
+  assert.ok(spareAt(entries, late)?.includes(5));
+  // Many that follow the same one: nothing behind it may go, however long the log is.
+  const herd = [...longLog(3), ...longLog(900).slice(3).map((one) => ({ ...one, follows: 3 }))];
+  assert.deepEqual(spareAt(herd, late), undefined);
+});
+
+Deno.test("log: a log that can't be judged is not trimmed", () => {
+  const late = 1_000 * HOUR_MS;
+  const unsettled = longLog(900).filter(({ number }) => number !== 899);
+  const read = { kind: "log" as const, template: "lt-1", serverMs: late };
+  assert.equal(viewOf({ ...read, entries: unsettled }, []).kind, "unsettled");
+  const newer = [...longLog(900), { ...damaged(901), newer: true }];
+  assert.equal(viewOf({ ...read, entries: newer }, []).kind, "unreadable");
+});
+
 Deno.test("log: whatever part of a log is read, what it settles on was the head once (property)", () => {
   // Writers read any prefix, settle, and follow its head: a history that EC2 could have numbered.
   const history = fc.array(fc.nat({ max: 5 }), { maxLength: 12 }).map((lags) => {
@@ -127,9 +185,15 @@ Deno.test("log: whatever part of a log is read, what it settles on was the head 
     return entries;
   });
   const part = fc.array(fc.boolean(), { minLength: 13, maxLength: 13 });
-  fc.assert(fc.property(history, part, (entries, shown) => {
+  // Somebody has deleted what was before the last that was followed, when it looked: all of that, or some.
+  const trimmed = fc.record({ looked: fc.nat({ max: 12 }), kept: part });
+  fc.assert(fc.property(history, part, trimmed, (entries, shown, { looked, kept }) => {
     const heads = entries.map((_, i) => head(entries.slice(0, i + 1)));
-    const read = entries.filter((_, i) => shown[i]);
+    const base = Math.max(0, ...entries.slice(0, looked).map(({ follows }) => follows));
+    const left = entries.filter(({ number }, i) => kept[i] || number >= base);
+    const now = view(left);
+    assert.ok(now.kind === "settled" && now.at.kind === "log" && now.at.head === heads.at(-1));
+    const read = left.filter(({ number }) => shown[number - 1]);
     if (read.length === 0) return;
     const seen = view(read);
     if (seen.kind === "settled" && seen.at.kind === "log") assert.ok(heads.includes(seen.at.head));

@@ -191,9 +191,14 @@ for (const { name, change } of STORES) {
       assert.equal(found?.fingerprint, FINGERPRINT);
 
       await ask({ kind: "retract" });
-      for (const [role, verb] of [["manager", "join"], ["worker", "leave"]] as const) {
+      const managers = name === "tags" ? ["join", "keep"] : ["join"];
+      for (const [role, verbs] of [["manager", managers], ["worker", ["leave"]]] as const) {
         const needed = await ask({ kind: "permissions", role }) as { verb: string }[];
-        assert.deepEqual([...new Set(needed.map((one) => one.verb))], [verb]);
+        assert.deepEqual([...new Set(needed.map((one) => one.verb))], verbs);
+      }
+      if (read.kind === "log") {
+        await ask({ kind: "trim", template: read.template!, numbers: [2] });
+        assert.equal(lab.wire.calls.at(-1)?.action, "DeleteLaunchTemplateVersions");
       }
 
       const word = { nodeId: "node1", leaves: true };

@@ -295,6 +295,9 @@ Deno.test("a status' exit code is its verdict's, whatever a doctor would end wit
   assert.equal(statusOf({ ...alone, probe: ok([]) }).exit, 5);
   const denied = { action: "ec2:CreateTags", verdict: "denied", verb: "join" } as const;
   assert.equal(statusOf({ permissions: ok([denied]) }).exit, 3);
+  // How this node is run makes no swarm worse.
+  const unit = { path: "/etc/systemd/system/swarm-join.service", runs: "keep", stopMs: 5 } as const;
+  assert.equal(statusOf({ unit: ok(unit) }).exit, 0);
 });
 
 Deno.test("a status whose record can't be read shows no members, and says so", () => {

@@ -60,6 +60,8 @@ export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] 
       return store === "s3" ? [null, null] : ["CreateTags"];
     case "retract":
       return ["CreateTags"];
+    case "trim":
+      return ["Write"];
     case "attest":
       return [null, ...call.over.map(() => null)];
     case "marks":

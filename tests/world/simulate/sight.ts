@@ -16,7 +16,7 @@ const READS: readonly Call["kind"][] = [
   "neighbours",
   "marks",
 ];
-const WRITES: readonly Call["kind"][] = ["write", "publish", "attest", "retract"];
+const WRITES: readonly Call["kind"][] = ["write", "publish", "attest", "retract", "trim"];
 
 export interface Sight extends Choice {
   heal(): void;

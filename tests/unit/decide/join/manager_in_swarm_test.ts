@@ -10,6 +10,7 @@ import {
   gone2,
   held,
   known,
+  longLog,
   others2,
   recordOf,
   type Row,
@@ -44,6 +45,10 @@ const outsideVpc = (address: string, sinceMs = 0): Member => ({
   sinceMs,
   leaving: false,
 });
+
+/** The record, in a log that is long. */
+const long = longLog(founded());
+const inOrder: Facts = { engine: ok(managerOf("a")), tokens: ok([shown(1, "a")]) };
 
 table("a manager in a swarm", [
   {
@@ -261,6 +266,31 @@ table("a manager in a swarm", [
     name: "with S3, what this run has marked it does not look for again",
     state: inFoundedS3({ marks: ok([]) }, {}, { attested: fp("a") }),
     want: ["done", "in-order"],
+  },
+  {
+    name: "all is in order, and its log is long: deletes what is old of it",
+    state: observation({ facts: { ledger: long, ...inOrder } }),
+    want: ["trim", "trim-log"],
+    because: "200 versions of lt-1",
+  },
+  {
+    name: "its log is long, and this run has seen to that, or could not: done",
+    state: observation({ memory: { did: ["trim"] }, facts: { ledger: long, ...inOrder } }),
+    want: ["done", "in-order"],
+  },
+  {
+    name: "its log is long, and a dead node is listed: that first",
+    state: observation({
+      facts: {
+        ...inOrder,
+        ledger: long,
+        engine: ok(managerOf("a", {
+          nodes: [managerNode(1), workerNode(2, { state: "down" })],
+        })),
+        instances: gone2,
+      },
+    }),
+    want: ["remove", "remove-dead-node"],
   },
   {
     name: "EC2 shows which instance has the address of a member: it is put into the record",

@@ -1,6 +1,6 @@
 /** A worker: what is observed, and the action and rule that follow. */
 import assert from "node:assert/strict";
-import { decided, empty, others2, table, worker } from "../table.ts";
+import { decided, empty, longLog, others2, table, worker } from "../table.ts";
 import {
   founded,
   fp,
@@ -12,6 +12,18 @@ import {
 } from "../../../support/observations.ts";
 
 table("a worker", [
+  {
+    name: "the record's log is long: that is its managers' to see to",
+    state: observation({
+      config: worker,
+      facts: {
+        engine: ok(workerOf("a")),
+        ledger: longLog(founded(others2)),
+        probe: ok(["10.0.0.2"]),
+      },
+    }),
+    want: ["done", "in-order"],
+  },
   {
     name: "a worker in no swarm, and no record: waits",
     state: observation({ config: worker }),
