@@ -25,7 +25,7 @@ import {
   leave,
   lookAt,
 } from "./engine.ts";
-import { judgeBare } from "./judge.ts";
+import { judgeBare, judgeHook } from "./judge.ts";
 import { config, identityOf, s3 } from "./node.ts";
 import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
@@ -214,6 +214,7 @@ function hookOf(world: World, machine: Machine): Hook | null {
 
 function complete(world: World, machine: Machine): AnyAnswer {
   if (!isHeld(world, machine)) return NOT_HELD;
+  judgeHook(world, machine);
   machine.isReleased = true;
   return ok(null);
 }

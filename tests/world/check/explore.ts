@@ -34,6 +34,8 @@ export interface Plan {
   hasDeadlines: boolean;
   /** Runs are followed by others, as under `keep`. */
   keeps: boolean;
+  /** Auto Scaling holds whoever it tells to go, until that is out. */
+  hasHooks: boolean;
 }
 
 export interface Limits {
@@ -102,6 +104,7 @@ class Checker {
     const world = worldOf(plan.store, plan.roles, plan.start, {
       isLabelled: plan.isLabelled,
       hasDeadlines: plan.hasDeadlines,
+      hasHooks: plan.hasHooks,
     });
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     this.#states = new States(
