@@ -176,8 +176,8 @@ export interface World {
   isLabelled: boolean;
   /** Runs may come to the end of their time, and then do what they would not do before. */
   hasDeadlines: boolean;
-  /** Auto Scaling holds who is told to go (`Terminating:Wait`) until that one says that it may go on. */
-  hasHooks: boolean;
+  /** So long Auto Scaling holds who is told to go (`Terminating:Wait`), or until that one says that it may go on; 0: it does not. */
+  hookMs: number;
   /** What must never be and was. */
   broken: Broken[];
 }
@@ -231,7 +231,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     told: { go: 0, stay: 0, recover: 0 },
     isLabelled: false,
     hasDeadlines: true,
-    hasHooks: false,
+    hookMs: 0,
     broken: [],
   };
 }
