@@ -89,7 +89,7 @@ const TASKS_MS = 25_000;
 /** In such a time a machine can leave, whatever it is. */
 const AMPLE_MS = 4 * 60_000;
 /** So long keepers are looked at after something has changed; those that see something to do are longer. */
-const KEPT_MS = 10 * 60_000;
+const KEPT_MS = 5 * 60_000;
 /** When all is quiet somebody runs swarm-join once more. */
 const ONCE_MORE_MS = 15 * 60_000;
 
