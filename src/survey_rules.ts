@@ -81,11 +81,11 @@ export const SURVEY_RULES = {
   },
   "unit-joins-only": {
     cases: [["survey", "the unit `swarm-join.service` of systemd runs a join, and no `keep`", "a note: nobody looks after this node between two boots, but for `swarm-join.timer`"]],
-    exits: [], mend: "install deploy/swarm-join.service anew, which runs `swarm-join keep`. Or leave it so, and enable deploy/swarm-join.timer on managers",
+    exits: [], mend: "take deploy/swarm-join.service, which runs `swarm-join keep`. Or leave it so: it then needs the other units of deploy/one-shot, on managers the timer above all",
   },
   "unit-stops-early": {
     cases: [["survey", "the unit runs `keep`, and systemd kills it before it could have left", "a warning: the node may be cut off in the middle of its leave"]],
-    exits: [], mend: "`TimeoutStopSec=120` in its section `[Service]`, as deploy/swarm-join.service has it; then `systemctl daemon-reload`",
+    exits: [], mend: "`TimeoutStopSec=130` in its section `[Service]`, as deploy/swarm-join.service has it; then `systemctl daemon-reload`",
   },
   next: {
     cases: [["survey", "a join would do something now", "a note: what, and why"]],
