@@ -97,8 +97,9 @@ export class Keepers {
 
   #isWords({ node, action, status }: AwsCall): boolean {
     const known = [...this.#running.keys()].filter(({ name }) => !name.startsWith("w"));
-    return action === WORDS[this.#vpc.store] && status === 200 &&
-      known.some(({ name }) => name === node);
+    // Null: not answered yet.
+    const isWell = status === null || status === 200;
+    return action === WORDS[this.#vpc.store] && isWell && known.some(({ name }) => name === node);
   }
 
   #lastWords(): string {

@@ -6,13 +6,14 @@ import { pause, sh, STATE_DIR, until } from "../machine.ts";
 import { consistsOf, entryOf, leaderOf, listed, managersOf } from "../membership.ts";
 import type { Node } from "../node.ts";
 import { type Case, recordIn, tokensPublished } from "../suite.ts";
-import { serveTasks, tasksRun } from "../tasks.ts";
+import { serveTasks, tasksOf, tasksRun } from "../tasks.ts";
 import type { Vpc } from "../vpc.ts";
 import { completions, held, inGroup, stateOf } from "./hooks.ts";
 import { isOut, noneKilled } from "./leaving.ts";
 import { updateSwarm } from "./living.ts";
 
-const REPLICAS = 4;
+/** One on each node. */
+const REPLICAS = 5;
 /** As `--interval` has it: what it is if nobody says, and the shortest. */
 const USUAL = "30s";
 const SHORT = "5s";
@@ -72,6 +73,8 @@ export const keeping: Case[] = [
       await serveTasks(vpc.node("m1"), vpc.all, REPLICAS);
       const [m1, w1, w2] = [vpc.node("m1"), vpc.node("w1"), vpc.node("w2")];
       await inGroup(vpc, [m1, w2]);
+      await haveTasks(vpc, [m1, w1, w2]);
+      const drained = watchSpecs(vpc);
       const begunMs = Date.now();
       w1.tellToGo("spot");
       await goes(vpc, keepers, w1);
@@ -84,6 +87,8 @@ export const keeping: Case[] = [
         assert.equal(await stateOf(vpc, node), "Terminating:Proceed");
         assert.equal((await completions(vpc, node)).length, 1);
       }
+      const touched = await drained();
+      assert.deepEqual(touched.sort(), [m1, w1, w2].map(({ hostname }) => hostname).sort());
       await tasksRun(vpc.some("m2", "m3"), REPLICAS);
       await noneKilled(vpc);
       await comes(vpc, keepers);
@@ -150,6 +155,15 @@ async function goes(vpc: Vpc, keepers: Keepers, node: Node): Promise<void> {
   const { json } = await keepers.ended(node);
   assert.equal(json?.result, "left");
   await isOut(vpc, node);
+}
+
+/** Some task runs on each of these. */
+async function haveTasks(vpc: Vpc, nodes: Node[]): Promise<void> {
+  const tasks = await tasksOf(vpc.all);
+  for (const { name, engine } of nodes) {
+    const membership = await engine.membership();
+    assert.ok(tasks.some(({ node }) => node === membership?.node), `no task runs on ${name}`);
+  }
 }
 
 /** A new manager is held by its group until the others reach it, and not longer. */
