@@ -54,9 +54,9 @@ export function standingOf(o: Observation, findings: readonly Finding[]): Standi
 const OWN_WARNINGS: readonly Finding["rule"][] = [
   "in-order",
   "permission-missing",
+  "unit-stops-early",
   "hook-missing",
   "hook-short",
-  "unit-stops-early",
 ];
 
 function isBad({ severity, rule }: Finding): boolean {

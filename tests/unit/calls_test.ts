@@ -27,7 +27,7 @@ function worldOf(store: Store): World {
     machine.ec2 = [{ value: "running", atMs: world.nowMs }];
   }
   make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
-  world.hasHooks = true;
+  world.hookMs = 900_000;
   world.machines[0]!.isGoing = true;
   const { fingerprint } = world.swarms[0]!;
   const first = record({ fingerprint, nonce: "first" });

@@ -119,18 +119,18 @@ async function realHooks(vpc: Vpc): Promise<HooksWorld> {
 }
 
 /** A group whose hooks hold what is launched and what goes. */
-async function inGroup(vpc: Vpc, nodes: Node[]): Promise<void> {
+export async function inGroup(vpc: Vpc, nodes: Node[]): Promise<void> {
   await vpc.aws.ask("group", { name: GROUP, hooks: { launch: "launching", leave: "terminating" } });
   for (const { instance } of nodes) await vpc.aws.ask("attach", { group: GROUP, instance });
 }
 
 /** Auto Scaling takes this machine out of service. */
-async function held(vpc: Vpc, node: Node, to: string): Promise<void> {
+export async function held(vpc: Vpc, node: Node, to: string): Promise<void> {
   node.tellToGo("auto-scaling");
   await vpc.aws.ask("move", { instance: node.instance, to });
 }
 
-function stateOf(vpc: Vpc, { instance }: Node): Promise<string | null> {
+export function stateOf(vpc: Vpc, { instance }: Node): Promise<string | null> {
   return vpc.aws.ask("scaling", { instance });
 }
 
@@ -138,6 +138,6 @@ async function callsOf(vpc: Vpc, { name }: Node, action: string): Promise<unknow
   return (await vpc.aws.calls()).filter((call) => call.node === name && call.action === action);
 }
 
-function completions(vpc: Vpc, node: Node): Promise<unknown[]> {
+export function completions(vpc: Vpc, node: Node): Promise<unknown[]> {
   return callsOf(vpc, node, "CompleteLifecycleAction");
 }
