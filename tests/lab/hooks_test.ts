@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Trouble } from "../emulators/wire.ts";
 import type { Lab, LabNode } from "./lab.ts";
 import type { RunResult } from "./process.ts";
+import { until } from "../e2e/machine.ts";
 import { joined, labTest, nodeNamed, withLab } from "./with_lab.ts";
 
 const GROUP = "swarm";
@@ -10,12 +11,16 @@ const HEARTBEAT_MS = 300_000;
 
 /** Auto Scaling takes this node out of service, and holds it by a hook once it is in this state. */
 function told(lab: Lab, { instance, imds }: LabNode, state: string): void {
+  inGroup(lab, instance, state);
+  imds.lifecycle = "Terminated";
+}
+
+function inGroup(lab: Lab, instance: string, state: string): void {
   lab.aws.autoScaling.addGroup(GROUP, [
     { name: "launch", transition: "launching", heartbeatMs: HEARTBEAT_MS },
     { name: "leave", transition: "terminating", heartbeatMs: HEARTBEAT_MS },
   ]);
   lab.aws.autoScaling.put(instance, GROUP, state);
-  imds.lifecycle = "Terminated";
 }
 
 function stateOf(lab: Lab, { instance }: LabNode): string | undefined {
@@ -186,3 +191,56 @@ labTest("a leave that waits for its tasks sends heartbeats", async () => {
     assert.deepEqual(wasOut, [true]);
   });
 });
+
+const KEEP = ["keep", "--json", "--interval", "5s", "--timeout", "60s"];
+const PATIENCE_MS = 120_000;
+
+async function comesTo(lab: Lab, node: LabNode, state: string): Promise<void> {
+  await until(`${node.name} in ${state}`, PATIENCE_MS, () => {
+    return Promise.resolve(stateOf(lab, node) === state);
+  }, 100);
+}
+
+labTest(
+  "under keep: held as it comes until it is a member, and as it goes until it is none",
+  async () => {
+    await withLab({ managers: 2 }, async (lab) => {
+      const [one, two] = lab.nodes as [LabNode, LabNode];
+      await joined(lab, one);
+      inGroup(lab, two.instance, "Pending:Wait");
+      two.imds.lifecycle = "InService";
+      const wasOut = completions(lab, two);
+      const process = lab.start(two, KEEP);
+      await comesTo(lab, two, "Pending:Proceed");
+      assert.deepEqual(wasOut, [false]);
+      const { nodeId } = two.engine.state.membership!;
+      assert.ok(one.engine.state.membership?.swarm.voters.some(({ id }) => id === nodeId));
+      told(lab, two, "Terminating:Wait");
+      const { exit, report, stderr } = await process.ended;
+      assert.deepEqual([exit, report?.result], [0, "left"], stderr);
+      assert.deepEqual(wasOut, [false, true]);
+      assert.equal(stateOf(lab, two), "Terminating:Proceed");
+    });
+  },
+);
+
+labTest(
+  "under keep, into a warm pool and out of it: held as long as it has to be, each time",
+  async () => {
+    await withLab({ managers: 1, workers: 1 }, async (lab) => {
+      const worker = nodeNamed(lab, "worker-1");
+      await joined(lab, nodeNamed(lab, "manager-1"));
+      inGroup(lab, worker.instance, "Warmed:Pending:Wait");
+      worker.imds.lifecycle = "Warmed:Running";
+      const wasOut = completions(lab, worker);
+      const process = lab.start(worker, KEEP);
+      await comesTo(lab, worker, "Warmed:Pending:Proceed");
+      inGroup(lab, worker.instance, "Pending:Wait");
+      worker.imds.lifecycle = "InService";
+      await comesTo(lab, worker, "Pending:Proceed");
+      assert.deepEqual(wasOut, [true, false]);
+      process.stop();
+      assert.equal((await process.ended).report?.result, "stopped");
+    });
+  },
+);
