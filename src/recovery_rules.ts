@@ -8,7 +8,7 @@ export const AGAIN = "run it again: it goes on from there; or give it more time 
 // deno-fmt-ignore: a table, with one thought a line
 export const RECOVERY_RULES = {
   "quorum-held": {
-    cases: [["recovering", "its swarm has a leader", "does nothing, exit 0"]],
+    cases: [["recovering", "its swarm has a leader, and enough managers are reached", "does nothing, exit 0"]],
     exits: [], mend: "",
   },
   "recover-elsewhere": {

@@ -136,7 +136,10 @@ export const RULES = {
     exits: [2], mend: "with `--cluster-tag KEY`, give the instance that tag with the cluster's name",
   },
   "quorum-lost": {
-    cases: [["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"]],
+    cases: [
+      ["inSwarm", "its swarm has no quorum", "waits, and names the managers that its Engine knows, and the record's others with their states"],
+      ["recovering", "too few managers are reached, and its Engine shows a leader still", "waits until it says so"],
+    ],
     exits: [3], waitsFor: "the other managers of this node's swarm", mend: "bring them back: start those that are stopped. If all others are terminated for good: `swarm-join recover` on this one says so, and with `--yes` makes it the whole of its swarm, with all that is in it",
   },
   "found-swarm": {

@@ -7,7 +7,7 @@
  * who is let in afterwards may never be left behind by a second one.
  */
 import { managerInSwarm } from "./join/manager.ts";
-import { confirming, isSameSwarm, others } from "./members.ts";
+import { confirming, isSameSwarm, others, reached, votersOf } from "./members.ts";
 import { answering, instancesLook, need } from "./needs.ts";
 import {
   addressElsewhere,
@@ -75,7 +75,15 @@ function attempted({ facts, memory: { forced, did } }: Observation): Decision | 
 function notHere(o: Observation): Decision | null {
   const engine = o.facts.engine?.ok ? o.facts.engine.value : null;
   if (engine === null || o.memory.forced !== null) return null;
-  if (engine.swarm !== null) return done("quorum-held", "this manager's swarm has a leader");
+  if (engine.swarm !== null) {
+    const voters = votersOf(engine.swarm).length;
+    const there = reached(engine.swarm).length;
+    if (there * 2 > voters) return done("quorum-held", "this manager's swarm has a quorum");
+    // Its leader takes seconds to see that it leads nobody any more.
+    const because =
+      `of ${voters} managers ${there} are reached, and its Engine shows a leader still`;
+    return wait(o, "quorum-lost", because);
+  }
   if (engine.nodeId === "" || !engine.manager) {
     const what = engine.nodeId === "" ? "is in no swarm" : "is a worker of its swarm";
     return fail(5, "recover-elsewhere", `this node ${what}`);

@@ -68,7 +68,9 @@ function lossOf(o: Observation): string | null {
   const engine = engineOf(o);
   const quorum = quorumOf(o);
   if (quorum !== null && quorum.reachable < quorum.needed) {
-    return `${reachedText(quorum)}: nothing in this swarm can be changed until more come back`;
+    return `${
+      reachedText(quorum)
+    }: nothing in this swarm can be changed until more come back (if they are gone for good: swarm-join recover)`;
   }
   const record = recordOf(o);
   const isIn = record !== null && engine !== null && engine.swarm !== null &&

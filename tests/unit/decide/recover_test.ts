@@ -248,6 +248,19 @@ table("nothing to recover here", [
     want: ["done", "quorum-held"],
   },
   {
+    name: "its swarm has a leader, which has not seen yet that it leads nobody",
+    state: lost({
+      engine: managerOf("a", {
+        nodes: [
+          managerNode(1),
+          managerNode(2, { voter: { address: "10.0.0.2", reachable: false, leader: false } }),
+        ],
+      }),
+    }),
+    want: ["wait", "quorum-lost"],
+    because: "of 2 managers 1 are reached",
+  },
+  {
     name: "its Engine is in no swarm",
     state: lost({ engine: outside }),
     want: ["fail", "recover-elsewhere"],

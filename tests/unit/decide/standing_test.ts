@@ -151,7 +151,7 @@ const ROWS: Row[] = [
     facts: { engine: ok({ ...managerOf("a"), ...NO_QUORUM }), probe: ok([]) },
     want: "lost",
     because:
-      "1 of 3 managers is reached, and 2 are needed: nothing in this swarm can be changed until more come back",
+      "1 of 3 managers is reached, and 2 are needed: nothing in this swarm can be changed until more come back (if they are gone for good: swarm-join recover)",
   },
   {
     what: "a manager without a leader, whom enough answer: an election, or it is cut off",
