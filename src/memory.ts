@@ -66,13 +66,10 @@ export function remembered(
     case "self":
       return { memory: { ...memory, self: told.answer.value ?? memory.self }, answer };
     case "engine": {
-      const { state, nodeId, error, trouble, manager } = told.answer.value;
+      const { state, nodeId } = told.answer.value;
       const isAttempt = state === "pending" && nodeId === "";
       const attemptMs = isAttempt ? memory.attemptMs ?? nowMs : null;
-      // moby says so of a well node after any restart of its swarm component, until it restarts itself.
-      const isMute = error === "" || (manager && trouble === "no-quorum");
-      const isWell = state === "error" && isMute && nodeId !== "";
-      const value: Engine = isWell ? { ...told.answer.value, state: "active" } : told.answer.value;
+      const value = asItIs(told.answer.value);
       const isDown = nodeId !== "" && (value.state === "pending" || value.state === "error");
       const startingMs = isDown ? memory.startingMs ?? nowMs : null;
       const wasMember = memory.wasMember || nodeId !== "";
@@ -102,6 +99,14 @@ export function remembered(
     default:
       return { memory, answer };
   }
+}
+
+/** moby says `error` of a well node after any restart of its swarm component, until it restarts itself. */
+export function asItIs(engine: Engine): Engine {
+  const { state, nodeId, error, trouble, manager } = engine;
+  const isMute = error === "" || (manager && trouble === "no-quorum");
+  const isWell = state === "error" && isMute && nodeId !== "";
+  return isWell ? { ...engine, state: "active" } : engine;
 }
 
 /** An act went well. `self`: this node's id, where it is known. */

@@ -24,7 +24,7 @@ const ROOMS: { [room: string]: string[] } = {
   "addresses": [],
   "json": ["valibot"],
   // The policy, and the loop around it
-  "decide": [],
+  "decide": ["memory"],
   "memory": ["ledger/versions"],
   "run": ["decide/decide", "memory", "ledger/versions"],
   // What people write and read

@@ -3,8 +3,10 @@
  * `decide` is for a run. A worker at rest asks nothing of AWS, a manager little: what changes shows in its
  * Engine first, and only that of the raft leader is to see who leaves, or is dead, within seconds.
  */
-import { instanceOf, LEFT_LABEL } from "./members.ts";
+import { instanceOf } from "./members.ts";
+import { isOpen } from "./nodes/tend.ts";
 import type { Look, Told } from "../calls.ts";
+import { asItIs } from "../memory.ts";
 import type { Answer, Engine, Facts, SwarmNode } from "../state.ts";
 
 /** All that it knows: plain data. Times are in ms since it began. */
@@ -21,7 +23,9 @@ export interface Watch {
   seenMs: { [K in Watched]?: number };
   /** Looks in a row in which none of a worker's managers answered. */
   silent: number;
-  /** Since when somebody in its swarm has been down or out of reach; null: nobody is. */
+  /** Who in its swarm is down, out of reach, or without a label. */
+  ailing: string[];
+  /** When the last of them began to be; null: nobody is. */
   ailingMs: number | null;
   last: Ran | null;
   /** Runs in a row that failed. */
@@ -87,6 +91,7 @@ export function newWatch(given: Pick<Watch, "intervalMs" | "timeoutMs">): Watch 
     facts: {},
     seenMs: {},
     silent: 0,
+    ailing: [],
     ailingMs: null,
     last: null,
     failures: 0,
@@ -161,7 +166,8 @@ function reasonToRun(w: Watch): string | null {
   if (last.end === "cut") return "its last run was cut";
   const sinceMs = nowMs - last.atMs;
   if (last.end === "failed") return sinceMs >= againMs(w) ? "its last run failed" : null;
-  if (engine === undefined) return null;
+  // Whatever it shows: a run that can do nothing about that is not begun again without an end.
+  if (engine === undefined || sinceMs < RETRY_MS) return null;
   if (pictureOf(engine) !== last.picture) return "its Engine shows another picture";
   const isManager = engine.ok && engine.value.manager;
   if (!isManager) return w.silent >= 2 ? "none of its managers answers" : null;
@@ -186,13 +192,8 @@ function ailingEveryMs({ ailingMs, nowMs, intervalMs, facts: { engine } }: Watch
 /** Whether a word asks for what its node does not show. */
 function wordsOpen({ facts: { words, engine } }: Watch): boolean {
   if (!words?.ok || !engine?.ok) return false;
-  const nodes = engine.value.swarm?.nodes ?? [];
-  return words.value.some(({ nodeId, leaves }) =>
-    nodes.some((node) =>
-      node.nodeId === nodeId && node.state === "ready" &&
-      leaves === (node.labels[LEFT_LABEL] === undefined)
-    )
-  );
+  const ready = engine.value.swarm?.nodes.filter(({ state }) => state === "ready") ?? [];
+  return words.value.some((word) => ready.some((node) => isOpen(node, word)));
 }
 
 function dueLooks(w: Watch): (Look & { kind: Watched })[] {
@@ -238,10 +239,11 @@ function isLeader({ nodeId, swarm }: Engine): boolean {
 }
 
 /** Something was looked at. */
-export function watched(w: Watch, { kind, answer }: Told<Watched>): Watch {
+export function watched(w: Watch, told: Told<Watched>): Watch {
+  const { kind } = told;
   const so: Watch = {
     ...w,
-    facts: { ...w.facts, [kind]: answer },
+    facts: { ...w.facts, [kind]: taken(told) },
     seenMs: { ...w.seenMs, [kind]: w.nowMs },
   };
   if (kind === "probe") {
@@ -250,8 +252,16 @@ export function watched(w: Watch, { kind, answer }: Told<Watched>): Watch {
   }
   const { engine } = so.facts;
   if (kind !== "engine" || !engine?.ok) return so;
-  const isAiling = engine.value.swarm?.nodes.some(ails) ?? false;
-  return { ...so, ailingMs: isAiling ? w.ailingMs ?? w.nowMs : null };
+  const ailing = engine.value.swarm?.nodes.filter(ails).map(({ nodeId }) => nodeId) ?? [];
+  if (ailing.length === 0) return { ...so, ailing, ailingMs: null };
+  const isNews = ailing.some((one) => !w.ailing.includes(one));
+  return { ...so, ailing, ailingMs: isNews ? w.nowMs : w.ailingMs };
+}
+
+/** A run sees it so too: else each would find another picture than the one before. */
+function taken(told: Told<Watched>): Told<Watched>["answer"] {
+  if (told.kind !== "engine" || !told.answer.ok) return told.answer;
+  return { ok: true, value: asItIs(told.answer.value) };
 }
 
 /** Whether a node may have to be reaped as soon as EC2 says so, or labelled as soon as it shows the machine. */

@@ -59,7 +59,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     neighbours: { kind: "neighbours", roles: ["manager"] },
     words: { kind: "words", instance: null },
     marks: { kind: "marks" },
-    permissions: { kind: "permissions", role: "manager" },
+    permissions: { kind: "permissions", role: "manager", inGroup: false },
     unit: { kind: "unit" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },
     publish: { kind: "publish", manager, worker },

@@ -26,27 +26,30 @@ function prove(s: Scene, record: FoundingRecord, swarm: SwarmView): Decision | n
 
 /** Drains who says that it leaves, and takes that back for who says that it stays. Silence undoes nothing. */
 function heed(s: Scene, { nodes }: SwarmView): Decision | null {
-  const workers = nodes.filter(({ voter, state, desired }) =>
-    voter === null && state !== "down" && desired === "worker"
-  );
+  const workers = nodes.filter(mayLeave);
   if (workers.length === 0) return null;
   const words = softly(s.o, { kind: "words", instance: null }) ?? [];
   for (const node of workers.filter(({ nodeId }) => !s.o.memory.kept.includes(nodeId))) {
     const word = words.find((one) => one.nodeId === node.nodeId);
-    const isWhose = word !== undefined && [null, word.instance].includes(instanceOf(node));
-    const decision = isWhose ? heeded(node, word) : null;
-    if (decision !== null) return decision;
+    if (word !== undefined && isOpen(node, word)) return heeded(node, word);
   }
   return null;
 }
 
-function heeded(
-  node: SwarmNode,
-  { leaves, instance }: Word & { instance: string },
-): Decision | null {
-  const { nodeId, version, availability, labels } = node;
-  const hasLabel = labels[LEFT_LABEL] !== undefined;
-  if (leaves === hasLabel) return null;
+function mayLeave({ voter, state, desired }: SwarmNode): boolean {
+  return voter === null && state !== "down" && desired === "worker";
+}
+
+/** Whether this word is that of this node, which does not show yet that it was heeded. */
+export function isOpen(node: SwarmNode, { nodeId, instance, leaves }: Heard): boolean {
+  const isIts = nodeId === node.nodeId && [null, instance].includes(instanceOf(node));
+  return isIts && mayLeave(node) && leaves === (node.labels[LEFT_LABEL] === undefined);
+}
+
+type Heard = Word & { instance: string };
+
+function heeded(node: SwarmNode, { leaves, instance }: Heard): Decision {
+  const { nodeId, version, availability } = node;
   const change = leaves
     ? { availability: "drain" as const, labels: leftLabels(instance, availability) }
     : { availability: before(node), labels: { [LEFT_LABEL]: null } };

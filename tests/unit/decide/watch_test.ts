@@ -13,6 +13,7 @@ import {
   type Watched,
   watched,
 } from "../../../src/decide/watch.ts";
+import { newMemory, remembered } from "../../../src/memory.ts";
 import type { Answer, Engine } from "../../../src/state.ts";
 import {
   fault,
@@ -151,6 +152,15 @@ const ROWS: Row[] = [
     because: /long ago/,
   },
   {
+    name: "its last run was over a moment ago: whatever it shows, the next one is not begun yet",
+    w: seen({ ...kept(leader), nowMs: 5_000 }, {
+      lifecycle: ok(lifecycle(null)),
+      engine: ok(managerOf("a", { nodes: [...managersAt(1, 2, 3), workerNode(4)] })),
+      words: ok([{ instance: "i-4", nodeId: "node-4", leaves: true }]),
+    }),
+    want: ["rest"],
+  },
+  {
     name: "its tokens were rotated: runs at once",
     w: seen(kept(leader), {
       engine: ok(
@@ -224,6 +234,19 @@ const ROWS: Row[] = [
   {
     name: "a word of a node that is not there any more asks for nothing",
     w: seen(kept(leader), { words: ok([{ instance: "i-9", nodeId: "node-9", leaves: true }]) }),
+    want: ["rest"],
+  },
+  {
+    name: "a word of a node that is a manager, which no run heeds, asks for nothing",
+    w: seen(kept(leader), { words: ok([{ instance: "i-2", nodeId: "node-2", leaves: true }]) }),
+    want: ["rest"],
+  },
+  {
+    name: "nor does one of another machine than the node is",
+    w: seen(
+      kept(ok(managerOf("a", { nodes: [...managersAt(1, 2, 3), workerNode(4)] }))),
+      { words: ok([{ instance: "i-9", nodeId: "node-4", leaves: true }]) },
+    ),
     want: ["rest"],
   },
   {
@@ -391,6 +414,24 @@ Deno.test("keep: the other managers look for the dead less often than the leader
   assert.equal(watch(ailing(led)).kind, "rest");
 });
 
+Deno.test("keep: who ails since a moment is looked for soon, whoever has for long", () => {
+  const off = workerNode(4, { state: "down" });
+  const [long, both] = [leader, down3].map((engine) => {
+    assert.ok(engine.ok && engine.value.swarm);
+    const nodes = [...engine.value.swarm.nodes, off];
+    return ok({ ...engine.value, swarm: { ...engine.value.swarm, nodes } });
+  });
+  assert.ok(long !== undefined && both !== undefined);
+  const day = 24 * 60 * MINUTE_MS;
+  const after = (engine: Answer<Engine>): Step => {
+    const last = { ...kept(long).last!, atMs: day - MINUTE_MS, picture: pictureOf(engine) };
+    const w = { ...later(kept(long), day - MINUTE_MS), last };
+    return watch(heard(seen(w, { engine, words: ok([]) })));
+  };
+  assert.equal(after(long).kind, "rest");
+  assert.equal(after(both).kind, "run");
+});
+
 Deno.test("keep: a leave by a spot notice has less time than one by Auto Scaling", () => {
   const timeOf = (w: Watch): number => {
     const step = watch(w);
@@ -423,6 +464,14 @@ Deno.test("keep: a launching hook is asked for until a join has reached its end,
   assert.equal(ran(begun, JOIN, { end: "failed", rule: "x", engine: worker }).isLaunching, true);
   assert.equal(ran(begun, JOIN, { end: "cut", rule: "x", engine: worker }).isLaunching, true);
   assert.equal(ran(begun, JOIN, { end: "reached", rule: "x", engine: worker }).isLaunching, false);
+});
+
+Deno.test("keep: an Engine in error without a word is well, as a run takes it", () => {
+  const says = ok({ ...workerOf("a"), state: "error" as const, peers: ["10.0.0.1"] });
+  const call = { kind: "engine" } as const;
+  const { answer } = remembered(newMemory("run"), { kind: "engine", call, answer: says }, 0);
+  const w = kept(answer as Answer<Engine>);
+  assert.equal(watch(seen(w, { engine: says })).kind, "rest");
 });
 
 Deno.test("keep: what a run itself has changed is no reason for another", () => {
