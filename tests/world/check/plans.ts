@@ -16,6 +16,14 @@ const SECONDS: { [name: string]: number } = {
   "s3 2 dead, 2 faults": 28,
   "s3 2+1 nothing, 1 faults": 28,
   "tags 2+1 nothing, 1 faults": 25,
+  "s3 2 mixed, 1 faults, an hour": 27,
+  "s3 3 formed, 1 faults, stowaway, 1 go": 110,
+  "s3 3 formed, 1 faults, 1 go, 1 stay": 74,
+  "s3 2 formed, 2 faults, stowaway, 1 go": 60,
+  "s3 3 formed, 0 faults, 2 go, rushed": 58,
+  "tags 3 unnamed, 0 faults, 1 run": 55,
+  "tags 3 formed, 0 faults, 2 go, 0 run": 35,
+  "s3 3 formed, 0 faults, 2 go": 34,
 };
 
 export function secondsOf({ name }: Plan): number {
