@@ -103,7 +103,7 @@ async function findParts(): Promise<Part[]> {
     {
       name: "prove",
       command: [DENO, "task", "--quiet", "prove", ...(ALL ? [] : SHORT_PROOF)],
-      seconds: ALL ? 420 : 180,
+      seconds: ALL ? 660 : 180,
       counts: PLAIN_COUNTS,
       streams: true,
       ...ALL ? {} : { leaves: "the larger worlds, and four histories of five" },

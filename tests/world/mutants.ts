@@ -5,6 +5,7 @@
  * A mutant is a copy of `src` with one text replaced by another, which must be there exactly once.
  */
 import { conditionsOf } from "./simulate/conditions.ts";
+import { fleetOf } from "./simulate/fleets.ts";
 import { explore, type Plan } from "./check/explore.ts";
 import { hooked, idle, keeping, leaving, plan } from "./check/plans.ts";
 import { simulate } from "./simulate/simulate.ts";
@@ -17,8 +18,11 @@ export interface Mutant {
   find: string;
   put: string;
   /** The world, or the histories, that it is looked for in first. */
-  first: PlanName | "sim";
+  first: PlanName | Dice;
 }
+
+/** Random histories: of machines that stay what they were launched as, or of groups. */
+type Dice = "sim" | "gentle";
 
 type PlanName =
   | "tags"
@@ -95,6 +99,7 @@ const PLANS: Record<PlanName, Plan> = {
 const STATES_MAX = 60_000;
 const FIRST_STATES_MAX = 400_000;
 const SEEDS_MAX = 6_000;
+const LIVES_MAX = 200;
 
 export const MUTANTS: Mutant[] = [
   {
@@ -185,19 +190,15 @@ export const MUTANTS: Mutant[] = [
   {
     name: "joins before it registers",
     file: "decide/join/outside.ts",
-    find: `  if (!isConfirmed(s, record)) {
-    const because = \`\${me.instance} is about`,
-    put: `  if (record === null) {
-    const because = \`\${me.instance} is about`,
+    find: "  if (!isConfirmed(s, record)) {\n    // Who was let in",
+    put: "  if (record === null) {\n    // Who was let in",
     first: "s3",
   },
   {
     name: "joins on an unconfirmed read",
     file: "decide/join/outside.ts",
-    find: `  if (!isConfirmed(s, record)) {
-    const because = \`\${me.instance} is about`,
-    put: `  if (!record.members.some((one) => isMe(one, me))) {
-    const because = \`\${me.instance} is about`,
+    find: "  if (!isConfirmed(s, record)) {\n    // Who was let in",
+    put: "  if (!record.members.some((one) => isMe(one, me))) {\n    // Who was let in",
     first: "tags-2-faults",
   },
   {
@@ -543,6 +544,20 @@ export const MUTANTS: Mutant[] = [
     first: "s3-hooks",
   },
   {
+    name: "who is out tells Auto Scaling nothing",
+    file: "decide/leave/out.ts",
+    find: `return isGoingByGroup(o) ? completed(o, "terminating", end) : end;`,
+    put: "return end;",
+    first: "gentle",
+  },
+  {
+    name: "a keeper that is told to go stays",
+    file: "decide/watch.ts",
+    find: `return target === "Terminated" ? "Auto Scaling" : null;`,
+    put: `return target === "" ? "Auto Scaling" : null;`,
+    first: "gentle",
+  },
+  {
     name: "a recovery without a write of the record for it",
     file: "decide/recover.ts",
     find: "return lives(s, record) ?? confirm(s, record);",
@@ -571,14 +586,15 @@ export interface Sought {
 
 /** The world that a mutant is looked for in first, or any. */
 export function firstWorldOf({ first }: Mutant): Plan {
-  return PLANS[first === "sim" ? "tags" : first];
+  return PLANS[isByDice(first) ? "tags" : first];
 }
 
 /** Looks for a mutant in one place after the other; `only`: in the first. */
 export async function seek(mutant: Mutant, source: string, only = false): Promise<Sought> {
   const code = await planted(mutant, source);
   const sought: Sought = { caught: null, states: 0, seeds: 0 };
-  if (mutant.first === "sim" && (soughtByDice(code, sought) || only)) return sought;
+  const { first } = mutant;
+  if (isByDice(first) && (soughtByDice(code, sought, first) || only)) return sought;
   const names = Object.keys(PLANS) as PlanName[];
   names.sort((a, b) => Number(b === mutant.first) - Number(a === mutant.first));
   for (const name of names) {
@@ -592,14 +608,19 @@ export async function seek(mutant: Mutant, source: string, only = false): Promis
     sought.caught = { by: "checker", took: sought.states, property, what };
     return sought;
   }
-  if (mutant.first !== "sim") soughtByDice(code, sought);
+  if (!isByDice(first)) soughtByDice(code, sought, "sim");
   return sought;
 }
 
-function soughtByDice(code: Code, sought: Sought): boolean {
-  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+function isByDice(first: Mutant["first"]): first is Dice {
+  return first === "sim" || first === "gentle";
+}
+
+function soughtByDice(code: Code, sought: Sought, dice: Dice): boolean {
+  for (let seed = 1; seed <= (dice === "sim" ? SEEDS_MAX : LIVES_MAX); seed++) {
     sought.seeds = seed;
-    const [broken] = simulate(code, conditionsOf(seed)).broken;
+    const conditions = dice === "sim" ? conditionsOf(seed) : fleetOf("gentle", seed);
+    const [broken] = simulate(code, conditions).broken;
     if (broken === undefined) continue;
     sought.caught = { by: "simulator", took: seed, ...broken };
     return true;

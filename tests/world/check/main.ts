@@ -12,7 +12,7 @@ import { conditionsOf } from "../simulate/conditions.ts";
 import type { Limits, Plan, Report } from "./explore.ts";
 import { fleetOf, FLEETS, type Span } from "../simulate/fleets.ts";
 import { HERDS, runHerd } from "../simulate/herd.ts";
-import { MUTANTS, seek } from "../mutants.ts";
+import { type Mutant, MUTANTS, type Sought } from "../mutants.ts";
 import { isSmall, PLANS, secondsOf } from "./plans.ts";
 import { simulate } from "../simulate/simulate.ts";
 import { PROPERTIES } from "../world.ts";
@@ -20,7 +20,7 @@ import * as run from "../../../src/run.ts";
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: "string", default: "10" },
+    minutes: { type: "string", default: "8" },
     jobs: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
     seeds: { type: "string", default: "50000" },
     small: { type: "boolean", default: false },
@@ -35,9 +35,11 @@ const STATES_MAX = 20_000_000;
 
 const startMs = performance.now();
 const reports = await proveAll(Number(values.minutes) * 60_000);
+// On threads of their own, while histories are played here.
+const planting = values.mutants ? plantAll(Number(values.jobs)) : Promise.resolve([]);
 const failed = values.world === undefined ? playAll(Number(values.seeds)) : 0;
 const herds = values.world === undefined ? driveHerds() : [];
-const planted = values.mutants ? await plantAll() : [];
+const planted = await planting;
 Deno.exit(conclude());
 
 /** Each world on one of the threads, with its share of the time that is left. */
@@ -154,22 +156,43 @@ function driveHerds(): boolean[] {
   });
 }
 
-async function plantAll(): Promise<boolean[]> {
-  print("\nmutants");
-  const source = new URL("../../../src", import.meta.url).pathname;
+/** Whether each mutant was caught. */
+async function plantAll(jobs: number): Promise<boolean[]> {
+  const all = await Promise.all(
+    Array.from(
+      { length: jobs },
+      (_, k) => plantSome(MUTANTS.flatMap((_, i) => i % jobs === k ? i : [])),
+    ),
+  );
+  return all.flat();
+}
+
+function plantSome(numbers: number[]): Promise<boolean[]> {
   const caught: boolean[] = [];
-  for (const mutant of MUTANTS) {
-    const { caught: by, states, seeds } = await seek(mutant, source);
-    caught.push(by !== null);
-    print(
-      by === null
-        ? `  MISSED ${mutant.name}: in ${grouped(states)} states and ${grouped(seeds)} seeds`
-        : `  caught ${mutant.name}: by the ${by.by}, ${grouped(by.took)} ${
-          by.by === "checker" ? "states" : "seeds"
-        } (${by.property})`,
-    );
+  const worker = new Worker(new URL("./mutant_worker.ts", import.meta.url), { type: "module" });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<{ number: number; sought: Sought }>) => {
+      const { number, sought } = data;
+      caught.push(sought.caught !== null);
+      print(plantedText(MUTANTS[number]!, sought));
+      if (caught.length < numbers.length) return;
+      worker.terminate();
+      resolve(caught);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(`mutants: ${event.message}`));
+    };
+    worker.postMessage(numbers);
+  });
+}
+
+function plantedText({ name }: Mutant, { caught: by, states, seeds }: Sought): string {
+  if (by === null) {
+    return `  MISSED ${name}: in ${grouped(states)} states and ${grouped(seeds)} seeds`;
   }
-  return caught;
+  const took = `${grouped(by.took)} ${by.by === "checker" ? "states" : "seeds"}`;
+  return `  caught mutant "${name}": by the ${by.by}, ${took} (${by.property})`;
 }
 
 function conclude(): number {

@@ -75,7 +75,7 @@ const OFF: Local = { kind: "off" };
  */
 const INITS_MAX = 3;
 /** How often a machine withdraws in a search: whom nobody lets in registers and withdraws for ever. */
-const WITHDRAWALS_MAX = 2;
+const WITHDRAWALS_MAX = 1;
 
 export class Steps {
   /** Each decision of each run in each state, by its rule and what is done. */
