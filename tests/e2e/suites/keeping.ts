@@ -23,7 +23,7 @@ const REST_MS = 120_000;
 const SHORT_REST_MS = 13_000;
 const PATIENCE_MS = 420_000;
 /** AWS, or the others, are away for so long. */
-const AWAY_MS = 40_000;
+const AWAY_MS = 30_000;
 
 export const keeping: Case[] = [
   {
