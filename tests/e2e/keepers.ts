@@ -10,6 +10,8 @@ import type { Vpc } from "./vpc.ts";
 
 /** How the leader looks who leaves, in each store. */
 const WORDS = { tags: "DescribeInstances", s3: "ListObjects" };
+/** Longer than any case. */
+const LIMIT_MS = 3_600_000;
 /** Ticks of a processor's time, in a second. */
 const TICKS = 100;
 
@@ -27,7 +29,7 @@ export class Keepers {
   start(nodes: Node[]): void {
     for (const node of nodes) {
       const args = ["--json", "--interval", this.#interval, ...AMPLE];
-      this.#running.set(node, node.start(args, { verb: "keep" }));
+      this.#running.set(node, node.start(args, { verb: "keep", limitMs: LIMIT_MS }));
     }
   }
 
