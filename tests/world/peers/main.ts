@@ -290,6 +290,8 @@ is terminated at once where not; with a spot notice two minutes; and where nobod
 - **the others died after**: their median
 - **dead voters**, **left outside**: of those that live, per swarm: votes that nobody casts any more, and living
   machines that are in no swarm or in another one
+- **AWS calls a node**: of swarm-join most are its leader's looks for machines that leave, every ten seconds; those
+  while nothing happens are not played
 
 ${lives.join("\n")}
 ## Who is who, and what is fair
