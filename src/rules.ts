@@ -163,7 +163,10 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "trim-log": {
-    cases: [["inSwarm", "all else is in order, and 200 versions of the record's launch template are over an hour old and further back than any read needs", "deletes them; never the default version, nor the last 50 before the record's predecessor; if it can't, it goes on without"]],
+    cases: [
+      ["inSwarm", "all else is in order, and 200 versions of the record's launch template are over an hour old and further back than any read needs", "deletes them; never the default version, nor the last 50 before the record's predecessor; if it can't, it goes on without"],
+      ["outside", "it is about to register, and the log is as long", "the same first: where nobody is let in, nobody else trims it"],
+    ],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "replace-dead-swarm": {
