@@ -1,15 +1,13 @@
 #!/bin/sh
-# EC2 user data: fetches swarm-join, checks it, and runs it now and on every boot.
+# EC2 user data: fetches swarm-join, checks it, and has it keep this machine in its swarm.
 #
-# Put the four files where your instances can reach them, and their SHA-256 here: the sums are what is
-# trusted, not the place. `make dist` writes dist/SHA256SUMS; for the units: sha256sum deploy/swarm-*
+# Put the two files where your instances can reach them, and their SHA-256 here: the sums are what is
+# trusted, not the place. `make dist` writes dist/SHA256SUMS; for the unit: sha256sum deploy/swarm-join.service
 set -eu
 
 FROM=https://example.com/swarm-join/0.1.0
 PROGRAM_SHA256=0000000000000000000000000000000000000000000000000000000000000000
-JOIN_SHA256=0000000000000000000000000000000000000000000000000000000000000000
-LEAVE_SHA256=0000000000000000000000000000000000000000000000000000000000000000
-TIMER_SHA256=0000000000000000000000000000000000000000000000000000000000000000
+UNIT_SHA256=0000000000000000000000000000000000000000000000000000000000000000
 
 # Of the GNU C library; Amazon Linux 2 and RHEL 7 have older ones, Alpine has another.
 GLIBC_MIN=2.27
@@ -29,10 +27,7 @@ fetch() { # NAME SHA256 MODE TARGET
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fetch swarm-join "$PROGRAM_SHA256" 0755 /usr/local/bin/swarm-join
-units=/etc/systemd/system
-fetch swarm-join.service "$JOIN_SHA256" 0644 $units/swarm-join.service
-fetch swarm-leave.service "$LEAVE_SHA256" 0644 $units/swarm-leave.service
-fetch swarm-join.timer "$TIMER_SHA256" 0644 $units/swarm-join.timer
+fetch swarm-join.service "$UNIT_SHA256" 0644 /etc/systemd/system/swarm-join.service
 
 # Your settings (swarm-join --help). For more than a test name a bucket: whoever may see tags can read the
 # managers' token in them.
@@ -42,4 +37,4 @@ SWARM_JOIN_TIMEOUT=10m
 EOF
 
 systemctl daemon-reload
-systemctl enable --now --no-block swarm-join.service swarm-leave.service swarm-join.timer
+systemctl enable --now --no-block swarm-join.service

@@ -53,8 +53,8 @@ interface Looks {
   words: [takes: { instance: string | null }, gives: (Word & { instance: string })[]];
   /** Which swarms were founded below the store's prefix, for whichever cluster. */
   marks: [takes: Nothing, gives: Mark[]];
-  /** Asks which of the writes that this role may need are allowed (EC2's DryRun). Writes nothing. */
-  permissions: [takes: { role: Role }, gives: NeededPermission[]];
+  /** Asks which of the writes that this role may need are allowed (EC2's DryRun); `inGroup`: of an Auto Scaling group, those to it too. Writes nothing. */
+  permissions: [takes: { role: Role; inGroup: boolean }, gives: NeededPermission[]];
   /** Where this instance is in its Auto Scaling group, and the group's hooks; null: it is in none. */
   hook: [takes: Nothing, gives: Hook | null];
   /** The unit that runs this program here; null: there is none. */

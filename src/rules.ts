@@ -45,7 +45,7 @@ export const RULES = {
   },
   "engine-locked": {
     cases: [["obstacle", "the swarm is locked (autolock)", "exit 5: unlock it"]],
-    exits: [5], mend: "`docker swarm unlock`; the unit's next try, within a minute, finds all in order",
+    exits: [5], mend: "`docker swarm unlock`; the unit's next try, within five minutes, finds all in order",
   },
   "cloned-disk": {
     cases: [["obstacle", "the Engine is a node at an address that another living instance of the record has", "waits a minute, exit 5: says how the copy gets out"]],
@@ -206,7 +206,7 @@ export const RULES = {
   },
   "voter-going": {
     cases: [["inSwarm", "another manager's instance is shutting down, or is terminated and still listed; or this run has joined, and another manager does not answer its swarm", "waits, to reap it: up to 5 minutes (2 for one that EC2 shows running), and no longer than half of `--timeout`"]],
-    exits: [3], waitsFor: "a manager that goes to be gone, and to be reaped", mend: "run swarm-join on any manager once the instance is terminated: the dead manager still counts in the swarm's quorum",
+    exits: [3], waitsFor: "a manager that goes to be gone, and to be reaped", mend: "a manager that keeps takes it out once its instance is terminated; else run swarm-join on one: until then it counts in the swarm's quorum",
   },
   "in-order": {
     cases: [
@@ -336,7 +336,7 @@ export const RULES = {
       ["leaving", "tasks run here", "waits until they have moved"],
       ["worker", "it was demoted by a leave that was not carried through, and tasks run here", "waits until they have moved, to join anew as a manager"],
     ],
-    exits: [3], waitsFor: "the tasks here to end", mend: "run swarm-join on a manager: it drains this worker. Or give it more time (`--timeout`)",
+    exits: [3], waitsFor: "the tasks here to end", mend: "a manager that keeps drains this worker; else run swarm-join on one. Or give it more time (`--timeout`)",
   },
   "stop-tasks": {
     cases: [["leaving", "half of its time is over and tasks run here", "stops them, each with the time that is left to end by itself"]],

@@ -25,15 +25,15 @@ export const SURVEY_RULES = {
   },
   "ghost-voter": {
     cases: [["survey", "a manager is dead and still has a vote", "a warning: it counts in the quorum, and never answers"]],
-    exits: [], mend: "run swarm-join on a manager, which takes it out. By hand: `docker node demote NODE`; once `docker node ls` shows it as no manager, `docker node rm NODE`",
+    exits: [], mend: "a manager that keeps takes it out within a minute; else run swarm-join on one. By hand: `docker node demote NODE`; once `docker node ls` shows it as no manager, `docker node rm NODE`",
   },
   "ghost-node": {
     cases: [["survey", "a node without a vote is dead, or has left", "a note: the next run on a manager removes it"]],
-    exits: [], mend: "run swarm-join on a manager, which removes it. By hand: `docker node rm NODE`",
+    exits: [], mend: "a manager that keeps removes it within a minute; else run swarm-join on one. By hand: `docker node rm NODE`",
   },
   "voter-silent": {
     cases: [["survey", "a manager with a vote is down or not reached, and not dead for certain", "a warning: it counts in the quorum, and does not answer"]],
-    exits: [], mend: "start its machine or its Engine, or allow TCP 2377 between the managers. If it will never come back: terminate it, then run swarm-join on a manager; what that can't tell is taken out by hand: `docker node demote NODE`, then `docker node rm NODE`",
+    exits: [], mend: "start its machine or its Engine, or allow TCP 2377 between the managers. If it will never come back: terminate it, and a manager that keeps takes it out, or run swarm-join on one; what that can't tell is taken out by hand: `docker node demote NODE`, then `docker node rm NODE`",
   },
   "vote-missing": {
     cases: [["survey", "a node was let in as a manager, and has no vote", "a warning: it counts for nothing"]],
@@ -77,15 +77,23 @@ export const SURVEY_RULES = {
   },
   "tokens-stale": {
     cases: [["survey", "join tokens are shown that are not the swarm's, or a member shows none", "a warning: who joins by them is refused, or waits"]],
-    exits: [], mend: "run swarm-join on the managers that the message names: each publishes the tokens as they are",
+    exits: [], mend: "look again in a minute: managers that keep publish them. If it stays so, run swarm-join on those that the message names",
   },
   "unit-joins-only": {
     cases: [["survey", "the unit `swarm-join.service` of systemd runs a join, and no `keep`", "a note: nobody looks after this node between two boots, but for `swarm-join.timer`"]],
-    exits: [], mend: "install deploy/swarm-join.service anew, which runs `swarm-join keep`. Or leave it so, and enable deploy/swarm-join.timer on managers",
+    exits: [], mend: "take deploy/swarm-join.service, which runs `swarm-join keep`. Or leave it so: it then needs the other units of deploy/one-shot, on managers the timer above all",
   },
   "unit-stops-early": {
     cases: [["survey", "the unit runs `keep`, and systemd kills it before it could have left", "a warning: the node may be cut off in the middle of its leave"]],
-    exits: [], mend: "`TimeoutStopSec=120` in its section `[Service]`, as deploy/swarm-join.service has it; then `systemctl daemon-reload`",
+    exits: [], mend: "`TimeoutStopSec=130` in its section `[Service]`, as deploy/swarm-join.service has it; then `systemctl daemon-reload`",
+  },
+  "hook-missing": {
+    cases: [["survey", "its Auto Scaling group has no hook of terminating instances", "of a manager a warning, of a worker a note: it has what a shutdown gives to leave"]],
+    exits: [], mend: "`aws autoscaling put-lifecycle-hook --auto-scaling-group-name GROUP --lifecycle-hook-name swarm-join-leave --lifecycle-transition autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 900 --default-result CONTINUE`, with `swarm-join keep` on the machines",
+  },
+  "hook-short": {
+    cases: [["survey", "such a hook times out in less than two minutes", "the same"]],
+    exits: [], mend: "put it again with a longer `--heartbeat-timeout` (900): it is the time in which a leave that was interrupted can be begun anew; one that goes on sends heartbeats",
   },
   next: {
     cases: [["survey", "a join would do something now", "a note: what, and why"]],

@@ -1,6 +1,7 @@
 /** What an operator copies: the unit, the user data, the policies. */
 import assert from "node:assert/strict";
 import { FLAGS } from "../src/cli/flags.ts";
+import { readUnit } from "../src/node/unit.ts";
 import { CLUSTER_TAG, LEAVING_TAG, METRICS_FOLDERS } from "../src/settings.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -138,86 +139,115 @@ Deno.test("a worker can't read the managers' token in S3", () => {
   assert.equal(denied?.Resource, "arn:aws:s3:::BUCKET/PREFIX/*/tokens/*/manager");
 });
 
-Deno.test("the unit runs on every boot, after Docker and the network, again for as long as it takes, and hardened", () => {
-  const unit = unitOf(read("deploy/swarm-join.service"));
-  const has = (section: string, key: string): string[] => unit.get(section)?.get(key) ?? [];
-  assert.deepEqual(has("Unit", "After"), [
-    "docker.service snap.docker.dockerd.service network-online.target",
-  ]);
-  assert.deepEqual(has("Unit", "Wants"), [
-    "docker.service network-online.target swarm-leave.service",
-  ]);
-  assert.deepEqual(has("Install", "WantedBy"), ["multi-user.target"]);
-  assert.deepEqual(has("Service", "ExecStart"), ["/usr/local/bin/swarm-join"]);
-  // Wrong settings are not tried again; all that may come late is, whatever the exit code.
-  assert.deepEqual(has("Service", "ExecCondition"), ["/usr/local/bin/swarm-join settings"]);
-  assert.deepEqual(has("Service", "Restart"), ["on-failure"]);
-  assert.deepEqual(has("Unit", "StartLimitIntervalSec"), ["0"]);
-  for (const key of ["RestartPreventExitStatus", "SuccessExitStatus", "EnvironmentFile"]) {
-    assert.deepEqual(has("Service", key), []);
-  }
-  assert.notDeepEqual(has("Service", "Type"), ["oneshot"], "older systemds restart none");
-  for (
-    const [key, value] of [
-      ["NoNewPrivileges", "yes"],
-      ["ProtectSystem", "strict"],
-      ["ReadWritePaths", ["/run", ...METRICS_FOLDERS.map((folder) => `-${folder}`)].join(" ")],
-      ["PrivateTmp", "yes"],
-      ["LimitCORE", "0"],
-    ] as const
-  ) assert.deepEqual(has("Service", key), [value]);
+/** After what each unit starts, so that it is stopped before that. */
+const AFTER = ["docker.service snap.docker.dockerd.service network-online.target"];
+const UNITS = ["swarm-join.service", "one-shot/swarm-join.service", "one-shot/swarm-leave.service"];
+
+for (const path of UNITS) {
+  Deno.test(`${path} is stopped before Docker and the network, not with a restart of Docker, and hardened`, () => {
+    const has = settingsOf(path);
+    assert.deepEqual(has("Unit", "After"), AFTER);
+    for (const key of ["Requires", "Requisite", "PartOf", "BindsTo", "Conflicts", "Before"]) {
+      assert.deepEqual(has("Unit", key), []);
+    }
+    assert.deepEqual(has("Install", "WantedBy"), ["multi-user.target"]);
+    for (
+      const [key, value] of [
+        ["NoNewPrivileges", "yes"],
+        ["ProtectSystem", "strict"],
+        ["ReadWritePaths", ["/run", ...METRICS_FOLDERS.map((folder) => `-${folder}`)].join(" ")],
+        ["PrivateTmp", "yes"],
+        ["LimitCORE", "0"],
+      ] as const
+    ) assert.deepEqual(has("Service", key), [value]);
+    const keep = unitOf(read("deploy/swarm-join.service")).get("Service");
+    for (const [key, value] of keep ?? []) {
+      if (/^(?:Exec|Type|Restart|Timeout)/.test(key)) continue;
+      assert.deepEqual(has("Service", key), value, `hardened as the first: ${key}`);
+    }
+  });
+}
+
+for (
+  const [path, command, wants] of [
+    ["swarm-join.service", "/usr/local/bin/swarm-join keep", ""],
+    ["one-shot/swarm-join.service", "/usr/local/bin/swarm-join", " swarm-leave.service"],
+  ] as const
+) {
+  Deno.test(`${path} runs on every boot, again for as long as it takes`, () => {
+    const has = settingsOf(path);
+    assert.deepEqual(has("Unit", "Wants"), [`docker.service network-online.target${wants}`]);
+    assert.deepEqual(has("Service", "ExecStart"), [command]);
+    // Wrong settings are not tried again; all that may come late is, whatever the exit code.
+    assert.deepEqual(has("Service", "ExecCondition"), ["/usr/local/bin/swarm-join settings"]);
+    // Not after exit 0: who is out, as its machine goes, would join again.
+    assert.deepEqual(has("Service", "Restart"), ["on-failure"]);
+    assert.deepEqual(has("Unit", "StartLimitIntervalSec"), ["0"]);
+    for (
+      const key of ["RestartPreventExitStatus", "RestartForceExitStatus", "SuccessExitStatus"]
+    ) assert.deepEqual(has("Service", key), []);
+    assert.deepEqual(has("Service", "EnvironmentFile"), []);
+    assert.deepEqual(has("Service", "Type"), ["exec"], "the boot does not wait for it");
+  });
+}
+
+Deno.test("the unit lets it write its lock file, which nobody else can hold", () => {
   const lock = FLAGS.find(({ name }) => name === "lock-file")?.initial ?? "";
   // In a folder of root's: in one that all may write to, anybody could hold the lock.
-  assert.match(lock, /^\/run\/[^/]+$/, "the unit must let it write its lock file");
+  assert.match(lock, /^\/run\/[^/]+$/);
 });
 
-Deno.test("the unit of the leave is stopped before Docker and the network, and has the time for it", () => {
-  const unit = unitOf(read("deploy/swarm-leave.service"));
-  const has = (section: string, key: string): string[] => unit.get(section)?.get(key) ?? [];
-  assert.deepEqual(has("Unit", "After"), [
-    "docker.service snap.docker.dockerd.service network-online.target",
-  ]);
-  // A restart of Docker's unit must not stop it.
-  for (const key of ["Requires", "PartOf", "BindsTo"]) assert.deepEqual(has("Unit", key), []);
+for (
+  const [path, runs, stopMs] of [
+    ["", "keep", 130_000],
+    ["one-shot/", "join", 10_000],
+  ] as const
+) {
+  Deno.test(`doctor takes deploy/${path}swarm-join.service for what it is, which has the time to end`, () => {
+    const folder = new URL(`deploy/${path}`, ROOT).pathname;
+    const value = { path: `${folder}/swarm-join.service`, runs, stopMs };
+    assert.deepEqual(readUnit([folder]), { ok: true, value });
+  });
+}
+
+Deno.test("the unit of the leave of who only joins has the time for it", () => {
+  const has = settingsOf("one-shot/swarm-leave.service");
   assert.deepEqual(has("Service", "RemainAfterExit"), ["yes"]);
   assert.deepEqual(has("Service", "ExecStop"), [
     "/usr/local/bin/swarm-join leave --if-terminating --timeout 100s",
   ]);
   assert.deepEqual(has("Service", "TimeoutStopSec"), ["120"]);
-  const join = unitOf(read("deploy/swarm-join.service")).get("Service");
-  for (const [key, value] of join ?? []) {
-    if (/^(?:Exec|Type|Restart|Timeout)/.test(key)) continue;
-    assert.deepEqual(has("Service", key), value, `hardened as the join's: ${key}`);
-  }
 });
 
 Deno.test("the timer runs the unit of the join again", () => {
-  const timer = unitOf(read("deploy/swarm-join.timer")).get("Timer");
+  const timer = unitOf(read("deploy/one-shot/swarm-join.timer")).get("Timer");
   assert.deepEqual(timer?.get("Unit"), ["swarm-join.service"]);
   assert.deepEqual(timer?.get("OnUnitInactiveSec"), ["10min"]);
 });
 
-Deno.test({
-  name: "systemd takes the units",
-  ignore: !isInstalled("systemd-analyze"),
-  fn: () => {
-    const folder = Deno.makeTempDirSync();
-    const names = ["swarm-join.service", "swarm-leave.service", "swarm-join.timer"];
-    const files = names.map((name) => `${folder}/${name}`);
-    for (const [i, file] of files.entries()) {
-      const unit = read(`deploy/${names[i]}`);
-      Deno.writeTextFileSync(file, unit.replaceAll("=/usr/local/bin/swarm-join", "=/bin/true"));
-    }
-    const { stderr } = new Deno.Command("systemd-analyze", { args: ["verify", ...files] })
-      .outputSync();
-    Deno.removeSync(folder, { recursive: true });
-    // Docker's own unit may not be installed here.
-    const said = new TextDecoder().decode(stderr).split("\n").filter((line) =>
-      line.includes(folder)
-    );
-    assert.deepEqual(said, []);
-  },
-});
+for (const paths of [UNITS.slice(0, 1), [...UNITS.slice(1), "one-shot/swarm-join.timer"]]) {
+  Deno.test({
+    name: `systemd takes ${paths.join(", ")}`,
+    ignore: !isInstalled("systemd-analyze"),
+    fn: () => {
+      const folder = Deno.makeTempDirSync();
+      const files = paths.map((path) => {
+        const file = `${folder}/${path.split("/").at(-1)}`;
+        const unit = read(`deploy/${path}`);
+        Deno.writeTextFileSync(file, unit.replaceAll("=/usr/local/bin/swarm-join", "=/bin/true"));
+        return file;
+      });
+      const { stderr } = new Deno.Command("systemd-analyze", { args: ["verify", ...files] })
+        .outputSync();
+      Deno.removeSync(folder, { recursive: true });
+      // Docker's own unit may not be installed here.
+      const said = new TextDecoder().decode(stderr).split("\n").filter((line) =>
+        line.includes(folder)
+      );
+      assert.deepEqual(said, []);
+    },
+  });
+}
 
 Deno.test("the user data fetch with curl, check the SHA-256, and install", () => {
   const script = read("deploy/user-data.sh");
@@ -229,7 +259,15 @@ Deno.test("the user data fetch with curl, check the SHA-256, and install", () =>
   assert.ok(script.indexOf("curl --fail") < script.indexOf("sha256sum --check"));
   assert.ok(script.indexOf("sha256sum --check") < script.indexOf("install -m"));
   assert.ok(script.length < 16_384, "EC2 takes 16 KB");
+  // The unit that keeps is all that a machine needs.
+  assert.deepEqual(script.match(/\bswarm-\w+\.(?:service|timer)\b/g)?.filter(isNew), [
+    "swarm-join.service",
+  ]);
 });
+
+function isNew<T>(one: T, i: number, all: T[]): boolean {
+  return all.indexOf(one) === i;
+}
 
 for (
   const [said, code, says] of [
@@ -264,6 +302,12 @@ for (
 
 function statements(name: string): Statement[] {
   return JSON.parse(read(`deploy/iam/${name}.json`)).Statement;
+}
+
+/** What a unit of `deploy/` says of a key, each time that it does. */
+function settingsOf(path: string): (section: string, key: string) => string[] {
+  const unit = unitOf(read(`deploy/${path}`));
+  return (section, key) => unit.get(section)?.get(key) ?? [];
 }
 
 /** A unit's keys by section, each with its values. Throws for a line that is none. */

@@ -24,7 +24,7 @@ import {
   type DescribeLifecycleHooksAnswer,
   recordLifecycleActionHeartbeat,
 } from "./sdk_autoscaling.ts";
-import type { Hook, LifecycleHook } from "../shown.ts";
+import type { Hook, LifecycleHook, Permission } from "../shown.ts";
 import type { Answer } from "../state.ts";
 
 /** A group has at most 50 hooks. */
@@ -97,6 +97,12 @@ export class AutoScalingApi {
       recordLifecycleActionHeartbeat(named(instance, group, hook)),
     );
     return answer.ok ? { ok: true, value: null } : faultAlone(answer);
+  }
+
+  /** What a leave may need: Auto Scaling has no way to ask whether it would be allowed. */
+  permissions(): Permission[] {
+    return ["CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"]
+      .map((name) => ({ action: `autoscaling:${name}`, verdict: "unknown" }));
   }
 
   #ask<Output>(doing: string, operation: SdkCall<Output>): Promise<Outcome<Output>> {

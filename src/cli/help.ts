@@ -21,15 +21,16 @@ export function helpText(): string {
 Verbs (without one: ${DEFAULT_VERB})
 ${table(VERBS.map((verb) => [verbUsage(verb), verb.help]))}
 
-Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and run it on every
-boot, on all of them at once if you like: exactly one manager founds the swarm, all others join it.
-Running it again changes nothing. Try it first with --dry-run: it says who this node is, what it
-sees, what it would do and why, and which permissions are missing.
+Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and enable
+deploy/swarm-join.service, which runs swarm-join keep, on all of them at once if you like: exactly
+one manager founds the swarm, all others join it. Running it again changes nothing. Try it first
+with --dry-run: it says who this node is, what it sees, what it would do and why, and which
+permissions are missing.
 
 Examples
   sudo swarm-join --dry-run
   sudo swarm-join doctor
-  sudo swarm-join --timeout 15m
+  sudo swarm-join status
   sudo swarm-join --store s3://my-bucket/swarms
   sudo swarm-join --cluster blue --cluster-tag Cluster
   sudo swarm-join plan --json > seen.json         what to send along when asking for help

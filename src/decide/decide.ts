@@ -5,6 +5,7 @@
  * and the reason. Each rule has a row in `rules.ts`. What a run is for is its goal; each goal has rules
  * of its own (`join/`, `survey.ts`) and names the obstacles that stop it.
  */
+import { isInGroup } from "./hooks.ts";
 import { join } from "./join/join.ts";
 import { leave } from "./leave/leave.ts";
 import { decided } from "./needs.ts";
@@ -35,6 +36,6 @@ function withPermissions(o: Observation, decision: Decision): Decision {
   const role = roleOf(o);
   const isAsked = !o.config.dryRun || o.facts.permissions !== undefined;
   if (isAsked || role === null || o.memory.identity === null) return decision;
-  const permissions = { kind: "permissions" as const, role };
+  const permissions = { kind: "permissions" as const, role, inGroup: isInGroup(o) };
   return decision.kind === "look" ? look(...decision.calls, permissions) : look(permissions);
 }

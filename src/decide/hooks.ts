@@ -3,10 +3,21 @@
  * completed once a run's goal is reached, and told meanwhile that it takes longer. Both are courtesies: what
  * can't be asked or told is said, and the run goes on; Auto Scaling then waits for as long as the hook says.
  */
+import { faulted } from "./faults.ts";
 import { heldMs, leftMs } from "./patience.ts";
+import { roleOf } from "./role.ts";
 import { act, look, wait } from "./verdict.ts";
 import type { Hook, LifecycleHook } from "../shown.ts";
-import type { Acting, Decision, End, Fault, FaultKind, Observation, Waiting } from "../state.ts";
+import type {
+  Acting,
+  Decision,
+  End,
+  Fault,
+  FaultKind,
+  Finding,
+  Observation,
+  Waiting,
+} from "../state.ts";
 
 type Transition = LifecycleHook["transition"];
 
@@ -84,6 +95,11 @@ function unheard(message: string): string {
 /** The shortest time that a hook may have. */
 const HEARTBEAT_MIN_MS = 30_000;
 
+/** Whether this machine is in an Auto Scaling group, or was: the metadata say so by themselves. */
+export function isInGroup({ memory: { lifecycle } }: Observation): boolean {
+  return (lifecycle?.target ?? null) !== null;
+}
+
 /** Whether Auto Scaling says that this machine goes, for good or into a warm pool, so that a hook may hold it. */
 export function isGoingByGroup({ memory: { lifecycle } }: Observation): boolean {
   return /^(?:Terminated$|Warmed:)/.test(lifecycle?.target ?? "");
@@ -120,3 +136,35 @@ function ownHooks({ hooks }: Hook, transition: Transition): LifecycleHook[] {
   const named = all.filter(({ name }) => name.startsWith("swarm-join"));
   return named.length > 0 ? named : all;
 }
+
+/** What a survey says of a machine that is in a group: whether a hook gives it the time to leave. */
+export function hooksFound(o: Observation): Finding[] {
+  const { hook: fact } = o.facts;
+  if (fact === undefined || (fact.ok && fact.value === null)) return [];
+  if (!fact.ok) return unasked(o, fact.fault);
+  const { group, hooks } = fact.value!;
+  // A manager that goes too soon stays a voter.
+  const severity = roleOf(o) === "manager" ? "warning" : "note";
+  if (hooks.every(({ transition }) => transition === "launching")) {
+    const because =
+      `${group} has no hook of terminating instances: a shutdown gives a leave a few minutes at most`;
+    return [{ rule: "hook-missing", severity, because }];
+  }
+  return ownHooks(fact.value!, "terminating").filter(({ heartbeatMs }) => heartbeatMs < SHORT_MS)
+    .map(({ name, heartbeatMs }) => ({
+      rule: "hook-short",
+      severity,
+      because: `the hook ${name} of ${group} times out after ${heartbeatMs / 1_000} s`,
+    }));
+}
+
+/** A leave can't do without what is denied, and goes on: it is no error. */
+function unasked(o: Observation, fault: Fault): Finding[] {
+  const decision = faulted(o, fault);
+  if (decision.kind === "look") return [];
+  const because = `${fault.message}; a leave can't tell Auto Scaling then that it is out`;
+  return [{ rule: decision.rule, severity: fault.kind === "denied" ? "warning" : "note", because }];
+}
+
+/** A leave sends its first heartbeat after 15 s; and it may have to be begun again. */
+const SHORT_MS = 120_000;

@@ -119,6 +119,13 @@ export function registered(record: FoundingRecord, w: Author): FoundingRecord {
   return signed({ ...record, members: [...remaining(record, w), self(w)] }, w);
 }
 
+/** The record with this node as before, and nobody who is gone. Since when it is listed says who may never have been. */
+export function confirming(record: FoundingRecord, w: Author): FoundingRecord {
+  const own = record.members.find((one) => isMe(one, w.me) && one.address === w.address);
+  const entry = own === undefined ? self(w) : { ...own, leaving: false };
+  return signed({ ...record, members: [...remaining(record, w), entry] }, w);
+}
+
 /** The record in which this node leaves: it stands where it stood, for the order of marks is the order of leaves. */
 export function marked(record: FoundingRecord, w: Author): FoundingRecord {
   const isMarked = record.members.some((member) => isMe(member, w.me) && member.leaving);

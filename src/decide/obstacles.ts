@@ -55,9 +55,10 @@ export function warmPool(o: Observation): Decision | null {
   const because =
     `${identity.instance} is in a warm pool (${lifecycle}): it joins when it enters service`;
   const rest = wait(o, "warm-pool", because);
-  // A launching hook holds it on its way into the pool too, where it has nothing to wait for.
+  // A launching hook holds it on its way into the pool too: until its Engine is there, as the pool may stop it then.
   const mayBeHeld = /^Warmed:Pending/.test(o.memory.hook?.state ?? "Warmed:Pending");
-  return o.config.hook === "launching" && mayBeHeld ? completed(o, "launching", rest) : rest;
+  const isReady = o.config.hook === "launching" && engineOf(o) !== null;
+  return isReady && mayBeHeld ? completed(o, "launching", rest) : rest;
 }
 
 /** Whether that may still change by itself, so that it is asked for again. */

@@ -7,7 +7,7 @@
  * who is let in afterwards may never be left behind by a second one.
  */
 import { managerInSwarm } from "./join/manager.ts";
-import { isSameSwarm, others, registered } from "./members.ts";
+import { confirming, isSameSwarm, others } from "./members.ts";
 import { answering, instancesLook, need } from "./needs.ts";
 import {
   addressElsewhere,
@@ -141,7 +141,7 @@ function strangerText(address: string, known: Instance[]): string {
 function confirm(s: Scene, record: FoundingRecord): Decision {
   const because = `all other managers of the founded swarm ${brief(record)} are gone`;
   const write = { as: "recover", rule: "confirm-recovery", because } as const;
-  return writeRecord(s, write, (w) => registered(record, w));
+  return writeRecord(s, write, (w) => confirming(record, w));
 }
 
 /** There is a leader again: what any manager then does, until those that are gone are out of the list. */

@@ -55,6 +55,8 @@ const OWN_WARNINGS: readonly Finding["rule"][] = [
   "in-order",
   "permission-missing",
   "unit-stops-early",
+  "hook-missing",
+  "hook-short",
 ];
 
 function isBad({ severity, rule }: Finding): boolean {

@@ -5,6 +5,7 @@
  */
 import { join, OBSTACLES } from "./join/join.ts";
 import { faulted } from "./faults.ts";
+import { hooksFound, isInGroup } from "./hooks.ts";
 import { isGone, LEFT_LABEL, others, questionOf } from "./members.ts";
 import { decided, instancesLook, isKnown, probeOf, together } from "./needs.ts";
 import { foundedOf, nodesFound } from "./nodes/found.ts";
@@ -24,7 +25,7 @@ export function survey(o: Observation): Decision {
   if (o.memory.identity !== null) {
     together(o, ...farLooks(o));
     together(o, ...machineLooks(o));
-    together(o, ...memberLooks(o));
+    together(o, ...memberLooks(o), isInGroup(o) && { kind: "hook" });
   }
   const next = decided(() => join(o));
   if (next.kind === "look" && next.calls.every((call) => !isKnown(o, call))) {
@@ -40,6 +41,7 @@ export function survey(o: Observation): Decision {
       : nextOf(next)),
     ...faultsOf(o, obstacles.length > 0 ? null : withoutOf(next)),
     ...deniedOf(o),
+    ...hooksFound(o),
     ...nodes,
     ...membersOf(o, nodes),
     ...unitOf(o),
@@ -109,7 +111,14 @@ const NONE: Decision = { kind: "look", calls: [] };
 
 /** What could not be looked at, in one order whichever was answered first. Those that an obstacle speaks of say the same. */
 function faultsOf(o: Observation, severity: Finding["severity"] | null): Finding[] {
-  const { identity: _, lifecycle: _lifecycle, engine: _engine, ledger: _ledger, ...rest } = o.facts;
+  const {
+    identity: _,
+    lifecycle: _lifecycle,
+    engine: _engine,
+    ledger: _ledger,
+    hook: _hook,
+    ...rest
+  } = o.facts;
   return Object.entries(rest).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([kind, fact]) =>
     fact.ok ? [] : findingOf(faulted(o, fact.fault)).map((one) => ({
       ...one,

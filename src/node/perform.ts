@@ -116,15 +116,16 @@ export class Node {
     instances: ({ ids, addresses }) => this.#knownTo("instances").aws.instances(ids, addresses),
     neighbours: ({ roles }) => this.#knownTo("neighbours").aws.neighbours(roles),
     marks: () => this.#marks("marks").read(),
-    permissions: async ({ role }) => {
-      const { ledger, shelf, board } = this.#knownTo("permissions").aws;
-      const [toLeave, toWrite, toShow] = await Promise.all([
+    permissions: async ({ role, inGroup }) => {
+      const { ledger, shelf, board, autoScaling } = this.#knownTo("permissions").aws;
+      const [toLeave, toTell, toWrite, toShow] = await Promise.all([
         board.permissions(role),
+        inGroup ? autoScaling().then((api) => api.permissions()) : [],
         ledger.permissions(role),
         shelf.permissions(role),
       ]);
       const show = toShow.map((one) => ({ ...one, verb: "join" as const }));
-      const leave = toLeave.map((one) => ({ ...one, verb: "leave" as const }));
+      const leave = [...toLeave, ...toTell].map((one) => ({ ...one, verb: "leave" as const }));
       return { ok: true, value: [...toWrite, ...show, ...leave] };
     },
     write: ({ record, at }) => this.#knownTo("write").aws.ledger.write(record, at),

@@ -13,6 +13,7 @@ import { crashing } from "./suites/crashing.ts";
 import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
 import { hooks } from "./suites/hooks.ts";
+import { keeping } from "./suites/keeping.ts";
 import { leaving } from "./suites/leaving.ts";
 import { ledgers } from "./suites/ledgers.ts";
 import { living } from "./suites/living.ts";
@@ -43,6 +44,7 @@ const waiting = [
   ...removed,
   ...engines,
   ...hooks,
+  ...keeping,
 ]
   .map((one): Case => ({ ...one, slow: true }));
 

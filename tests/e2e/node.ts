@@ -4,7 +4,7 @@ import { Engine } from "./engine.ts";
 import type { ImdsInstance } from "../emulators/imds.ts";
 import type { MetadataService } from "./imds.ts";
 import { output, sh, until } from "./machine.ts";
-import { type Run, type RunOptions, Runs } from "./runs.ts";
+import { type Run, type Running, type RunOptions, Runs } from "./runs.ts";
 
 export const HUB_ADDRESS = "10.77.0.1";
 /** The VPC, as `aws_control.py` makes it. */
@@ -262,6 +262,11 @@ export class Node {
 
   /** Runs swarm-join on this node with the store's arguments and these. */
   run(args: string[] = [], options: RunOptions = {}): Promise<Run> {
+    return this.start(args, options).ended;
+  }
+
+  /** The same, for who does not wait for its end. */
+  start(args: string[], options: RunOptions = {}): Running {
     const env = {
       PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
       DOCKER_HOST: `unix://${this.engine.socket}`,
@@ -271,7 +276,7 @@ export class Node {
       ...options.env,
     };
     const all = [options.verb ?? "join", ...this.args, ...args];
-    return this.#runs.run(this.name, all, { ...options, env });
+    return this.#runs.start(this.name, all, { ...options, env });
   }
 
   /** Kills what a failed test has left running. */

@@ -31,6 +31,16 @@ export interface Run extends Ended {
   json: any;
 }
 
+/** One that is under way. */
+export interface Running {
+  pid: number;
+  /** What it has said so far. */
+  log: () => string;
+  /** Asks it to end, as a service manager does. */
+  stop: () => void;
+  ended: Promise<Run>;
+}
+
 /** Takes the binary that is tested: the one that `make` built, or another. */
 export async function takeBinary(path: string | null): Promise<void> {
   const built = new URL("../../dist/swarm-join", import.meta.url).pathname;
@@ -40,13 +50,12 @@ export async function takeBinary(path: string | null): Promise<void> {
 }
 
 export class Runs {
-  #children = new Set<Deno.ChildProcess>();
+  #running = new Map<Deno.ChildProcess, Promise<Run>>();
 
   /** `namespaces`: those of the machine, as `nsenter` takes them. */
   constructor(readonly namespaces: string[]) {}
 
-  async run(machine: string, args: string[], options: RunOptions): Promise<Run> {
-    const startMs = performance.now();
+  start(machine: string, args: string[], options: RunOptions): Running {
     const child = new Deno.Command("nsenter", {
       args: [...this.namespaces, BINARY, ...args],
       clearEnv: true,
@@ -55,7 +64,24 @@ export class Runs {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#children.add(child);
+    let said = "";
+    const ended = this.#toItsEnd(child, {
+      ...options,
+      name: `${machine}: swarm-join ${args.join(" ")}`,
+      hear: (log) => said = log,
+    });
+    // Whoever waits for it is told; who does not is not stopped by it.
+    ended.catch(() => {});
+    this.#running.set(child, ended);
+    // `nsenter` becomes the program.
+    return { pid: child.pid, log: () => said, stop: () => child.kill("SIGTERM"), ended };
+  }
+
+  async #toItsEnd(
+    child: Deno.ChildProcess,
+    { name, hear, ...options }: RunOptions & { name: string; hear: (log: string) => void },
+  ): Promise<Run> {
+    const startMs = performance.now();
     let [killed, over, late] = [false, false, false];
     const kill = (): void => {
       if (over || killed) return;
@@ -67,19 +93,19 @@ export class Runs {
       late = true;
       kill();
     }, options.limitMs ?? LIMIT_MS);
-    const watch = setTimeout(() => void expose(child.pid, machine), 150);
+    const watch = setTimeout(() => void expose(child.pid, name), 150);
     const [stdout, stderr, { code }] = await Promise.all([
       heard(child.stdout, () => {}),
       heard(child.stderr, (log) => {
+        hear(log);
         if (options.killWhen?.(log)) kill();
       }),
       child.status,
     ]);
     over = true;
-    this.#children.delete(child);
+    this.#running.delete(child);
     clearTimeout(limit);
     clearTimeout(watch);
-    const name = `${machine}: swarm-join ${args.join(" ")}`;
     transcript.push({ name, text: `${stdout}\n${stderr}` });
     if (late) throw new Error(`${name}: still running at its limit\n${stderr}`);
     const elapsedMs = Math.round(performance.now() - startMs);
@@ -88,15 +114,15 @@ export class Runs {
 
   /** Kills what a failed test has left running. */
   async end(): Promise<void> {
-    const left = [...this.#children];
-    for (const child of left) {
+    const left = [...this.#running];
+    for (const [child] of left) {
       try {
         child.kill("SIGKILL");
       } catch {
         // It has ended by itself.
       }
     }
-    await Promise.all(left.map((child) => child.status));
+    await Promise.allSettled(left.map(([, ended]) => ended));
   }
 }
 
@@ -117,7 +143,7 @@ async function heard(
 async function expose(pid: number, name: string): Promise<void> {
   for (const file of ["cmdline", "environ"]) {
     const text = await Deno.readTextFile(`/proc/${pid}/${file}`).catch(() => "");
-    if (TOKEN.test(text)) exposures.push(`${file} of a run on ${name}`);
+    if (TOKEN.test(text)) exposures.push(`${file} of ${name}`);
   }
 }
 

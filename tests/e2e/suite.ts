@@ -23,7 +23,8 @@ export interface Case {
   slow?: boolean;
   /** Run so many times in a row. */
   times?: number;
-  run: (vpc: Vpc) => Promise<void>;
+  /** `note`: says what it measured, which nothing depends on. */
+  run: (vpc: Vpc, note: (text: string) => void) => Promise<void>;
 }
 
 export function fleetsOf({ fleets }: Case): Fleet[] {
@@ -84,7 +85,8 @@ export async function play(
       if (only && !only.test(title)) continue;
       const startMs = performance.now();
       const runs = transcript.length;
-      const failure = await attempt(vpc, one, store);
+      const note = (text: string): void => say(`  note   ${title}: ${text}`);
+      const failure = await attempt(vpc, one, store, note);
       const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
       if (failure === null) {
         counts.passed++;
@@ -92,6 +94,8 @@ export async function play(
         continue;
       }
       counts.failed++;
+      // What they said is part of what happened.
+      await Promise.all(vpc.all.map((node) => node.endRuns()));
       const traced = await trace(vpc, transcript.slice(runs)).catch(String);
       say(`  FAILED ${title} (${seconds} s)\n${failure}\n${traced}`);
       if (failFast) return counts;
@@ -111,10 +115,15 @@ export async function play(
   return counts;
 }
 
-async function attempt(vpc: Vpc, one: Case, store: Store): Promise<string | null> {
+async function attempt(
+  vpc: Vpc,
+  one: Case,
+  store: Store,
+  note: (text: string) => void,
+): Promise<string | null> {
   try {
     await vpc.reset(store, one.managers, one.workers);
-    await one.run(vpc);
+    await one.run(vpc, note);
     return null;
   } catch (error) {
     return error instanceof Error ? error.stack ?? error.message : String(error);

@@ -105,3 +105,30 @@ labTest("the doctor as text: each finding with what to do", async () => {
     assert.match(stdout, /nothing was changed$/m);
   });
 });
+
+labTest(
+  "the doctor in an Auto Scaling group: no hook, one that is too short, and none to be seen",
+  async () => {
+    await withLab({ managers: 1, workers: 0 }, async (lab) => {
+      const [node] = lab.nodes as [LabNode];
+      await joined(lab, node);
+      node.imds.lifecycle = "InService";
+      const { autoScaling } = lab.aws;
+      const found = async (): Promise<string[]> => {
+        const { exit, findings, told } = await doctor(lab, node);
+        assert.equal(exit, 0, told);
+        return findings.map(({ severity, rule }) => `${severity} ${rule}`);
+      };
+      autoScaling.addGroup("managers", []);
+      autoScaling.put(node.instance, "managers", "InService");
+      assert.deepEqual(await found(), ["warning hook-missing"]);
+      const hook = { name: "leave", transition: "terminating" as const, heartbeatMs: 60_000 };
+      autoScaling.addGroup("managers", [hook]);
+      assert.deepEqual(await found(), ["warning hook-short"]);
+      autoScaling.addGroup("managers", [{ ...hook, heartbeatMs: 900_000 }]);
+      assert.deepEqual(await found(), []);
+      lab.wire.trouble = ({ service }) => service === "autoscaling" ? { kind: "denied" } : null;
+      assert.deepEqual(await found(), ["warning permission-missing"]);
+    });
+  },
+);

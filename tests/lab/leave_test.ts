@@ -54,6 +54,13 @@ for (const store of STORES) {
               : ["leave s3:PutObject", "leave s3:DeleteObject"],
           );
         }
+        worker.imds.lifecycle = "InService";
+        const inGroup = await lab.run(worker, ["plan", "leave", "--json"]);
+        const asked = inGroup.report?.permissions as { action: string; verdict: string }[];
+        assert.deepEqual(asked.slice(2).map(({ action, verdict }) => `${action} ${verdict}`), [
+          "autoscaling:CompleteLifecycleAction unknown",
+          "autoscaling:RecordLifecycleActionHeartbeat unknown",
+        ]);
         assert.deepEqual(lab.snapshot(), before);
         assert.deepEqual(writesSince(lab, since, [worker]), []);
       });

@@ -27,7 +27,7 @@ function worldOf(store: Store): World {
     machine.ec2 = [{ value: "running", atMs: world.nowMs }];
   }
   make(world, { kind: "init", advertiseAddr: world.machines[0]!.address, pools: [] });
-  world.hasHooks = true;
+  world.hookMs = 900_000;
   world.machines[0]!.isGoing = true;
   const { fingerprint } = world.swarms[0]!;
   const first = record({ fingerprint, nonce: "first" });
@@ -59,7 +59,7 @@ function callsIn(world: World): { [K in CallKind]?: CallOf<K> } {
     neighbours: { kind: "neighbours", roles: ["manager"] },
     words: { kind: "words", instance: null },
     marks: { kind: "marks" },
-    permissions: { kind: "permissions", role: "manager" },
+    permissions: { kind: "permissions", role: "manager", inGroup: false },
     unit: { kind: "unit" },
     write: { kind: "write", as: "found", record: record({ fingerprint }), at: { kind: "none" } },
     publish: { kind: "publish", manager, worker },

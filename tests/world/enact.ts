@@ -25,7 +25,7 @@ import {
   leave,
   lookAt,
 } from "./engine.ts";
-import { judgeBare } from "./judge.ts";
+import { judgeBare, judgeHook } from "./judge.ts";
 import { config, identityOf, s3 } from "./node.ts";
 import { removeNode, update } from "./nodes.ts";
 import type { History, Machine, Version, World } from "./world.ts";
@@ -195,25 +195,27 @@ function left(
 const NOT_HELD = fault("declined", "No active Lifecycle Action found");
 
 /** Whether Auto Scaling waits for this machine to say that it may go on. */
-function isHeld(world: World, { isGoing, isReleased }: Machine): boolean {
-  return world.hasHooks && isGoing && !isReleased;
+function isHeld(world: World, { isGoing, isSpot, isReleased }: Machine): boolean {
+  return world.hookMs > 0 && isGoing && !isSpot && !isReleased;
 }
 
 /** Null where no machine is in a group. */
 function hookOf(world: World, machine: Machine): Hook | null {
-  if (!world.hasHooks) return null;
+  const { hookMs: heartbeatMs } = world;
+  if (heartbeatMs === 0) return null;
   const { isGoing } = machine;
   const state = isHeld(world, machine)
     ? "Terminating:Wait"
     : isGoing
     ? "Terminating:Proceed"
     : "InService";
-  const hook = { name: "leave", transition: "terminating" as const, heartbeatMs: 900_000 };
+  const hook = { name: "leave", transition: "terminating" as const, heartbeatMs };
   return { group: `${machine.role}s`, state, hooks: [hook] };
 }
 
 function complete(world: World, machine: Machine): AnyAnswer {
   if (!isHeld(world, machine)) return NOT_HELD;
+  judgeHook(world, machine);
   machine.isReleased = true;
   return ok(null);
 }

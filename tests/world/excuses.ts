@@ -47,6 +47,7 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
     case "swarm-conflict":
       return isInAnother(world, machine, founded) || isAnyLost;
     case "node-removed":
+    case "managers-lost":
       return machine.isBusy;
     case "last-manager":
       return own !== null && votersOf(own).length === 1;

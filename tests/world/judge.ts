@@ -264,6 +264,16 @@ export function judgeForce(world: World, by: Machine, swarm: Swarm): void {
   }
 }
 
+/** A machine tells Auto Scaling that it may terminate it: it is in no swarm, and in no record, any more. */
+export function judgeHook(world: World, machine: Machine): void {
+  const { instance, place } = machine;
+  const version = world.versions.findLast(({ counts }) => counts);
+  const isListed = version !== undefined && isListedIn(version.record, machine);
+  if (place.kind === "outside" && !isListed) return;
+  const what = place.kind === "outside" ? "the record lists it" : "is not out";
+  broken(world, "who-goes-gets-out", `${instance} lets Auto Scaling terminate it, and ${what}`);
+}
+
 /** Whether an Engine is this node, or may be again. */
 function isAlive(world: World, swarm: Swarm, node: Listed): boolean {
   return isSomebody(world, swarm, node) && world.machines[node.machine]!.power !== "terminated";

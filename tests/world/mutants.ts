@@ -6,7 +6,7 @@
  */
 import { conditionsOf } from "./simulate/conditions.ts";
 import { explore, type Plan } from "./check/explore.ts";
-import { idle, keeping, leaving, plan } from "./check/plans.ts";
+import { hooked, idle, keeping, leaving, plan } from "./check/plans.ts";
 import { simulate } from "./simulate/simulate.ts";
 import type { Code } from "./program.ts";
 import type { Property } from "./world.ts";
@@ -49,6 +49,7 @@ type PlanName =
   | "s3-bereft"
   | "s3-rotated"
   | "s3-recover"
+  | "s3-hooks"
   | "tags-recover";
 
 export interface Caught {
@@ -87,6 +88,7 @@ const PLANS: Record<PlanName, Plan> = {
   "s3-wiped": leaving("s3", 3, 0, "formed", 1, {}, ["wiped"]),
   "s3-bereft": keeping(leaving("s3", 2, 0, "bereft", 0, {})),
   "s3-rotated": keeping(leaving("s3", 2, 0, "formed", 1, {}, ["rotated"])),
+  "s3-hooks": hooked(keeping(leaving("s3", 1, 1, "formed", 0, { go: 1 }))),
   "s3-recover": keeping(leaving("s3", 2, 0, "formed", 2, { recover: 1 })),
   "tags-recover": idle(leaving("tags", 2, 0, "young", 1, { recover: 1 })),
 };
@@ -524,6 +526,21 @@ export const MUTANTS: Mutant[] = [
   if (!did.includes("join")) return null;
   const open`,
     first: "s3-bereft",
+  },
+  {
+    name: "whoever is asked to end leaves, whatever the machine does",
+    file: "decide/leave/leave.ts",
+    find: "const staying = o.config.ifTerminating ? stays(o) : null;",
+    put: "const staying = o.nowMs < 0 ? stays(o) : null;",
+    first: "s3-rotated",
+  },
+  {
+    name: "a hook is completed before the node is out",
+    file: "decide/leave/leave.ts",
+    find: "  return engine.manager ? managerLeaves(s) : workerLeaves(s);",
+    put: `  if (!engine.manager && o.memory.told.length === 0) return out(s);
+  return engine.manager ? managerLeaves(s) : workerLeaves(s);`,
+    first: "s3-hooks",
   },
   {
     name: "a recovery without a write of the record for it",

@@ -77,9 +77,9 @@ export interface Machine {
   isUnnoticed: boolean;
   /** It is told to go: by Auto Scaling, or by a spot notice. */
   isGoing: boolean;
+  isSpot: boolean;
   /** Auto Scaling was told that it may go on: the hook that held it is completed. */
   isReleased: boolean;
-  isSpot: boolean;
   /** A task of its swarm's services runs here. */
   isBusy: boolean;
   /** How many nodes it has been, of whichever swarm: counted round and round. */
@@ -176,8 +176,8 @@ export interface World {
   isLabelled: boolean;
   /** Runs may come to the end of their time, and then do what they would not do before. */
   hasDeadlines: boolean;
-  /** Auto Scaling holds who is told to go (`Terminating:Wait`) until that one says that it may go on. */
-  hasHooks: boolean;
+  /** So long Auto Scaling holds who is told to go (`Terminating:Wait`), or until that one says that it may go on; 0: it does not. */
+  hookMs: number;
   /** What must never be and was. */
   broken: Broken[];
 }
@@ -231,7 +231,7 @@ export function createWorld(store: World["store"], roles: Role[]): World {
     told: { go: 0, stay: 0, recover: 0 },
     isLabelled: false,
     hasDeadlines: true,
-    hasHooks: false,
+    hookMs: 0,
     broken: [],
   };
 }
@@ -252,8 +252,8 @@ function machine(role: Role, index: number): Machine {
     isOutside: false,
     isUnnoticed: false,
     isGoing: false,
-    isReleased: false,
     isSpot: false,
+    isReleased: false,
     isBusy: false,
     lives: 0,
     word: [{ value: null, atMs: 0 }],

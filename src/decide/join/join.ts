@@ -3,7 +3,7 @@
  * node is in one of four places: a manager in a swarm or in none (`manager.ts`), a worker in a swarm or
  * in none (`worker.ts`).
  */
-import { completed } from "../hooks.ts";
+import { completed, isInGroup } from "../hooks.ts";
 import { ownNode } from "../nodes/labels.ts";
 import { managerInSwarm } from "./manager.ts";
 import { managerOutside } from "./outside.ts";
@@ -53,7 +53,7 @@ export function join(o: Observation): Decision {
   if (engine.state === "inactive") return role === "manager" ? managerOutside(s) : workerOutside(s);
   const decision = warned(s, engine.manager ? managerInSwarm(s) : workerInSwarm(s));
   const isIn = decision.kind === "end" && decision.exit === 0;
-  const isHeld = o.config.hook === "launching" && (o.memory.lifecycle?.target ?? null) !== null;
+  const isHeld = o.config.hook === "launching" && isInGroup(o);
   return isIn && isHeld ? completed(o, "launching", decision, notYet(s)) : decision;
 }
 

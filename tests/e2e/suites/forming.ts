@@ -60,7 +60,7 @@ export const forming: Case[] = [
     name: "(a) three managers and two workers start at the same moment",
     managers: 3,
     workers: 2,
-    times: 10,
+    times: 3,
     async run(vpc): Promise<void> {
       const results = await form(vpc);
       const verdict = await vpc.oneSwarm();

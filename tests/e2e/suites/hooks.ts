@@ -1,5 +1,7 @@
-/** Lifecycle hooks: who goes is held until it is out, and says so, once; whatever that meets, it leaves. */
+/** Lifecycle hooks: moto keeps the contract that the emulated Auto Scaling keeps; who goes is held until it is out, and says so, once; whatever that meets, it leaves. */
 import assert from "node:assert/strict";
+import { type HooksRule, hooksRules, type HooksWorld } from "../../contracts/hooks.ts";
+import { edgesOf } from "../edges.ts";
 import { until } from "../machine.ts";
 import type { Node } from "../node.ts";
 import { policiesOf, without } from "../policies.ts";
@@ -10,6 +12,12 @@ import { isOut, leave, leaves } from "./leaving.ts";
 const GROUP = "swarm";
 
 export const hooks: Case[] = [
+  ...hooksRules.map(({ promise, test }: HooksRule): Case => ({
+    name: `hooks: ${promise}`,
+    managers: 1,
+    workers: 0,
+    run: (vpc) => test(() => realHooks(vpc)),
+  })),
   {
     name: "who is held by Auto Scaling completes the hook when it is out, and once",
     managers: 3,
@@ -86,19 +94,43 @@ export const hooks: Case[] = [
   ),
 ];
 
+async function realHooks(vpc: Vpc): Promise<HooksWorld> {
+  const { aws } = vpc;
+  const m1 = vpc.node("m1");
+  const { instance } = m1;
+  return {
+    api: await edgesOf(vpc, m1.metadata, "default").autoScaling(),
+    instance,
+    group: (name, hooks) =>
+      aws.ask("group", {
+        name,
+        hooks: Object.fromEntries(hooks.map(({ name, transition }) => [name, transition])),
+      }),
+    async put(group, to): Promise<void> {
+      if (await stateOf(vpc, m1) === null) await aws.ask("attach", { group, instance });
+      await aws.ask("move", { instance, to });
+    },
+    async loseAnswer(): Promise<void> {
+      const effect = { kind: "reset" } as const;
+      await aws.rule({ action: "CompleteLifecycleAction", phase: "after", effect, times: 1 });
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
 /** A group whose hooks hold what is launched and what goes. */
-async function inGroup(vpc: Vpc, nodes: Node[]): Promise<void> {
+export async function inGroup(vpc: Vpc, nodes: Node[]): Promise<void> {
   await vpc.aws.ask("group", { name: GROUP, hooks: { launch: "launching", leave: "terminating" } });
   for (const { instance } of nodes) await vpc.aws.ask("attach", { group: GROUP, instance });
 }
 
 /** Auto Scaling takes this machine out of service. */
-async function held(vpc: Vpc, node: Node, to: string): Promise<void> {
+export async function held(vpc: Vpc, node: Node, to: string): Promise<void> {
   node.tellToGo("auto-scaling");
   await vpc.aws.ask("move", { instance: node.instance, to });
 }
 
-function stateOf(vpc: Vpc, { instance }: Node): Promise<string | null> {
+export function stateOf(vpc: Vpc, { instance }: Node): Promise<string | null> {
   return vpc.aws.ask("scaling", { instance });
 }
 
@@ -106,6 +138,6 @@ async function callsOf(vpc: Vpc, { name }: Node, action: string): Promise<unknow
   return (await vpc.aws.calls()).filter((call) => call.node === name && call.action === action);
 }
 
-function completions(vpc: Vpc, node: Node): Promise<unknown[]> {
+export function completions(vpc: Vpc, node: Node): Promise<unknown[]> {
   return callsOf(vpc, node, "CompleteLifecycleAction");
 }

@@ -88,7 +88,12 @@ export const recovering: Case[] = [
       await m1.engine.start();
       const fresh = [await vpc.launch("m3", "manager"), await vpc.launch("m4", "manager")];
       const joining = together(fresh);
-      const [done] = await Promise.all([recover(m1, ["--yes"]), joining]);
+      await until("both in the record, on their way in", 120_000, async () => {
+        const { members } = recordIn(await vpc.aws.dump());
+        const listed = members.map((one: { instance: string }) => one.instance);
+        return fresh.every(({ instance }) => listed.includes(instance));
+      }, 50);
+      const done = await recover(m1, ["--yes"]);
       assert.deepEqual(allDone([done]), ["recovered"]);
       assert.deepEqual(allDone(await joining), ["joined", "joined"]);
       await consistsOf([m1, ...fresh], []);

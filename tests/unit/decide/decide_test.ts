@@ -38,7 +38,8 @@ Deno.test("decide: AWS is asked nothing while the node's own Engine was not hear
   everywhere((decision, { config, facts }) => {
     const isJoin = config.goal === "join" && !config.dryRun;
     if (decision.kind !== "look" || !isJoin || facts.engine?.ok) return;
-    const near = ["identity", "lifecycle", "engine"];
+    // On its way into a warm pool a machine joins nothing, and Auto Scaling may hold it.
+    const near = ["identity", "lifecycle", "engine", ...(config.hook === null ? [] : ["hook"])];
     for (const { kind } of decision.calls) assert.ok(near.includes(kind), kind);
   });
 });
@@ -106,6 +107,34 @@ Deno.test("decide: a swarm is started anew only where it is asked for, right aft
   });
   fc.assert(fc.property(observations, (o) => [o, lost(o)].forEach(holds)), RUNS);
   assert.ok(times > 0, "it never came to that");
+});
+
+Deno.test("decide: Auto Scaling is told that a machine may go only when that is out", () => {
+  const hooks = [{ name: "leave", transition: "terminating" as const, heartbeatMs: 60_000 }];
+  const hook = { ok: true as const, value: { group: "g", state: "Terminating:Wait", hooks } };
+  let told = 0;
+  const held = observations.map((o): Observation => ({
+    ...o,
+    config: { ...o.config, goal: "leave", dryRun: false },
+    memory: {
+      ...o.memory,
+      ...{ lifecycle: { target: "Terminated", spot: null }, said: "nothing", fault: null },
+    },
+    facts: { ...o.facts, hook },
+    nowMs: 10_000,
+  }));
+  const holds = (o: Observation): void => {
+    const decision = decide(o);
+    if (decision.kind !== "act" || decision.call.kind !== "complete") return;
+    told++;
+    const { engine, ledger } = o.facts;
+    assert.ok(engine?.ok && engine.value.state === "inactive");
+    assert.ok(ledger?.ok && ledger.value.kind === "settled");
+    const members = ledger.value.record?.members ?? [];
+    assert.ok(members.every(({ instance }) => instance !== o.memory.identity?.instance));
+  };
+  fc.assert(fc.property(held, holds), { numRuns: 4_000 });
+  assert.ok(told > 0, "nobody was");
 });
 
 Deno.test("decide: a survey never acts", () => {

@@ -5,6 +5,7 @@ import {
   fault,
   founded,
   identity,
+  instance,
   lifecycle,
   managerNode,
   managerOf,
@@ -379,6 +380,18 @@ table("a machine on its way into a warm pool, whose run completes a launching ho
     want: ["complete", "complete-hook"],
   },
   {
+    name: "its Engine does not answer yet: waits, as the pool may stop it",
+    state: launched({
+      ...pooled,
+      facts: {
+        ...pooled.facts,
+        engine: fault("no-socket"),
+        hook: ok(hookIn("Warmed:Pending:Wait")),
+      },
+    }),
+    want: ["wait", "warm-pool"],
+  },
+  {
     name: "it is in the pool: waits, and does not ask again",
     state: launched({
       memory: { ...pooled.memory, hook: hookIn("Warmed:Running") },
@@ -404,3 +417,47 @@ table("a machine on its way into a warm pool, whose run completes a launching ho
     want: ["wait", "warm-pool"],
   },
 ]);
+
+/** What a survey says of hooks on a machine of a group, of which it was answered this. */
+function found(fact: Facts["hook"], is: "manager" | "worker" = "manager"): string[] {
+  const engine = ok(is === "manager" ? managerOf("a") : workerOf("a"));
+  const state = launched({
+    config: { role: is, goal: "survey", hook: null },
+    facts: { hook: fact!, engine, instances: ok([instance(1)]) },
+  });
+  const end = decided(state);
+  assert.ok(end.kind === "end");
+  return end.findings.filter(({ because }) => /hook|Auto Scaling/.test(because))
+    .map(({ severity, rule }) => `${severity} ${rule}`);
+}
+
+Deno.test("decide: a survey asks about hooks where there is a group, and only there", () => {
+  const asks = (target: string | null): boolean => {
+    const { hook: _, ...facts } = launched().facts;
+    const state = launched({
+      config: { goal: "survey" },
+      memory: { lifecycle: lifecycle(target) },
+    });
+    const decision = decide({ ...state, facts });
+    return decision.kind === "look" && decision.calls.some(({ kind }) => kind === "hook");
+  };
+  assert.deepEqual([asks("InService"), asks(null)], [true, false]);
+});
+
+Deno.test("decide: a survey says that nothing, or too little, holds a machine that goes", () => {
+  const short = { ...terminating, heartbeatMs: 119_000 };
+  const own = { ...terminating, name: "swarm-join" };
+  assert.deepEqual(found(ok(hookIn("InService"))), []);
+  assert.deepEqual(found(ok(null)), []);
+  assert.deepEqual(found(ok(hookIn("InService", [launching]))), ["warning hook-missing"]);
+  assert.deepEqual(found(ok(hookIn("InService", [short]))), ["warning hook-short"]);
+  // Another's may be as short as it likes.
+  assert.deepEqual(found(ok(hookIn("InService", [short, own]))), []);
+  assert.deepEqual(found(ok(hookIn("InService", [])), "worker"), ["note hook-missing"]);
+});
+
+Deno.test("decide: a survey that may not ask about hooks says so, and that it stops no join", () => {
+  assert.deepEqual(found({ ok: false, fault: denied }), ["warning permission-missing"]);
+  const silent = fault("unreachable", "Cannot ask Auto Scaling about i-1: no answer");
+  assert.deepEqual(found(silent), ["note unreachable"]);
+});

@@ -436,8 +436,16 @@ Deno.test("decide: a lost quorum: at its end a person is told where a copy with 
 });
 
 Deno.test("decide: a lost quorum: the record that is written lists this node, and nobody who is gone", () => {
-  const { members } = recordOf(lost());
-  assert.deepEqual(members.map((one) => one.instance), ["i-1"]);
+  const own = member(1, { sinceMs: NOW_MS - HOUR_MS, leaving: true });
+  const { members } = recordOf(
+    lost({ facts: { ledger: founded({ members: [member(2), own] }) } }),
+  );
+  // Since when it is listed stays: by that a node that died without a label is known for dead.
+  assert.deepEqual(members, [{ ...own, leaving: false }]);
+  const { members: anew } = recordOf(
+    lost({ facts: { ledger: founded({ members: [member(2)] }) } }),
+  );
+  assert.deepEqual(anew, [member(1)]);
 });
 
 Deno.test("decide: a lost quorum: EC2 is asked of whom the Engine knows besides, by their addresses", () => {

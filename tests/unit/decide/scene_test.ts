@@ -159,7 +159,7 @@ Deno.test("decide: looks: a dry run asks for the permissions of the role that th
   const asked = decision.kind === "look" ? decision.calls : [];
   assert.deepEqual(
     asked.filter(({ kind }) => kind === "permissions"),
-    [{ kind: "permissions", role: "manager" }],
+    [{ kind: "permissions", role: "manager", inGroup: false }],
   );
 });
 

@@ -19,6 +19,7 @@ import {
   fault,
   founded,
   instance,
+  lifecycle,
   managerNode,
   managerOf,
   mark,
@@ -121,6 +122,15 @@ const ROWS: Row[] = [
     what: "a manager that is asked to be a worker: a join warns of it, and is done",
     facts: {},
     change: worker,
+    want: "ok",
+    because: /1 may be lost$/,
+  },
+  {
+    what: "a manager whose Auto Scaling group has no hook: the swarm is none the worse",
+    facts: {
+      lifecycle: ok(lifecycle("InService")),
+      hook: ok({ group: "managers", state: "InService", hooks: [] }),
+    },
     want: "ok",
     because: /1 may be lost$/,
   },

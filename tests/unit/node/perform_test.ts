@@ -193,8 +193,21 @@ for (const { name, change } of STORES) {
       await ask({ kind: "retract" });
       const managers = name === "tags" ? ["join", "keep"] : ["join"];
       for (const [role, verbs] of [["manager", managers], ["worker", ["leave"]]] as const) {
-        const needed = await ask({ kind: "permissions", role }) as { verb: string }[];
+        const asked = { kind: "permissions" as const, role };
+        const needed = await ask({ ...asked, inGroup: false }) as { verb: string }[];
         assert.deepEqual([...new Set(needed.map((one) => one.verb))], verbs);
+        const more = await ask({ ...asked, inGroup: true }) as unknown[];
+        assert.deepEqual(
+          more.filter((one) => !JSON.stringify(needed).includes(JSON.stringify(one))),
+          [
+            { action: "autoscaling:CompleteLifecycleAction", verdict: "unknown", verb: "leave" },
+            {
+              action: "autoscaling:RecordLifecycleActionHeartbeat",
+              verdict: "unknown",
+              verb: "leave",
+            },
+          ],
+        );
       }
       if (read.kind === "log") {
         await ask({ kind: "trim", template: read.template!, numbers: [2] });

@@ -34,6 +34,8 @@ export interface Plan {
   hasDeadlines: boolean;
   /** Runs are followed by others, as under `keep`. */
   keeps: boolean;
+  /** Auto Scaling holds whoever it tells to go, until that is out. */
+  hasHooks: boolean;
 }
 
 export interface Limits {
@@ -74,6 +76,9 @@ export function explore(code: Code, plan: Plan, limits: Limits, reductions = ALL
   return new Checker(code, plan, reductions).run(limits);
 }
 
+/** Longer than anything has to last. */
+const HOOK_MS = 900_000;
+
 /** A step in a table: its cost, the world, whose run becomes what, what it breaks; each is a number. */
 const COST = 0, WORLD = 1, OF = 2, LOCAL = 3, BROKEN = 4, FIELDS = 5;
 const NOTHING = -1, ALL_RUNS = -2;
@@ -102,6 +107,7 @@ class Checker {
     const world = worldOf(plan.store, plan.roles, plan.start, {
       isLabelled: plan.isLabelled,
       hasDeadlines: plan.hasDeadlines,
+      hookMs: plan.hasHooks ? HOOK_MS : 0,
     });
     for (const machine of world.machines) if (machine.power === "unborn") start(machine, world);
     this.#states = new States(

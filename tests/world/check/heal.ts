@@ -41,6 +41,8 @@ const LOOKS_MAX = 12;
 const DICE = [0, 0.34, 0.68] as const;
 /** Whatever has to have held, or to be over, has by then. */
 const NOW_MS = 400_000;
+/** A join has failed only just. */
+const JUST_MS = 1_000;
 
 /** What one round of one node comes to that sees what is. */
 interface Healing {
@@ -61,10 +63,10 @@ interface Play extends Row {
   worldAt: number;
   /** Whose run is one that began here, and since which nobody else has changed anything. */
   isAlone: boolean[];
-  /** The records that were written, and in which world. */
-  records: Set<string>;
   /** On whom somebody has run `recover`. */
   hasTried: boolean[];
+  /** The records that were written, and in which world. */
+  records: Set<string>;
   told: string[];
 }
 
@@ -115,8 +117,8 @@ export class Healer {
       changedAt: 0,
       worldAt: 0,
       isAlone: row.locals.map(() => false),
-      records: new Set(),
       hasTried: row.locals.map(() => false),
+      records: new Set(),
       told: told ?? [],
     };
     const way: string[] = [];
@@ -256,6 +258,33 @@ export class Healer {
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
   }
 
+  /** A sole survivor gets its swarm back: somebody runs `recover` on it, once. */
+  #recovery(
+    { world: id, locals, hasTried, told }: Play,
+  ): { unwell: Unwell | null; then: Partial<Play> | null } | null {
+    const world = this.#states.world(id);
+    const i = this.#recovers ? survivorOf(world) : null;
+    if (i === null) return null;
+    const what = `i-${i} is left alone, and could not recover its swarm`;
+    if (hasTried[i]) return { unwell: unwell(what, told), then: null };
+    const begun = this.#states.localId(plain(this.#steps.begun(world, i, "recover")));
+    const then = this.#rejected({ world: id, locals: locals.with(i, begun) }, told);
+    told.push(`somebody runs recover on i-${i}`);
+    return { unwell: null, then: { ...then, hasTried: hasTried.with(i, true) } };
+  }
+
+  /** Whoever has just failed to join takes itself out of the record, before it tries again. */
+  #rejected(row: Row, told: string[]): Row {
+    return row.locals.reduce((so, local, i) => {
+      const run = this.#states.local(local);
+      if (run.kind !== "run" || run.o.memory.failures.length === 0) return so;
+      const { world, local: then, decision } = this.#round(so.world, i, run, DICE[0], JUST_MS);
+      if (decision.kind !== "act") return so;
+      told.push(`i-${i} ${tell(decision)}`);
+      return { world, locals: so.locals.with(i, then) };
+    }, row);
+  }
+
   /** Whether a world is another than any before: not who is listed, and is not, and is again. */
   #isNews({ records }: Play, { world: id, decision }: Healing): boolean {
     if (decision.kind !== "act" || decision.call.kind !== "write") return true;
@@ -267,23 +296,6 @@ export class Healer {
     const isNews = !records.has(text);
     records.add(text);
     return isNews;
-  }
-
-  /** A sole survivor gets its swarm back: somebody runs `recover` on it, once. */
-  #recovery(
-    { world: id, locals, hasTried, told }: Play,
-  ): { unwell: Unwell | null; then: Partial<Play> | null } | null {
-    const world = this.#states.world(id);
-    const i = this.#recovers ? survivorOf(world) : null;
-    if (i === null) return null;
-    const what = `i-${i} is left alone, and could not recover its swarm`;
-    if (hasTried[i]) return { unwell: unwell(what, told), then: null };
-    const begun = this.#states.localId(plain(this.#steps.begun(world, i, "recover")));
-    told.push(`somebody runs recover on i-${i}`);
-    return {
-      unwell: null,
-      then: { locals: locals.with(i, begun), hasTried: hasTried.with(i, true) },
-    };
   }
 
   #isToRun(id: number, i: number, local: number): boolean {
@@ -304,7 +316,7 @@ export class Healer {
   }
 
   /** What the run comes to when it sees what is; one that is over begins again. */
-  #round(id: number, i: number, local: Local, dice: number): Healing {
+  #round(id: number, i: number, local: Local, dice: number, nowMs = NOW_MS): Healing {
     const world = this.#states.world(id);
     const ended = (after: World, local: Local, decision: Healing["decision"]): Healing => ({
       world: after === world ? id : this.#states.worldId(carriedOut(heard(after))),
@@ -313,7 +325,7 @@ export class Healer {
       broken: after.broken[0] ?? null,
     });
     const run = local.kind === "run" ? local : this.#steps.begun(world, i);
-    const { decision, before } = this.#decided(world, i, run.o, dice);
+    const { decision, before } = this.#decided(world, i, run.o, dice, nowMs);
     const after = fork(world, i);
     switch (decision.kind) {
       case "end":
@@ -339,10 +351,11 @@ export class Healer {
     i: number,
     o: Observation,
     dice: number,
+    nowMs = NOW_MS,
   ): { decision: Healing["decision"]; before: Observation } {
     let before = o;
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
-      const decision = this.#code.decide(at(before, NOW_MS, dice));
+      const decision = this.#code.decide(at(before, nowMs, dice));
       if (decision.kind !== "look") return { decision, before };
       const answers = decision.calls.map((call) => enact(world, world.machines[i]!, call, TRUTH));
       before = this.#code.after(before, decision, answers, 0);

@@ -49,6 +49,7 @@ const LEAVING: Plan[] = [
 /** Swarms that look after themselves: a manager has died and nobody is new, tokens are rotated, a record is lost. */
 const KEEPING: Plan[] = [
   keeping(leaving("s3", 2, 0, "bereft", 1, { go: 1 }), 1),
+  hooked(keeping(leaving("s3", 2, 0, "formed", 1, { go: 1 }), 1)),
   keeping(leaving("s3", 2, 0, "bereft-unnamed", 1, {})),
   keeping(leaving("s3", 2, 0, "formed", 2, {}, ["rotated", "lost", "marks"])),
   keeping(leaving("s3", 3, 0, "formed", 1, {}, ["rotated", "lost", "wiped"])),
@@ -62,7 +63,7 @@ const KEEPING: Plan[] = [
 /** A quorum is lost, and somebody runs `recover`: with a joiner on its way in, one that is stopped or cut off, one that has just come in. */
 const RECOVERING: Plan[] = (["s3", "tags"] as const).flatMap((store) => [
   keeping(leaving(store, 1, 0, "bereft", 1, { recover: 2 })),
-  keeping(leaving(store, 2, 0, "ghost", 1, { recover: 1 }), 1),
+  ...(store === "s3" ? [keeping(leaving(store, 2, 0, "ghost", 0, { recover: 1 }), 1)] : []),
   keeping(leaving(store, 2, 0, "formed", 2, { recover: 2 })),
   keeping(leaving(store, 3, 0, "formed", 2, { recover: 1 }), 1),
   // Where reads may be as old as one likes, one run after the other would write again what it does not see.
@@ -155,6 +156,11 @@ export function keeping(plan: Plan, lagMax = 2): Plan {
   return { ...plan, name: `${plan.name}, keep`, keeps: true, lagMax };
 }
 
+/** The same, where a lifecycle hook holds whoever goes. */
+export function hooked(plan: Plan): Plan {
+  return { ...plan, name: `${plan.name}, hooks`, hasHooks: true };
+}
+
 /** `hours`: how often EC2 may have forgotten what was there before. */
 export function plan(
   store: Plan["store"],
@@ -187,5 +193,6 @@ export function plan(
     runners: Infinity,
     hasDeadlines: false,
     keeps: false,
+    hasHooks: false,
   };
 }

@@ -107,9 +107,14 @@ export class Steps {
   }
 
   /** A run that has yet to begin, and reads nothing that is older than now. */
-  begun(world: World, i: number, goal?: "join" | "recover"): Local & { kind: "run" } {
+  begun(world: World, i: number, goal?: "join" | "leave" | "recover"): Local & { kind: "run" } {
     const { [i]: machine } = world.machines;
-    const config = configOf(world, machine!, goal === undefined ? {} : { goal });
+    // Under `keep` a leave always asks whether the machine goes.
+    const ifTerminating = this.#keeps;
+    const config = configOf(world, machine!, {
+      ifTerminating,
+      ...(goal === undefined ? {} : { goal }),
+    });
     const key = `${i} ${config.goal}`;
     const o = this.#begun.get(key) ?? timeless(this.#code.begin(config, runId(i)));
     this.#begun.set(key, o);
@@ -189,7 +194,9 @@ export class Steps {
         if (decision.exit !== 0 && !this.#keeps) return;
         const next = fork(world, null);
         forgetRun(next, i);
-        if (decision.exit === 0) judgeDone(next, next.machines[i]!);
+        if (decision.exit === 0 && decision.rule !== "not-going") {
+          judgeDone(next, next.machines[i]!);
+        }
         emit({ world: next, local: { of: i, is: this.#rest(next, i) }, cost, told });
         return;
       }
@@ -322,11 +329,13 @@ export class Steps {
       const told = (): string => `${instance} is told to ${what}`;
       emit({ world: next, local: { of: i, is: this.begun(next, i) }, cost: 0, told });
     }
-    if (!isGoing || !faults) return;
+    if (!faults || !(isGoing || this.#keeps)) return;
     const next = fork(world, i);
     forgetRun(next, i);
-    const told = (): string => `${instance} runs join, as at each boot`;
-    emit({ world: next, local: { of: i, is: this.begun(next, i, "join") }, cost: 1, told });
+    const does = isGoing ? "runs join, as at each boot" : "is asked to end, as before a reboot";
+    const told = (): string => `${instance} ${does}`;
+    const is = this.begun(next, i, isGoing ? "join" : "leave");
+    emit({ world: next, local: { of: i, is }, cost: 1, told });
   }
 
   #isRecovered(world: World, { index: i, instance }: Machine, emit: Emit): void {

@@ -280,11 +280,10 @@ ${tables.join("\n")}
 
 ${LIVES} histories of thirty days for each algorithm, and ten times as many of hours. Auto Scaling keeps three
 managers and three workers over three zones, launches before it terminates or after, gives addresses out
-again or not, and counts a new machine some minutes after its boot, as drawn from each seed. A new machine
-runs what its tool runs at a boot, and what its tool does from time to time is done too (swarm-join: its
-timer, on managers). A machine that Auto Scaling terminates has 15 minutes to leave where its tool does
-that (swarm-join: \`leave --if-terminating\`), and is terminated at once where not; with a spot notice two
-minutes; and where nobody is asked, none.
+again or not, and counts a new machine some minutes after its boot, as drawn from each seed. swarm-join runs
+as \`keep\`. Of the others a new machine runs what its tool runs at a boot, and what its tool does from time to
+time is done too. A machine that Auto Scaling terminates has 15 minutes to leave where its tool does that, and
+is terminated at once where not; with a spot notice two minutes; and where nobody is asked, none.
 
 - **lives to the end**: a swarm formed, and has, or can have again, a quorum on the last day. A raft that has
   lost half of its voters or more for good is dead, and the history ends
@@ -312,12 +311,12 @@ that is in a swarm is left in peace, and a run that fails is started again after
 What they do better: D4A, JAI and DEV need one or two requests where EC2's tags need several, and TRJ's
 first manager asks nobody before it starts. GAR and D4A never start a second swarm in calm weather.
 D4A and JAI take machines out of the swarm when they are terminated, as this tool does. Of those that
-went without a word JAI hears nothing; D4A looks for them every few minutes, and this tool whenever
-it runs on a manager: at a boot, and every ten minutes by its timer.
+went without a word JAI hears nothing; D4A looks for them every few minutes; this tool's managers ask EC2 as
+soon as the swarm shows that one is down.
 
 | | when a machine is told to go | when one has gone without a word |
 | --- | --- | --- |
-| swarm-join | drain, mark in the record, demote if the others are a quorum, wait for the worker's certificate and the tasks, leave; one manager after the other | the next run on a manager demotes and removes who is dead by EC2's word |
+| swarm-join | drain, mark in the record, demote if the others are a quorum, wait for the worker's certificate and the tasks, leave; one manager after the other | a manager demotes and removes who is dead by EC2's word |
 | D4A | demote, 30 s, a manager removes it with force; no drain, no leave. A leader that is the primary waits 3 min first | the leader's cron demotes and removes who is unreachable and of whom EC2 shows nobody at that address |
 | JAI | drain, 50 s, demote, 15 s, leave with force; a manager removes it with force | nothing |
 | the others | nothing | nothing |

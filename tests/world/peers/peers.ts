@@ -353,7 +353,7 @@ class Node {
 
   /** A request to the tool's own store: one AWS call, as quick as S3's; what it does is done at once. */
   row(): Call {
-    return { kind: "permissions", role: this.machine.role };
+    return { kind: "permissions", role: this.machine.role, inGroup: false };
   }
 
   isIn(): boolean {

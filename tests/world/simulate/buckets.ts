@@ -34,7 +34,7 @@ export class Buckets {
   }
 }
 
-/** The AWS requests that a call makes; null in a place: S3, which has no such limit. */
+/** The AWS requests that a call makes; null in a place: S3, which has no such limit, or Auto Scaling, whose own is not published. */
 export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] {
   switch (call.kind) {
     case "self":
@@ -65,6 +65,9 @@ export function requestsOf(call: Call, store: "tags" | "s3"): (Bucket | null)[] 
     case "attest":
       return [null, ...call.over.map(() => null)];
     case "marks":
+    case "hook":
+    case "complete":
+    case "heartbeat":
     case "permissions":
       return [null];
     default:

@@ -22,9 +22,9 @@ export type Span = typeof SPANS[number];
 
 /** How many are played, for each history without groups: a year takes as long as thousands of hours. */
 export const FLEETS: readonly { span: Span; share: number }[] = [
-  { span: "rough", share: 1 / 20 },
-  { span: "gentle", share: 1 / 60 },
-  { span: "year", share: 1 / 25_000 },
+  { span: "rough", share: 1 / 50 },
+  { span: "gentle", share: 1 / 150 },
+  { span: "year", share: 1 / 50_000 },
 ];
 
 export function fleetOf(span: Span, seed: number, only: Partial<Conditions> = {}): Conditions {

@@ -115,8 +115,12 @@ export class Groups {
         return this.#look(this.#group(event.role));
       case "told":
         return this.#hands.start(event.node);
-      case "taken":
-        return this.#take(event.node);
+      case "taken": {
+        const { leavesByMs, machine } = event.node;
+        // Its hook may have been told that it takes longer.
+        const isLater = leavesByMs !== null && leavesByMs > this.#hands.nowMs();
+        return isLater && !machine.isReleased ? undefined : this.#take(event.node);
+      }
       case "terminated":
         return this.#terminated(event.node);
       case "forgotten":
@@ -135,8 +139,16 @@ export class Groups {
     }
   }
 
+  /** Its hook is told that it takes longer. */
+  isHeldOn(node: Node): void {
+    const { hookMs } = this.#plan;
+    node.leavesByMs = this.#hands.nowMs() + hookMs;
+    this.#hands.add(hookMs, { kind: "taken", node });
+  }
+
   /** It has left: whoever holds it lets it go. */
   hasLeft(node: Node): void {
+    node.machine.isReleased = true;
     this.#hands.add(this.#hands.dice.between(500, 3_000), { kind: "taken", node });
   }
 

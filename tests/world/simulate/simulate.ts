@@ -88,8 +88,8 @@ const LEAVE_SPARE_MS = 5_000;
 const TASKS_MS = 25_000;
 /** In such a time a machine can leave, whatever it is. */
 const AMPLE_MS = 4 * 60_000;
-/** So long after something has changed there may still be something to do. */
-const TENDS_MS = 30 * 60_000;
+/** So long keepers are looked at after something has changed; those that see something to do are longer. */
+const KEPT_MS = 5 * 60_000;
 /** When all is quiet somebody runs swarm-join once more. */
 const ONCE_MORE_MS = 15 * 60_000;
 
@@ -150,6 +150,7 @@ class Simulation {
     this.#keepers = keeps ? this.#keepersOf(code.watching ?? watching, add) : null;
     this.#world.hasDeadlines = conditions.groups !== null;
     this.#groups = conditions.groups === null ? null : this.#groupsOf(conditions.groups, add);
+    this.#world.hookMs = keeps ? conditions.groups?.hookMs ?? 0 : 0;
   }
 
   #groupsOf(plan: GroupPlan, add: (inMs: number, event: Event) => void): Groups {
@@ -177,7 +178,9 @@ class Simulation {
       run: (node, { goal, timeoutMs }) => this.#run(node, goal, timeoutMs),
       ended: (node, result) => {
         this.#tell?.(this.#now, node.machine.instance, `keep ends: ${result}`);
-        if (result === "left") this.#groups?.hasLeft(node);
+        // Auto Scaling waits to be told.
+        const isHeld = this.#world.hookMs > 0 && !node.machine.isSpot;
+        if (result === "left" && !isHeld) this.#groups?.hasLeft(node);
       },
     });
   }
@@ -335,7 +338,7 @@ class Simulation {
   #tendSoon(): void {
     const tends = this.#tends;
     if (this.#keepers !== null) {
-      this.#tendsUntilMs = this.#now + TENDS_MS;
+      this.#tendsUntilMs = this.#now + KEPT_MS;
       for (const node of this.#nodes) this.#keepers.stir(node);
     }
     if (tends === null) return;
@@ -429,6 +432,8 @@ class Simulation {
       if (call.kind === "stop") node.hasStopped = true;
       const answer = this.#perform(machine, call);
       node.answers.push(answer);
+      if (call.kind === "complete" && answer.ok) this.#groups?.hasLeft(node);
+      if (call.kind === "heartbeat" && answer.ok) this.#groups?.isHeldOn(node);
       takesMs = Math.max(takesMs, durationOf(call, answer, this.#dice));
       this.#tell?.(this.#now, machine.instance, `  ${call.kind} -> ${brief(call, answer)}`);
     }
@@ -650,8 +655,14 @@ class Simulation {
   /** Whoever was told to go, and had the time, should not be in the swarm any more. */
   #goes({ machine, leavesByMs, toldMs, ending }: Node): void {
     if (leavesByMs === null || this.#c.groups?.isGentle !== true || !this.#isJudged) return;
-    const { power, place, instance, readyMs } = machine;
+    const { power, place, instance, readyMs, isReleased, isSpot } = machine;
     const hadMs = leavesByMs - Math.max(toldMs, readyMs - EPOCH_MS);
+    if (
+      power === "up" && place.kind === "outside" && this.#world.hookMs > 0 && !isReleased && !isSpot
+    ) {
+      const what = `${instance} is out, and its hook was held to its end`;
+      return broken(this.#world, "who-goes-gets-out", what);
+    }
     if (power !== "up" || place.kind === "outside" || hadMs < AMPLE_MS) return;
     const why = ending === null ? "" : `: ${ending.rule} (${ending.because})`;
     const what = `${instance} had ${Math.floor(hadMs / 1000)} s to leave, and is in${why}`;
