@@ -262,6 +262,16 @@ table("a machine that is held, and waits", [
     state: leaving(said, { ledger: fault("unreachable") }, 60_000),
     want: ["heartbeat", "hook-heartbeat"],
   },
+  {
+    name: "its own Engine is off: the hook comes to its end, and the machine to its",
+    state: leaving(said, { engine: fault("no-socket") }, 60_000),
+    want: ["wait", "engine-unavailable"],
+  },
+  {
+    name: "its own Engine does not come up: the same",
+    state: leaving(said, { engine: ok({ ...workerOf("a"), state: "pending" }) }, 60_000),
+    want: ["wait", "engine-starting"],
+  },
 ]);
 
 Deno.test("decide: a leave that waits asks about its hook when half of its time is over, and not before", () => {
