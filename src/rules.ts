@@ -376,7 +376,7 @@ export const RULES = {
     exits: [3], waitsFor: "Auto Scaling, or this manager's swarm to reach it", mend: AGAIN,
   },
   "hook-heartbeat": {
-    cases: [["leaving", "Auto Scaling says that it goes, it waits for something but its own Engine, and half of its hook's time is over", "sends a heartbeat, for the time to begin anew"]],
+    cases: [["leaving", "Auto Scaling says that it goes, it waits for others, or for its tasks, and half of its hook's time is over", "sends a heartbeat, for the time to begin anew"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   ...SURVEY_RULES,

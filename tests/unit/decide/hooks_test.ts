@@ -268,6 +268,11 @@ table("a machine that is held, and waits", [
     want: ["wait", "engine-unavailable"],
   },
   {
+    name: "its record can't be read for want of a permission: the same",
+    state: leaving(said, { ledger: fault("denied") }, 60_000),
+    want: ["wait", "permission-missing"],
+  },
+  {
     name: "its own Engine does not come up: the same",
     state: leaving(said, { engine: ok({ ...workerOf("a"), state: "pending" }) }, 60_000),
     want: ["wait", "engine-starting"],
