@@ -348,6 +348,16 @@ table("a node that is in, whose run completes a launching hook", [
     want: ["complete", "complete-hook"],
   },
   {
+    name:
+      "of the group's hooks another one is this tool's: the one that holds it is somebody else's",
+    state: launched({
+      facts: {
+        hook: ok(hookIn("Pending:Wait", [launching, { ...terminating, name: "swarm-join-leave" }])),
+      },
+    }),
+    want: ["done", "in-order"],
+  },
+  {
     name: "it has: done",
     state: launched({ memory: tried(null, "launch") }),
     want: ["done", "in-order"],
@@ -465,6 +475,8 @@ Deno.test("decide: a survey says that nothing, or too little, holds a machine th
   assert.deepEqual(found(ok(hookIn("InService"))), []);
   assert.deepEqual(found(ok(null)), []);
   assert.deepEqual(found(ok(hookIn("InService", [launching]))), ["warning hook-missing"]);
+  const others = [{ ...launching, name: "swarm-join-launch" }, terminating];
+  assert.deepEqual(found(ok(hookIn("InService", others))), ["warning hook-missing"]);
   assert.deepEqual(found(ok(hookIn("InService", [short]))), ["warning hook-short"]);
   // Another's may be as short as it likes.
   assert.deepEqual(found(ok(hookIn("InService", [short, own]))), []);
