@@ -166,7 +166,10 @@ export const RULES = {
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "trim-log": {
-    cases: [["inSwarm", "all else is in order, and 200 versions of the record's launch template are over an hour old and further back than any read needs", "deletes them; never the default version, nor the last 50 before the record's predecessor; if it can't, it goes on without"]],
+    cases: [
+      ["inSwarm", "all else is in order, and 200 versions of the record's launch template are over an hour old and further back than any read needs", "deletes them; never the default version, nor the last 50 before the record's predecessor; if it can't, it goes on without"],
+      ["outside", "it is about to register, and the log is as long", "the same first: where nobody is let in, nobody else trims it"],
+    ],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   "replace-dead-swarm": {
@@ -376,7 +379,7 @@ export const RULES = {
     exits: [3], waitsFor: "Auto Scaling, or this manager's swarm to reach it", mend: AGAIN,
   },
   "hook-heartbeat": {
-    cases: [["leaving", "Auto Scaling says that it goes, it waits for something, and half of its hook's time is over", "sends a heartbeat, for the time to begin anew"]],
+    cases: [["leaving", "Auto Scaling says that it goes, it waits for others, or for its tasks, and half of its hook's time is over", "sends a heartbeat, for the time to begin anew"]],
     exits: [3], waitsFor: TIME, mend: AGAIN,
   },
   ...SURVEY_RULES,

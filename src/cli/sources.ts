@@ -171,6 +171,10 @@ export function refuseUnknown(env: Environment, file: SettingsFile | null): void
     if (name === variableOf("config")) {
       throw new Usage(`${name} in ${file?.path} has no effect: it says which file is read`);
     }
+    if (name === variableOf("yes")) {
+      const mend = "give --yes to the one that is meant";
+      throw new Usage(`${name} in ${file?.path} would answer each recovery beforehand: ${mend}`);
+    }
     if (!KNOWN.has(name)) throw new Usage(`${name} in ${file?.path} is no setting${hint(name)}`);
   }
 }

@@ -130,11 +130,10 @@ export function heartbeat(o: Observation): Acting | (Decision & { kind: "look" }
   return act({ kind: "heartbeat", group, hook: next.name }, "hook-heartbeat", because);
 }
 
-/** Those of this tool, by their names; where there are none, all that hold the machine. */
+/** Those of this tool, by their names; all, where no hook of the group has such a name. */
 function ownHooks({ hooks }: Hook, transition: Transition): LifecycleHook[] {
-  const all = hooks.filter((hook) => hook.transition === transition);
-  const named = all.filter(({ name }) => name.startsWith("swarm-join"));
-  return named.length > 0 ? named : all;
+  const named = hooks.filter(({ name }) => name.startsWith("swarm-join"));
+  return (named.length > 0 ? named : hooks).filter((hook) => hook.transition === transition);
 }
 
 /** What a survey says of a machine that is in a group: whether a hook gives it the time to leave. */
@@ -142,15 +141,16 @@ export function hooksFound(o: Observation): Finding[] {
   const { hook: fact } = o.facts;
   if (fact === undefined || (fact.ok && fact.value === null)) return [];
   if (!fact.ok) return unasked(o, fact.fault);
-  const { group, hooks } = fact.value!;
+  const { group } = fact.value!;
+  const own = ownHooks(fact.value!, "terminating");
   // A manager that goes too soon stays a voter.
   const severity = roleOf(o) === "manager" ? "warning" : "note";
-  if (hooks.every(({ transition }) => transition === "launching")) {
+  if (own.length === 0) {
     const because =
-      `${group} has no hook of terminating instances: a shutdown gives a leave a few minutes at most`;
+      `${group} has no hook of terminating instances for swarm-join: a shutdown gives a leave a few minutes at most`;
     return [{ rule: "hook-missing", severity, because }];
   }
-  return ownHooks(fact.value!, "terminating").filter(({ heartbeatMs }) => heartbeatMs < SHORT_MS)
+  return own.filter(({ heartbeatMs }) => heartbeatMs < SHORT_MS)
     .map(({ name, heartbeatMs }) => ({
       rule: "hook-short",
       severity,

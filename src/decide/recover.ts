@@ -66,7 +66,7 @@ function attempted({ facts, memory: { forced, did } }: Observation): Decision | 
   return fail(
     5,
     "recovery-failed",
-    `the Engine was told to start its swarm anew, and has no leader: it says "${says}"; ${forced}`,
+    `the Engine has not started its swarm anew: it says "${says}"; ${forced}`,
     did.includes("force") ? STARTING_MS : 0,
   );
 }

@@ -134,7 +134,8 @@ function goingBy({ facts: { lifecycle } }: Watch): "Auto Scaling" | "a spot noti
   if (!lifecycle?.ok) return null;
   const { target, spot } = lifecycle.value;
   if (spot === "terminate") return "a spot notice";
-  return target === "Terminated" ? "Auto Scaling" : null;
+  // Also out of a warm pool, in which it may still run.
+  return /^(?:Warmed:)?Terminated$/.test(target ?? "") ? "Auto Scaling" : null;
 }
 
 /** Whether this machine is told to go, as far as is known. */

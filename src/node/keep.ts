@@ -20,6 +20,7 @@ import { afterRun, type Kept, newKept } from "../report/metrics.ts";
 import { failureOf, type Meters, type Report } from "../report/report.ts";
 import { storeText } from "../report/rows.ts";
 import type { Config } from "../state.ts";
+import { orEnded } from "../time.ts";
 
 /** The calls of one run, or of what is looked at between runs. */
 interface RunEdges {
@@ -87,7 +88,7 @@ class Keeper {
         await sleep(step.ms, stop);
         return w;
       case "look":
-        return await this.#look(w, step.calls);
+        return await this.#look(w, step.calls, stop);
       case "run":
         return await this.#run(w, step);
       default:
@@ -108,8 +109,15 @@ class Keeper {
     return { ...last, ...meters, result, exit: 0 };
   }
 
-  async #look(w: Watch, calls: (Look & { kind: Watched })[]): Promise<Watch> {
-    const answers = await Promise.all(calls.map((call) => this.#ask(call)));
+  /** What takes long to say is not waited for once the signal aborts: nothing was seen then. */
+  async #look(
+    w: Watch,
+    calls: (Look & { kind: Watched })[],
+    signal: AbortSignal,
+  ): Promise<Watch> {
+    const asked = Promise.all(calls.map((call) => this.#ask(call)));
+    const answers = await orEnded(asked, signal);
+    if (answers === "ended") return w;
     const nowMs = this.#surface.nowMs();
     const so = calls.reduce(
       (so, call, i) =>
@@ -191,8 +199,8 @@ class Keeper {
     while (!cut.signal.aborted) {
       await sleep(GUARD_MS, stop.aborted ? cut.signal : over);
       if (cut.signal.aborted) break;
+      if (!stop.aborted) so = await this.#look(so, [{ kind: "lifecycle" }], over);
       so = { ...so, isStopped: stop.aborted };
-      if (!so.isStopped) so = await this.#look(so, [{ kind: "lifecycle" }]);
       if (isOvertaken(so, errand)) {
         cut.abort(so.isStopped ? String(stop.reason) : "this machine goes");
       }

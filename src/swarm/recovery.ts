@@ -4,7 +4,9 @@
  * Source: moby `daemon/cluster/swarm.go` (`Init`), `noderunner.go` (`docker-state.json`: the addresses that
  * the node was started with); swarmkit `manager/manager.go` (pools, the data path's port and all settings
  * stay those of the swarm as long as no pools are given), `node/node.go` (the key to what is in the raft
- * folder is in the node's own, below `certificates`: so that all of `swarm` is copied).
+ * folder is in the node's own, below `certificates`: so that all of `swarm` is copied). With autolock that key
+ * is encrypted, and `Init` starts the node anew without what unlocks it: it stops, and stays in no swarm until
+ * the Engine is restarted (tried on 20.10).
  */
 import type { EngineApi } from "./api.ts";
 import { withPort } from "../addresses.ts";
@@ -30,6 +32,8 @@ export async function startAnew(
   const folder = `${dataRoot.replace(/\/+$/, "")}/swarm`;
   const place = await placeIn(folder, advertiseAddr);
   if (!place.ok) return place;
+  const locked = await lockedIn(folder);
+  if (locked !== null) return locked;
   const copy = await copyAside(folder, copies);
   if (!copy.ok) return copy;
   const request = { ...place.value, ForceNewCluster: true };
@@ -71,6 +75,19 @@ async function placeIn(
   };
 }
 
+/** Null: nothing has to unlock this node's key. */
+async function lockedIn(folder: string): Promise<{ ok: false; fault: Fault } | null> {
+  const path = `${folder}/certificates/swarm-node.key`;
+  try {
+    const isLocked = (await Deno.readTextFile(path)).includes("ENCRYPTED");
+    if (!isLocked) return null;
+  } catch (error) {
+    return unable(`read ${path}`, error);
+  }
+  const why = "it has autolock on, and Docker can't start such a swarm anew, locked or not";
+  return unable("start the swarm anew", new Error(why));
+}
+
 /** Only root can read it: the swarm's secrets are in it. */
 async function copyAside(folder: string, copies: string): Promise<Answer<string>> {
   const date = new Date().toISOString().replace(/\.\d+Z$/, "Z").replaceAll(":", "-");
@@ -81,6 +98,7 @@ async function copyAside(folder: string, copies: string): Promise<Answer<string>
     await Deno.rename(`${target}.part`, target);
     return { ok: true, value: target };
   } catch (error) {
+    await Deno.remove(`${target}.part`, { recursive: true }).catch(() => {});
     return unable(`copy ${folder} to ${target}`, error);
   }
 }

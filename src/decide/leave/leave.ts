@@ -25,6 +25,7 @@ import { decided, softly, together } from "../needs.ts";
 import { isLate, startedMs, STARTING_MS } from "../patience.ts";
 import { type Obstacles, type Scene, sceneOf } from "../scene.ts";
 import { act, done, wait } from "../verdict.ts";
+import type { Rule } from "../../rules.ts";
 import type { Decision, Observation } from "../../state.ts";
 
 /** What stops a leave, in this order. */
@@ -44,11 +45,18 @@ export function leave(o: Observation): Decision {
   const staying = o.config.ifTerminating ? stays(o) : null;
   if (staying !== null) return staying;
   const decision = decided(() => leaves(o));
-  const isWaiting = decision.kind === "wait" || (decision.kind === "end" && decision.afterMs > 0);
-  // What could not be completed is not put off.
-  const isHeld = isWaiting && decision.rule !== "hook-pending" && isGoingByGroup(o);
-  return isHeld && o.memory.identity !== null ? heartbeat(o) ?? decision : decision;
+  const mayPass = decision.kind === "wait" && !NOT_PUT_OFF.includes(decision.rule);
+  return mayPass && isGoingByGroup(o) && o.memory.identity !== null
+    ? heartbeat(o) ?? decision
+    : decision;
 }
+
+/**
+ * What could not be completed; and an Engine that is not up, which is often why the group takes the machine away.
+ * As what takes a person does, it may stay so: heartbeats could hold the machine for two days, and as long as it
+ * is not terminated nobody takes its vote out.
+ */
+const NOT_PUT_OFF: readonly Rule[] = ["hook-pending", "engine-starting"];
 
 function leaves(o: Observation): Decision {
   const s = sceneOf(o, STOPPING);

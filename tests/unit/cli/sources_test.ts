@@ -154,6 +154,7 @@ const REFUSED: (Given & { says: RegExp })[] = [
   { files: { [FILE]: "STORE=tags" }, says: /^STORE in .*did you mean SWARM_JOIN_STORE\?$/ },
   { files: { [FILE]: "AWS_REGOIN=a" }, says: /^AWS_REGOIN in .*did you mean AWS_REGION\?$/ },
   { files: { [FILE]: "XYZZY=a" }, says: /^XYZZY in \/etc\/swarm-join\.env is no setting$/ },
+  { files: { [FILE]: "SWARM_JOIN_YES=1" }, says: /^SWARM_JOIN_YES in .* each recovery beforehand/ },
   { files: { [FILE]: "SWARM_JOIN_CONFIG=/x" }, says: /^SWARM_JOIN_CONFIG in .* has no effect/ },
   {
     files: { [FILE]: "SWARM_JOIN_TIMEOUT=soon" },

@@ -262,6 +262,21 @@ table("a machine that is held, and waits", [
     state: leaving(said, { ledger: fault("unreachable") }, 60_000),
     want: ["heartbeat", "hook-heartbeat"],
   },
+  {
+    name: "its own Engine is off: the hook comes to its end, and the machine to its",
+    state: leaving(said, { engine: fault("no-socket") }, 60_000),
+    want: ["wait", "engine-unavailable"],
+  },
+  {
+    name: "its record can't be read for want of a permission: the same",
+    state: leaving(said, { ledger: fault("denied") }, 60_000),
+    want: ["wait", "permission-missing"],
+  },
+  {
+    name: "its own Engine does not come up: the same",
+    state: leaving(said, { engine: ok({ ...workerOf("a"), state: "pending" }) }, 60_000),
+    want: ["wait", "engine-starting"],
+  },
 ]);
 
 Deno.test("decide: a leave that waits asks about its hook when half of its time is over, and not before", () => {
@@ -331,6 +346,16 @@ table("a node that is in, whose run completes a launching hook", [
       },
     }),
     want: ["complete", "complete-hook"],
+  },
+  {
+    name:
+      "of the group's hooks another one is this tool's: the one that holds it is somebody else's",
+    state: launched({
+      facts: {
+        hook: ok(hookIn("Pending:Wait", [launching, { ...terminating, name: "swarm-join-leave" }])),
+      },
+    }),
+    want: ["done", "in-order"],
   },
   {
     name: "it has: done",
@@ -450,6 +475,8 @@ Deno.test("decide: a survey says that nothing, or too little, holds a machine th
   assert.deepEqual(found(ok(hookIn("InService"))), []);
   assert.deepEqual(found(ok(null)), []);
   assert.deepEqual(found(ok(hookIn("InService", [launching]))), ["warning hook-missing"]);
+  const others = [{ ...launching, name: "swarm-join-launch" }, terminating];
+  assert.deepEqual(found(ok(hookIn("InService", others))), ["warning hook-missing"]);
   assert.deepEqual(found(ok(hookIn("InService", [short]))), ["warning hook-short"]);
   // Another's may be as short as it likes.
   assert.deepEqual(found(ok(hookIn("InService", [short, own]))), []);

@@ -292,6 +292,12 @@ const ROWS: Row[] = [
     because: /Auto Scaling/,
   },
   {
+    name: "it is taken out of a warm pool: the same",
+    w: going(kept(worker), "Warmed:Terminated"),
+    want: ["run", "leave"],
+    because: /Auto Scaling/,
+  },
+  {
     name: "a spot notice ends it: leaves",
     w: going(kept(worker), null, "terminate"),
     want: ["run", "leave"],

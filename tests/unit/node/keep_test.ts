@@ -196,6 +196,26 @@ Deno.test("keep: a reboot stops it, and takes nobody out", async () => {
   assert.deepEqual(bench.at("announce"), []);
 });
 
+for (const during of ["it rests", "a run is under way"]) {
+  Deno.test(`keep: asked to end while ${during} and the metadata are silent: it does not wait for them`, async () => {
+    const bench = new Bench([]);
+    const { surface } = bench;
+    bench.isStuck = during !== "it rests";
+    const { perform, awsCalls } = surface.edges(worker, () => 0);
+    let asked = 0;
+    const edges = (): ReturnType<KeepSurface["edges"]> => ({
+      awsCalls,
+      perform: (call) => {
+        if (call.kind !== "lifecycle" || ++asked !== 3) return perform(call);
+        setTimeout(() => bench.stop.abort("SIGTERM"), 0);
+        return new Promise(() => {});
+      },
+    });
+    const report = await keep(worker, { ...surface, edges });
+    assert.deepEqual([report.result, bench.at("leave")], ["stopped", []]);
+  });
+}
+
 Deno.test("keep: stopped at a shutdown of a machine that goes, it leaves first", async () => {
   const bench = new Bench([{
     atMs: HOUR_MS,

@@ -121,6 +121,37 @@ Deno.test("anew: what can't be copied is not started anew", async () => {
   });
 });
 
+Deno.test("anew: a half of a copy is taken away again", async () => {
+  await withLost({}, async ({ engine, folder, copies, sent }) => {
+    // As where the disk is full: what is read is there, and can't be written.
+    Deno.mkdirSync(`${folder}/raft/full`);
+    Deno.writeTextFileSync(`${folder}/raft/full/1.snap`, "entries", { mode: 0o600 });
+    const copyFile = Deno.copyFile;
+    Deno.copyFile = (from, to) =>
+      String(from).endsWith(".snap")
+        ? Promise.reject(new Error("No space left on device"))
+        : copyFile(from, to);
+    try {
+      assert.match(faultOf(await engine.force("10.0.0.7", never)).message, /No space left/);
+    } finally {
+      Deno.copyFile = copyFile;
+    }
+    assert.deepEqual([listing(copies), sent], [[], []]);
+  });
+});
+
+Deno.test("anew: a swarm with autolock is refused, for Docker would stop it only", async () => {
+  await withLost({}, async ({ engine, folder, copies, sent }) => {
+    const key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nkek-version: 11\n";
+    Deno.writeTextFileSync(`${folder}/certificates/swarm-node.key`, key);
+    const { kind, message } = faultOf(await engine.force("10.0.0.7", never));
+    assert.equal(kind, "unusable");
+    assert.match(message, /^Cannot start the swarm anew, and nothing was changed: it has autolock on/);
+    assert.deepEqual(sent, []);
+    assert.throws(() => Deno.statSync(copies), Deno.errors.NotFound);
+  });
+});
+
 for (
   const [what, state] of [
     ["without it", null],

@@ -8,6 +8,7 @@ import {
   gone2,
   held,
   known,
+  longLog,
   looks,
   others2,
   type Row,
@@ -95,6 +96,18 @@ table("a manager in no swarm", [
       },
     }),
     want: ["register", "register-member"],
+  },
+  {
+    name: "it is about to write, and the log is long: deletes what is old of it first",
+    state: observation({
+      facts: {
+        ledger: longLog(founded(others2)),
+        probe: ok(["10.0.0.2"]),
+        tokens: ok([shown(2, "a")]),
+        instances: known,
+      },
+    }),
+    want: ["trim", "trim-log"],
   },
   {
     name: "listed, but not by a write of this run: registers anew",
