@@ -146,7 +146,10 @@ Deno.test("anew: a swarm with autolock is refused, for Docker would stop it only
     Deno.writeTextFileSync(`${folder}/certificates/swarm-node.key`, key);
     const { kind, message } = faultOf(await engine.force("10.0.0.7", never));
     assert.equal(kind, "unusable");
-    assert.match(message, /^Cannot start the swarm anew, and nothing was changed: it has autolock on/);
+    assert.match(
+      message,
+      /^Cannot start the swarm anew, and nothing was changed: it has autolock on/,
+    );
     assert.deepEqual(sent, []);
     assert.throws(() => Deno.statSync(copies), Deno.errors.NotFound);
   });
