@@ -61,7 +61,10 @@ export function completed(
     const isOver = transition === "launching"
       ? heldMs(o, "hook-pending") >= TELLING_MS
       : leftMs(o) === 0;
-    return isOver ? warned(rest, [because]) : wait(o, "hook-pending", because);
+    if (!isOver) return wait(o, "hook-pending", because);
+    // Who keeps asks again: load balancers may take longer than a run.
+    const end = warned(rest, [because]);
+    return transition === "launching" ? end : { ...end, rule: "hook-pending" };
   }
   if (is !== `${STATES[transition]}:Wait`) return rest;
   if (notYet !== null) return wait(o, "hook-pending", notYet);

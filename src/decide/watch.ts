@@ -49,13 +49,17 @@ export interface Errand {
 interface Ran {
   errand: Errand;
   end: "reached" | "failed" | "cut";
-  /** Whether it found that this machine is in no swarm any more, or not told to go. */
-  outcome: "out" | "not-going" | "last-manager" | null;
+  /** What a leave found: in no swarm any more (`hook-pending`: and its hook does not hold it yet), or why it stays. */
+  outcome: typeof OUTCOMES[number] | null;
+  /** Drawn for it: nodes that were started together do not run together for ever. */
+  dice: number;
   atMs: number;
   picture: string | null;
   /** Whether it was begun since it was asked to end. */
   isLast: boolean;
 }
+
+const OUTCOMES = ["out", "hook-pending", "not-going", "last-manager"] as const;
 
 export type Step =
   | { kind: "look"; calls: (Look & { kind: Watched })[] }
@@ -69,6 +73,8 @@ const LIFECYCLE_MS = 5_000;
 const WORDS_MS = 10_000;
 /** When a manager looks at AWS whatever its Engine shows: each time costs it four to six requests. */
 const RECHECK_MS = 30 * 60_000;
+/** The same of a worker, whose swarm may have been replaced at the very addresses of its managers. */
+const WORKER_RECHECK_MS = 6 * 60 * 60_000;
 /** So often who ails is looked for at least. */
 const AILING_MAX_MS = 10 * 60_000;
 /** When a run that failed is begun again: at first, and at most. */
@@ -106,9 +112,17 @@ export function watch(w: Watch): Step {
   if (due.length > 0) return { kind: "look", calls: due };
   const going = goingBy(w);
   if (going !== null) return leaving(w, going);
+  const { timeoutMs, isLaunching } = w;
+  if (isPutAway(w)) {
+    const errand = { goal: "leave", isLaunching: false, timeoutMs } as const;
+    return {
+      kind: "run",
+      errand,
+      because: "Auto Scaling takes this machine back into a warm pool",
+    };
+  }
   const because = reasonToRun(w);
   if (because === null) return { kind: "rest", ms: untilDue(w) };
-  const { timeoutMs, isLaunching } = w;
   return { kind: "run", errand: { goal: "join", isLaunching, timeoutMs }, because };
 }
 
@@ -124,7 +138,8 @@ const LAST_ERRAND: Errand = { goal: "leave", isLaunching: false, timeoutMs: STOP
 /** Asked to end, it asks whether the machine goes for good, as the unit is stopped at a reboot too. */
 function stopping({ last }: Watch): Step {
   if (last?.isLast) {
-    return { kind: "end", result: last.outcome === "out" ? "left" : "stopped" };
+    const isOut = last.outcome === "out" || last.outcome === "hook-pending";
+    return { kind: "end", result: isOut ? "left" : "stopped" };
   }
   return { kind: "run", errand: LAST_ERRAND, because: "it was asked to end" };
 }
@@ -136,6 +151,12 @@ function goingBy({ facts: { lifecycle } }: Watch): "Auto Scaling" | "a spot noti
   if (spot === "terminate") return "a spot notice";
   // Also out of a warm pool, in which it may still run.
   return /^(?:Warmed:)?Terminated$/.test(target ?? "") ? "Auto Scaling" : null;
+}
+
+/** Whether a member goes back into a warm pool: out of service, it must not vote. It joins when it comes out. */
+function isPutAway({ facts: { lifecycle }, last }: Watch): boolean {
+  const target = lifecycle?.ok ? lifecycle.value.target ?? "" : "";
+  return target.startsWith("Warmed:") && last?.errand.goal === "join" && last.end === "reached";
 }
 
 /** Whether this machine is told to go, as far as is known. */
@@ -171,10 +192,14 @@ function reasonToRun(w: Watch): string | null {
   if (engine === undefined || sinceMs < RETRY_MS) return null;
   if (pictureOf(engine) !== last.picture) return "its Engine shows another picture";
   const isManager = engine.ok && engine.value.manager;
-  if (!isManager) return w.silent >= 2 ? "none of its managers answers" : null;
+  const isLong = (ms: number): boolean => sinceMs >= ms * (1 + 0.2 * last.dice);
+  if (!isManager) {
+    if (w.silent >= 2) return "none of its managers answers";
+    return isLong(WORKER_RECHECK_MS) ? "its last run was long ago" : null;
+  }
   if (w.ailingMs !== null && sinceMs >= ailingEveryMs(w)) return "a node of its swarm ails";
   if (wordsOpen(w)) return "a node says that it leaves, or stays";
-  return sinceMs >= RECHECK_MS * (1 + 0.2 * w.dice) ? "its last run was long ago" : null;
+  return isLong(RECHECK_MS) ? "its last run was long ago" : null;
 }
 
 /** Each failure in a row doubles it. The last manager holds on, and looks again. */
@@ -277,13 +302,14 @@ export function ran(
   errand: Errand,
   { end, rule, engine }: { end: Ran["end"]; rule: string; engine: Facts["engine"] },
 ): Watch {
-  const outcome = (["out", "not-going", "last-manager"] as const).find((one) => one === rule);
+  const outcome = OUTCOMES.find((one) => one === rule);
   const picture = engine === undefined ? null : pictureOf(engine);
   const last: Ran = {
     errand,
     end,
     outcome: outcome ?? null,
     atMs: w.nowMs,
+    dice: w.dice,
     picture,
     isLast: errand === LAST_ERRAND,
   };

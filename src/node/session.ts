@@ -99,7 +99,7 @@ async function loop(config: Config, surface: Surface, meter: Meter): Promise<Hel
   let waitingFor: { rule: string; what: string; sinceMs: number } | null = null;
   const underWay = new Set<{ what: string; sinceMs: number }>();
   function onDecision(decision: Decision): void {
-    if (decision.kind === "look") return;
+    if (decision.kind === "look" || surface.stop.aborted) return;
     if (!config.dryRun) surface.log.decision(decision);
     const { rule, because: what } = decision;
     const action = actionOf(decision);

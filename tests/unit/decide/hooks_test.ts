@@ -96,9 +96,9 @@ table("a machine that is out", [
     because: "leave of managers does not hold this machine yet (Terminating)",
   },
   {
-    name: "and its time is over: done",
+    name: "and its time is over: done, by a rule that has keep ask again",
     state: out({ facts: { hook: ok(hookIn("Terminating")) }, nowMs: 600_000 }),
-    want: ["done", "out"],
+    want: ["done", "hook-pending"],
   },
   {
     name: "somebody else has completed it: done",

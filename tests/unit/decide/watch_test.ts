@@ -130,16 +130,37 @@ const ROWS: Row[] = [
     want: ["look", "lifecycle", "engine", "probe"],
   },
   {
-    name: "a worker at rest for a day runs nothing",
+    name: "a worker at rest for hours runs nothing",
     w: heard({
       ...kept(worker),
-      nowMs: 24 * 60 * MINUTE_MS,
+      nowMs: 5 * 60 * MINUTE_MS,
       seenMs: {
-        engine: 24 * 60 * MINUTE_MS,
-        probe: 24 * 60 * MINUTE_MS,
+        engine: 5 * 60 * MINUTE_MS,
+        probe: 5 * 60 * MINUTE_MS,
       },
     }),
     want: ["rest"],
+  },
+  {
+    name: "and once in some hours, as its swarm may have been replaced at the same addresses",
+    w: heard({
+      ...kept(worker),
+      nowMs: 8 * 60 * MINUTE_MS,
+      seenMs: { engine: 8 * 60 * MINUTE_MS, probe: 8 * 60 * MINUTE_MS },
+    }),
+    want: ["run", "join"],
+    because: /long ago/,
+  },
+  {
+    name: "a member goes back into a warm pool: leaves, for it must not vote out of service",
+    w: going(kept(leader), "Warmed:Running"),
+    want: ["run", "leave"],
+    because: /warm pool/,
+  },
+  {
+    name: "in a warm pool, out: waits there to be taken out",
+    w: after(going(kept(worker), "Warmed:Stopped"), LEAVE, "reached", "out"),
+    want: ["run", "join"],
   },
   {
     name: "a manager runs again after half an hour or little more",
@@ -314,6 +335,16 @@ const ROWS: Row[] = [
     name: "it has left: ends",
     w: after(going(kept(worker), "Terminated"), LEAVE, "reached", "out"),
     want: ["end", "left"],
+  },
+  {
+    name: "it has left, and its hook does not hold it yet: looks again",
+    w: heard(
+      later(
+        after(going(kept(worker), "Terminated"), LEAVE, "reached", "hook-pending"),
+        10_000,
+      ),
+    ),
+    want: ["run", "leave"],
   },
   {
     name: "its leave failed: again, soon",
