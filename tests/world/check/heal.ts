@@ -378,7 +378,9 @@ export class Healer {
 function isOfNodes(decision: Healing["decision"]): boolean {
   if (decision.kind !== "act") return false;
   const { call, rule } = decision;
-  return call.kind === "update" || call.kind === "remove" || rule === "refresh-record";
+  // A leave that was called off may show in the record only once a read is new enough.
+  return call.kind === "update" || call.kind === "remove" || rule === "refresh-record" ||
+    rule === "undo-leave";
 }
 
 /** What a run that waits or acts for ever ends with. */
