@@ -251,7 +251,9 @@ export class Healer {
       if (world.machines[i]!.power !== "up" || world.machines[i]!.isGoing) return local;
       const begun = this.#states.localId(plain(this.#steps.begun(world, i)));
       const { decision } = this.#healing({ world: id, locals: locals.with(i, begun) }, i, 0);
-      const isDue = this.#keeps ? decision.kind === "act" : isOfNodes(decision);
+      // By an old read of tags a run may be done too early: the next one, whenever it is, sees what is.
+      const isAny = this.#keeps || (world.store === "tags" && world.told.stay > 0);
+      const isDue = isAny ? decision.kind === "act" : isOfNodes(decision);
       return isDue ? begun : local;
     });
     if (so.every((local, i) => local === locals[i])) return null;
