@@ -193,9 +193,12 @@ export function leftover(world: World): string | null {
   const swarm = foundedSwarm(world);
   if (swarm === null) return null;
   const members = recordNow(world)?.record.members ?? [];
-  for (const { isGoing, power, instance } of world.machines) {
+  for (const { isGoing, power, instance, place } of world.machines) {
     const isMarked = members.some((member) => member.instance === instance && member.leaving);
-    if (isMarked && !isGoing && power === "up") return `${instance} stays, marked as leaving`;
+    // Whom its swarm has removed waits for its tasks, and comes back as another node.
+    if (isMarked && !isGoing && power === "up" && place.kind !== "removed") {
+      return `${instance} stays, marked as leaving`;
+    }
   }
   const shown = stale(world, swarm);
   if (shown !== null) return shown;

@@ -254,7 +254,8 @@ export class Healer {
       // By an old read of tags a run may be done too early: the next one, whenever it is, sees what is.
       const isAny = this.#keeps || (world.store === "tags" && world.told.stay > 0);
       const isDue = isAny ? decision.kind === "act" : isOfNodes(decision);
-      return isDue ? begun : local;
+      // One that was a manager, and is done as a worker of a swarm that has no manager any more, sees that then.
+      return isDue || decision.rule === "managers-lost" ? begun : local;
     });
     if (so.every((local, i) => local === locals[i])) return null;
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
