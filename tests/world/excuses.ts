@@ -33,7 +33,8 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
     case "join-swarm":
       return founded !== null && isBeyondHelp(world, founded);
     case "members-silent":
-      return founded !== null && (isBeyondHelp(world, founded) || isUnknown(world, founded));
+      return founded !== null &&
+        (isBeyondHelp(world, founded) || isUnknown(world, founded) || isKeptBusy(world, founded));
     case "engine-starting":
       return isUnsure(world, machine) || isLeftAlone(world, founded, own);
     case "managers-silent":
@@ -64,6 +65,16 @@ export function isExcused(world: World, machine: Machine, { rule, exit }: End): 
     default:
       return false;
   }
+}
+
+/** Nobody votes in it any more, and one that did has a task of it, which only a person may stop. */
+function isKeptBusy(world: World, swarm: Swarm): boolean {
+  const { members = [] } = recordNow(world)?.record ?? {};
+  return !canLead(world, swarm) && world.machines.some((machine) => {
+    const { place, isBusy, power } = machine;
+    return isBusy && power !== "terminated" && place.kind === "member" &&
+      place.swarm === swarm.fingerprint && isListedIn({ members }, machine);
+  });
 }
 
 /** Nobody is left who could let this node in. */
@@ -182,9 +193,12 @@ export function leftover(world: World): string | null {
   const swarm = foundedSwarm(world);
   if (swarm === null) return null;
   const members = recordNow(world)?.record.members ?? [];
-  for (const { isGoing, power, instance } of world.machines) {
+  for (const { isGoing, power, instance, place } of world.machines) {
     const isMarked = members.some((member) => member.instance === instance && member.leaving);
-    if (isMarked && !isGoing && power === "up") return `${instance} stays, marked as leaving`;
+    // Whom its swarm has removed waits for its tasks, and comes back as another node.
+    if (isMarked && !isGoing && power === "up" && place.kind !== "removed") {
+      return `${instance} stays, marked as leaving`;
+    }
   }
   const shown = stale(world, swarm);
   if (shown !== null) return shown;

@@ -359,7 +359,7 @@ export const MUTANTS: Mutant[] = [
     name: "an Engine that errs without words is in error",
     file: "memory.ts",
     find: `const isWell = state === "error" && isMute`,
-    put: `const isWell = isMute && nowMs < 0`,
+    put: `const isWell = state === "active" && isMute`,
     first: "s3-mute",
   },
   {

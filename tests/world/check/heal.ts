@@ -251,8 +251,11 @@ export class Healer {
       if (world.machines[i]!.power !== "up" || world.machines[i]!.isGoing) return local;
       const begun = this.#states.localId(plain(this.#steps.begun(world, i)));
       const { decision } = this.#healing({ world: id, locals: locals.with(i, begun) }, i, 0);
-      const isDue = this.#keeps ? decision.kind === "act" : isOfNodes(decision);
-      return isDue ? begun : local;
+      // By an old read of tags a run may be done too early: the next one, whenever it is, sees what is.
+      const isAny = this.#keeps || (world.store === "tags" && world.told.stay > 0);
+      const isDue = isAny ? decision.kind === "act" : isOfNodes(decision);
+      // One that was a manager, and is done as a worker of a swarm that has no manager any more, sees that then.
+      return isDue || decision.rule === "managers-lost" ? begun : local;
     });
     if (so.every((local, i) => local === locals[i])) return null;
     return { locals: so, isAlone: isAlone.map((is, i) => is || so[i] !== locals[i]) };
@@ -378,7 +381,9 @@ export class Healer {
 function isOfNodes(decision: Healing["decision"]): boolean {
   if (decision.kind !== "act") return false;
   const { call, rule } = decision;
-  return call.kind === "update" || call.kind === "remove" || rule === "refresh-record";
+  // A leave that was called off may show in the record only once a read is new enough.
+  return call.kind === "update" || call.kind === "remove" || rule === "refresh-record" ||
+    rule === "undo-leave";
 }
 
 /** What a run that waits or acts for ever ends with. */

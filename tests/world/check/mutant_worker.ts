@@ -1,4 +1,5 @@
 /** A thread that looks for mutants, by their numbers, beside the others. */
+/// <reference lib="deno.worker" />
 import { MUTANTS, seek } from "../mutants.ts";
 
 const SOURCE = new URL("../../../src", import.meta.url).pathname;
