@@ -40,7 +40,7 @@ const LEAVING: Plan[] = [
   ...(["s3", "tags"] as const).flatMap((store) => [
     leaving(store, 2, 0, "formed", 1, { go: 1, stay: 1 }, ["leader", "wiped"]),
     leaving(store, 3, 0, "formed", store === "s3" ? 1 : 0, { go: 1, stay: 1 }),
-    leaving(store, 2, 1, "formed", 1, { go: 1, stay: 1 }, ["leader", "removed", "wiped"]),
+    leaving(store, 2, 1, "formed", 1, { go: 1, stay: 1 }, ["leader", "wiped"]),
     idle(leaving(store, 3, 0, "unnamed", 0, {}), store === "s3" ? 2 : 1),
     idle(leaving(store, 3, 0, "young", 1, {}), store === "s3" ? 2 : 1),
     leaving(store, 3, 0, "readdressed", 0, {}),
