@@ -163,7 +163,7 @@ export function workerOutside(s: Scene): Decision {
  * Docker says `pending` with a node id for ever then (swarmkit `ca/auth.go`, "was removed from swarm").
  */
 export function starting(s: Scene): Decision {
-  const { o, engine, record } = s;
+  const { o, me, engine, record } = s;
   const { fingerprint, manager } = engine;
   const because = startingText(engine);
   const hasHeld = startedMs(o) >= STARTING_MS;
@@ -173,7 +173,8 @@ export function starting(s: Scene): Decision {
   if (!isSameSwarm(record, engine)) return afterReplacement(s, record, fingerprint);
   // A minority that answers may be without a leader, and so let nobody in.
   const known = s.traits.tokensBy === "instance" ? instances(s, record.members) : [];
-  const living = record.members.filter((member) => !gone(s, member, known));
+  // Nor does this node count, which was a manager when the record was written.
+  const living = others(record, me).filter((member) => !gone(s, member, known));
   const isWell = answering(s).length * 2 > living.length;
   return isWell ? removed(s, because) : wait(o, "engine-starting", because);
 }

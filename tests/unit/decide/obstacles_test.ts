@@ -380,6 +380,15 @@ table("an obstacle", [
     want: ["wait", "engine-starting"],
   },
   {
+    name:
+      "it was a manager, which the record lists: it does not count itself among those that answer",
+    state: comingUp(STARTING_MS, {
+      memory: { startingMs: -100_000, ...held("node-removed", STARTING_MS) },
+      facts: { ledger: founded({ members: [member(1), member(2)] }) },
+    }),
+    want: ["leave", "node-removed"],
+  },
+  {
     name: "a minority that answers may be without a leader: waits",
     state: comingUp(STARTING_MS, {
       memory: { startingMs: -100_000, ...held("node-removed", STARTING_MS) },
