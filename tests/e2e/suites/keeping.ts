@@ -43,11 +43,16 @@ export const keeping: Case[] = [
       await keepers.kill(lost);
       await lost.terminate();
       const diedMs = Date.now();
-      await until("the ghost out", PATIENCE_MS, async () => {
+      await until("a raft without it", PATIENCE_MS, async () => {
+        const nodes = await listed(managersOf(vpc));
+        return nodes.filter(({ ManagerStatus }) => ManagerStatus !== undefined).length === 2;
+      }, 250);
+      note(`out of raft ${seconds(diedMs, Date.now())} after EC2 said that it was terminated`);
+      await until("a list without it", PATIENCE_MS, async () => {
         return (await listed(managersOf(vpc))).length === rest.length;
       }, 250);
       const outMs = Date.now();
-      note(`out of raft ${seconds(diedMs, outMs)} after EC2 said that it was terminated`);
+      note(`removed ${seconds(diedMs, outMs)} after it`);
       await consistsOf(managersOf(vpc), vpc.some("w1", "w2"));
       const { sinceMs, asked, cpu } = await keepers.atRest(REST_MS, PATIENCE_MS);
       note(
