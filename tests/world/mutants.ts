@@ -553,8 +553,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: "a keeper that is told to go stays",
     file: "decide/watch.ts",
-    find: `return target === "Terminated" ? "Auto Scaling" : null;`,
-    put: `return target === "" ? "Auto Scaling" : null;`,
+    find: `test(target ?? "") ? "Auto Scaling" : null;`,
+    put: `test(String(target === "")) ? "Auto Scaling" : null;`,
     first: "gentle",
   },
   {

@@ -240,6 +240,8 @@ export class Healer {
     return {
       world: this.#states.worldId(carriedOut(world)),
       locals: locals.map((local, i) => gone.includes(i) ? off : local),
+      // Whoever was done may have something to do about that.
+      isAlone: locals.map(() => false),
     };
   }
 

@@ -11,6 +11,15 @@ const SOURCE = new URL("../../../src", import.meta.url).pathname;
 const ALIKE: readonly Plan["start"][] = ["nothing", "dead"];
 const NAMES = Object.keys(ALL) as (keyof Reductions)[];
 
+/** As much of a world as can be searched without any reduction in seconds: without its fault, if need be. */
+function smallEnough(code: Code, world: Plan): Plan {
+  const report = explore(code, world, { states: STATES_MAX, ms: 60_000 }, ALL);
+  const isSmall = report.violation !== null || report.wholeFaults === world.faults;
+  return isSmall || world.faults === 0 ? world : { ...world, faults: 0 };
+}
+
+const STATES_MAX = 6_000;
+
 /** Searches a world whole. */
 function searched(code: Code, world: Plan, reductions: Reductions): Report {
   const report = explore(code, world, { states: 1_000_000, ms: 300_000 }, reductions);
@@ -44,7 +53,8 @@ for (const store of ["s3", "tags"] as const) {
   for (const start of ["nothing", "founded", "foreign", "dead", "mixed"] as const) {
     Deno.test(`the same is found with each reduction and without: ${store}, ${start}`, () => {
       // With a fault these take minutes.
-      const faults = store === "tags" || start === "dead" ? 0 : 1;
+      const isLarge = store === "tags" || ["dead", "nothing", "mixed"].includes(start);
+      const faults = isLarge ? 0 : 1;
       const { facts, names } = compared(run, plan(store, 2, 0, start, faults));
       assert.ok(facts > 0, `${facts} states less by their facts`);
       assert.ok(!ALIKE.includes(start) || faults === 0 || names > 0, `${names} by their names`);
@@ -59,11 +69,12 @@ Deno.test("the same is found with each reduction and without: what else may be l
 
 for (const mutant of MUTANTS) {
   Deno.test(`the same is found with each reduction and without: ${mutant.name}`, async () => {
-    compared(await planted(mutant, SOURCE), smallWorldOf(mutant));
+    const code = await planted(mutant, SOURCE);
+    compared(code, smallEnough(code, smallWorldOf(mutant)));
   });
 }
 
-/** Where a mutant is looked for first, with two machines and, with S3, one fault. */
+/** Where a mutant is looked for first, with two machines and, with S3, one fault at most. */
 function smallWorldOf(mutant: Mutant): Plan {
   const { store, start, besides, roles } = firstWorldOf(mutant);
   const workers = roles.length === 2 && roles.includes("worker") ? 1 : 0;
