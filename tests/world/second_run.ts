@@ -1,6 +1,7 @@
 /**
  * A second run on a node that is done changes nothing but what others have left to be done since: nodes that
- * came or died after it was done. A third changes nothing at all.
+ * came or died after it was done, and those that the run before had no room to label. In the end one changes
+ * nothing at all.
  */
 import { type Choice, enact } from "./enact.ts";
 import { broken } from "./judge.ts";
@@ -11,6 +12,8 @@ import { actionOf } from "../../src/actions.ts";
 import { callsOf } from "../../src/run.ts";
 
 const STEPS_MAX = 100;
+/** So many others a run labels at most. */
+const LABELS_A_RUN = 20;
 
 export function judgeSecondRun(
   world: World,
@@ -18,7 +21,10 @@ export function judgeSecondRun(
   spawn: () => Program,
   choice: Choice,
 ): void {
-  run(world, machine, spawn(), choice, (act) => act.kind === "update" || act.kind === "remove");
+  const runs = 1 + Math.floor(world.machines.length / LABELS_A_RUN);
+  for (let n = 0; n < runs; n++) {
+    run(world, machine, spawn(), choice, (act) => act.kind === "update" || act.kind === "remove");
+  }
   run(world, machine, spawn(), choice, () => false);
 }
 
