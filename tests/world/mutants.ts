@@ -494,7 +494,10 @@ export const MUTANTS: Mutant[] = [
     name: "a worker leaves with tasks on it",
     file: "decide/leave/worker.ts",
     find: `if (tasks !== "" && !isStopped) return emptied(s, tasks);`,
-    put: `if (tasks !== "" && isStopped) return emptied(s, tasks);`,
+    put: `if (tasks !== "" && !isStopped) {
+      const call = { kind: "leave", force: false, onlyEmpty: false } as const;
+      return act(call, "leave-swarm", emptied(s, tasks).kind);
+    }`,
     first: "s3-leave-worker",
   },
   {
