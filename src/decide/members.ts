@@ -119,11 +119,15 @@ export function registered(record: FoundingRecord, w: Author): FoundingRecord {
   return signed({ ...record, members: [...remaining(record, w), self(w)] }, w);
 }
 
-/** The record with this node as before, and nobody who is gone. Since when it is listed says who may never have been. */
+/** The record with this node as before, and nobody who is gone. */
 export function confirming(record: FoundingRecord, w: Author): FoundingRecord {
+  return signed({ ...record, members: [...remaining(record, w), asBefore(record, w)] }, w);
+}
+
+/** This node's entry, since when it has been: of those who came after it all were listed. */
+function asBefore(record: FoundingRecord, w: Author): Member {
   const own = record.members.find((one) => isMe(one, w.me) && one.address === w.address);
-  const entry = own === undefined ? self(w) : { ...own, leaving: false };
-  return signed({ ...record, members: [...remaining(record, w), entry] }, w);
+  return { ...self(w), ...(own === undefined ? {} : { sinceMs: own.sinceMs }) };
 }
 
 /** The record in which this node leaves: it stands where it stood, for the order of marks is the order of leaves. */
@@ -182,7 +186,7 @@ export function refreshed(
     .map(({ address }) => address)
     .filter((address) => holderOf(address, w.instances) === null);
   const kept = remaining(record, w).filter(({ address }) => !dropped.includes(address));
-  const members = withManagers([...kept, self(w)], missing, w);
+  const members = withManagers([...kept, asBefore(record, w)], missing, w);
   return signed({ ...record, fingerprint, clusterId: swarm.clusterId, rotated, members }, w);
 }
 

@@ -425,6 +425,20 @@ Deno.test("the dead: the confirming write is a record in which nothing else chan
   assert.deepEqual(record.members.map((one) => one.instance), ["i-2", "i-1"]);
 });
 
+Deno.test("the dead: who has proven one dead can go on: it is listed since when it was", () => {
+  const lone = third(dead3({ labels: {}, voter: null, createdMs: NOW_MS - 1 }), {
+    members: [1],
+    instances: [],
+  });
+  const record = recordOf(lone);
+  const proven = decided({
+    ...lone,
+    memory: { ...lone.memory, isProven: true, confirmed: record.fingerprint },
+    facts: { ...lone.facts, ledger: founded(record) },
+  });
+  assert.deepEqual([proven.kind, proven.rule], ["act", "remove-dead-node"], proven.because);
+});
+
 Deno.test("the dead: one that could not be reaped is said when the run is done", () => {
   const state = third(dead3({ state: "ready" }), { memory: held("voter-going", 300_000) });
   const decision = decided(state);
