@@ -20,7 +20,15 @@ import {
   shown,
   workerNode,
 } from "../../../support/observations.ts";
-import type { Config, Instance, Memory, Observation, SwarmNode } from "../../../../src/state.ts";
+import type { LedgerView } from "../../../../src/founding.ts";
+import type {
+  Answer,
+  Config,
+  Instance,
+  Memory,
+  Observation,
+  SwarmNode,
+} from "../../../../src/state.ts";
 
 const terminated3 = instance(3, { state: "terminated", address: null });
 /** Manager 3 as its swarm lists it once it is dead. */
@@ -426,15 +434,17 @@ Deno.test("the dead: the confirming write is a record in which nothing else chan
 });
 
 Deno.test("the dead: who has proven one dead can go on: it is listed since when it was", () => {
-  const lone = third(dead3({ labels: {}, voter: null, createdMs: NOW_MS - 1 }), {
-    members: [1],
-    instances: [],
-  });
-  const record = recordOf(lone);
+  const node = dead3({ labels: {}, voter: null, createdMs: NOW_MS });
+  const lone = third(node, { members: [1], instances: [] });
+  const later = (record: Answer<LedgerView>): Observation => {
+    assert.ok(record.ok && record.value.kind === "settled");
+    const ledger = ok({ ...record.value, serverMs: NOW_MS + HOUR_MS });
+    return { ...lone, facts: { ...lone.facts, ledger } };
+  };
+  const record = recordOf(later(founded({ members: [member(1)] })));
   const proven = decided({
-    ...lone,
+    ...later(founded(record)),
     memory: { ...lone.memory, isProven: true, confirmed: record.fingerprint },
-    facts: { ...lone.facts, ledger: founded(record) },
   });
   assert.deepEqual([proven.kind, proven.rule], ["act", "remove-dead-node"], proven.because);
 });
