@@ -110,8 +110,8 @@ function recover(node: Node, args: string[]): Promise<Run> {
 /** Waits until its Engine says that there is no leader. An Engine without one is slow to say so, a leader without followers too. */
 async function hasLost(node: Node): Promise<Run> {
   await until("a manager that leads nobody any more", 300_000, async () => {
-    const plan = await recover(node, []);
-    return plan.json?.decision?.rule !== "quorum-lost" && plan.json?.result !== "unchanged";
+    const { json } = await recover(node, []);
+    return ["confirm-recovery", "members-living"].includes(json?.decision?.rule);
   }, 1_000);
   return await until("a lost quorum", 300_000, async () => {
     const run = await node.run(["--json", "--timeout", "120s"], { verb: "status" });
