@@ -185,7 +185,9 @@ class Keeper {
     const so = await guarded;
     if (isCut) log.info(`${cut.signal.reason}: the run of ${goal} is given up`);
     else this.#last[goal] = report;
-    this.#kept = afterRun(this.#kept, goal, report, surface.wallMs());
+    // Who is cut has not failed.
+    const result = isCut ? "stopped" : report.result;
+    this.#kept = afterRun(this.#kept, goal, { ...report, result }, surface.wallMs());
     this.#show({ ...so, facts: { ...so.facts, ...(engine && { engine }) } });
     const end = isCut ? "cut" : report.exit === 0 ? "reached" : "failed";
     return ran({ ...so, nowMs: nowMs() }, errand, { end, rule: report.rule, engine });

@@ -241,6 +241,8 @@ Deno.test("keep: a run that gets nowhere is given up when the machine is told to
   const report = await keep(worker, bench.surface);
   assert.equal(report.result, "left");
   assert.match(bench.said, /this machine goes: the run of join is given up/);
+  const { runs } = bench.kept.at(-1) ?? assert.fail();
+  assert.deepEqual(runs.map(({ goal, result }) => [goal, result])[0], ["join", "stopped"]);
   assert.deepEqual(bench.at("join"), []);
 });
 
