@@ -93,7 +93,7 @@ async function findParts(): Promise<Part[]> {
   const sources = await findFiles(ROOT, /^(main|(src|tests|tools)\/.*)\.ts$/);
   const tests = sources.filter((path) => path.endsWith("_test.ts"));
   const below = (dir: string): string[] => tests.filter((path) => path.startsWith(dir));
-  const unit = tests.filter((path) => !/^tests\/(lab|world|e2e)\//.test(path));
+  const unit = tests.filter((path) => !/^tests\/(artefacts|lab|world|e2e)\//.test(path));
   const lacks = await missing();
   const canIpv6 = lacks.length === 0 && (await ipv6Programs()).length > 0;
   return [
@@ -108,6 +108,7 @@ async function findParts(): Promise<Part[]> {
       seconds: 340,
     },
     { ...denoTest("world", below("tests/world/")), beside: true, seconds: 300 },
+    { ...denoTest("artefacts", below("tests/artefacts/")), seconds: 240 },
     {
       name: "prove",
       command: [DENO, "task", "--quiet", "prove", ...(ALL ? [] : SHORT_PROOF)],
@@ -176,6 +177,9 @@ async function runPart(part: Part): Promise<Result> {
   const result = judge(part, code, output);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   if (result.failed > 0 && !part.streams) write(`${withoutPassed(output)}\n`);
+  for (const [, left] of output.matchAll(/^(.* \(left out: .*\)) \.\.\. ignored/gm)) {
+    say(`  ${left}`);
+  }
   say(`${part.name}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`);
   return result;
 }

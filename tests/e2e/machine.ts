@@ -23,7 +23,7 @@ export async function missing(): Promise<string[]> {
   for (const command of COMMANDS) {
     if (!(await succeeds("sh", "-c", `command -v ${command}`))) lacks.push(command);
   }
-  if ((await python()) === null) lacks.push("moto 5.2.1 (tools/setup_e2e.sh installs it)");
+  if ((await python()) === null) lacks.push("moto 5.2.1 (tools/setup_tests.sh installs it)");
   if (!(await succeeds(BUSYBOX, "true"))) lacks.push("busybox (tools/engines.sh fetches it)");
   if (
     lacks.length === 0 &&
@@ -34,9 +34,9 @@ export async function missing(): Promise<string[]> {
   return lacks;
 }
 
-/** The Python that has moto: that of the virtual environment which `tools/setup_e2e.sh` made, or the system's. */
+/** The Python that has moto: that of the virtual environment which `tools/setup_tests.sh` made, or the system's. */
 export async function python(): Promise<string | null> {
-  const own = new URL("../../.toolchain/moto/bin/python", import.meta.url).pathname;
+  const own = new URL("../../.toolchain/python/bin/python", import.meta.url).pathname;
   for (const candidate of [own, "python3"]) {
     if (await succeeds(candidate, "-c", "import moto.server, boto3")) return candidate;
   }

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Installs what the end-to-end tests need beside the toolchain, on Debian or Ubuntu, as root: a Docker
-# Engine that is not started, network tools, and under .toolchain newer Engines (tools/engines.sh) and moto.
-# Run again, it does nothing.
+# Installs what the tests need beside the toolchain, on Debian or Ubuntu, as root: a Docker Engine that is
+# not started, network tools, and under .toolchain newer Engines (tools/engines.sh), a Debian to install
+# packages in (tools/debian.sh), and what tools/requirements.txt names. Run again, it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-moto='moto[ec2,s3,iam,sts,server]==5.2.1'
-venv=.toolchain/moto
+venv=.toolchain/python
 
-say() { printf 'setup_e2e: %s\n' "$*"; }
+say() { printf 'setup_tests: %s\n' "$*"; }
 
 declare -A package=(
   [dockerd]=docker.io [containerd]=containerd [ip]=iproute2 [iptables]=iptables
   [make]=make [nsenter]=util-linux [setpriv]=util-linux [python3]=python3
+  [debootstrap]=debootstrap [systemd-nspawn]=systemd-container
 )
 wanted=()
 for command in "${!package[@]}"; do
@@ -38,12 +38,14 @@ if ((${#wanted[@]})); then
   apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 fi
 
-if ! "$venv/bin/python" -c 'import boto3, moto.server, sys; sys.exit(moto.__version__ != "5.2.1")' 2>/dev/null; then
-  say "installing $moto"
+if ! cmp --silent tools/requirements.txt "$venv/installed.txt"; then
+  say "installing $(grep -o '^[a-z][a-z0-9-]*' tools/requirements.txt | paste -sd ' ')"
   mkdir -p "$(dirname "$venv")"
   python3 -m venv --clear "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check "$moto"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r tools/requirements.txt
+  cp tools/requirements.txt "$venv/installed.txt"
 fi
-# Whether the tests can do without a newer one is theirs to say.
+# Whether the tests can do without a newer Engine, or a Debian, is theirs to say.
 tools/engines.sh || true
+tools/debian.sh || true
 say 'ready'
