@@ -373,7 +373,7 @@ export const RULES = {
   },
   "hook-pending": {
     cases: [
-      ["leaving", "it is out, and its hook does not hold it yet (`Terminating`: load balancers come first), or Auto Scaling does not answer", "waits to the end of its time; half a minute for an answer; is done then, and says what it could not tell"],
+      ["leaving", "it is out, and its hook does not hold it yet (`Terminating`: load balancers come first), or Auto Scaling does not answer, or knows nothing of it while the metadata do", "waits to the end of its time; half a minute for an answer; is done then, and says what it could not tell"],
       ["inSwarm", "under `keep`: a launching hook, and its swarm does not reach it yet, or Auto Scaling does not answer", "waits"],
     ],
     exits: [3], waitsFor: "Auto Scaling, or this manager's swarm to reach it", mend: AGAIN,

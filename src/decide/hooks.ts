@@ -48,7 +48,7 @@ export function completed(
   const { hook: fact } = o.facts;
   if (fact === undefined) return look({ kind: "hook" });
   if (!fact.ok) return untold(o, [fact.fault], rest);
-  if (fact.value === null) return rest;
+  if (fact.value === null) return untold(o, [noGroup(o)], rest);
   const { group, state } = fact.value;
   const own = ownHooks(fact.value, transition);
   const is = state.replace(/^Warmed:/, "");
@@ -75,6 +75,12 @@ export function completed(
     return act({ kind: "complete", group, hook: next.name }, "complete-hook", because);
   }
   return untold(o, told.flatMap(({ fault }) => fault ?? []), rest);
+}
+
+/** Its metadata know of a group, so that an answer without one may just be old; or it was detached from it. */
+function noGroup({ memory: { identity } }: Observation): Fault {
+  const message = `it shows no group of ${identity?.instance}, whose metadata know of one`;
+  return { kind: "malformed", message };
 }
 
 /** Tries once more what may pass; says what does not. */

@@ -111,8 +111,15 @@ table("a machine that is out", [
     want: ["done", "out"],
   },
   {
-    name: "it is in no group: done",
+    name:
+      "Auto Scaling shows no group, and the metadata do: the answer may be old, so it asks again",
     state: out({ facts: { hook: ok(null) } }),
+    want: ["wait", "hook-pending"],
+    because: "it shows no group of i-1, whose metadata know of one",
+  },
+  {
+    name: "and goes on showing none: done",
+    state: out({ memory: held("hook-pending", 30_000), facts: { hook: ok(null) } }),
     want: ["done", "out"],
   },
   {
