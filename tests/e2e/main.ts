@@ -34,6 +34,8 @@ import { type Store, Vpc } from "./vpc.ts";
 const MACHINES = 8;
 /** How many grounds are played side by side: what two cores carry. */
 const AT_ONCE = 9;
+/** Slow cases wait, so that theirs are the longest grounds: each is divided. */
+const SLOW_PARTS = 2;
 
 /** What is slow by its nature: a swarm takes its time to see who comes and goes. */
 const waiting = [
@@ -86,7 +88,7 @@ async function main(args: string[]): Promise<number> {
   const counts = await play(vpc, casesIn(args, isChoice(engines) ? null : fleet), {
     store,
     fleet,
-    slow: args.includes("--slow"),
+    slow: slowIn(args),
     only: onlyIn(args),
     failFast: args.includes("--fail-fast"),
   }, say);
@@ -135,11 +137,15 @@ async function everywhere(args: string[]): Promise<number> {
   const store = storeIn(args);
   const grounds = fleets.flatMap((fleet) =>
     (store === null ? STORES : [store]).flatMap((store) =>
-      [true, false].map((slow): Ground => ({ store, fleet, slow, only: onlyIn(args) }))
+      [...Array(SLOW_PARTS).keys(), null].map((part): Ground => ({
+        ...{ store, fleet, only: onlyIn(args) },
+        slow: part === null ? null : { part, of: SLOW_PARTS },
+      }))
     )
   ).filter((ground) =>
     chosen(casesIn(args, isChoice(engines) ? null : ground.fleet), ground).length > 0
   );
+  grounds.sort((one, other) => Number(one.slow === null) - Number(other.slow === null));
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     for (let next = grounds.shift(); next !== undefined; next = grounds.shift()) {
       await playOn(next, args, counts);
@@ -156,7 +162,8 @@ async function playOn(
   counts: { passed: number; failed: number },
 ): Promise<void> {
   let summed = false;
-  const own = [...args, "--store", store, "--engines", fleet, ...(slow ? ["--slow"] : [])];
+  const own = [...args, "--store", store, "--engines", fleet];
+  if (slow !== null) own.push("--slow", `${slow.part}/${slow.of}`);
   const startMs = performance.now();
   const code = await enter(import.meta.filename ?? "", own, (line) => {
     const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(line) ?? [];
@@ -166,7 +173,7 @@ async function playOn(
     counts.failed += Number(failed);
   });
   const seconds = Math.round((performance.now() - startMs) / 1000);
-  say(`  over   ${store}, ${fleet}${slow ? ", slow ones" : ""}: ${seconds} s`);
+  say(`  over   ${store}, ${fleet}${slow ? `, slow ones ${slow.part}` : ""}: ${seconds} s`);
   if (summed) return;
   say(`  FAILED the tests on ${store} with the ${fleet} Engine ended early, with exit ${code}`);
   counts.failed++;
@@ -177,6 +184,11 @@ const STORES: readonly Store[] = ["tags", "s3"];
 function onlyIn(args: string[]): RegExp | null {
   const pattern = valueOf(args, "--only");
   return pattern === null ? null : new RegExp(pattern);
+}
+
+function slowIn(args: string[]): Ground["slow"] {
+  const [part, of] = (valueOf(args, "--slow") ?? "").split("/").map(Number);
+  return part === undefined || of === undefined ? null : { part, of };
 }
 
 function storeIn(args: string[]): Store | null {

@@ -39,12 +39,13 @@ export function fleetAcross(across: "oldest" | "newest", store: Store): Fleet {
 
 /** Those of the cases that are played there. */
 export function chosen(cases: Case[], { store, fleet, slow, only }: Ground): Case[] {
-  return cases.filter((one) =>
-    (one.slow ?? false) === slow && (one.stores?.includes(store) ?? true) &&
+  const there = cases.filter((one) =>
+    (one.slow ?? false) === (slow !== null) && (one.stores?.includes(store) ?? true) &&
     fleetsOf(one).includes(fleet) &&
     (one.across === undefined || fleetAcross(one.across, store) === fleet) &&
     (only === null || titlesOf(one, store, fleet).some((title) => only.test(title)))
   );
+  return slow === null ? there : there.filter((_, index) => index % slow.of === slow.part);
 }
 
 function titlesOf({ name, times }: Case, store: Store, fleet: Fleet): string[] {
@@ -58,8 +59,8 @@ function titlesOf({ name, times }: Case, store: Store, fleet: Fleet): string[] {
 export interface Ground {
   store: Store;
   fleet: Fleet;
-  /** Of the slow cases, or of the others. */
-  slow: boolean;
+  /** Which part of the slow cases; null: the others. */
+  slow: { part: number; of: number } | null;
   /** Matches `name [store, fleet]`; null: all. */
   only: RegExp | null;
 }
