@@ -12,7 +12,12 @@ await Deno.remove(folder, { recursive: true });
 const components = await componentsOf(made.inputs.map(([path]) => path));
 const bill = JSON.parse(sbom(components));
 
-Deno.test("with the program goes what is in it, and by which licences", () => {
+/** esbuild's process, started above, may end while any of them runs; hence no sanitizers. */
+function test(name: string, fn: () => Promise<void> | void): void {
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
+test("with the program goes what is in it, and by which licences", () => {
   const names = components.map(({ name }) => name);
   for (const one of ["deno", "v8", "@aws-sdk/client-ec2", "@smithy/core", "valibot"]) {
     assert.ok(names.includes(one), `${one} is listed`);
@@ -26,7 +31,7 @@ Deno.test("with the program goes what is in it, and by which licences", () => {
   assert.equal(Deno.readTextFileSync(`${ROOT}dist/swarm-join.cdx.json`), sbom(components));
 });
 
-Deno.test("a text that several have is there once, after all of them; each has its notices", () => {
+test("a text that several have is there once, after all of them; each has its notices", () => {
   const one = (name: string, ...texts: string[]): Component => (
     { name, version: "1.0.0", purl: `pkg:npm/${name}@1.0.0`, licence: "MIT", texts }
   );
@@ -43,7 +48,7 @@ Deno.test("a text that several have is there once, after all of them; each has i
   ]);
 });
 
-Deno.test("what has no licence, or is of nobody, is named, and is not built in", async () => {
+test("what has no licence, or is of nobody, is named, and is not built in", async () => {
   const cases = [
     { files: { "package.json": {} }, says: /^free 1\.2\.3 .* names no licence: it may not be$/ },
     { files: { "package.json": { license: "UNLICENSED" } }, says: /^free 1\.2\.3 .* no licence:/ },
@@ -66,7 +71,7 @@ Deno.test("what has no licence, or is of nobody, is named, and is not built in",
   await assert.rejects(componentsOf(["vendor/x.js"]), /^Error: vendor\/x\.js .* of whom is it\?$/);
 });
 
-Deno.test("the bill of materials is valid CycloneDX", async () => {
+test("the bill of materials is valid CycloneDX", async () => {
   assert.deepEqual(await faults(bill), []);
   const wrong = structuredClone(bill);
   wrong.components[0].type = "libary";
@@ -76,7 +81,7 @@ Deno.test("the bill of materials is valid CycloneDX", async () => {
   assert.deepEqual(bill.dependencies[0].dependsOn, refs);
 });
 
-Deno.test("it has the packages that CycloneDX's own tool finds in the bundle", async () => {
+test("it has the packages that CycloneDX's own tool finds in the bundle", async () => {
   const metafile = await Deno.makeTempFile({ suffix: ".json" });
   try {
     await Deno.writeTextFile(metafile, JSON.stringify(made.metafile));
