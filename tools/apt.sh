@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
 # Packages of Debian that are unpacked and not installed, for the scripts that source this: apt works with folders
-# of its own, on the mirror that the machine's own sources name.
+# of its own.
 
 codename() {
   # shellcheck disable=SC1091
   (. /etc/os-release && printf '%s' "$VERSION_CODENAME")
 }
 
+# The mirror that the machine's own sources name.
+mirror() {
+  local found
+  found=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
+    "Release: $(codename)")
+  printf '%s' "${found%%$'\n'*}"
+}
+
 # fetch SUITE ARCHITECTURE FOLDER PACKAGE…: unpacks packages of a suite into a folder.
 fetch() {
-  local suite=$1 architecture=$2 folder=$3 work mirror package code=0
+  local suite=$1 architecture=$2 folder=$3 work package code=0
   shift 3
   work=$(mktemp -d) && mkdir -p "$folder" "$work/lists/partial" "$work/archives/partial" || return
-  mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
-    "Release: $(codename)")
-  printf 'deb %s %s main\n' "${mirror%%$'\n'*}" "$suite" >"$work/sources.list"
+  printf 'deb %s %s main\n' "$(mirror)" "$suite" >"$work/sources.list"
   cat >"$work/apt.conf" <<CONF
 APT::Architecture "$architecture";
 APT::Architectures "$architecture";

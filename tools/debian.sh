@@ -4,6 +4,8 @@
 # is of the mirror that the machine's own sources name. Run again, it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck disable=SC1091
+. tools/apt.sh
 
 suite=bookworm
 root=$PWD/.toolchain/debian
@@ -16,16 +18,11 @@ say() { printf 'debian: %s\n' "$*" >&2; }
 if cmp --silent <(echo "$packages") "$root/installed.txt"; then exit; fi
 (($(id -u) == 0)) || { say 'needs root'; exit 1; }
 command -v debootstrap >/dev/null || { say 'needs debootstrap (tools/setup_tests.sh installs it)'; exit 1; }
-# shellcheck disable=SC1091
-mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
-  "Release: $(. /etc/os-release && printf '%s' "$VERSION_CODENAME")")
-mirror=${mirror%%$'\n'*}
-
 say "making a Debian $suite"
 rm -rf "$root" "$root.new"
 log=$(mktemp)
 trap 'umount "$root.new/proc" 2>/dev/null; rm -f "$log"' EXIT
-debootstrap --variant=minbase "$suite" "$root.new" "$mirror" >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+debootstrap --variant=minbase "$suite" "$root.new" "$(mirror)" >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
 # Nothing is started in it while it is made.
 printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
 chmod 755 "$root.new/usr/sbin/policy-rc.d"
