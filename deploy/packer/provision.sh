@@ -25,7 +25,8 @@ state=$(docker info --format '{{.Swarm.LocalNodeState}}')
 echo "$PACKAGE_SHA256  $PACKAGE" | sha256sum --check --status - ||
   fail "$PACKAGE is not the file whose SHA-256 is $PACKAGE_SHA256"
 case $PACKAGE in
-  *.deb) DEBIAN_FRONTEND=noninteractive apt-get install -o DPkg::Lock::Timeout=300 --quiet=2 --yes "$PACKAGE" ;;
+  # Of a name without a slash apt would take its own package.
+  *.deb) DEBIAN_FRONTEND=noninteractive apt-get install -o DPkg::Lock::Timeout=300 --quiet=2 --yes "$(realpath "$PACKAGE")" ;;
   *.rpm) dnf install --assumeyes --quiet "$PACKAGE" ;;
   *) fail "$PACKAGE is neither a .deb nor an .rpm" ;;
 esac
