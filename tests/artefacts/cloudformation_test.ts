@@ -12,6 +12,7 @@ const KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-1111-2222-3333-4444
 const PROGRAM = {
   ProgramFrom: "s3://my-bucket/releases",
   ProgramSha256X8664: "1".repeat(64),
+  ProgramSha256Aarch64: "3".repeat(64),
   UnitSha256: "2".repeat(64),
 };
 
@@ -28,12 +29,16 @@ const PRODUCTION = {
   AmiId: "ami-0a1b2c3d4e5f60718",
   KeyName: "ops",
   RootVolumeSize: "40",
+  WorkerMaxCount: "10",
+  Architecture: "arm64",
+  BucketName: "a-bucket-of-ours",
   ManagerRolePolicyArns: "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
   PermissionsBoundary: "arn:aws:iam::123456789012:policy/boundary",
 };
 const BUCKET_OF_OTHERS = {
   ...IN_S3,
   BucketName: "my-bucket",
+  CreateBucket: "false",
   ...PROGRAM,
   ProgramFrom: "https://example.com/0.1.0",
 };
@@ -147,7 +152,7 @@ const MUTANTS: Mutant[] = [
     at: OF_GROUP("Worker"),
     from: "{ Key: Role, Value: worker, PropagateAtLaunch: true }",
     to: "{ Key: Role, Value: worker, PropagateAtLaunch: false }",
-    found: /^the workers' role tags: /,
+    found: /^the workers' tags: /,
   },
   {
     name: "managers have the workers' role",
@@ -268,6 +273,7 @@ judged("in production the parameters arrive where they belong", ["python"], asyn
     assert.equal(Object.keys(role.policies).length, 3);
     assert.equal(role.boundary, PRODUCTION.PermissionsBoundary);
     assert.equal(template.ImageId, PRODUCTION.AmiId);
+    assert.equal(template.InstanceType, "t4g.medium");
     assert.equal(template.KeyName, "ops");
     assert.deepEqual(template.SecurityGroupIds.slice(1), [other, other]);
     assert.deepEqual(template.BlockDeviceMappings, [
@@ -276,7 +282,8 @@ judged("in production the parameters arrive where they belong", ["python"], asyn
   }
   assert.deepEqual(manager.role.attached, [PRODUCTION.ManagerRolePolicyArns]);
   assert.deepEqual(worker.role.attached, []);
-  assert.deepEqual(bucket?.encryption, { SSEAlgorithm: "aws:kms", KMSMasterKeyID: KEY });
+  assert.equal(bucket?.name, PRODUCTION.BucketName);
+  assert.deepEqual(bucket.encryption, { SSEAlgorithm: "aws:kms", KMSMasterKeyID: KEY });
 });
 
 judged("without them a stack has no more than it needs", ["python"], async () => {
@@ -285,6 +292,7 @@ judged("without them a stack has no more than it needs", ["python"], async () =>
     assert.deepEqual(Object.keys(role.policies), ["swarm-join"]);
     assert.deepEqual([role.attached, role.boundary], [[], null]);
     assert.match(template.ImageId, /al2023-ami-kernel-default-x86_64\}\}$/);
+    assert.equal(template.InstanceType, "t3.medium");
     assert.equal(template.SecurityGroupIds.length, 1);
     assert.deepEqual([template.KeyName, template.BlockDeviceMappings], [undefined, undefined]);
   }
@@ -318,7 +326,7 @@ judged(
       const settings = await machine.read(SETTINGS) ?? "";
       assert.match(
         settings,
-        /^SWARM_JOIN_STORE=s3:\/\/\S+\/swarm\nSWARM_JOIN_S3_KMS_KEY=arn:\S+\n/,
+        /\nSWARM_JOIN_STORE=s3:\/\/a-bucket-of-ours\/swarms\nSWARM_JOIN_S3_KMS_KEY=arn:\S+\n/,
       );
       assert.match(settings, /\nSWARM_JOIN_TAGS=Team=web,keep=yes\nSWARM_JOIN_TIMEOUT=20m\n$/);
     });

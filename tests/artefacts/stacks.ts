@@ -36,6 +36,7 @@ export interface Kind {
   hooks: Hook[];
   template: {
     ImageId: string;
+    InstanceType: string;
     UserData: string;
     KeyName?: string;
     MetadataOptions: unknown;
@@ -102,7 +103,7 @@ export function faultsOf(made: Made, parameters: Record<string, string>): string
       check(`the ${kind}s' ${what}`, found, want);
     }
   }
-  if (parameters.Store === "s3" && !parameters.BucketName) {
+  if (parameters.Store === "s3" && parameters.CreateBucket !== "false") {
     check("the bucket's versioning", made.bucket?.versioning, "Enabled");
     check("the bucket's expiry", made.bucket?.expiry, []);
     check("the bucket when the stack goes", made.bucket?.kept, ["Retain", "Retain"]);
@@ -120,7 +121,9 @@ function partsOf(
   const { group, hooks, template, role, instances, waitsFor } = made[kind];
   const wantHooks = hooksInDocs();
   const count = kind === "manager" ? 3 : 2;
-  const tags = instances.map(({ Tags }) => Tags.find(({ Key }) => Key === "Role")?.Value);
+  const tags = instances.map(({ Tags }) =>
+    ["Role", "Cluster"].map((key) => Tags.find(({ Key }) => Key === key)?.Value)
+  );
   const names = group.LifecycleHookSpecificationList?.map((hook) => hook.LifecycleHookName) ?? [];
   return [
     ["policy", role.policies["swarm-join"], policyInFile(kind, made, parameters)],
@@ -146,13 +149,13 @@ function partsOf(
     ["security group", template.SecurityGroupIds[0], made.outputs.SecurityGroupId],
     ["subnets", group.VPCZoneIdentifier, made.subnets.join(",")],
     ["sizes", [group.MinSize, group.DesiredCapacity, group.MaxSize], [
-      ...kind === "manager" ? [3, 3, 4] : [0, 2, 10],
+      ...kind === "manager" ? [3, 3, 4] : [2, 2, Number(parameters.WorkerMaxCount ?? 2)],
     ]],
     ["way of being replaced", group.InstanceMaintenancePolicy, {
       MinHealthyPercentage: 100,
       MaxHealthyPercentage: 110,
     }],
-    ["role tags", tags, Array(count).fill(kind)],
+    ["tags", tags, Array(count).fill([kind, "swarm"])],
     ["ports before machines", waitsFor.length, portsInDocs().length],
     ["user data", new TextDecoder().decode(decoded(template.UserData)), userData(made, parameters)],
   ];
@@ -170,7 +173,9 @@ export function userDataOf(kind: Kind): string {
 function userData(made: Made, parameters: Record<string, string>): string {
   const bucket = parameters.BucketName ?? made.bucket?.name;
   const settings = [
-    parameters.Store === "s3" ? `SWARM_JOIN_STORE=s3://${bucket}/swarm` : "SWARM_JOIN_STORE=tags",
+    "SWARM_JOIN_CLUSTER=swarm",
+    "SWARM_JOIN_CLUSTER_TAG=Cluster",
+    ...parameters.Store === "s3" ? [`SWARM_JOIN_STORE=s3://${bucket}/swarms`] : [],
     ...parameters.KmsKeyArn ? [`SWARM_JOIN_S3_KMS_KEY=${parameters.KmsKeyArn}`] : [],
     ...parameters.Settings?.split(" ") ?? [],
   ];
@@ -208,13 +213,15 @@ function policyInFile(
     : made.region.startsWith("us-gov-")
     ? "aws-us-gov"
     : "aws";
+  const groupName = made.outputs[kind === "manager" ? "ManagerGroupName" : "WorkerGroupName"] ?? "";
   return JSON.parse(
     read(`deploy/iam/${kind}-${parameters.Store ?? "tags"}.json`)
       .replaceAll("arn:aws:", `arn:${partition}:`)
+      .replace("autoScalingGroupName/*", `autoScalingGroupName/${groupName.replace(/[^-]+$/, "*")}`)
       .replaceAll("REGION", made.region).replaceAll("ACCOUNT", "123456789012")
       .replaceAll("BUCKET", parameters.BucketName ?? made.bucket?.name ?? "").replaceAll(
         "PREFIX",
-        "swarm",
+        "swarms",
       ),
   );
 }
