@@ -29,7 +29,7 @@ const PRODUCTION = {
   AmiId: "ami-0a1b2c3d4e5f60718",
   KeyName: "ops",
   RootVolumeSize: "40",
-  WorkerMaxCount: "10",
+  WorkerMaxCount: "20",
   Architecture: "arm64",
   BucketName: "a-bucket-of-ours",
   ManagerRolePolicyArns: "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",

@@ -149,7 +149,7 @@ function partsOf(
     ["security group", template.SecurityGroupIds[0], made.outputs.SecurityGroupId],
     ["subnets", group.VPCZoneIdentifier, made.subnets.join(",")],
     ["sizes", [group.MinSize, group.DesiredCapacity, group.MaxSize], [
-      ...kind === "manager" ? [3, 3, 4] : [2, 2, Number(parameters.WorkerMaxCount ?? 2)],
+      ...kind === "manager" ? [3, 3, 4] : [2, 2, Number(parameters.WorkerMaxCount ?? 10)],
     ]],
     ["way of being replaced", group.InstanceMaintenancePolicy, {
       MinHealthyPercentage: 100,
