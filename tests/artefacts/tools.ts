@@ -118,3 +118,22 @@ export async function withDebian(use: (root: string) => Promise<void>): Promise<
     await sh("rm", "-rf", "--one-file-system", folder);
   }
 }
+
+/** What a command says in the Debian, with a folder as its /mnt. Nothing that it writes stays. */
+export async function inDebian(folder: string, ...command: string[]): Promise<string> {
+  const mounts = [
+    'mount -t tmpfs tmpfs "$1/tmp"',
+    'mount --bind "$2" "$1/mnt"',
+    'mount --rbind /dev "$1/dev"',
+    'mount -t proc proc "$1/proc"',
+  ].join(" && ");
+  const env = ["HOME=/tmp", "TERM=dumb", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+  const { code, stdout, stderr } = await output("unshare", [
+    ...["--mount", "sh", "-c", `${mounts} && r=$1 && shift 2 && exec chroot "$r" "$@"`, "sh"],
+    ...[DEBIAN, folder, "/usr/bin/env", "-i", ...env, ...command],
+  ]);
+  if (code !== 0 || stderr !== "") {
+    throw new Error(`${command.join(" ")}: exit ${code}\n${stdout}${stderr}`);
+  }
+  return stdout;
+}
