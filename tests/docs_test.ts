@@ -1,6 +1,6 @@
 /** What people read says what the program does, in its tables and fields, and its links lead somewhere. */
 import assert from "node:assert/strict";
-import { DOCUMENTS, withTables } from "../tools/docs.ts";
+import { DOCUMENTS, MADE, withTables } from "../tools/docs.ts";
 import { decide } from "../src/decide/decide.ts";
 import { jsonOf } from "../src/report/print.ts";
 import { failureOf, type Report, reportOf } from "../src/report/report.ts";
@@ -65,6 +65,12 @@ for (const { path, tableOf, names } of DOCUMENTS) {
     const marks = text.matchAll(/<!-- (?:rules )?([\w-]+) -->/g).map(([, name]) => name).toArray();
     for (const name of names) assert.ok(marks.includes(name), name);
     assert.equal(text, withTables(text, tableOf), "make docs writes them");
+  });
+}
+
+for (const { path, text } of MADE) {
+  Deno.test(`${path} is what the code says`, () => {
+    assert.equal(read(path), text(), "make docs writes it");
   });
 }
 

@@ -130,7 +130,7 @@ export async function inDebian(folder: string, ...command: string[]): Promise<st
   const env = ["HOME=/tmp", "TERM=dumb", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
   const { code, stdout, stderr } = await output("unshare", [
     ...["--mount", "sh", "-c", `${mounts} && r=$1 && shift 2 && exec chroot "$r" "$@"`, "sh"],
-    ...[DEBIAN, folder, "/usr/bin/env", "-i", ...env, ...command],
+    ...[DEBIAN, folder, "/usr/bin/env", "-i", ...env, "timeout", "60", ...command],
   ]);
   if (code !== 0 || stderr !== "") {
     throw new Error(`${command.join(" ")}: exit ${code}\n${stdout}${stderr}`);
