@@ -7,23 +7,29 @@ DENO_TLS_CA_STORE ?= system
 export DENO_TLS_CA_STORE
 export DENO_NO_UPDATE_CHECK = 1
 
-SOURCES := main.ts deno.json deno.lock $(wildcard src/*.ts src/*/*.ts src/*/*/*.ts tools/*)
+SOURCES := main.ts deno.json deno.lock $(wildcard src/*.ts src/*/*.ts src/*/*/*.ts tools/* tools/licences/*)
 CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts src/*/*/*.ts tools/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts tests/*/*/*/*.ts)
 # Read anew by each recipe: what is on the PATH may change, and the answer takes milliseconds.
 deno = deno=$$(tools/toolchain.sh deno) && "$$deno"
 
-.PHONY: all dist release run test prove sim compare bench docs check lint fmt clean help
+.PHONY: all dist release sign run test prove sim compare bench docs check lint fmt clean help
 
 all: dist/swarm-join ## build dist/swarm-join, if it is older than its sources
 
 dist/swarm-join: $(SOURCES)
 	@$(deno) run -A tools/build.ts
 
-dist: ## build it anew, with SHA256SUMS; ARCH=aarch64 builds for other machines
+dist/swarm-join-x86_64 dist/swarm-join-aarch64: dist/swarm-join-%: $(SOURCES)
+	@$(deno) run -A tools/build.ts --arch $*
+
+dist: ## build it anew, with licences and SHA256SUMS; ARCH=aarch64 builds swarm-join-aarch64
 	@$(deno) run -A tools/build.ts $(if $(ARCH),--arch $(ARCH))
 
 release: ## as dist, with Deno's own download of its runtime and nothing recovered
 	@$(deno) run -A tools/build.ts --release $(if $(ARCH),--arch $(ARCH))
+
+sign: ## sign dist/release/SHA256SUMS with minisign; KEY=the file of your secret key
+	@$(deno) run -A tools/release.ts sign dist/release "$(KEY)"
 
 run: dist/swarm-join ## boot a VPC on this machine and watch its swarm form; ARGS=--help
 	@$(deno) run -A tests/lab/main.ts $(ARGS)
