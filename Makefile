@@ -7,7 +7,7 @@ DENO_TLS_CA_STORE ?= system
 export DENO_TLS_CA_STORE
 export DENO_NO_UPDATE_CHECK = 1
 
-SOURCES := main.ts deno.json deno.lock $(wildcard src/*.ts src/*/*.ts src/*/*/*.ts tools/*)
+SOURCES := main.ts deno.json deno.lock $(wildcard src/*.ts src/*/*.ts src/*/*/*.ts tools/* tools/licences/*)
 CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts src/*/*/*.ts tools/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts tests/*/*/*/*.ts)
 # Read anew by each recipe: what is on the PATH may change, and the answer takes milliseconds.
 deno = deno=$$(tools/toolchain.sh deno) && "$$deno"
@@ -19,7 +19,10 @@ all: dist/swarm-join ## build dist/swarm-join, if it is older than its sources
 dist/swarm-join: $(SOURCES)
 	@$(deno) run -A tools/build.ts
 
-dist: ## build it anew, with SHA256SUMS; ARCH=aarch64 builds for other machines
+dist/swarm-join-x86_64 dist/swarm-join-aarch64: dist/swarm-join-%: $(SOURCES)
+	@$(deno) run -A tools/build.ts --arch $*
+
+dist: ## build it anew, with licences and SHA256SUMS; ARCH=aarch64 builds swarm-join-aarch64
 	@$(deno) run -A tools/build.ts $(if $(ARCH),--arch $(ARCH))
 
 release: ## as dist, with Deno's own download of its runtime and nothing recovered

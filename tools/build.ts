@@ -1,12 +1,17 @@
 /**
- * Builds `dist/swarm-join`: bundles the program, and compiles the bundle with Deno's runtime.
+ * Builds `dist/swarm-join`: bundles the program, and compiles the bundle with Deno's runtime. Beside it
+ * go the licences of what is in it, a list of that, and the SHA-256 of each. The same sources and
+ * toolchain give the same bytes, in any folder and at any time.
  *
  *   deno run -A tools/build.ts [--arch x86_64|aarch64] [--release] [--entry FILE --output FILE]
  *
+ * `--arch` names the program after the machine that it is for: `dist/swarm-join-aarch64`.
  * `--release` forbids a recovered runtime: only Deno's own download, or the one in DENORT_BIN.
  * `--entry` and `--output` build another program the same way (the bench's empty one).
  */
-import { bundle } from "./bundle.ts";
+import { type Bundle, bundle } from "./bundle.ts";
+import { checksums } from "./checksums.ts";
+import { componentsOf, notices, sbom } from "./components.ts";
 import { METRICS_FOLDERS } from "../src/settings.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,17 +55,22 @@ const permissions = [
  */
 const runtimeFlags = ["--v8-flags=--jitless,--optimize-for-size", "--no-code-cache"];
 
+/** The kinds of machine that a program can be for, as ELF numbers them. */
+const MACHINES: Record<string, number> = { x86_64: 62, aarch64: 183 };
+
 async function main(): Promise<void> {
   const { arch, release, entry, output } = options(Deno.args);
   const staged = await Deno.makeTempDir({ prefix: "swarm-join-build-" });
   try {
     const made = await bundle(entry, staged);
+    // `deno compile` puts into the program when each file was written.
+    for (const file of made.files) await Deno.utime(file, 0, 0);
     await Deno.mkdir(dirname(output), { recursive: true });
     // Beside its place and renamed: who runs the old one meanwhile is not disturbed.
     const fresh = `${output}.${Deno.pid}`;
     await compile({ folder: staged, entry: made.entry, output: fresh, arch, release });
     await Deno.rename(fresh, output);
-    if (dirname(output) === dist) await checksums(dist);
+    if (dirname(output) === dist) await describe(made);
     const size = (await Deno.stat(output)).size;
     print(`${output}: ${megabytes(size)} MB, of which the bundle is ${kilobytes(made.bytes)} kB`);
   } finally {
@@ -79,15 +89,15 @@ function options(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
-      arch: { type: "string", default: Deno.build.arch },
+      arch: { type: "string" },
       release: { type: "boolean", default: false },
       entry: { type: "string", default: join(root, "main.ts") },
       output: { type: "string" },
     },
   });
-  const { arch, release, entry } = values;
-  if (arch !== "x86_64" && arch !== "aarch64") fail(`ARCH is x86_64 or aarch64, not "${arch}"`);
-  const name = arch === Deno.build.arch ? "swarm-join" : `swarm-join-${arch}`;
+  const { arch = Deno.build.arch, release, entry } = values;
+  if (!Object.hasOwn(MACHINES, arch)) fail(`ARCH is x86_64 or aarch64, not "${arch}"`);
+  const name = values.arch === undefined ? "swarm-join" : `swarm-join-${arch}`;
   const output = resolve(values.output ?? join(dist, name));
   return { arch, release, entry: resolve(entry), output };
 }
@@ -102,21 +112,32 @@ interface Compilation {
 
 /** Compiles in a folder away from the project, so that none of its other files are embedded. */
 async function compile(what: Compilation): Promise<void> {
-  const given = what.release ? Deno.env.get("DENORT_BIN") : await denort("given", what.arch);
+  const { arch, release, output } = what;
+  const given = release ? Deno.env.get("DENORT_BIN") : await denort("given", arch);
   const first = await denoCompile(what, given);
-  if (first.ok) return;
-  const foreign = what.arch !== Deno.build.arch;
-  if (given || what.release || foreign || !/Setting up base binary/.test(first.said)) {
-    const hint = foreign
-      ? `\nTo build for ${what.arch}, deno must be able to download its runtime for it, or DENORT_BIN name one.`
-      : what.release && !given
-      ? "\nA release is built with the runtime that deno downloads, or that DENORT_BIN names."
-      : "";
-    fail(`deno compile failed:\n${first.said}${hint}`);
+  if (!first.ok) {
+    if (given || release || !/Setting up base binary/.test(first.said)) {
+      const hint = release && !given
+        ? "\nA release is built with the runtime that deno downloads, or that DENORT_BIN names."
+        : "";
+      fail(`deno compile failed for ${arch}:\n${first.said}${hint}`);
+    }
+    print("build: deno could not download its runtime; recovering it");
+    const second = await denoCompile(what, await denort("denort", arch));
+    if (!second.ok) fail(`deno compile failed for ${arch}:\n${second.said}`);
   }
-  print("build: deno could not download its runtime; recovering it");
-  const second = await denoCompile(what, await denort("denort", what.arch));
-  if (!second.ok) fail(`deno compile failed:\n${second.said}`);
+  if (await machineOf(output) !== MACHINES[arch]) {
+    await Deno.remove(output);
+    fail(`${given} is not a runtime for ${arch}: let DENORT_BIN name one that is`);
+  }
+}
+
+/** The number that an ELF file's header has for its kind of machine (`e_machine`). */
+async function machineOf(path: string): Promise<number> {
+  using file = await Deno.open(path);
+  const header = new Uint8Array(20);
+  await file.read(header);
+  return new DataView(header.buffer).getUint16(18, true);
 }
 
 async function denoCompile(
@@ -148,15 +169,12 @@ async function denort(how: "given" | "denort", arch: string): Promise<string | u
   return new TextDecoder().decode(stdout).trim() || undefined;
 }
 
-/** Writes SHA256SUMS, in the form that `sha256sum --check` reads, over all programs in `folder`. */
-async function checksums(folder: string): Promise<void> {
-  const lines: string[] = [];
-  for await (const { name, isFile } of Deno.readDir(folder)) {
-    if (!isFile || !/^swarm-join(-\w+)?$/.test(name)) continue;
-    const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(join(folder, name)));
-    lines.push(`${new Uint8Array(digest).toHex()}  ${name}\n`);
-  }
-  await Deno.writeTextFile(join(folder, "SHA256SUMS"), lines.sort().join(""));
+/** Writes what is in the program, by which licences, and the sum of each file. */
+async function describe({ inputs }: Bundle): Promise<void> {
+  const components = await componentsOf(inputs.map(([path]) => path));
+  await Deno.writeTextFile(join(dist, "THIRD-PARTY-NOTICES"), notices(components));
+  await Deno.writeTextFile(join(dist, "swarm-join.cdx.json"), sbom(components));
+  await checksums(dist, /^(swarm-join(-\w+|\.cdx\.json)?|THIRD-PARTY-NOTICES)$/);
 }
 
 function megabytes(bytes: number): string {

@@ -13,17 +13,18 @@ import * as esbuild from "esbuild";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What a bundle is: its files by path, the first being the one to start, and where its bytes come from. */
+/** What a bundle is: the file to start, all files, and where their bytes come from. */
 export interface Bundle {
   entry: string;
   files: string[];
   bytes: number;
-  /** Bytes in the bundle by input module, largest first. */
+  /** Bytes in the bundle by input module, a path in the project, largest first. */
   inputs: [string, number][];
 }
 
 /** Bundles `entry` into `folder`. Throws with esbuild's own message when that fails. */
 export async function bundle(entry: string, folder: string): Promise<Bundle> {
+  const root = fileURLToPath(new URL("..", import.meta.url));
   const result = await esbuild.build({
     entryPoints: { main: entry },
     outdir: folder,
@@ -41,7 +42,7 @@ export async function bundle(entry: string, folder: string): Promise<Bundle> {
     legalComments: "none",
     metafile: true,
     logLevel: "silent",
-    absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
+    absWorkingDir: root,
     plugins: [slimSdk],
   });
   await esbuild.stop();
@@ -54,7 +55,7 @@ export async function bundle(entry: string, folder: string): Promise<Bundle> {
   }
   return {
     entry: join(folder, "main.js"),
-    files: outputs.map(([path]) => path),
+    files: outputs.map(([path]) => join(root, path)),
     bytes: outputs.reduce((sum, [, output]) => sum + output.bytes, 0),
     inputs: [...inputs].sort((a, b) => b[1] - a[1]),
   };
