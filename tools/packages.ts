@@ -1,9 +1,10 @@
 /**
- * Makes dist/release: the programs, and the packages of each: .deb and .rpm by nfpm, and a tar.zst. The same source
- * makes the same bytes, whenever and wherever that is.
+ * Makes dist/release of what `make dist` built: the programs, the packages of each (.deb and .rpm by nfpm, and a
+ * tar.zst), what goes with them, and their sums. The same source makes the same bytes, whenever and wherever that is.
  *
  *   deno run -A tools/packages.ts [--arch x86_64|aarch64]
  */
+import { checksums } from "./checksums.ts";
 import { VERSION } from "../src/cli/flags.ts";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +18,8 @@ const NFPM = `${ROOT}.toolchain/python/bin/nfpm`;
 
 /** What Debian calls a machine that `uname -m` calls so. */
 const MACHINES = { x86_64: "amd64", aarch64: "arm64" } as const;
+
+type Kind = "deb" | "rpm" | "tar";
 
 export interface Packed {
   arch: keyof typeof MACHINES;
@@ -39,45 +42,43 @@ async function main(): Promise<void> {
   await Deno.remove(folder, { recursive: true }).catch(unlessAbsent);
   await Deno.mkdir(folder, { recursive: true });
   const epochSeconds = await epochOfSource();
-  const notices = `${folder}/THIRD-PARTY-NOTICES`;
+  const notices = `${DIST}/THIRD-PARTY-NOTICES`;
+  await copy([notices, `${DIST}/swarm-join.cdx.json`, `${DEPLOY}/swarm-join.service`], folder);
   for (const arch of arches) {
-    await run(Deno.execPath(), ["run", "-A", `${ROOT}tools/build.ts`, "--arch", arch]);
-    const program = `${folder}/swarm-join-${arch}`;
-    await Deno.copyFile(`${DIST}/swarm-join-${arch}`, program);
-    await pack({ arch, program, notices, version: VERSION, epochSeconds, folder });
+    const program = `${DIST}/swarm-join-${arch}`;
+    await copy([program], folder);
+    const what = { arch, program, notices, version: VERSION, epochSeconds, folder };
+    for (const kind of ["deb", "rpm", "tar"] as const) await pack(kind, what);
   }
-  await Deno.copyFile(`${DEPLOY}/swarm-join.service`, `${folder}/swarm-join.service`);
+  await checksums(folder);
   for (const name of namesIn(folder)) {
     const { size } = await Deno.stat(`${folder}/${name}`);
     print(`dist/release/${name}: ${(size / 1e6).toFixed(1)} MB`);
   }
 }
 
-/** Makes the packages of one program, and answers where they are. */
-export async function pack(what: Packed): Promise<{ deb: string; rpm: string; tar: string }> {
+/** Makes a package of a program, and answers where it is. */
+export async function pack(kind: Kind, what: Packed): Promise<string> {
   const { arch, version, epochSeconds, folder } = what;
-  const made = {
+  const path = {
     deb: `${folder}/swarm-join_${version}_${MACHINES[arch]}.deb`,
     rpm: `${folder}/swarm-join-${version}-1.${arch}.rpm`,
     tar: `${folder}/swarm-join-${version}-${arch}.tar.zst`,
-  };
+  }[kind];
   const staged = await Deno.makeTempDir({ prefix: "swarm-join-packages-" });
-  const env = {
-    NFPM_ARCH: MACHINES[arch],
-    VERSION: version,
-    SOURCE_DATE_EPOCH: `${epochSeconds}`,
-  };
   try {
-    await layForNfpm(what, staged);
-    for (const packager of ["deb", "rpm"] as const) {
-      const args = ["package", "-f", "nfpm.yaml", "-p", packager, "-t", made[packager]];
-      await run(NFPM, args, { cwd: staged, env });
+    if (kind === "tar") {
+      await tarball(what, staged, path);
+    } else {
+      await layForNfpm(what, staged);
+      const args = ["package", "-f", "nfpm.yaml", "-p", kind, "-t", path];
+      const given = { NFPM_ARCH: MACHINES[arch], VERSION: version };
+      await run(NFPM, args, { cwd: staged, env: { ...given, SOURCE_DATE_EPOCH: `${epochSeconds}` } });
     }
-    await tarball(what, staged, made.tar);
   } finally {
     await Deno.remove(staged, { recursive: true });
   }
-  return made;
+  return path;
 }
 
 /** Lays out what deploy/packages/nfpm.yaml names. */
@@ -173,13 +174,11 @@ async function run(
   args: string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<Uint8Array> {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    ...options,
-  }).output();
+  const running = new Deno.Command(command, { args, stdin: "null", ...options }).output();
+  const { success, stdout, stderr } = await running.catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return fail(`there is no ${command}: tools/setup_tests.sh installs what packages are made with`);
+  });
   if (!success) fail(`${command} ${args.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
   return stdout;
 }
