@@ -6,14 +6,28 @@ const SUMS = "SHA256SUMS";
 /** Writes the sums of the files of a folder whose names match, in the order of their names. */
 export async function checksums(folder: string, names = /./): Promise<void> {
   const lines: string[] = [];
-  for (const name of await filesOf(folder)) {
+  for (const name of filesOf(folder)) {
     if (names.test(name)) lines.push(`${await sha256(join(folder, name))}  ${name}\n`);
   }
   await Deno.writeTextFile(join(folder, SUMS), lines.join(""));
 }
 
+/** What of a folder does not fit its sums, in words: each file has one, and each sum its file. */
+export async function unfit(folder: string): Promise<string[]> {
+  const wrong: string[] = [];
+  const files = new Set(filesOf(folder));
+  const lines = (await Deno.readTextFile(join(folder, SUMS))).trimEnd().split("\n");
+  for (const line of lines) {
+    const [, sum, name = ""] = /^([0-9a-f]{64})  (.+)$/.exec(line) ?? [];
+    if (!files.delete(name)) wrong.push(`${SUMS} has a line without a file: ${line}`);
+    else if (await sha256(join(folder, name)) !== sum) wrong.push(`${name} has another sum`);
+  }
+  for (const name of files) wrong.push(`${name} has no sum in ${SUMS}`);
+  return wrong;
+}
+
 export async function sha256(path: string): Promise<string> {
-  return sha256Of(await Deno.readFile(path));
+  return await sha256Of(await Deno.readFile(path));
 }
 
 export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -21,10 +35,7 @@ export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> 
 }
 
 /** The names of a folder's files, but of the sums themselves and their signature. */
-async function filesOf(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name, isFile } of Deno.readDir(folder)) {
-    if (isFile && !name.startsWith(SUMS)) names.push(name);
-  }
-  return names.sort();
+function filesOf(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => name)
+    .filter((name) => name !== SUMS && name !== `${SUMS}.minisig`).sort();
 }

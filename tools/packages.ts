@@ -1,10 +1,10 @@
 /**
  * Makes dist/release of what `make dist` built: the programs, the packages of each (.deb and .rpm by nfpm, and a
- * tar.zst), what goes with them, and their sums. The same source makes the same bytes, whenever and wherever that is.
+ * tar.zst), what goes with them, where it comes from, and the sums. The same source makes the same bytes, whenever and wherever that is.
  *
  *   deno run -A tools/packages.ts [--arch x86_64|aarch64]
  */
-import { checksums } from "./checksums.ts";
+import { seal } from "./release.ts";
 import { VERSION } from "../src/cli/flags.ts";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     const what = { arch, program, notices, version: VERSION, epochSeconds, folder };
     for (const kind of ["deb", "rpm", "tar"] as const) await pack(kind, what);
   }
-  await checksums(folder);
+  await seal(folder);
   for (const name of namesIn(folder)) {
     const { size } = await Deno.stat(`${folder}/${name}`);
     print(`dist/release/${name}: ${(size / 1e6).toFixed(1)} MB`);

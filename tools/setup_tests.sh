@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside the toolchain, on Debian or Ubuntu, as root: a Docker Engine that is
-# not started, network tools, and under .toolchain newer Engines (tools/engines.sh), a Debian to install
-# packages in (tools/debian.sh), and what tools/requirements.txt names. Run again, it does nothing.
+# not started, network tools, and under .toolchain newer Engines (tools/engines.sh), an emulator of the other
+# kind of machine (tools/aarch64.sh), a Debian to install packages in (tools/debian.sh), and what
+# tools/requirements.txt names. Run again, it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,7 +46,8 @@ if ! cmp --silent tools/requirements.txt "$venv/installed.txt"; then
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r tools/requirements.txt
   cp tools/requirements.txt "$venv/installed.txt"
 fi
-# Whether the tests can do without a newer Engine, or a Debian, is theirs to say.
+# Whether the tests can do without a newer Engine, an emulator, or a Debian, is theirs to say.
 tools/engines.sh || true
+tools/aarch64.sh || true
 tools/debian.sh || true
 say 'ready'

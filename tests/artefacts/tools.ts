@@ -27,6 +27,7 @@ export type Tool =
   | typeof IN_PYTHON[number]
   | typeof IN_DEBIAN[number]
   | typeof ON_PATH[number]
+  | "aarch64"
   | "debian"
   | "aws-provider"
   | "root";
@@ -54,6 +55,8 @@ export function pathOf(tool: Tool): string | null {
   if (tool === "aws-provider") return providers();
   const candidates = tool === "debian"
     ? [DEBIAN]
+    : tool === "aarch64"
+    ? [`${TOOLCHAIN}/aarch64/qemu`]
     : isOneOf(IN_PYTHON, tool)
     ? [`${TOOLCHAIN}/python/bin/${tool}`]
     : isOneOf(IN_DEBIAN, tool)
