@@ -73,7 +73,10 @@ export async function pack(kind: Kind, what: Packed): Promise<string> {
       await layForNfpm(what, staged);
       const args = ["package", "-f", "nfpm.yaml", "-p", kind, "-t", path];
       const given = { NFPM_ARCH: MACHINES[arch], VERSION: version };
-      await run(NFPM, args, { cwd: staged, env: { ...given, SOURCE_DATE_EPOCH: `${epochSeconds}` } });
+      await run(NFPM, args, {
+        cwd: staged,
+        env: { ...given, SOURCE_DATE_EPOCH: `${epochSeconds}` },
+      });
     }
   } finally {
     await Deno.remove(staged, { recursive: true });
@@ -177,7 +180,9 @@ async function run(
   const running = new Deno.Command(command, { args, stdin: "null", ...options }).output();
   const { success, stdout, stderr } = await running.catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return fail(`there is no ${command}: tools/setup_tests.sh installs what packages are made with`);
+    return fail(
+      `there is no ${command}: tools/setup_tests.sh installs what packages are made with`,
+    );
   });
   if (!success) fail(`${command} ${args.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
   return stdout;

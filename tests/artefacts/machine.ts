@@ -21,7 +21,7 @@ for folder in $(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/self/mounts); do
   done
   echo $$ > "$folder/$0/cgroup.procs"
 done
-exec systemd-nspawn --register=no --keep-unit --link-journal=no --console=pipe --boot "$@"
+exec systemd-nspawn --machine="$0" --register=no --keep-unit --link-journal=no --console=pipe --boot "$@"
 `;
 
 export class Machine {
