@@ -42,11 +42,17 @@ export class Machine {
       args: ["--pdeathsig", "KILL", "bash", "-ec", START, cgroup, "--directory", root, ...shared],
       stdin: "null",
       stdout: "null",
-      stderr: "inherit",
+      stderr: "piped",
     }).spawn();
+    const said = new Response(nspawn.stderr).text();
     const machine = new Machine(nspawn, cgroup);
-    await until("a machine that has booted", PATIENCE_MS, () => machine.#hasBooted());
-    return machine;
+    try {
+      await until("a machine that has booted", PATIENCE_MS, () => machine.#hasBooted());
+      return machine;
+    } catch (error) {
+      await machine.close();
+      throw new Error(await said, { cause: error });
+    }
   }
 
   /** Runs a command in it; throws with its words when it fails. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { BINARY } from "../lab/with_lab.ts";
 import { output, sh } from "../e2e/machine.ts";
 import { sha256 } from "../../tools/checksums.ts";
+import { pack } from "../../tools/packages.ts";
 import { makePackages, namesOf, showPackages } from "./packs.ts";
 import { judged, ROOT, type Tool, withDebian } from "./tools.ts";
 
@@ -270,4 +271,29 @@ onSystem("a .rpm enables nothing, is as it was packed, keeps settings, and its r
   await rpm("--erase", "swarm-join");
   assert.equal(await system.enabled(), "");
   assert.equal(await system.text(`${SETTINGS}.rpmsave`), "SWARM_JOIN_LOG_LEVEL=debug\n");
+});
+
+onSystem("packages for the other machine say so", ["rpm"], async (system) => {
+  const folder = `${system.root}/srv`;
+  // What is in them is the same but for the program.
+  const program = `${folder}/program`;
+  await Deno.writeTextFile(program, "#!/bin/true\n");
+  const notices = `${ROOT}LICENSE`;
+  const what = {
+    arch: "aarch64",
+    program,
+    notices,
+    version: VERSION,
+    epochSeconds: 1,
+    folder,
+  } as const;
+  const made = await Promise.all(KINDS.map((kind) => pack(kind, what)));
+  assert.deepEqual(made.map((path) => path.slice(folder.length)), [
+    `/swarm-join_${VERSION}_arm64.deb`,
+    `/swarm-join-${VERSION}-1.aarch64.rpm`,
+    `/swarm-join-${VERSION}-aarch64.tar.zst`,
+  ]);
+  const [deb = "", rpm = ""] = made.map((path) => path.slice(system.root.length));
+  assert.equal(await system.sh("dpkg-deb", "--field", deb, "Architecture"), "arm64\n");
+  assert.equal(await system.sh("rpm", "-qp", "--qf", "%{ARCH}", rpm), "aarch64");
 });
