@@ -111,12 +111,19 @@ export async function tool(name: Tool, ...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** A Debian that may be changed, and is gone after `use`. */
+/** A Debian that may be changed, and is gone after `use`: what differs from the one that all share is kept beside it. */
 export async function withDebian(use: (root: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "swarm-join-debian-" });
+  const [root, upper, work] = [`${folder}/root`, `${folder}/upper`, `${folder}/work`] as const;
+  await sh("mkdir", "-m", "755", root, upper, work);
   try {
-    await sh("cp", "-a", "--reflink=auto", `${DEBIAN}/.`, folder);
-    await use(folder);
+    const layers = `lowerdir=${DEBIAN},upperdir=${upper},workdir=${work}`;
+    await sh("mount", "-t", "overlay", "-o", layers, "swarm-join-debian", root);
+    try {
+      await use(root);
+    } finally {
+      await sh("umount", "--recursive", root);
+    }
   } finally {
     await sh("rm", "-rf", "--one-file-system", folder);
   }
