@@ -30,6 +30,7 @@ from collections import OrderedDict, defaultdict
 from datetime import datetime, timezone
 
 from aws_control import ACCOUNT, REGION, Control
+from aws_deployed import keep_maintenance_policies, take_protocols_without_ports
 from aws_iam import check_ec2_resources, sign_queries_as_sent
 from aws_scaling import teach_hooks
 from aws_templates import delete_versions
@@ -309,6 +310,8 @@ def main():
     sign_queries_as_sent()
     delete_versions()
     teach_hooks()
+    keep_maintenance_policies()
+    take_protocols_without_ports()
     Handler.cloud = Cloud()
     server = make_server(host, port, Handler.cloud, threaded=True, request_handler=Handler)
     server.daemon_threads = True

@@ -108,7 +108,12 @@ class Control:
         self.subnet = subnet
         self.s3.create_bucket(Bucket="swarms", CreateBucketConfiguration={"LocationConstraint": REGION})
         enforce_iam()
+        self.admin = {"accessKeyId": made["AccessKeyId"], "secretAccessKey": made["SecretAccessKey"]}
         return {"vpc": vpc, "subnet": subnet, "account": ACCOUNT, "region": REGION}
+
+    def do_admin(self):
+        """Credentials that may do everything."""
+        return self.admin
 
     def do_launch(self, name, address, tags, policies):
         """A new instance with credentials of a role of its own that has these policies."""
