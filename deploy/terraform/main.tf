@@ -20,7 +20,7 @@ locals {
     }
   }
 
-  default_instance_type = var.architecture == "arm64" ? "t4g.small" : "t3.small"
+  default_instance_type = var.architecture == "arm64" ? "t4g.medium" : "t3.medium"
 
   # What each instance has, for the others too, from its first moment on.
   instance_tags = {
@@ -128,6 +128,16 @@ resource "aws_launch_template" "node" {
   }
 
   lifecycle {
+    precondition {
+      condition     = var.kms_key_arn == null || var.store == "s3"
+      error_message = "kms_key_arn encrypts what is in the bucket: it counts only with store s3."
+    }
+
+    precondition {
+      condition     = var.store != "s3" || var.create_bucket || var.bucket_name != null
+      error_message = "create_bucket is false: bucket_name must say which bucket to use."
+    }
+
     precondition {
       condition     = length(local.user_data) <= 16384
       error_message = "user_data_before and settings make user data of ${length(local.user_data)} bytes, and EC2 takes 16384."

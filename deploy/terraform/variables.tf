@@ -46,7 +46,7 @@ variable "manager_count" {
 }
 
 variable "manager_instance_type" {
-  description = "Instance type of the managers. Null: t3.small, or t4g.small for arm64."
+  description = "Instance type of the managers. Null: t3.medium, or t4g.medium for arm64."
   type        = string
   default     = null
 }
@@ -69,7 +69,7 @@ variable "worker_max_count" {
 }
 
 variable "worker_instance_type" {
-  description = "Instance type of the workers. Null: t3.small, or t4g.small for arm64."
+  description = "Instance type of the workers. Null: t3.medium, or t4g.medium for arm64."
   type        = string
   default     = null
 }

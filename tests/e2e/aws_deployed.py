@@ -1,11 +1,20 @@
-"""What moto lacks of what an operator's templates make: a group's maintenance policy, protocols without ports."""
+"""What moto lacks of what an operator's templates make, so that Terraform finds it as it made it."""
 
+from moto.autoscaling.models import LifecycleHook
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.ec2.models.launch_templates import LaunchTemplateBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 
 
+def remember_what_is_made():
+    """Groups' maintenance policies, rules without ports or with words, hooks and templates as they were given."""
+    keep_maintenance_policies()
+    take_rules_as_they_are()
+    add_nothing_to_hooks()
+    add_nothing_to_templates()
+
+
 def keep_maintenance_policies():
-    """Shows the instance maintenance policy that a group was made with."""
     plain = AutoScalingResponse.create_auto_scaling_group
 
     def create(self):
@@ -17,12 +26,40 @@ def keep_maintenance_policies():
     AutoScalingResponse.create_auto_scaling_group = create
 
 
-def take_protocols_without_ports():
-    """A rule of a protocol by its number has no ports; AWS shows them as -1."""
+def take_rules_as_they_are():
+    """A rule of a protocol by its number has no ports, which AWS shows as -1; one of a group may have words."""
     plain = SecurityGroupRule.__init__
 
     def init(self, backend, ip_protocol, group_id, from_port, to_port, *args, **kwargs):
         given = [-1 if port is None else port for port in (from_port, to_port)]
         plain(self, backend, ip_protocol, group_id, *given, *args, **kwargs)
 
+    def description(self):
+        return self.ip_range.get("Description") or self.source_group.get("Description")
+
     SecurityGroupRule.__init__ = init
+    SecurityGroupRule.description = property(description)
+
+
+def add_nothing_to_hooks():
+    plain = LifecycleHook.__init__
+
+    def init(self, *args, **kwargs):
+        plain(self, *args, **kwargs)
+        self.role_arn = self.notification_target_arn = None
+
+    LifecycleHook.__init__ = init
+
+
+def add_nothing_to_templates():
+    """The tags of a template are none of what it launches."""
+    plain = LaunchTemplateBackend.create_launch_template
+
+    def create(self, name, description, template_data, tag_spec):
+        specs = template_data.pop("TagSpecifications", [])
+        launched = [spec for spec in specs if spec["ResourceType"] != "launch-template"]
+        if launched:
+            template_data["TagSpecifications"] = launched
+        return plain(self, name, description, template_data, tag_spec)
+
+    LaunchTemplateBackend.create_launch_template = create

@@ -1,6 +1,6 @@
 # For production: record and tokens in a bucket of their own, encrypted with a key of their own, so that no worker
-# can read the managers' token; a shell by Session Manager instead of SSH; workers that a policy scales; overlays
-# that may be encrypted.
+# can read the managers' token; a shell by Session Manager instead of SSH; workers that a policy of yours may scale;
+# overlays that may be encrypted.
 
 variable "vpc_id" {
   description = "The VPC."
@@ -85,20 +85,6 @@ module "swarm" {
 
   force_destroy = var.force_destroy
   tags          = local.tags
-}
-
-resource "aws_autoscaling_policy" "workers" {
-  name                   = "half-busy"
-  autoscaling_group_name = module.swarm.worker_group_name
-  policy_type            = "TargetTrackingScaling"
-
-  target_tracking_configuration {
-    target_value = 50
-
-    predefined_metric_specification {
-      predefined_metric_type = "ASGAverageCPUUtilization"
-    }
-  }
 }
 
 output "swarm" {
