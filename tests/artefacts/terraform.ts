@@ -78,10 +78,10 @@ export class Terraform {
   }
 
   /** What a command said; throws with all of that when it fails. */
-  async run(where: string, ...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.attempt(where, ...args);
+  async run(where: string, command: string, ...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.attempt(where, command, ...args);
     if (code !== 0) {
-      throw new Error(`terraform ${args.join(" ")}: exit ${code}\n${stdout}${stderr}`);
+      throw new Error(`terraform ${command} in ${where}: exit ${code}\n${stdout}${stderr}`);
     }
     return stdout;
   }
@@ -89,10 +89,9 @@ export class Terraform {
   async attempt(where: string, command: string, ...args: string[]): Promise<Ended> {
     const flags = ["init", "plan", "apply", "destroy"].includes(command) ? ["-input=false"] : [];
     const color = ["fmt", "show"].includes(command) ? [] : ["-no-color"];
-    const all = ["env", ...Object.entries(this.#env).map(([key, value]) => `${key}=${value}`)];
     return await output("env", [
       "--ignore-environment",
-      ...all.slice(1),
+      ...Object.entries(this.#env).map(([key, value]) => `${key}=${value}`),
       pathOf("terraform") ?? "terraform",
       `-chdir=${this.folder}/${where}`,
       command,

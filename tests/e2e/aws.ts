@@ -50,6 +50,15 @@ export interface Launched {
   credentials: Credentials;
 }
 
+/** An instance of an Auto Scaling group, and what it has to boot with. */
+export interface Member {
+  instance: string;
+  tags: Record<string, string>;
+  userData: string;
+  /** The name of its instance profile. */
+  profile: string;
+}
+
 /** A rule that was set; `hold` rules let a test wait for the call and decide what becomes of it. */
 export class Rule {
   constructor(readonly aws: Aws, readonly id: string) {}

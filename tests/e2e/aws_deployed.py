@@ -1,5 +1,7 @@
 """What moto lacks of what an operator's templates make, so that Terraform finds it as it made it."""
 
+import base64
+
 from moto.autoscaling.models import LifecycleHook
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.ec2.models.launch_templates import LaunchTemplateBackend
@@ -63,3 +65,40 @@ def add_nothing_to_templates():
         return plain(self, name, description, template_data, tag_spec)
 
     LaunchTemplateBackend.create_launch_template = create
+
+
+def members(backend, group_name):
+    """Each instance of a group, with what it was given to boot with."""
+    group = backend.autoscaling_groups[group_name]
+    data = group.ec2_launch_template.get_version(group.launch_template_version).data
+    profile = data["IamInstanceProfile"]["Arn"].rsplit("/", 1)[1]
+    return [
+        {
+            "instance": state.instance.id,
+            "tags": {tag["key"]: tag["value"] for tag in state.instance.get_tags()},
+            "userData": base64.b64decode(str(data["UserData"])).decode(),
+            "profile": profile,
+        }
+        for state in group.instance_states
+    ]
+
+
+def grow(backend, group_name):
+    """Launches one more, as while another one is replaced."""
+    group = backend.autoscaling_groups[group_name]
+    group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
+    return group.instance_states[-1].instance.id
+
+
+def let_go(backend, instance):
+    """A group has no part any more in what it has terminated."""
+    for group in backend.autoscaling_groups.values():
+        group.instance_states = [state for state in group.instance_states if state.instance.id != instance]
+
+
+def place(instance, address):
+    """Gives an instance this address, and no other."""
+    [nic] = instance.nics.values()
+    nic.private_ip_address = address
+    nic.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": address}]
+    instance._private_ips = {address}
