@@ -12,7 +12,7 @@ CHECKED := $(wildcard main.ts src/*.ts src/*/*.ts src/*/*/*.ts tools/*.ts tests/
 # Read anew by each recipe: what is on the PATH may change, and the answer takes milliseconds.
 deno = deno=$$(tools/toolchain.sh deno) && "$$deno"
 
-.PHONY: all dist release sign run test prove sim compare bench docs check lint fmt clean help
+.PHONY: all dist release packages sign run test prove sim compare bench docs check lint fmt clean help
 
 all: dist/swarm-join ## build dist/swarm-join, if it is older than its sources
 
@@ -27,6 +27,9 @@ dist: ## build it anew, with licences and SHA256SUMS; ARCH=aarch64 builds swarm-
 
 release: ## as dist, with Deno's own download of its runtime and nothing recovered
 	@$(deno) run -A tools/build.ts --release $(if $(ARCH),--arch $(ARCH))
+
+packages: $(patsubst %,dist/swarm-join-%,$(or $(ARCH),x86_64 aarch64)) ## dist/release: programs, .deb, .rpm, tar.zst, and sums; ARCH=x86_64 only those
+	@$(deno) run -A tools/packages.ts $(if $(ARCH),--arch $(ARCH))
 
 sign: ## sign dist/release/SHA256SUMS with minisign; KEY=the file of your secret key
 	@$(deno) run -A tools/release.ts sign dist/release "$(KEY)"

@@ -1,11 +1,13 @@
 /**
- * Writes the tables in the docs: of rules from `src/rules.ts`, of the command line from `src/cli`. `make
- * docs`. A test compares them.
+ * Writes the tables in the docs, of rules from `src/rules.ts`, of the command line from `src/cli`; and of the
+ * latter the man page and the completions. `make docs`. A test compares them.
  */
 import { EXITS, FLAGS, OBSERVATION_FLAG, VARIABLES } from "../src/cli/flags.ts";
 import { usageOf } from "../src/cli/help.ts";
 import { VERBS, verbUsage } from "../src/cli/verbs.ts";
 import { METRICS } from "../src/report/metrics.ts";
+import { bashCompletion, fishCompletion, zshCompletion } from "./completions.ts";
+import { manual } from "./manual.ts";
 import { PLACES, type Rule, RULES } from "../src/rules.ts";
 
 const RULE_NAMES = Object.keys(RULES) as Rule[];
@@ -110,7 +112,20 @@ export const DOCUMENTS = [
   { path: "docs/operations.md", tableOf: tableOfExit, names: ["2", "3", "4", "5", "6", "survey"] },
 ];
 
+/** What is made whole: what packages put beside the program. */
+export const MADE = [
+  { path: "deploy/man/swarm-join.8", text: manual },
+  { path: "deploy/completions/swarm-join.bash", text: bashCompletion },
+  { path: "deploy/completions/_swarm-join", text: zshCompletion },
+  { path: "deploy/completions/swarm-join.fish", text: fishCompletion },
+];
+
 if (import.meta.main) {
+  for (const { path, text } of MADE) {
+    const file = new URL(`../${path}`, import.meta.url);
+    Deno.mkdirSync(new URL(".", file), { recursive: true });
+    Deno.writeTextFileSync(file, text());
+  }
   for (const { path, tableOf } of DOCUMENTS) {
     const file = new URL(`../${path}`, import.meta.url);
     Deno.writeTextFileSync(file, withTables(Deno.readTextFileSync(file), tableOf));

@@ -2,6 +2,7 @@
  * Every flag, environment variable and exit code once: the command line reads this table, `--help`
  * prints it, and a test compares docs/reference.md with it.
  */
+import { LOG_FORMATS, LOG_LEVELS } from "../settings.ts";
 
 export const VERSION = "0.1.0";
 
@@ -14,6 +15,19 @@ export interface Flag {
   initial: string | null;
   help: string;
 }
+
+/**
+ * What the value of a flag can be, where that is a few words: they are checked, and offered by shells. One that
+ * ends in a slash is the beginning of a value.
+ */
+export const CHOICES = {
+  "store": ["tags", "s3://"],
+  "role": ["auto", "manager", "worker"],
+  "availability": ["active", "pause", "drain"],
+  "log-format": LOG_FORMATS,
+  "log-level": LOG_LEVELS,
+  "s3-sse": ["AES256", "aws:kms"],
+} as const satisfies { [name in FlagName]?: readonly string[] };
 
 /** Each of these is also `SWARM_JOIN_<NAME>` in the environment. */
 // deno-fmt-ignore: a table, with a flag a line
@@ -51,7 +65,7 @@ export const FLAGS = [
   { name: "metrics-file", value: "FILE", initial: null, help: "where keep shows how it is, for node_exporter's textfile collector; ends in .prom" },
 ] as const satisfies readonly Flag[];
 
-/** Only for `plan`, and not in the environment. */
+/** Only for `plan`, and not in the environment. A value that is called FILE is a file's name. */
 export const OBSERVATION_FLAG = {
   name: "observation",
   value: "FILE",

@@ -12,6 +12,30 @@ import {
 } from "./flags.ts";
 import { DEFAULT_VERB, VERBS, verbUsage } from "./verbs.ts";
 
+/** What it is for, and how one begins with it. */
+export const ABOUT =
+  "Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and enable " +
+  "deploy/swarm-join.service, which runs swarm-join keep, on all of them at once if you like: exactly " +
+  "one manager founds the swarm, all others join it. Running it again changes nothing. Try it first " +
+  "with --dry-run: it says who this node is, what it sees, what it would do and why, and which " +
+  "permissions are missing.";
+
+export const EXAMPLES = [
+  ["sudo swarm-join --dry-run", ""],
+  ["sudo swarm-join doctor", ""],
+  ["sudo swarm-join status", ""],
+  ["sudo swarm-join --store s3://my-bucket/swarms", ""],
+  ["sudo swarm-join --cluster blue --cluster-tag Cluster", ""],
+  ["sudo swarm-join plan --json > seen.json", "what to send along when asking for help"],
+  ["swarm-join plan --observation seen.json", "decides the same again, elsewhere"],
+] as const;
+
+/** The switches that are no settings. */
+export const SWITCHES = [
+  { name: "version", value: null, initial: null, help: "print the version" },
+  { name: "help", value: null, initial: null, help: "print this" },
+] as const satisfies readonly Flag[];
+
 /** What `--help` prints. */
 export function helpText(): string {
   return `swarm-join ${VERSION}: makes this EC2 instance a member of the one Docker Swarm of its VPC.
@@ -21,31 +45,19 @@ export function helpText(): string {
 Verbs (without one: ${DEFAULT_VERB})
 ${table(VERBS.map((verb) => [verbUsage(verb), verb.help]))}
 
-Tag the instances Role=manager or Role=worker, allow what deploy/iam lists, and enable
-deploy/swarm-join.service, which runs swarm-join keep, on all of them at once if you like: exactly
-one manager founds the swarm, all others join it. Running it again changes nothing. Try it first
-with --dry-run: it says who this node is, what it sees, what it would do and why, and which
-permissions are missing.
+${wrap(ABOUT, COLUMNS).join("\n")}
 
 Examples
-  sudo swarm-join --dry-run
-  sudo swarm-join doctor
-  sudo swarm-join status
-  sudo swarm-join --store s3://my-bucket/swarms
-  sudo swarm-join --cluster blue --cluster-tag Cluster
-  sudo swarm-join plan --json > seen.json         what to send along when asking for help
-  swarm-join plan --observation seen.json         decides the same again, elsewhere
+${table(EXAMPLES)}
 
 Flags (each also as ${variableOf("name").replace("NAME", "…")} in the environment: ${
     variableOf("role-tag")
   }=Role)
-${table(FLAGS.map((flag) => [usageOf(flag), describe(flag)]))}
+${table(FLAGS.map((flag) => [usageOf(flag), helpOf(flag)]))}
   and, not in the environment:
 ${
     table([
-      [usageOf(OBSERVATION_FLAG), OBSERVATION_FLAG.help],
-      ["--version", "print the version"],
-      ["--help", "print this"],
+      ...[OBSERVATION_FLAG, ...SWITCHES].map((flag) => [usageOf(flag), flag.help] as const),
     ])
   }
 
@@ -63,7 +75,7 @@ export function usageOf(flag: Flag): string {
 }
 
 /** What a flag does and what holds without it. */
-function describe(flag: Flag): string {
+export function helpOf(flag: Flag): string {
   return flag.initial === null ? flag.help : `${flag.help} (default ${flag.initial})`;
 }
 
@@ -74,7 +86,7 @@ function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.flatMap(([left, right]) =>
     wrap(right, COLUMNS - width - 4).map((line, i) =>
-      `  ${(i === 0 ? left : "").padEnd(width)}  ${line}`
+      `  ${(i === 0 ? left : "").padEnd(width)}  ${line}`.trimEnd()
     )
   ).join("\n");
 }

@@ -3,8 +3,9 @@
  */
 import { rangesOverlap } from "../addresses.ts";
 import { parseEnvFile } from "./env_file.ts";
-import { CREDENTIAL_NAMES, type Flag, FLAGS, OBSERVATION_FLAG, VERSION } from "./flags.ts";
-import { helpText, usageOf } from "./help.ts";
+import { CHOICES, CREDENTIAL_NAMES, type Flag, FLAGS, OBSERVATION_FLAG, VERSION } from "./flags.ts";
+import { whyIdle } from "./fits.ts";
+import { helpText, SWITCHES, usageOf } from "./help.ts";
 import { nearest } from "./nearest.ts";
 import { refusal } from "./refused.ts";
 import { settingsText } from "./shown.ts";
@@ -16,14 +17,7 @@ import {
   type SettingsFile,
   Usage,
 } from "./sources.ts";
-import {
-  CLUSTER_TAG,
-  LEAVING_TAG,
-  LOG_FORMATS,
-  LOG_LEVELS,
-  type Output,
-  type Surroundings,
-} from "../settings.ts";
+import { CLUSTER_TAG, LEAVING_TAG, type Output, type Surroundings } from "../settings.ts";
 import type { Config, Goal } from "../state.ts";
 import { DEFAULT_VERB, type Verb, VERBS } from "./verbs.ts";
 import * as stores from "./store.ts";
@@ -65,6 +59,7 @@ export function parse(argv: readonly string[], { env, readFile }: Outside): Pars
     if (given.has("help")) return { kind: "print", text: helpText() };
     if (given.has("version")) return { kind: "print", text: `swarm-join ${VERSION}\n` };
     const verb = verbOf(words, given);
+    refuseIdle(verb, given);
     return verb.way === "replay" ? replayOf(given, env) : runOf(verb, given, { env, readFile });
   } catch (error) {
     if (!(error instanceof Usage)) throw error;
@@ -74,10 +69,6 @@ export function parse(argv: readonly string[], { env, readFile }: Outside): Pars
   }
 }
 
-const SWITCHES: readonly Flag[] = [
-  { name: "help", value: null, initial: null, help: "" },
-  { name: "version", value: null, initial: null, help: "" },
-];
 const KNOWN: readonly Flag[] = [...FLAGS, OBSERVATION_FLAG, ...SWITCHES];
 
 function split(argv: readonly string[]): { words: string[]; given: Given } {
@@ -92,7 +83,7 @@ function split(argv: readonly string[]): { words: string[]; given: Given } {
     const [head = "", ...rest] = argument.split("=");
     const inline = rest.length > 0 ? rest.join("=") : null;
     const flag = KNOWN.find((it) => `--${it.name}` === head) ??
-      (head === "-h" ? SWITCHES[0] : undefined);
+      (head === "-h" ? KNOWN.find(({ name }) => name === "help") : undefined);
     if (flag === undefined) throw unknownFlag(head);
     const value = inline ?? (flag.value === null ? "true" : argv[++i]);
     if (value === undefined || (inline === null && flag.value !== null && /^-./.test(value))) {
@@ -143,22 +134,6 @@ function runOf(
   given: Given,
   { env, readFile }: Outside,
 ): Parsed {
-  const canPlan = verb.way === "act" || verb.way === "keep" || verb.prints === "plan";
-  if (!canPlan && given.has("dry-run")) {
-    throw new Usage(`--dry-run has no effect with ${verb.name}, which changes nothing`);
-  }
-  if (verb.goal !== "leave" && given.has("if-terminating")) {
-    throw new Usage(
-      `--if-terminating has no effect with ${verb.name}: only leave asks whether this machine goes`,
-    );
-  }
-  for (const name of verb.way === "keep" ? [] : ["interval", "metrics-file"]) {
-    if (!given.has(name)) continue;
-    throw new Usage(`--${name} has no effect with ${verb.name}: only keep looks again and again`);
-  }
-  if (verb.goal !== "recover" && given.has("yes")) {
-    throw new Usage(`--yes has no effect with ${verb.name}: only recover asks for it`);
-  }
   const file = fileOf(new Reader(given, env, null), readFile);
   const read = new Reader(given, env, file);
   refuseForeign(read);
@@ -177,6 +152,13 @@ function runOf(
   const { json } = output;
   const text = settingsText(read.all(), { file: file?.path ?? null, json });
   return { kind: "settings", text, surroundings, json };
+}
+
+function refuseIdle(verb: Verb, given: Given): void {
+  for (const name of given.keys()) {
+    const why = whyIdle(name, verb);
+    if (why !== null) throw new Usage(`--${name} has no effect with ${why}`);
+  }
 }
 
 /** The file of settings; null: there is none, and nobody named one. */
@@ -203,14 +185,6 @@ function refuseForeign(read: Reader): void {
 }
 
 function replayOf(given: Given, env: Environment): Parsed {
-  const allowed = ["observation", "json", "log-format", "log-level", "dry-run"];
-  for (const name of given.keys()) {
-    if (!allowed.includes(name)) {
-      throw new Usage(
-        `--${name} has no effect with --observation: all of it is in the observation`,
-      );
-    }
-  }
   const file = given.get("observation")?.at(-1) ?? "";
   if (file === "") throw new Usage("--observation names no file");
   return { kind: "replay", file, output: outputOf(new Reader(given, env, null)) };
@@ -221,7 +195,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     goal,
     cluster: read.sure("cluster", values.clusterName),
     store: storeOf(read),
-    role: read.sure("role", values.oneOf(["auto", "manager", "worker"])),
+    role: read.sure("role", values.oneOf(CHOICES.role)),
     roleTag: read.sure("role-tag", values.tagKey),
     managerTokenTag: read.sure("manager-token-tag", values.ownTagKey),
     workerTokenTag: read.sure("worker-token-tag", values.ownTagKey),
@@ -232,7 +206,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
     dataPathAddr: read.one("data-path-addr", values.address({ port: false, unspecified: false })),
     dataPathPort: read.one("data-path-port", values.dataPathPort),
     defaultAddrPool: read.many("default-addr-pool", values.pool),
-    availability: read.one("availability", values.oneOf(["active", "pause", "drain"])),
+    availability: read.one("availability", values.oneOf(CHOICES.availability)),
     abandonTasks: read.isOn("abandon-tasks"),
     labelTags: read.many("label-tags", values.tagKey),
     // The file of settings is that of all verbs.
@@ -252,7 +226,7 @@ function configOf(read: Reader, goal: Goal, dryRun: boolean): Config {
 
 function storeOf(read: Reader): Config["store"] {
   const kmsKey = read.one("s3-kms-key", stores.kmsKey);
-  const method = values.oneOf(["AES256", "aws:kms"]);
+  const method = values.oneOf(CHOICES["s3-sse"]);
   const encryption = read.one("s3-sse", (text) => stores.encryption(method(text), kmsKey)) ??
     stores.encryption(null, kmsKey);
   const bucketOwner = read.one("s3-bucket-owner", values.account);
@@ -317,8 +291,8 @@ function refuseLabels({ labelTags, managerTokenTag, workerTokenTag }: Config): v
 function outputOf(read: Reader): Output {
   return {
     json: read.isOn("json"),
-    logFormat: read.sure("log-format", values.oneOf(LOG_FORMATS)),
-    logLevel: read.sure("log-level", values.oneOf(LOG_LEVELS)),
+    logFormat: read.sure("log-format", values.oneOf(CHOICES["log-format"])),
+    logLevel: read.sure("log-level", values.oneOf(CHOICES["log-level"])),
   };
 }
 

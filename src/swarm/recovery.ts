@@ -14,7 +14,7 @@ import { isObject, parseJson } from "../json.ts";
 import type { Answer, Fault } from "../state.ts";
 
 /** Where copies are kept; beside the lock's, the only folder that the program may write to. */
-const COPIES = "/var/lib/swarm-join";
+export const COPIES = "/var/lib/swarm-join";
 
 /** An Engine waits for the new swarm's leader without an end. */
 const FORCE_MS = 60_000;

@@ -121,16 +121,34 @@ export async function tool(name: Tool, ...args: string[]): Promise<string> {
  */
 export async function withDebian(use: (root: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "swarm-join-debian-" });
-  const [root, upper, work] = [`${folder}/root`, `${folder}/upper`, `${folder}/work`];
-  await sh("mkdir", root, upper, work);
+  const [root, upper, work] = [`${folder}/root`, `${folder}/upper`, `${folder}/work`] as const;
+  await sh("mkdir", "-m", "755", root, upper, work);
   const layers = `lowerdir=${DEBIAN},upperdir=${upper},workdir=${work}`;
-  const layered =
-    (await output("mount", ["-t", "overlay", "-o", layers, "overlay", root])).code === 0;
+  const { code } = await output("mount", ["-t", "overlay", "-o", layers, "overlay", root]);
   try {
-    if (!layered) await sh("cp", "-a", "--reflink=auto", `${DEBIAN}/.`, root);
+    if (code !== 0) await sh("cp", "-a", "--reflink=auto", `${DEBIAN}/.`, root);
     await use(root);
   } finally {
-    if (layered) await sh("umount", root);
+    if (code === 0) await sh("umount", "--recursive", root);
     await sh("rm", "-rf", "--one-file-system", folder);
   }
+}
+
+/** What a command says in the Debian, with a folder as its /mnt. Nothing that it writes stays. */
+export async function inDebian(folder: string, ...command: string[]): Promise<string> {
+  const mounts = [
+    'mount -t tmpfs tmpfs "$1/tmp"',
+    'mount --bind "$2" "$1/mnt"',
+    'mount --rbind /dev "$1/dev"',
+    'mount -t proc proc "$1/proc"',
+  ].join(" && ");
+  const env = ["HOME=/tmp", "TERM=dumb", "LC_ALL=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+  const { code, stdout, stderr } = await output("unshare", [
+    ...["--mount", "sh", "-c", `${mounts} && r=$1 && shift 2 && exec chroot "$r" "$@"`, "sh"],
+    ...[DEBIAN, folder, "/usr/bin/env", "-i", ...env, "timeout", "60", ...command],
+  ]);
+  if (code !== 0 || stderr !== "") {
+    throw new Error(`${command.join(" ")}: exit ${code}\n${stdout}${stderr}`);
+  }
+  return stdout;
 }

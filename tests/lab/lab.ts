@@ -22,6 +22,8 @@ export interface LabOptions {
   times?: Partial<EngineTimes>;
   /** How far AWS's clock is ahead of the nodes'. */
   clockAheadMs?: number;
+  /** Below what its folder is; else where temporary files are, which a unit with a /tmp of its own can't see. */
+  below?: string;
 }
 
 /** Like a real Engine's, with its waits five times shorter. */
@@ -85,7 +87,11 @@ export class Lab {
   constructor(options: LabOptions) {
     this.options = options;
     this.aws.clockAheadMs = options.clockAheadMs ?? 0;
-    this.directory = Deno.makeTempDirSync({ prefix: "swarm-lab-" });
+    const { below } = options;
+    this.directory = Deno.makeTempDirSync({
+      prefix: "swarm-lab-",
+      ...below === undefined ? {} : { dir: below },
+    });
     this.#network = claimNetwork();
     this.endpoint = this.aws.serve(this.#network.address(250));
     this.aws.s3.addBucket({ name: BUCKET, region: REGION, owner: ACCOUNT, listAllowed: true });
