@@ -387,6 +387,16 @@ judged("cloudformation-validate finds nothing", ["python"], async () => {
   assert.match(lines.join("\n"), /HttpToken\b/);
 });
 
+Deno.test("no parameter but the VPC makes another security group of the one that nodes are in", () => {
+  const properties = /\n  SecurityGroup:\n[^]*?\n\n/.exec(TEMPLATE)?.[0] ?? "";
+  // What AWS's reference of AWS::EC2::SecurityGroup says "Update requires: Replacement" of.
+  const replacing = [...properties.matchAll(/^ {6}(GroupDescription|GroupName|VpcId): (.*)$/gm)];
+  assert.deepEqual(replacing.map(([, key, value]) => [key, /[!$]/.test(value ?? "") ? value : ""]), [
+    ["GroupDescription", ""],
+    ["VpcId", "!Ref VpcId"],
+  ]);
+});
+
 Deno.test("the template is small enough to be given as a text", () => {
   assert.ok(new TextEncoder().encode(TEMPLATE).length < 51_200);
 });
