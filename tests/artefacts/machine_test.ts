@@ -10,6 +10,7 @@ import { judged, withDebian } from "./tools.ts";
 const [OLD, NEW] = ["0.9.0", "0.9.1"];
 const [OLDER, NEWER] = [namesOf(OLD), namesOf(NEW)];
 const PATIENCE_MS = 120_000;
+const SETTINGS = "/etc/swarm-join.env";
 const METRICS = "/var/lib/prometheus/node-exporter/swarm-join.prom";
 
 judged(
@@ -35,7 +36,7 @@ async function live(lab: Lab, root: string): Promise<void> {
   const node = nodeNamed(lab, "manager-2");
   await Deno.mkdir(`${root}/var/lib/prometheus/node-exporter`, { recursive: true });
   await Deno.writeTextFile(
-    `${root}/etc/swarm-join.env`,
+    root + SETTINGS,
     `SWARM_JOIN_INTERVAL=5s\nSWARM_JOIN_METRICS_FILE=${METRICS}\n`,
   );
   // Where the lab's AWS is: on a real machine these are as they are.
@@ -66,6 +67,13 @@ async function byDeb(keeper: Keeper): Promise<void> {
   await keeper.machine.sh("systemd-analyze", "security", "--threshold=25", "swarm-join.service");
   await keeper.starts();
   await keeper.is("active enabled", () => dpkg("--install", `/packages/${NEWER.deb}`), "restarted");
+  // Nor ends one that would not start again.
+  await keeper.is("active enabled", async () => {
+    await keeper.machine.sh("sed", "-i", "$aSWARM_JOIN_STORE=nonsense", SETTINGS);
+    const { stderr } = await keeper.machine.output("dpkg", "--install", `/packages/${OLDER.deb}`);
+    await keeper.machine.sh("sed", "-i", "$d", SETTINGS);
+    assert.match(stderr, /"nonsense"[^]*swarm-join.service is not restarted: correct its settings/);
+  });
   await keeper.is("inactive enabled", () => keeper.machine.sh("systemctl", "stop", "swarm-join"));
   // An upgrade starts nothing that was stopped.
   await keeper.is("inactive enabled", () => dpkg("--install", `/packages/${NEWER.deb}`));

@@ -106,6 +106,14 @@ class System {
   }
 }
 
+/** Who has the program in /usr/local, and enabled its unit. */
+async function installByHand(system: System): Promise<string> {
+  await sh("cp", `${ROOT}deploy/swarm-join.service`, `${system.root}/etc/systemd/system`);
+  await system.sh("systemctl", "enable", "swarm-join");
+  await system.write(SETTINGS, "SWARM_JOIN_LOG_LEVEL=debug\n");
+  return await system.enabled();
+}
+
 judged("the same source makes the same packages, whatever umask and time", NEEDS, async () => {
   const first = await packages();
   const umask = Deno.umask(0o077);
@@ -271,6 +279,23 @@ onSystem("a .rpm enables nothing, is as it was packed, keeps settings, and its r
   await rpm("--erase", "swarm-join");
   assert.equal(await system.enabled(), "");
   assert.equal(await system.text(`${SETTINGS}.rpmsave`), "SWARM_JOIN_LOG_LEVEL=debug\n");
+});
+
+onSystem("a unit that was installed by hand outlives a package, with its settings", [
+  "rpm",
+], async (system) => {
+  const links = await installByHand(system);
+  for (
+    const [install, take] of [
+      [`dpkg --install /packages/${DEB}`, "dpkg --purge swarm-join"],
+      [`rpm --nodeps --install /packages/${RPM}`, "rpm --nodeps --erase swarm-join"],
+    ] as const
+  ) {
+    await system.sh(...install.split(" "));
+    await system.sh(...take.split(" "));
+    assert.equal(await system.enabled(), links, take);
+    assert.equal(await system.text(SETTINGS), "SWARM_JOIN_LOG_LEVEL=debug\n", take);
+  }
 });
 
 onSystem("packages for the other machine say so", ["rpm"], async (system) => {
