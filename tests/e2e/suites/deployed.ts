@@ -6,7 +6,7 @@ import type { Member } from "../aws.ts";
 import { firstBoot, Release } from "../first_boot.ts";
 import { Keepers } from "../keepers.ts";
 import { STATE_DIR, until } from "../machine.ts";
-import { consistsOf } from "../membership.ts";
+import { consistsOf, listed, managersOf } from "../membership.ts";
 import type { Node } from "../node.ts";
 import { type Case, lastLines } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
@@ -67,6 +67,9 @@ async function deploys(
   note(`replaced in ${Math.round((Date.now() - begunMs) / 1_000)} s`);
   const { fingerprints } = await vpc.oneSwarm();
   assert.deepEqual(fingerprints, [first], "it is the same swarm");
+  await until("those that were replaced to be out of its list", 300_000, async () => {
+    return (await listed(managersOf(vpc))).length === vpc.all.length;
+  }, 500);
   await consistsOf(vpc.some("m4", "m5", "m6"), vpc.some("w3", "w4"));
   const denied = (await vpc.aws.calls()).filter(({ status }) => status === 403);
   assert.deepEqual(denied, [], "its roles' policies are enough");
