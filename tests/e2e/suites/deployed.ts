@@ -73,16 +73,16 @@ async function deploys(
   await consistsOf(vpc.some("m4", "m5", "m6"), vpc.some("w3", "w4"));
   const denied = (await vpc.aws.calls()).filter(({ status }) => status === 403);
   assert.deepEqual(denied, [], "its roles' policies are enough");
-  assert.equal(await terraform.difference("root"), null, "what swarm-join wrote is no difference");
+  assert.equal(await terraform.difference("live"), null, "what swarm-join wrote is no difference");
   await keepers.stop(vpc.all);
-  await terraform.run("root", "destroy", "-auto-approve");
+  await terraform.run("live", "destroy", "-auto-approve");
   const { templates } = await vpc.aws.dump();
   assert.deepEqual(Object.keys(templates), [`swarm-join-${vpc.aws.vpc}-swarm`]);
 }
 
 async function apply(vpc: Vpc, terraform: Terraform, release: Release): Promise<void> {
   await terraform.copy("deploy");
-  await terraform.root("root", [
+  await terraform.root("live", [
     'module "smallest" {',
     '  source = "../deploy/terraform/examples/smallest"',
     `  vpc_id = "${vpc.aws.vpc}"`,
@@ -95,7 +95,7 @@ async function apply(vpc: Vpc, terraform: Terraform, release: Release): Promise<
     "  }",
     "}",
   ]);
-  await terraform.run("root", "apply", "-auto-approve");
+  await terraform.run("live", "apply", "-auto-approve");
 }
 
 /** A machine for an instance that its group has launched, and the launching hook holds; it has booted. */
