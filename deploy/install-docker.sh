@@ -3,14 +3,23 @@
 # 2023, Fedora, Debian and Ubuntu; RHEL and its kin have none of their own: see https://docs.docker.com/engine/install.
 set -eu
 
+retried() { # COMMAND…
+  # At a first boot the network may come late, and others install too: apt's lists are locked then.
+  pause=1
+  until "$@"; do
+    [ "$pause" -le 64 ] || exit 1
+    sleep "$pause"
+    pause=$((pause * 2))
+  done
+}
+
 if ! command -v dockerd >/dev/null; then
   if command -v dnf >/dev/null; then
-    dnf install --assumeyes --quiet docker
+    retried dnf install --assumeyes --quiet docker
   elif command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
-    # At a first boot others install too: it waits for them.
-    apt-get update -o DPkg::Lock::Timeout=300 --quiet=2
-    apt-get install -o DPkg::Lock::Timeout=300 --quiet=2 --yes --no-install-recommends docker.io >/dev/null
+    retried apt-get update --quiet=2
+    retried apt-get install -o DPkg::Lock::Timeout=300 --quiet=2 --yes --no-install-recommends docker.io
   else
     echo "Docker is not installed: there is neither dnf nor apt-get; use an image that has it" >&2
     exit 1

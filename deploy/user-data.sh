@@ -5,8 +5,8 @@
 # (then the image has the aws command). Name the place and the sums that SHA256SUMS of the release has, in the four
 # lines below: the sums are what is trusted, not the place. UNIT is that of swarm-join.service.
 #
-#   aws s3 cp --recursive --exclude '*' --include 'swarm-join-*' --include swarm-join.service \
-#     dist/release s3://my-bucket/swarm-join/0.1.0
+#   aws s3 cp --recursive --exclude '*' --include swarm-join-x86_64 --include swarm-join-aarch64 \
+#     --include swarm-join.service dist/release s3://my-bucket/swarm-join/0.1.0
 #   aws ec2 run-instances --user-data file://user-data.sh …
 #
 # As cloud-config it is user-data.yaml. Run again, it installs what these lines name now; what runs, goes on running.

@@ -1,8 +1,9 @@
-/** What an operator copies: the unit, the user data, the policies. */
+/** What an operator copies: the unit, the user data, the policies, and what is made of them. */
 import assert from "node:assert/strict";
 import { FLAGS } from "../src/cli/flags.ts";
 import { readUnit } from "../src/node/unit.ts";
 import { CLUSTER_TAG, LEAVING_TAG, METRICS_FOLDERS } from "../src/settings.ts";
+import { TEMPLATES, withSources } from "../tools/embed.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const POLICIES = ["manager-tags", "worker-tags", "manager-s3", "worker-s3"] as const;
@@ -292,6 +293,16 @@ for (
     assert.equal(done.code, 1, stderr);
     assert.match(stderr, says);
     assert.equal(/^curl$/m.test(stderr), fetches);
+  });
+}
+
+for (const path of TEMPLATES) {
+  Deno.test(`${path} has what it takes from other files as it is there (else: make docs)`, () => {
+    const text = read(path);
+    assert.equal(withSources(text), text);
+    const older = text.replace(/^( +)systemctl enable .*\n/m, "");
+    assert.notEqual(older, text);
+    assert.equal(withSources(older), text);
   });
 }
 

@@ -15,7 +15,7 @@ export function withSources(template: string): string {
     /^( *)(\S.*[:|] # (deploy\/\S+)(?: after (\S+))?\n)(?:\1 +.*\n|\n(?=\1 ))*/gm,
     (_, indent: string, header: string, path: string, line: string | undefined) => {
       const source = Deno.readTextFileSync(new URL(path, ROOT));
-      const body = path.endsWith(".json") ? policyOf(source) : partOf(source, line);
+      const body = path.endsWith(".json") ? policyOf(source, path) : partOf(source, line);
       // An item of a list begins with its dash; what belongs to its key is deeper than that.
       const depth = indent.length + 2 + (header.startsWith("- ") ? 2 : 0);
       const lines = body.trimEnd().split("\n");
@@ -31,29 +31,36 @@ function partOf(source: string, begin = ""): string {
   return lines.slice(at).join("\n").trimStart();
 }
 
-/** A policy of `deploy/iam` in the words of CloudFormation, which knows what its capitals stand for. */
-function policyOf(source: string): string {
+/**
+ * A policy of `deploy/iam` in the words of CloudFormation, which knows what its capitals stand for, and begins the
+ * names that it gives with the stack's and the resource's.
+ */
+function policyOf(source: string, path: string): string {
+  const group = path.includes("/manager-") ? "ManagerGroup" : "WorkerGroup";
   const { Version, Statement } = JSON.parse(source) as {
     Version: string;
     Statement: Record<string, unknown>[];
   };
   const statements = Statement.flatMap((statement) =>
     Object.entries(statement).map(([key, value], i) =>
-      `  ${i === 0 ? "- " : "  "}${key}: ${JSON.stringify(substituted(value))}`
+      `  ${i === 0 ? "- " : "  "}${key}: ${JSON.stringify(substituted(value, group))}`
     )
   );
   return [`Version: "${Version}"`, "Statement:", ...statements].join("\n");
 }
 
-function substituted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(substituted);
+function substituted(value: unknown, group: string): unknown {
+  if (Array.isArray(value)) return value.map((one) => substituted(one, group));
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, substituted(v)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, v]) => [key, substituted(v, group)]),
+    );
   }
   if (typeof value !== "string" || !value.startsWith("arn:aws:")) return value;
   const arn = value.replaceAll("${", "${!").replace("arn:aws:", "arn:${AWS::Partition}:")
     .replace("REGION", "${AWS::Region}").replace("ACCOUNT", "${AWS::AccountId}")
-    .replace("PREFIX", "${Name}").replace("BUCKET", "${Of}");
+    .replace("GroupName/*", `GroupName/\${AWS::StackName}-${group}-*`)
+    .replace("PREFIX", "${BucketPrefix}").replace("BUCKET", "${Of}");
   if (!arn.includes("${Of}")) return { "Fn::Sub": arn };
   const bucket = { "Fn::If": ["MakesBucket", { Ref: "Bucket" }, { Ref: "BucketName" }] };
   return { "Fn::Sub": [arn, { Of: bucket }] };
