@@ -219,12 +219,6 @@ variable "additional_security_group_ids" {
   default     = []
 }
 
-variable "encrypted_overlays" {
-  description = "Whether the nodes may send each other ESP, which overlay networks with --opt encrypted need."
-  type        = bool
-  default     = false
-}
-
 variable "manager_role_policy_arns" {
   description = "Policies for the managers' role beside what swarm-join needs, such as AmazonSSMManagedInstanceCore."
   type        = list(string)

@@ -231,7 +231,6 @@ function productionOf(key: string): Asked {
     ],
     managers: 3,
     workers: { min: 3, max: 12 },
-    ports: ["50"],
     lines: linesOf("s3://releases/swarm-join/0.1.0"),
     settings: {
       SWARM_JOIN_CLUSTER: "production",

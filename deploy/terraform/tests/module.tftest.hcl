@@ -194,8 +194,7 @@ run "another_port_of_overlays" {
   command = plan
 
   variables {
-    encrypted_overlays = true
-    settings           = { SWARM_JOIN_DATA_PATH_PORT = "4790" }
+    settings = { SWARM_JOIN_DATA_PATH_PORT = "4790" }
   }
 
   assert {
