@@ -20,6 +20,8 @@ export interface Bundle {
   bytes: number;
   /** Bytes in the bundle by input module, a path in the project, largest first. */
   inputs: [string, number][];
+  /** What esbuild says of all that. */
+  metafile: esbuild.Metafile;
 }
 
 /** Bundles `entry` into `folder`. Throws with esbuild's own message when that fails. */
@@ -58,6 +60,7 @@ export async function bundle(entry: string, folder: string): Promise<Bundle> {
     files: outputs.map(([path]) => join(root, path)),
     bytes: outputs.reduce((sum, [, output]) => sum + output.bytes, 0),
     inputs: [...inputs].sort((a, b) => b[1] - a[1]),
+    metafile: result.metafile,
   };
 }
 

@@ -18,7 +18,7 @@ export async function unfit(folder: string): Promise<string[]> {
   const files = new Set(filesOf(folder));
   const lines = (await Deno.readTextFile(join(folder, SUMS))).trimEnd().split("\n");
   for (const line of lines) {
-    const [, sum, name = ""] = /^([0-9a-f]{64})  (.+)$/.exec(line) ?? [];
+    const [, sum, name = ""] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? [];
     if (!files.delete(name)) wrong.push(`${SUMS} has a line without a file: ${line}`);
     else if (await sha256(join(folder, name)) !== sum) wrong.push(`${name} has another sum`);
   }

@@ -83,32 +83,33 @@ judged("a signature fits its key and its sums, and no others", ["minisign"], asy
     change(folder, ({ source }) => Object.assign(source, { commit: COMMIT, changed: false }));
     await checksums(folder);
     await withMinisign(async (path, minisign) => {
-      const [ours, others, sums] = [
-        join(path, "ours"),
-        join(path, "others"),
-        join(folder, "SHA256SUMS"),
-      ];
+      const [ours, others] = [join(path, "ours"), join(path, "others")];
       for (const key of [ours, others]) await minisign("-G", "-W", "-p", `${key}.pub`, "-s", key);
+      const withPath = `${path}:${Deno.env.get("PATH")}`;
       const without = await release(["sign", folder, ours], path.replace(/bin$/, "without"));
       assert.match(without.stderr, /^release: there is no minisign here to sign with: install/m);
-      const signed = await release(["sign", folder, ours], `${path}:${Deno.env.get("PATH")}`);
+      const signed = await release(["sign", folder, ours], withPath);
       assert.equal(signed.code, 0, signed.stderr);
-      const lost = await release(
-        ["sign", folder, join(path, "lost")],
-        `${path}:${Deno.env.get("PATH")}`,
-      );
+      const lost = await release(["sign", folder, join(path, "lost")], withPath);
       assert.match(lost.stderr, /^release: not signed: minisign ended with \d+$/m);
-      const verify = (key: string): ReturnType<typeof output> =>
-        minisign("-V", "-p", `${key}.pub`, "-m", sums);
+      const documented = /^ {4}(minisign -V .*)$/m.exec(
+        await Deno.readTextFile(`${ROOT}docs/development.md`),
+      )?.[1] ?? "";
+      const verify = async (key: string): ReturnType<typeof output> => {
+        await Deno.copyFile(`${key}.pub`, join(folder, "swarm-join.pub"));
+        return await output("sh", ["-c", `cd ${folder} && PATH=${path}:$PATH && ${documented}`]);
+      };
       const good = await verify(ours);
       assert.equal(good.code, 0, good.stderr);
       assert.match(
         good.stdout,
         new RegExp(`^Trusted comment: swarm-join .*, commit ${COMMIT}$`, "m"),
       );
-      assert.notEqual((await verify(others)).code, 0, "another's key");
-      await Deno.writeTextFile(sums, `${"0".repeat(64)}  another\n`, { append: true });
-      assert.notEqual((await verify(ours)).code, 0, "other sums");
+      assert.match((await verify(others)).stderr, /^but the key id in the public key is /m);
+      await Deno.writeTextFile(join(folder, "swarm-join.service"), "[Service]\n# another\n");
+      assert.match((await verify(ours)).stdout, /^swarm-join\.service: FAILED$/m);
+      await checksums(folder);
+      assert.match((await verify(ours)).stderr, /^Signature verification failed$/m);
     });
   });
 });
