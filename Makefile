@@ -52,8 +52,8 @@ compare: ## let other algorithms play the same histories
 bench: dist/swarm-join ## measure start, memory and AWS calls beside others
 	@$(deno) run -A tests/bench/main.ts $(ARGS)
 
-docs: ## write the tables in docs/ from the code
-	@$(deno) run -A tools/docs.ts
+docs: ## write the tables in docs/ from the code, and what templates of deploy/ take from its other files
+	@$(deno) run -A tools/docs.ts && "$$deno" run -A tools/embed.ts
 
 check: ## check the types
 	@$(deno) check $(CHECKED)

@@ -11,7 +11,9 @@ import { DEFAULT_VERB, type Verb, VERBS } from "../src/cli/verbs.ts";
 
 const ALL: readonly Flag[] = [...FLAGS, OBSERVATION_FLAG, ...SWITCHES];
 const VALUED = ALL.filter(({ value }) => value !== null);
-const WORDS = [...new Map(VERBS.map((verb) => [verb.name, verb.help]))];
+const WORDS = VERBS.filter(({ way }) => way !== "replay").map(({ name, help }) =>
+  [name, help] as const
+);
 const PLANNED = VERBS.flatMap((verb) => verb.way === "act" || verb.way === "keep" ? [verb] : []);
 const [PLAN] = VERBS.filter((verb) => verb.way === "look").filter(({ takes }) => takes !== "");
 const REPLAY = VERBS.find(({ way }) => way === "replay");
@@ -64,6 +66,13 @@ function shared(): { common: Flag[]; rows: { words: string; common: boolean; fla
 
 function names(flags: readonly Flag[], separator = " "): string {
   return flags.map(({ name }) => `--${name}`).join(separator);
+}
+
+/** What stands before a word and takes none: of any other flag it is not known, and nothing is offered behind it. */
+function switches(separator: string): string {
+  return [names(ALL.filter(({ value }) => value === null), separator), "-h", "--*=*"].join(
+    separator,
+  );
 }
 
 function choicesOf({ name }: Flag): readonly string[] {
@@ -126,7 +135,7 @@ _swarm_join() {
         flag=\${words[i]}
         ((++i))
         ;;
-      -*) ;;
+      ${switches(" | ")}) ;;
       *) line+=\${line:+ }\${words[i]} ;;
     esac
   done
@@ -219,7 +228,7 @@ ${specs.join("\n")}
     esac
     case $words[i] in
       (${names(VALUED, "|")}) ((i++)) ;;
-      (-*) ;;
+      (${switches("|")}) ;;
       (*) line+=\${line:+ }$words[i] ;;
     esac
   done
@@ -265,12 +274,20 @@ function zshQuoted(text: string): string {
 }
 
 export function fishCompletion(): string {
+  const { common } = shared();
+  const where = (flag: Flag): string[] =>
+    LINES.filter(({ words, flags }) =>
+      flags.includes(flag) && (words.includes("--") || !common.includes(flag))
+    ).map(({ words }) => `"${words}"`);
   const on = (flag: Flag): string => {
-    const where = LINES.filter(({ flags }) => flags.includes(flag)).map(({ words }) =>
-      `"${words}"`
-    );
-    return `'__swarm_join_on ${where.join(" ")}'`;
+    const others = where(flag);
+    const parts = [
+      ...common.includes(flag) ? ["__swarm_join_runs"] : [],
+      ...others.length > 0 ? [`__swarm_join_on ${others.join(" ")}`] : [],
+    ];
+    return quoted(parts.join("; or "));
   };
+  const runs = LINES.map(({ words }) => words).filter((words) => !words.includes("--"));
   const flags = ALL.map((flag) => {
     const choices = choicesOf(flag);
     const value = flag.value === null
@@ -305,7 +322,7 @@ function __swarm_join_line
             case ${names(VALUED)}
                 set -e words[1]
                 set -q words[1]; or break
-            case '-*'
+            case ${switches(" ").replace("--*=*", quoted("--*=*"))}
             case '*'
                 set -a line $words[1]
         end
@@ -316,6 +333,10 @@ end
 
 function __swarm_join_on
     contains -- (__swarm_join_line) $argv
+end
+
+function __swarm_join_runs
+    __swarm_join_on ${runs.map((words) => `"${words}"`).join(" ")}
 end
 
 complete -c swarm-join -f

@@ -33,7 +33,7 @@ _swarm_join() {
         flag=${words[i]}
         ((++i))
         ;;
-      -*) ;;
+      --if-terminating | --yes | --abandon-tasks | --dry-run | --json | --imds-v1 | --version | --help | -h | --*=*) ;;
       *) line+=${line:+ }${words[i]} ;;
     esac
   done

@@ -7,7 +7,7 @@ moto answers EC2, S3, Auto Scaling, IAM and STS and enforces the IAM policies of
 - EC2 policies are checked against the resource that a call names, and the conditions of the
   shipped policies are evaluated, since moto knows neither;
 - reads of EC2 can be answered from an older state, for one node or for all;
-- versions of launch templates can be deleted;
+- versions of launch templates can be deleted, and what Terraform makes is shown as it was made;
 - faults are injected by rules, calls are recorded by node (known by its access key), and a call can
   be held, so that a test can kill a process at an exact point.
 
@@ -30,6 +30,7 @@ from collections import OrderedDict, defaultdict
 from datetime import datetime, timezone
 
 from aws_control import ACCOUNT, REGION, Control
+from aws_deployed import remember_what_is_made
 from aws_iam import check_ec2_resources, sign_queries_as_sent
 from aws_scaling import teach_hooks
 from aws_templates import delete_versions
@@ -309,6 +310,7 @@ def main():
     sign_queries_as_sent()
     delete_versions()
     teach_hooks()
+    remember_what_is_made()
     Handler.cloud = Cloud()
     server = make_server(host, port, Handler.cloud, threaded=True, request_handler=Handler)
     server.daemon_threads = True

@@ -50,6 +50,15 @@ export interface Launched {
   credentials: Credentials;
 }
 
+/** An instance of an Auto Scaling group, and what it has to boot with. */
+export interface Member {
+  instance: string;
+  tags: Record<string, string>;
+  userData: string;
+  /** The name of its instance profile. */
+  profile: string;
+}
+
 /** A rule that was set; `hold` rules let a test wait for the call and decide what becomes of it. */
 export class Rule {
   constructor(readonly aws: Aws, readonly id: string) {}
@@ -87,7 +96,12 @@ export class Aws {
     const found = await python();
     if (found === null) throw new Error("no Python with moto");
     spawnLogged(found, ["-B", script, hostname, `${port}`], `${STATE_DIR}/aws.log`);
-    const aws = new Aws(`http://${hostname}:${port}`);
+    return await Aws.at(`http://${hostname}:${port}`);
+  }
+
+  /** One that was started, as soon as it answers. */
+  static async at(endpoint: string): Promise<Aws> {
+    const aws = new Aws(endpoint);
     await until("moto", 120_000, () => aws.ask("calls").then(() => true, () => false));
     const begun = await aws.ask<Record<string, string>>("begin", { endpoint: aws.endpoint });
     return Object.assign(aws, begun);

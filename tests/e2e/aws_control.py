@@ -9,9 +9,11 @@ import threading
 import time
 
 import boto3
+from aws_deployed import grow, let_go, members, place
 from aws_iam import enforce_iam
 from aws_scaling import forget_groups, move
 from botocore.config import Config
+from moto.autoscaling.models import autoscaling_backends
 from moto.core.utils import utcnow
 from moto.s3.models import s3_backends
 
@@ -108,7 +110,12 @@ class Control:
         self.subnet = subnet
         self.s3.create_bucket(Bucket="swarms", CreateBucketConfiguration={"LocationConstraint": REGION})
         enforce_iam()
+        self.admin = {"accessKeyId": made["AccessKeyId"], "secretAccessKey": made["SecretAccessKey"]}
         return {"vpc": vpc, "subnet": subnet, "account": ACCOUNT, "region": REGION}
+
+    def do_admin(self):
+        """Credentials that may do everything."""
+        return self.admin
 
     def do_launch(self, name, address, tags, policies):
         """A new instance with credentials of a role of its own that has these policies."""
@@ -136,6 +143,9 @@ class Control:
         for number, policy in enumerate(policies):
             text = json.dumps(policy)
             self.iam.put_role_policy(RoleName=role, PolicyName=f"p{number}", PolicyDocument=text)
+        return self._credentials(name, instance, role)
+
+    def _credentials(self, name, instance, role):
         made = self.sts.assume_role(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}", RoleSessionName=instance
         )["Credentials"]
@@ -195,6 +205,26 @@ class Control:
         """Where Auto Scaling has this instance."""
         found = self.scaling.describe_auto_scaling_instances(InstanceIds=[instance])["AutoScalingInstances"]
         return found[0]["LifecycleState"] if found else None
+
+    def do_members(self, group):
+        with self.cloud.lock:
+            return members(autoscaling_backends[ACCOUNT][REGION], group)
+
+    def do_grow(self, group):
+        with self.cloud.lock:
+            return grow(autoscaling_backends[ACCOUNT][REGION], group)
+
+    def do_let_go(self, instance):
+        with self.cloud.lock:
+            let_go(autoscaling_backends[ACCOUNT][REGION], instance)
+
+    def do_adopt(self, name, instance, address, profile):
+        """An instance of a group gets this address, and credentials of the role that it was launched with."""
+        with self.cloud.lock:
+            place(next(i for i in self.cloud._instances() if i.id == instance), address)
+            self.cloud.history.append((time.monotonic(), self.cloud._snapshot()))
+        role = self.iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"][0]["RoleName"]
+        return {"instance": instance, "credentials": self._credentials(name, instance, role)}
 
     def do_forget(self, instance=None):
         """EC2 forgets a terminated instance after about an hour; with none named, all of them."""

@@ -10,6 +10,7 @@ import { type Case, chosen, fleetAcross, fleetsOf, type Ground, play } from "./s
 import { badInput } from "./suites/bad_input.ts";
 import { boards } from "./suites/boards.ts";
 import { crashing } from "./suites/crashing.ts";
+import { deployed, deploysWithout } from "./suites/deployed.ts";
 import { engines } from "./suites/engines.ts";
 import { forming } from "./suites/forming.ts";
 import { hooks } from "./suites/hooks.ts";
@@ -45,6 +46,7 @@ const waiting = [
   ...engines,
   ...hooks,
   ...keeping,
+  ...deployed,
 ]
   .map((one): Case => ({ ...one, slow: true }));
 
@@ -129,6 +131,10 @@ async function everywhere(args: string[]): Promise<number> {
   if (!isChoice(engines) && asked === null) {
     say("  There is no newer Engine beside the installed one: tools/engines.sh fetches some");
     // All of it was asked for.
+    if (!args.includes("--once")) counts.failed++;
+  }
+  if (deployed.length === 0) {
+    say(`  What Terraform makes is left out: needs ${deploysWithout.join(", ")}`);
     if (!args.includes("--once")) counts.failed++;
   }
   const fleets = asked !== null ? [asked] : isChoice(engines) ? FLEETS : FLEETS.slice(0, 1);

@@ -1,5 +1,5 @@
 /** One machine of the VPC: namespaces, an Engine, an instance, and runs of swarm-join on it. */
-import type { Aws, Launched } from "./aws.ts";
+import type { Aws, Launched, Member } from "./aws.ts";
 import { Engine } from "./engine.ts";
 import type { ImdsInstance } from "../emulators/imds.ts";
 import type { MetadataService } from "./imds.ts";
@@ -95,11 +95,23 @@ export class Node {
       tags,
       policies: launch.policies,
     });
+    this.#becomes(made);
+  }
+
+  /** The instance that a group has launched boots on this machine. */
+  async adopt(name: string, { instance, profile }: Member): Promise<void> {
+    this.name = name;
+    const parameters = { name, instance, profile, address: this.address };
+    this.#becomes(await this.aws.ask<Launched>("adopt", parameters));
+    this.metadata.lifecycle = "InService";
+  }
+
+  #becomes(made: Launched): void {
     this.instance = made.instance;
     const { account, region, vpc, subnet } = this.aws;
     const mac = `02:00:0a:4d:00:${this.slot.toString(16).padStart(2, "0")}`;
     this.imds.nodes.set(this.address, {
-      node: name,
+      node: this.name,
       instance: made.instance,
       account,
       region,

@@ -2,7 +2,7 @@
  * A VPC of real Engines: the hub with its bridge, moto behind it, and a pool of machines which each
  * test gets fresh instances on.
  */
-import { Aws } from "./aws.ts";
+import { Aws, type Member } from "./aws.ts";
 import { startContainerd, type SwarmNode } from "./engine.ts";
 import { MetadataService } from "./imds.ts";
 import { placeOf } from "./membership.ts";
@@ -108,6 +108,15 @@ export class Vpc {
     this.nodes.set(name, node);
     node.args = this.store === "tags" ? [] : ["--store", "s3://swarms/prod"];
     await node.launch(name, { role, policies: await policiesOf(this.store, role), tags });
+    return node;
+  }
+
+  /** The instance that a group has launched, on a machine that has none. */
+  async adopt(name: string, member: Member): Promise<Node> {
+    const node = this.#free();
+    this.nodes.set(name, node);
+    node.args = [];
+    await node.adopt(name, member);
     return node;
   }
 
