@@ -183,6 +183,11 @@ variable "settings" {
   }
 
   validation {
+    condition     = can(regex("^[0-9]+$", lookup(var.settings, "SWARM_JOIN_DATA_PATH_PORT", "4789")))
+    error_message = "settings must have a number as SWARM_JOIN_DATA_PATH_PORT: the security group opens that port."
+  }
+
+  validation {
     condition = length(setintersection(keys(var.settings), [
       "SWARM_JOIN_CLUSTER", "SWARM_JOIN_CLUSTER_TAG", "SWARM_JOIN_ROLE", "SWARM_JOIN_ROLE_TAG", "SWARM_JOIN_STORE",
       "SWARM_JOIN_S3_KMS_KEY", "SWARM_JOIN_MANAGER_TOKEN_TAG", "SWARM_JOIN_WORKER_TOKEN_TAG",

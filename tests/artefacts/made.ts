@@ -123,15 +123,25 @@ function policyOf(kind: Kind, { name, store, extra = [] }: Asked): unknown {
   return { ...policy, Statement: [...policy.Statement, ...extra] };
 }
 
-/** The script and the settings in what an instance runs; everything else of it, as it is. */
+/** The settings' file that an instance writes when it boots. */
+export function settingsIn(base64: string | undefined): string {
+  return partsOf(base64)[2] ?? "";
+}
+
+/** What comes before the settings, these, and the script after them. */
 function userDataIn(base64: string | undefined): unknown {
+  const [, before, , script] = partsOf(base64);
+  const parsed = parseEnvFile(settingsIn(base64));
+  return { before, settings: parsed.ok ? Object.fromEntries(parsed.values) : parsed, script };
+}
+
+function partsOf(base64: string | undefined): string[] {
   const bytes = Uint8Array.from(atob(base64 ?? ""), (char) => char.charCodeAt(0));
   const text = new TextDecoder().decode(bytes);
-  const [, before, settings, script] =
-    /^([^]*)\ncat > \/etc\/swarm-join\.env <<'SETTINGS'\n([^]*?\n)SETTINGS\n([^]*)$/.exec(text) ??
-      [];
-  const parsed = parseEnvFile(settings ?? "");
-  return { before, settings: parsed.ok ? Object.fromEntries(parsed.values) : parsed, script };
+  return /^([^]*)\ncat > \/etc\/swarm-join\.env <<'SETTINGS'\n([^]*?\n)SETTINGS\n([^]*)$/.exec(
+    text,
+  ) ??
+    [];
 }
 
 function userDataOf({ lines, settings }: Asked): unknown {

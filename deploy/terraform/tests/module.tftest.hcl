@@ -305,6 +305,16 @@ run "settings_that_are_the_modules" {
   expect_failures = [var.settings]
 }
 
+run "settings_without_a_port" {
+  command = plan
+
+  variables {
+    settings = { SWARM_JOIN_DATA_PATH_PORT = "high" }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "settings_of_two_lines" {
   command = plan
 
