@@ -1,6 +1,5 @@
 # For production: record and tokens in a bucket of their own, encrypted with a key of their own, so that no worker
-# can read the managers' token; a shell by Session Manager instead of SSH; workers that a policy of yours may scale;
-XX
+# can read the managers' token; a shell by Session Manager instead of SSH; workers that a policy scales.
 
 variable "vpc_id" {
   description = "The VPC."
