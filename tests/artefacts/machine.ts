@@ -94,9 +94,9 @@ export class Machine {
     const { pid } = this.#nspawn;
     const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
     this.#init = Number(children.trim());
-    if (this.#init === 0 || await sh("cat", `/proc/${this.#init}/comm`) !== "systemd\n") {
-      return false;
-    }
+    // Before that its children are those of START, which come and go.
+    const { stdout: name } = await output("cat", [`/proc/${this.#init}/comm`]);
+    if (name !== "systemd\n") return false;
     const { stdout } = await this.output("systemctl", "is-system-running");
     return ["running", "degraded"].includes(stdout.trim());
   }
