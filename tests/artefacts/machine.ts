@@ -2,7 +2,7 @@
  * A machine: a Debian whose systemd was really started, in a container of systemd-nspawn that has the network of the
  * tests. It ends with them.
  */
-import { type Ended, output, sh, until } from "../e2e/machine.ts";
+import { type Ended, output, until } from "../e2e/machine.ts";
 
 const PATIENCE_MS = 120_000;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
