@@ -2,7 +2,7 @@
  * A machine: a Debian whose systemd was really started, in a container of systemd-nspawn that has the network of the
  * tests. It ends with them.
  */
-import { type Ended, output, until } from "../e2e/machine.ts";
+import { type Ended, output, sh, until } from "../e2e/machine.ts";
 
 const PATIENCE_MS = 120_000;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
@@ -94,9 +94,9 @@ export class Machine {
     const { pid } = this.#nspawn;
     const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
     this.#init = Number(children.trim());
-    // Before that its children are those of START, which come and go.
-    const { stdout: name } = await output("cat", [`/proc/${this.#init}/comm`]);
-    if (name !== "systemd\n") return false;
+    if (this.#init === 0 || await sh("cat", `/proc/${this.#init}/comm`) !== "systemd\n") {
+      return false;
+    }
     const { stdout } = await this.output("systemctl", "is-system-running");
     return ["running", "degraded"].includes(stdout.trim());
   }
