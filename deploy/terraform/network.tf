@@ -2,15 +2,13 @@ locals {
   data_path_port = tonumber(lookup(var.settings, "SWARM_JOIN_DATA_PATH_PORT", "4789"))
 
   # From each node to each.
-  ports = merge(
-    {
-      swarm      = { protocol = "tcp", port = 2377, for = "Joining, and raft between managers" }
-      gossip-tcp = { protocol = "tcp", port = 7946, for = "Gossip of the Engines" }
-      gossip-udp = { protocol = "udp", port = 7946, for = "Gossip of the Engines" }
-      overlay    = { protocol = "udp", port = local.data_path_port, for = "Overlay networks" }
-    },
-    var.encrypted_overlays ? { esp = { protocol = "50", port = null, for = "Encrypted overlay networks" } } : {},
-  )
+  ports = {
+    swarm      = { protocol = "tcp", port = 2377, for = "Joining, and raft between managers" }
+    gossip-tcp = { protocol = "tcp", port = 7946, for = "Gossip of the Engines" }
+    gossip-udp = { protocol = "udp", port = 7946, for = "Gossip of the Engines" }
+    overlay    = { protocol = "udp", port = local.data_path_port, for = "Overlay networks" }
+    esp        = { protocol = "50", port = null, for = "Encrypted overlay networks" }
+  }
 }
 
 resource "aws_security_group" "node" {

@@ -183,6 +183,11 @@ variable "settings" {
   }
 
   validation {
+    condition     = can(regex("^[0-9]+$", lookup(var.settings, "SWARM_JOIN_DATA_PATH_PORT", "4789")))
+    error_message = "settings must have a number as SWARM_JOIN_DATA_PATH_PORT: the security group opens that port."
+  }
+
+  validation {
     condition = length(setintersection(keys(var.settings), [
       "SWARM_JOIN_CLUSTER", "SWARM_JOIN_CLUSTER_TAG", "SWARM_JOIN_ROLE", "SWARM_JOIN_ROLE_TAG", "SWARM_JOIN_STORE",
       "SWARM_JOIN_S3_KMS_KEY", "SWARM_JOIN_MANAGER_TOKEN_TAG", "SWARM_JOIN_WORKER_TOKEN_TAG",
@@ -212,12 +217,6 @@ variable "additional_security_group_ids" {
   description = "Security groups that the instances are in as well: what your services are reached by."
   type        = list(string)
   default     = []
-}
-
-variable "encrypted_overlays" {
-  description = "Whether the nodes may send each other ESP, which overlay networks with --opt encrypted need."
-  type        = bool
-  default     = false
 }
 
 variable "manager_role_policy_arns" {

@@ -2,7 +2,7 @@
  * A machine: a Debian whose systemd was really started, in a container of systemd-nspawn that has the network of the
  * tests. It ends with them.
  */
-import { type Ended, output, sh, until } from "../e2e/machine.ts";
+import { type Ended, output, until } from "../e2e/machine.ts";
 
 const PATIENCE_MS = 120_000;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
@@ -24,6 +24,12 @@ done
 exec systemd-nspawn --machine="$0" --register=no --keep-unit --link-journal=no --console=pipe --boot "$@"
 `;
 
+/** With the process that starts it ends all that runs in it, which killing nspawn alone does not do. */
+const NAMESPACES = [
+  ...["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"],
+  "--mount-proc",
+];
+
 export class Machine {
   readonly #nspawn: Deno.ChildProcess;
   readonly #cgroup: string;
@@ -39,7 +45,7 @@ export class Machine {
     const cgroup = `swarm-join-machine-${crypto.randomUUID().slice(0, 8)}`;
     const shared = binds.map((bind) => `--bind=${bind}`);
     const nspawn = new Deno.Command("setpriv", {
-      args: ["--pdeathsig", "KILL", "bash", "-ec", START, cgroup, "--directory", root, ...shared],
+      args: [...NAMESPACES, "bash", "-ec", START, cgroup, "--directory", root, ...shared],
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -80,6 +86,8 @@ export class Machine {
       // It is off.
     }
     await this.#nspawn.status;
+    // nspawn is to delete it, and does so only on a tmpfs.
+    await output("rmdir", [`/run/systemd/nspawn/propagate/${this.#cgroup}`]);
     const mounts = await Deno.readTextFile("/proc/self/mounts");
     for (const [, folder] of mounts.matchAll(/^\S+ (\S+) cgroup2? /gm)) {
       const own = `${folder}/${this.#cgroup}`;
@@ -91,13 +99,17 @@ export class Machine {
   }
 
   async #hasBooted(): Promise<boolean> {
-    const { pid } = this.#nspawn;
-    const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
-    this.#init = Number(children.trim());
-    if (this.#init === 0 || await sh("cat", `/proc/${this.#init}/comm`) !== "systemd\n") {
-      return false;
-    }
+    // unshare's child is nspawn, and its child is the machine's first process.
+    const nspawn = await childOf(this.#nspawn.pid);
+    this.#init = nspawn === null ? 0 : await childOf(nspawn) ?? 0;
+    if (this.#init === 0) return false;
+    if ((await output("cat", [`/proc/${this.#init}/comm`])).stdout !== "systemd\n") return false;
     const { stdout } = await this.output("systemctl", "is-system-running");
     return ["running", "degraded"].includes(stdout.trim());
   }
+}
+
+async function childOf(pid: number): Promise<number | null> {
+  const { stdout } = await output("cat", [`/proc/${pid}/task/${pid}/children`]);
+  return Number(stdout.trim().split(" ")[0]) || null;
 }

@@ -14,7 +14,7 @@ const SETTINGS = "/etc/swarm-join.env";
 const METRICS = "/var/lib/prometheus/node-exporter/swarm-join.prom";
 
 judged(
-  "a machine joins under its whole sandbox, is the same node after upgrades, stops and removals, and leaves as it goes",
+  "a machine joins under its whole sandbox, is the same node after upgrades, stops, removals and a reboot, and leaves as it goes",
   ["root", "debian", "systemd-nspawn", "nfpm"],
   async () => {
     const folder = await makePackages([OLD, NEW], ["deb", "rpm"]);
@@ -48,18 +48,18 @@ async function live(lab: Lab, root: string): Promise<void> {
       `Environment=AWS_EC2_METADATA_SERVICE_ENDPOINT=${node.imdsEndpoint}\n`,
   );
   const { socket, dataRoot } = node.engine.options;
-  const machine = await Machine.boot(root, [`${socket}:/run/docker.sock`, dataRoot]);
+  const boot = (): Promise<Machine> => Machine.boot(root, [`${socket}:/run/docker.sock`, dataRoot]);
+  const keeper = new Keeper(lab, node, await boot());
   try {
-    const keeper = new Keeper(lab, node, machine);
-    await byDeb(keeper);
+    await byDeb(keeper, boot);
     await byRpm(keeper);
     await keeper.goes();
   } finally {
-    await machine.close();
+    await keeper.machine.close();
   }
 }
 
-async function byDeb(keeper: Keeper): Promise<void> {
+async function byDeb(keeper: Keeper, boot: () => Promise<Machine>): Promise<void> {
   const dpkg = (...args: string[]): Promise<string> => keeper.machine.sh("dpkg", ...args);
   await dpkg("--install", `/packages/${OLDER.deb}`);
   assert.equal(await keeper.state(), "inactive disabled");
@@ -78,6 +78,7 @@ async function byDeb(keeper: Keeper): Promise<void> {
   // An upgrade starts nothing that was stopped.
   await keeper.is("inactive enabled", () => dpkg("--install", `/packages/${NEWER.deb}`));
   await keeper.starts();
+  await keeper.is("active enabled", () => keeper.reboots(boot), "restarted");
   await keeper.is("inactive not-found", () => dpkg("--purge", "swarm-join"));
 }
 
@@ -98,9 +99,12 @@ class Keeper {
   readonly #node: LabNode;
   #nodeId: string | null = null;
 
-  constructor(lab: Lab, node: LabNode, readonly machine: Machine) {
+  machine: Machine;
+
+  constructor(lab: Lab, node: LabNode, machine: Machine) {
     this.#lab = lab;
     this.#node = node;
+    this.machine = machine;
   }
 
   /** Whether it runs, and at the boot. */
@@ -124,18 +128,25 @@ class Keeper {
   /** Does something that leaves it in a state, and the node and its swarm as they were. */
   async is(state: string, act: () => Promise<unknown>, how?: "restarted"): Promise<void> {
     const since = this.#lab.wire.calls.length;
-    const before = await this.#show("MainPID");
+    const before = await this.#show("InvocationID");
     await act();
     assert.equal(await this.state(), state);
     if (how === "restarted") {
-      const { MainPID } = await this.#show("MainPID");
-      assert.notEqual(MainPID, before.MainPID);
+      const { InvocationID, MainPID } = await this.#show("InvocationID", "MainPID");
+      assert.notEqual(InvocationID, before.InvocationID);
       const program = await this.machine.sh("readlink", `/proc/${MainPID}/exe`);
       assert.equal(program, "/usr/bin/swarm-join\n", "and no file that was replaced");
       await this.#isInOrder();
     }
     assert.equal(this.#node.engine.state.membership?.nodeId, this.#nodeId);
     assert.deepEqual(writesSince(this.#lab, since, this.#lab.nodes), [], "nothing was written");
+  }
+
+  /** Nobody told it to go: it is the same node before and after. */
+  async reboots(boot: () => Promise<Machine>): Promise<void> {
+    await this.machine.powerOff();
+    await this.machine.close();
+    this.machine = await boot();
   }
 
   /** Its machine is told to go, and is shut down: the unit leaves before it is off. */

@@ -12,8 +12,6 @@ export interface Asked {
   extra?: unknown[];
   managers: number;
   workers: { min: number; max: number };
-  /** Rules beside those of every swarm. */
-  ports?: string[];
   /** The four lines of the user data. */
   lines: string[];
   settings: Record<string, string>;
@@ -23,7 +21,7 @@ const KINDS = ["manager", "worker"] as const;
 type Kind = typeof KINDS[number];
 
 /** As docs/operations.md has them, "What nodes must reach". */
-const PORTS = ["tcp 2377", "tcp 7946", "udp 4789", "udp 7946"];
+const PORTS = ["50", "tcp 2377", "tcp 7946", "udp 4789", "udp 7946"];
 const HOOKS = [
   ["swarm-join-launching", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON", 900],
   ["swarm-join-terminating", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE", 900],
@@ -44,10 +42,7 @@ export function faultsIn(resources: Resource[], asked: Asked): string[] {
   same(
     "ports",
     of("aws_vpc_security_group_ingress_rule").map(ruleOf).sort(),
-    [
-      ...PORTS,
-      ...asked.ports ?? [],
-    ].sort(),
+    PORTS,
   );
   for (const { values } of of("aws_vpc_security_group_ingress_rule")) {
     // Neither is known before it is made.
@@ -61,7 +56,9 @@ export function faultsIn(resources: Resource[], asked: Asked): string[] {
     const { policy } = one("aws_iam_role_policy", kind);
     same(`policy of the ${kind}`, policy && JSON.parse(policy), policyOf(kind, asked));
     const group = one("aws_autoscaling_group", kind);
-    const size = kind === "manager" ? { min: asked.managers, max: asked.managers } : asked.workers;
+    const size = kind === "manager"
+      ? { min: asked.managers, max: asked.managers + 1 }
+      : asked.workers;
     same(`size of the ${kind}s`, { min: group.min_size, max: group.max_size }, size);
     same(`order of the ${kind}s`, group.instance_maintenance_policy, [
       { min_healthy_percentage: 100, max_healthy_percentage: 110 },
@@ -123,15 +120,25 @@ function policyOf(kind: Kind, { name, store, extra = [] }: Asked): unknown {
   return { ...policy, Statement: [...policy.Statement, ...extra] };
 }
 
-/** The script and the settings in what an instance runs; everything else of it, as it is. */
+/** The settings' file that an instance writes when it boots. */
+export function settingsIn(base64: string | undefined): string {
+  return partsOf(base64)[2] ?? "";
+}
+
+/** What comes before the settings, these, and the script after them. */
 function userDataIn(base64: string | undefined): unknown {
+  const [, before, , script] = partsOf(base64);
+  const parsed = parseEnvFile(settingsIn(base64));
+  return { before, settings: parsed.ok ? Object.fromEntries(parsed.values) : parsed, script };
+}
+
+function partsOf(base64: string | undefined): string[] {
   const bytes = Uint8Array.from(atob(base64 ?? ""), (char) => char.charCodeAt(0));
   const text = new TextDecoder().decode(bytes);
-  const [, before, settings, script] =
-    /^([^]*)\ncat > \/etc\/swarm-join\.env <<'SETTINGS'\n([^]*?\n)SETTINGS\n([^]*)$/.exec(text) ??
-      [];
-  const parsed = parseEnvFile(settings ?? "");
-  return { before, settings: parsed.ok ? Object.fromEntries(parsed.values) : parsed, script };
+  return /^([^]*)\ncat > \/etc\/swarm-join\.env <<'SETTINGS'\n([^]*?\n)SETTINGS\n([^]*)$/.exec(
+    text,
+  ) ??
+    [];
 }
 
 function userDataOf({ lines, settings }: Asked): unknown {

@@ -322,3 +322,36 @@ onSystem("packages for the other machine say so", ["rpm"], async (system) => {
   assert.equal(await system.sh("dpkg-deb", "--field", deb, "Architecture"), "arm64\n");
   assert.equal(await system.sh("rpm", "-qp", "--qf", "%{ARCH}", rpm), "aarch64");
 });
+
+Deno.test("make packages says what is wrong, or missing", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    await sh("mkdir", `${root}/dist`);
+    for (const name of ["THIRD-PARTY-NOTICES", "swarm-join.cdx.json", "swarm-join-aarch64"]) {
+      await Deno.writeTextFile(`${root}/dist/${name}`, "");
+    }
+    await sh(
+      "cp",
+      "-R",
+      ...["tools", "src", "deploy"].map((name) => ROOT + name),
+      root,
+    );
+    for (
+      const [arch, env, says] of [
+        ["arm64", {}, /^packages: ARCH is x86_64 or aarch64, not "arm64"\n$/],
+        ["aarch64", {}, /not a git repository.*\n.*SOURCE_DATE_EPOCH has to say of when/],
+        ["aarch64", { SOURCE_DATE_EPOCH: "1.5" }, /seconds since 1970, not "1.5"\n$/],
+        ["aarch64", { SOURCE_DATE_EPOCH: "1" }, /no nfpm .*: tools\/setup_tests.sh installs it\n$/],
+      ] as const
+    ) {
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", `${root}/tools/packages.ts`, "--arch", arch],
+        env,
+      }).output();
+      assert.match(new TextDecoder().decode(stderr), says);
+      assert.equal(code, 1);
+    }
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});

@@ -11,9 +11,8 @@ const OTHER = ARCH === "x86_64" ? "aarch64" : "x86_64";
 Deno.test("the same sources give the same bytes, in another folder, umask and time zone, and later", async () => {
   await sh("make", "--silent", "-C", ROOT);
   await inTemp(async (folder) => {
-    const copy =
-      `git -C ${ROOT} ls-files -z | tar -C ${ROOT} --null -T - -c | tar -C ${folder} -xm`;
-    await sh("sh", "-c", `${copy} && ln -s ${ROOT}.toolchain ${folder}/`);
+    await copySources(folder);
+    await Deno.symlink(`${ROOT}.toolchain`, `${folder}/.toolchain`);
     const built = 'umask 077; TZ=Asia/Tokyo DENO_LOG=warn exec make --silent -C "$1" dist';
     await sh("sh", "-c", built, "sh", folder);
     for (const name of ["swarm-join", "THIRD-PARTY-NOTICES", "swarm-join.cdx.json"]) {
@@ -22,6 +21,16 @@ Deno.test("the same sources give the same bytes, in another folder, umask and ti
     }
     const sums = await sh("sh", "-c", `cd ${folder}/dist && sha256sum --check --strict SHA256SUMS`);
     assert.equal(sums, "THIRD-PARTY-NOTICES: OK\nswarm-join: OK\nswarm-join.cdx.json: OK\n");
+  });
+});
+
+Deno.test("in a fresh clone packages are made without what the tests install", async () => {
+  await inTemp(async (folder) => {
+    await copySources(folder);
+    const steps = await sh("make", "--dry-run", "-C", folder, "packages");
+    const [fetched, packed] = ["--target .toolchain/python", "tools/packages.ts"]
+      .map((part) => steps.indexOf(part));
+    assert.ok(fetched! > 0 && packed! > fetched!, steps);
   });
 });
 
@@ -143,4 +152,13 @@ async function inTemp(use: (folder: string) => Promise<void>): Promise<void> {
   } finally {
     await sh("rm", "-rf", folder);
   }
+}
+
+/** What git knows of the project: what a fresh clone has. */
+async function copySources(folder: string): Promise<void> {
+  await sh(
+    "sh",
+    "-c",
+    `git -C ${ROOT} ls-files -z | tar -C ${ROOT} --null -T - -c | tar -C ${folder} -xm`,
+  );
 }

@@ -1,7 +1,8 @@
 /** The Terraform module: judged by Terraform, and applied to an AWS of moto's. */
 import assert from "node:assert/strict";
-import { type Asked, faultsIn } from "./made.ts";
+import { sh } from "../e2e/machine.ts";
 import { sha256 } from "./boot.ts";
+import { type Asked, faultsIn, settingsIn } from "./made.ts";
 import { type Edit, resourcesIn, withAws, withTerraform } from "./terraform.ts";
 import { judged, ROOT } from "./tools.ts";
 
@@ -35,10 +36,9 @@ judged("Terraform finds the module formatted and valid, and its own tests pass",
   withTerraform(async (terraform) => {
     await terraform.copy("deploy");
     await terraform.run("deploy", "fmt", "-check", "-diff", "-recursive", "terraform");
-    for (const folder of ["/examples/smallest", "/examples/production", ""]) {
-      const where = `deploy/terraform${folder}`;
-      await terraform.run(where, "init");
-      await terraform.run(where, folder === "" ? "test" : "validate");
+    // The examples are applied below.
+    for (const command of ["init", "validate", "test"]) {
+      await terraform.run("deploy/terraform", command);
     }
   }));
 
@@ -49,23 +49,31 @@ judged("Terraform makes both examples' swarms, finds them as they are, and takes
 ], (t) =>
   withAws(async (terraform, aws) => {
     await terraform.copy("deploy");
-    await terraform.root("root", [
+    await terraform.root("live", [
       ...GROUND,
       ...example("smallest", SMALLEST.lines),
       ...example("production", linesOf("s3://releases/swarm-join/0.1.0"), "force_destroy = true"),
     ]);
-    await terraform.run("root", "apply", "-auto-approve");
+    await terraform.run("live", "apply", "-auto-approve");
+    const state = await terraform.state("live");
+    const production = resourcesIn(state, "module.production");
 
-    await t.step("they are what swarm-join needs, and no more", async () => {
-      const state = await terraform.state("root");
+    await t.step("they are what swarm-join needs, and no more", () => {
       assert.deepEqual(faultsIn(resourcesIn(state, "module.smallest"), SMALLEST), []);
-      const production = resourcesIn(state, "module.production");
       const key = production.find(({ type }) => type === "aws_kms_key")?.values.arn;
       assert.match(key, /^arn:aws:kms:/);
       assert.deepEqual(faultsIn(production, productionOf(key)), []);
       const versioning = production.find(({ type }) => type === "aws_s3_bucket_versioning");
       assert.equal(versioning?.values.versioning_configuration[0].status, "Enabled");
       assert.ok(!production.some(({ type }) => type.startsWith("aws_s3_bucket_lifecycle")));
+    });
+
+    await t.step("swarm-join takes the settings that it gets", async () => {
+      const template = production.find(({ type }) => type === "aws_launch_template");
+      const file = `${terraform.folder}/swarm-join.env`;
+      await Deno.writeTextFile(file, settingsIn(template?.values.user_data));
+      const shown = await sh(`${ROOT}dist/swarm-join`, "settings", "--config", file);
+      assert.match(shown, /^--store +s3:\/\/production-123456789012-eu-west-1\/swarms /m);
     });
 
     await t.step(
@@ -78,10 +86,11 @@ judged("Terraform makes both examples' swarms, finds them as they are, and takes
           const tags = { ManagerToken: token, WorkerToken: token, SwarmCluster: "swarm" };
           await aws.ask("tag", { instance, tags });
         }
-        assert.equal(await terraform.difference("root"), null);
-        await terraform.run("root", "apply", "-refresh-only", "-auto-approve");
-        const state = await Deno.readTextFile(`${terraform.folder}/root/terraform.tfstate`);
-        assert.doesNotMatch(state, /SWMTKN/);
+        // It writes down what it has found.
+        const said = await terraform.run("live", "apply", "-auto-approve");
+        assert.match(said, /^No changes\. Your infrastructure matches the configuration\.$/m);
+        const written = await Deno.readTextFile(`${terraform.folder}/live/terraform.tfstate`);
+        assert.doesNotMatch(written, /SWMTKN/);
       },
     );
 
@@ -94,7 +103,7 @@ judged("Terraform makes both examples' swarms, finds them as they are, and takes
       ]);
       await Deno.rename(`${terraform.folder}/deploy`, `${terraform.folder}/before`);
       await Deno.rename(`${terraform.folder}/changed`, `${terraform.folder}/deploy`);
-      const { resource_changes } = await terraform.plan("root");
+      const { resource_changes } = await terraform.plan("live");
       const changed = resource_changes.filter((one: Change) => one.change.actions[0] !== "no-op");
       assert.deepEqual(
         changed.filter((one: Change) => one.change.actions.join() !== "update"),
@@ -108,11 +117,11 @@ judged("Terraform makes both examples' swarms, finds them as they are, and takes
     });
 
     await t.step("of what is destroyed nothing is left", async () => {
-      await terraform.run("root", "destroy", "-auto-approve");
+      await terraform.run("live", "destroy", "-auto-approve");
       const { states, templates } = await aws.dump();
       assert.deepEqual([...new Set(Object.values(states))], ["terminated"]);
       assert.deepEqual(templates, {});
-      assert.deepEqual((await terraform.state("root"))?.root_module?.resources ?? [], []);
+      assert.deepEqual((await terraform.state("live"))?.root_module?.resources ?? [], []);
     });
   }));
 
@@ -176,8 +185,8 @@ judged("a module that lacks an action, a port, a hook or such is found out", [
       await terraform.copy(`lacking${index}`, edits);
       lines.push(...moduleOf(`lacking${index}`, `../lacking${index}/terraform`, SMALLEST.lines));
     }
-    await terraform.root("root", lines);
-    const { planned_values } = await terraform.plan("root");
+    await terraform.root("live", lines);
+    const { planned_values } = await terraform.plan("live");
     for (const [index, [what, says]] of LACKS.entries()) {
       const faults = faultsIn(resourcesIn(planned_values, `module.lacking${index}`), SMALLEST);
       const isTold = faults.length > 0 && faults.every((fault) => says.test(fault));
@@ -222,7 +231,6 @@ function productionOf(key: string): Asked {
     ],
     managers: 3,
     workers: { min: 3, max: 12 },
-    ports: ["50"],
     lines: linesOf("s3://releases/swarm-join/0.1.0"),
     settings: {
       SWARM_JOIN_CLUSTER: "production",

@@ -125,11 +125,13 @@ export async function withDebian(use: (root: string) => Promise<void>): Promise<
   await sh("mkdir", "-m", "755", root, upper, work);
   const layers = `lowerdir=${DEBIAN},upperdir=${upper},workdir=${work}`;
   const { code } = await output("mount", ["-t", "overlay", "-o", layers, "overlay", root]);
+  if (code !== 0) await sh("mount", "--bind", root, root);
   try {
     if (code !== 0) await sh("cp", "-a", "--reflink=auto", `${DEBIAN}/.`, root);
     await use(root);
   } finally {
-    if (code === 0) await sh("umount", "--recursive", root);
+    // With all that was mounted in it: else that would be deleted too.
+    await sh("umount", "--recursive", root);
     await sh("rm", "-rf", "--one-file-system", folder);
   }
 }

@@ -9,12 +9,13 @@ import threading
 import time
 
 import boto3
-from aws_deployed import grow, let_go, members, place
+from aws_deployed import grow, let_go, members, place, trusted_by_ec2
 from aws_iam import enforce_iam
 from aws_scaling import forget_groups, move
 from botocore.config import Config
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.utils import utcnow
+from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 
 ACCOUNT = "123456789012"
@@ -223,8 +224,8 @@ class Control:
         with self.cloud.lock:
             place(next(i for i in self.cloud._instances() if i.id == instance), address)
             self.cloud.history.append((time.monotonic(), self.cloud._snapshot()))
-        role = self.iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"][0]["RoleName"]
-        return {"instance": instance, "credentials": self._credentials(name, instance, role)}
+        with trusted_by_ec2(iam_backends[ACCOUNT]["aws"], profile) as role:
+            return {"instance": instance, "credentials": self._credentials(name, instance, role)}
 
     def do_forget(self, instance=None):
         """EC2 forgets a terminated instance after about an hour; with none named, all of them."""

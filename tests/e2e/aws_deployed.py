@@ -1,6 +1,8 @@
 """What moto lacks of what an operator's templates make, so that Terraform finds it as it made it."""
 
 import base64
+import contextlib
+import json
 
 from moto.autoscaling.models import LifecycleHook
 from moto.autoscaling.responses import AutoScalingResponse
@@ -102,3 +104,24 @@ def place(instance, address):
     nic.private_ip_address = address
     nic.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": address}]
     instance._private_ips = {address}
+
+
+@contextlib.contextmanager
+def trusted_by_ec2(backend, profile_name):
+    """
+    The role of an instance profile, which EC2 assumes for an instance if the role trusts it. moto judges
+    principals of accounts only, so while this lasts the role trusts everybody.
+    """
+    profile = next(p for p in backend.instance_profiles.values() if p.name == profile_name)
+    role = profile.roles[0]
+    trust = role.assume_role_policy_document
+    [statement] = json.loads(trust)["Statement"]
+    if statement["Principal"] != {"Service": "ec2.amazonaws.com"}:
+        raise ValueError(f"{role.name} does not trust EC2: {trust}")
+    role.assume_role_policy_document = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{**statement, "Principal": {"AWS": "*"}}]}
+    )
+    try:
+        yield role.name
+    finally:
+        role.assume_role_policy_document = trust

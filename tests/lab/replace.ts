@@ -22,6 +22,10 @@ type Way = "dies" | "leaves";
 /** A swarm of fewer than three stands no death of a manager. */
 const MANAGERS_MIN = 3;
 
+/** The managers' Auto Scaling group, in which a hook holds who is told to go until it has left. */
+const GROUP = "managers";
+const HEARTBEAT_MS = 900_000;
+
 /** What is wrong when every manager that there is now has been replaced, one after the other. */
 export async function replaceManagers(
   lab: Lab,
@@ -55,10 +59,15 @@ async function replace(
   onTurn(`${name} is launched, and ${old.name} is told to go`);
   const failed = failureOf(name, await lab.run(lab.addNode(name, "manager"), ["join", ...args]));
   if (failed !== null) return failed;
+  const scaling = lab.aws.autoScaling;
+  const hook = { name: "leave", transition: "terminating", heartbeatMs: HEARTBEAT_MS } as const;
+  scaling.addGroup(GROUP, [hook]);
+  scaling.put(old.instance, GROUP, "Terminating:Wait");
   old.imds.lifecycle = "Terminated";
   const left = failureOf(old.name, await lab.run(old, ["leave", "--if-terminating", ...args]));
+  const state = scaling.memberOf(old.instance)?.state;
   await lab.terminate(old);
-  return left;
+  return left ?? (state === "Terminating:Proceed" ? null : `${old.name} is held: ${state}`);
 }
 
 function failureOf(name: string, { exit, stderr }: RunResult): string | null {

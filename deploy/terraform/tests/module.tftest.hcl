@@ -194,8 +194,7 @@ run "another_port_of_overlays" {
   command = plan
 
   variables {
-    encrypted_overlays = true
-    settings           = { SWARM_JOIN_DATA_PATH_PORT = "4790" }
+    settings = { SWARM_JOIN_DATA_PATH_PORT = "4790" }
   }
 
   assert {
@@ -300,6 +299,16 @@ run "settings_that_are_the_modules" {
 
   variables {
     settings = { SWARM_JOIN_STORE = "s3://mine/swarms" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "settings_without_a_port" {
+  command = plan
+
+  variables {
+    settings = { SWARM_JOIN_DATA_PATH_PORT = "high" }
   }
 
   expect_failures = [var.settings]

@@ -6,7 +6,7 @@ import type { Member } from "../aws.ts";
 import { firstBoot, Release } from "../first_boot.ts";
 import { Keepers } from "../keepers.ts";
 import { STATE_DIR, until } from "../machine.ts";
-import { consistsOf } from "../membership.ts";
+import { consistsOf, listed, managersOf } from "../membership.ts";
 import type { Node } from "../node.ts";
 import { type Case, lastLines } from "../suite.ts";
 import type { Vpc } from "../vpc.ts";
@@ -67,19 +67,22 @@ async function deploys(
   note(`replaced in ${Math.round((Date.now() - begunMs) / 1_000)} s`);
   const { fingerprints } = await vpc.oneSwarm();
   assert.deepEqual(fingerprints, [first], "it is the same swarm");
+  await until("those that were replaced to be out of its list", 300_000, async () => {
+    return (await listed(managersOf(vpc))).length === vpc.all.length;
+  }, 500);
   await consistsOf(vpc.some("m4", "m5", "m6"), vpc.some("w3", "w4"));
   const denied = (await vpc.aws.calls()).filter(({ status }) => status === 403);
   assert.deepEqual(denied, [], "its roles' policies are enough");
-  assert.equal(await terraform.difference("root"), null, "what swarm-join wrote is no difference");
+  assert.equal(await terraform.difference("live"), null, "what swarm-join wrote is no difference");
   await keepers.stop(vpc.all);
-  await terraform.run("root", "destroy", "-auto-approve");
+  await terraform.run("live", "destroy", "-auto-approve");
   const { templates } = await vpc.aws.dump();
   assert.deepEqual(Object.keys(templates), [`swarm-join-${vpc.aws.vpc}-swarm`]);
 }
 
 async function apply(vpc: Vpc, terraform: Terraform, release: Release): Promise<void> {
   await terraform.copy("deploy");
-  await terraform.root("root", [
+  await terraform.root("live", [
     'module "smallest" {',
     '  source = "../deploy/terraform/examples/smallest"',
     `  vpc_id = "${vpc.aws.vpc}"`,
@@ -92,7 +95,7 @@ async function apply(vpc: Vpc, terraform: Terraform, release: Release): Promise<
     "  }",
     "}",
   ]);
-  await terraform.run("root", "apply", "-auto-approve");
+  await terraform.run("live", "apply", "-auto-approve");
 }
 
 /** A machine for an instance that its group has launched, and the launching hook holds; it has booted. */

@@ -1,6 +1,5 @@
 # For production: record and tokens in a bucket of their own, encrypted with a key of their own, so that no worker
-# can read the managers' token; a shell by Session Manager instead of SSH; workers that a policy of yours may scale;
-# overlays that may be encrypted.
+# can read the managers' token; a shell by Session Manager instead of SSH; workers that a policy scales.
 
 variable "vpc_id" {
   description = "The VPC."
@@ -73,7 +72,6 @@ module "swarm" {
   worker_instance_type  = "m7i.xlarge"
   root_volume           = { size = 100 }
 
-  encrypted_overlays            = true
   additional_security_group_ids = [aws_security_group.services.id]
   manager_role_policy_arns      = [local.ssm_managed]
   worker_role_policy_arns       = [local.ssm_managed]
