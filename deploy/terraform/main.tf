@@ -12,11 +12,14 @@ locals {
       min           = var.manager_count
       # Never fewer: no scale-in takes a manager away. While one is replaced there is one more.
       max = var.manager_count + 1
+      # Of a count that is lowered Auto Scaling would leave as many as the maximum is.
+      desired = var.manager_count
     }
     worker = {
       instance_type = var.worker_instance_type
       min           = var.worker_count
       max           = coalesce(var.worker_max_count, var.worker_count)
+      desired       = null
     }
   }
 
@@ -59,6 +62,16 @@ data "aws_ami" "node" {
     name   = "image-id"
     values = [local.ami_id]
   }
+}
+
+locals {
+  # No machine can be launched with less than the AMI's own snapshot.
+  ami_gb = max(0, flatten([
+    for ami in data.aws_ami.node : [
+      for device in ami.block_device_mappings : tonumber(lookup(device.ebs, "volume_size", 0))
+      if device.device_name == ami.root_device_name
+    ]
+  ])...)
 }
 
 data "aws_subnet" "node" {
@@ -129,6 +142,11 @@ resource "aws_launch_template" "node" {
 
   lifecycle {
     precondition {
+      condition     = try(var.root_volume.size, local.ami_gb) >= local.ami_gb
+      error_message = "root_volume.size must be ${local.ami_gb} or more, which is what ${local.ami_id} has; or root_volume null."
+    }
+
+    precondition {
       condition     = var.kms_key_arn == null || var.store == "s3"
       error_message = "kms_key_arn encrypts what is in the bucket: it counts only with store s3."
     }
@@ -152,6 +170,7 @@ resource "aws_autoscaling_group" "node" {
   vpc_zone_identifier = var.subnet_ids
   min_size            = each.value.min
   max_size            = each.value.max
+  desired_capacity    = each.value.desired
   health_check_type   = "EC2"
   # Also what an instance refresh waits for after each machine: the hooks say when it is a member.
   health_check_grace_period = 60

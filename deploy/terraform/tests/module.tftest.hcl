@@ -119,6 +119,10 @@ run "in_aws" {
     condition     = length(regexall("\nFROM=s3://releases/swarm-join/0.1.0\n", local.user_data)) == 1
     error_message = "the user data fetch the program from there"
   }
+  assert {
+    condition     = aws_autoscaling_group.node["manager"].desired_capacity == 1
+    error_message = "as many managers as there are to be, also after there were more"
+  }
 }
 
 run "in_aws_us_gov" {
@@ -234,6 +238,23 @@ run "more_workers_than_the_most" {
   }
 
   expect_failures = [aws_autoscaling_group.node]
+}
+
+run "a_root_volume_smaller_than_the_AMI" {
+  command = plan
+
+  override_data {
+    target = data.aws_ami.node
+    values = {
+      root_device_name = "/dev/xvda"
+      block_device_mappings = [
+        { device_name = "/dev/sdb", ebs = { volume_size = "10" } },
+        { device_name = "/dev/xvda", ebs = { volume_size = "30" } },
+      ]
+    }
+  }
+
+  expect_failures = [aws_launch_template.node]
 }
 
 run "a_key_without_a_bucket" {
