@@ -69,9 +69,9 @@ fetch swarm-join.service "$UNIT_SHA256"
 install -m 0755 "$work/swarm-join-$machine" /usr/local/bin/swarm-join
 install -m 0644 "$work/swarm-join.service" /etc/systemd/system/swarm-join.service
 
-# Your settings (swarm-join --help), if nothing wrote them before. For more than a test name a bucket: whoever may
+# Your settings (swarm-join --help), if nothing wrote any before. For more than a test name a bucket: whoever may
 # see tags can read the managers' token in them.
-if [ ! -e /etc/swarm-join.env ]; then
+if ! grep -qs '^[^#]' /etc/swarm-join.env; then
   cat > /etc/swarm-join.env <<'ENV'
 # SWARM_JOIN_STORE=s3://my-bucket/swarms
 SWARM_JOIN_TIMEOUT=10m

@@ -40,6 +40,14 @@ const CASES: Case[] = [
     },
   },
   {
+    name: "a file that sets nothing, as a package brings it, is none",
+    given: async (machine) =>
+      machine.write(SETTINGS, await Deno.readTextFile(`${ROOT}deploy/packages/swarm-join.env`)),
+    then: async (machine) => {
+      assert.match(await machine.read(SETTINGS) ?? "", /^SWARM_JOIN_TIMEOUT=10m$/m);
+    },
+  },
+  {
     name: "run again, it installs anew what is named now, and keeps the settings",
     given: async (machine) => {
       assert.equal((await machine.run(filled(SCRIPT, await linesOf(machine.from)))).code, 0);
