@@ -391,10 +391,13 @@ Deno.test("no parameter but the VPC makes another security group of the one that
   const properties = /\n  SecurityGroup:\n[^]*?\n\n/.exec(TEMPLATE)?.[0] ?? "";
   // What AWS's reference of AWS::EC2::SecurityGroup says "Update requires: Replacement" of.
   const replacing = [...properties.matchAll(/^ {6}(GroupDescription|GroupName|VpcId): (.*)$/gm)];
-  assert.deepEqual(replacing.map(([, key, value]) => [key, /[!$]/.test(value ?? "") ? value : ""]), [
-    ["GroupDescription", ""],
-    ["VpcId", "!Ref VpcId"],
-  ]);
+  assert.deepEqual(
+    replacing.map(([, key, value]) => [key, /[!$]/.test(value ?? "") ? value : ""]),
+    [
+      ["GroupDescription", ""],
+      ["VpcId", "!Ref VpcId"],
+    ],
+  );
 });
 
 Deno.test("the template is small enough to be given as a text", () => {
