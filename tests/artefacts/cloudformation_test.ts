@@ -388,7 +388,7 @@ judged("cloudformation-validate finds nothing", ["python"], async () => {
 });
 
 Deno.test("no parameter but the VPC makes another security group of the one that nodes are in", () => {
-  const properties = /\n  SecurityGroup:\n[^]*?\n\n/.exec(TEMPLATE)?.[0] ?? "";
+  const properties = /\n {2}SecurityGroup:\n[^]*?\n\n/.exec(TEMPLATE)?.[0] ?? "";
   // What AWS's reference of AWS::EC2::SecurityGroup says "Update requires: Replacement" of.
   const replacing = [...properties.matchAll(/^ {6}(GroupDescription|GroupName|VpcId): (.*)$/gm)];
   assert.deepEqual(
