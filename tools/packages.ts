@@ -93,7 +93,7 @@ export async function pack(kind: Kind, what: Packed): Promise<string> {
 async function layForNfpm(what: Packed, staged: string): Promise<void> {
   await copy(
     [
-      ...[`${DEPLOY}/packages/.`, `${DEPLOY}/one-shot`, `${DEPLOY}/completions`],
+      ...[`${DEPLOY}/packages/.`, `${DEPLOY}/iam`, `${DEPLOY}/one-shot`, `${DEPLOY}/completions`],
       ...[`${DEPLOY}/swarm-join.service`, `${ROOT}LICENSE`],
     ],
     staged,
@@ -132,7 +132,9 @@ async function tarball(what: Packed, staged: string, target: string): Promise<vo
   await Deno.mkdir(folder);
   await copy(
     [
-      ...["swarm-join.service", "one-shot", "completions"].map((name) => `${DEPLOY}/${name}`),
+      ...["swarm-join.service", "iam", "one-shot", "completions"].map((name) =>
+        `${DEPLOY}/${name}`
+      ),
       ...[`${DEPLOY}/man/swarm-join.8`, `${DEPLOY}/packages/swarm-join.env`],
       ...[`${ROOT}LICENSE`, `${ROOT}CHANGELOG.md`, what.notices],
     ],

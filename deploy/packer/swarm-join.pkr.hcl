@@ -115,6 +115,8 @@ source "amazon-ebs" "swarm_join" {
   subnet_id     = var.subnet_id
   instance_type = var.architecture == "arm64" ? "t4g.small" : "t3.small"
   ssh_username  = local.system.user
+  # The key that it is built with does not stay in the image.
+  ssh_clear_authorized_keys = true
 
   source_ami_filter {
     owners      = [coalesce(var.source_owner, local.system.owner)]
