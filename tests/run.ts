@@ -1,6 +1,6 @@
 /**
  * `make test`: format, style, types, every test, a short proof, and the real thing end to end, within
- * twenty minutes on two cores. It first says what it will run, about how long, and what it leaves.
+ * half an hour on two cores. It first says what it will run, about how long, and what it leaves.
  *
  * `SWARM_JOIN_TEST_ALL=1`: the whole proof and every case end to end, and a part that can't run here is
  * a failure. A part that passes prints one line; one that fails prints all that it said. The last line
