@@ -2,7 +2,7 @@
  * `make test`: format, style, types, every test, a short proof, and the real thing end to end, within
  * half an hour on two cores. It first says what it will run, about how long, and what it leaves.
  *
- * `SWARM_JOIN_TEST_ALL=1`: the whole proof and every case end to end, and a part that can't run here is
+ * `TEST_ALL=1`: the whole proof and every case end to end, and a part that can't run here is
  * a failure. A part that passes prints one line; one that fails prints all that it said. The last line
  * is `N passed, N failed`. Arguments: names of parts, to run only those; `--list` names them.
  */
@@ -12,7 +12,7 @@ import { ipv6Programs } from "./e2e/programs.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const DENO = Deno.execPath();
 
-const ALL = Deno.env.get("SWARM_JOIN_TEST_ALL") === "1";
+const ALL = Deno.env.get("TEST_ALL") === "1";
 const SHORT_PROOF = ["--small", "--minutes", "3", "--seeds", "10000"];
 /** How often a part that shows nothing of its own says how far it is. */
 const PROGRESS_MS = 30_000;
@@ -31,7 +31,7 @@ interface Part {
   beside?: boolean;
   /** Why it can't run here; empty: it can. */
   lacks?: string[];
-  /** What it leaves to SWARM_JOIN_TEST_ALL=1. */
+  /** What it leaves to TEST_ALL=1. */
   leaves?: string;
 }
 
@@ -85,7 +85,7 @@ function announce(parts: Part[]): void {
   }
   const left = able.flatMap(({ name, leaves }) => leaves ? [`${name} leaves out ${leaves}`] : []);
   for (const each of left) say(each);
-  if (left.length > 0) say("All of it, in about an hour: SWARM_JOIN_TEST_ALL=1 make test");
+  if (left.length > 0) say("All of it, in about an hour: TEST_ALL=1 make test");
   say("");
 }
 

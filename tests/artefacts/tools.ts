@@ -2,7 +2,7 @@
  * The tools of other ecosystems that judge what is shipped: packages by lintian, a template by cfn-lint, a module
  * by Terraform. `tools/setup_tests.sh` installs them, but for Terraform and its provider, which are in no registry
  * of packages: a test that needs what is not here says so and is left out, and fails where nothing may be
- * (SWARM_JOIN_TEST_ALL=1).
+ * (TEST_ALL=1).
  */
 import { output, sh } from "../e2e/machine.ts";
 
@@ -39,7 +39,7 @@ export function judged(
   fn: (t: Deno.TestContext) => Promise<void>,
 ): void {
   const lacks = tools.filter((tool) => pathOf(tool) === null);
-  const all = Deno.env.get("SWARM_JOIN_TEST_ALL") === "1";
+  const all = Deno.env.get("TEST_ALL") === "1";
   const left = lacks.length > 0 && !all;
   Deno.test({
     name: left ? `${name} (left out: needs ${lacks.join(", ")})` : name,

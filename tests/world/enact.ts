@@ -199,10 +199,9 @@ function isHeld(world: World, { isGoing, isSpot, isReleased }: Machine): boolean
   return world.hookMs > 0 && isGoing && !isSpot && !isReleased;
 }
 
-/** Null where no machine is in a group. */
-function hookOf(world: World, machine: Machine): Hook | null {
+/** Only who learns of its group from the metadata asks, so it is in one; without `hookMs` that has no hook. */
+function hookOf(world: World, machine: Machine): Hook {
   const { hookMs: heartbeatMs } = world;
-  if (heartbeatMs === 0) return null;
   const { isGoing } = machine;
   const state = isHeld(world, machine)
     ? "Terminating:Wait"
@@ -210,7 +209,7 @@ function hookOf(world: World, machine: Machine): Hook | null {
     ? "Terminating:Proceed"
     : "InService";
   const hook = { name: "leave", transition: "terminating" as const, heartbeatMs };
-  return { group: `${machine.role}s`, state, hooks: [hook] };
+  return { group: `${machine.role}s`, state, hooks: heartbeatMs > 0 ? [hook] : [] };
 }
 
 function complete(world: World, machine: Machine): AnyAnswer {
