@@ -15,10 +15,10 @@ import { DEFAULT_VERB, VERBS, verbUsage } from "./verbs.ts";
 /** What it is for, and how one begins with it. */
 export const ABOUT =
   "Tag the instances Role=manager or Role=worker, allow what deploy/iam lists (of a package: " +
-  "/usr/share/doc/swarm-join/examples/iam), and enable swarm-join.service, which runs swarm-join keep, on all " +
-  "of them at once if you like: exactly one manager founds the swarm, all others join it. Running it again changes nothing. Try it first " +
-  "with --dry-run: it says who this node is, what it sees, what it would do and why, and which " +
-  "permissions are missing.";
+  "/usr/share/doc/swarm-join/examples/iam), and enable swarm-join.service, which runs swarm-join " +
+  "keep, on all of them at once if you like: exactly one manager founds the swarm, all others join " +
+  "it. Running it again changes nothing. Try it first with --dry-run: it says who this node is, " +
+  "what it sees, what it would do and why, and which permissions are missing.";
 
 export const EXAMPLES = [
   ["sudo swarm-join --dry-run", ""],

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseEnvFile } from "../../src/cli/env_file.ts";
 import type { Resource } from "./terraform.ts";
-import { ROOT } from "./tools.ts";
+import { type Json, ROOT } from "./tools.ts";
 
 /** What is asked of one swarm. */
 export interface Asked {
@@ -36,8 +36,7 @@ export function faultsIn(resources: Resource[], asked: Asked): string[] {
     faults.push(`${what}: ${is}, not ${not}`);
   };
   const of = (type: string): Resource[] => resources.filter((one) => one.type === type);
-  // deno-lint-ignore no-explicit-any
-  const one = (type: string, kind: string): Record<string, any> =>
+  const one = (type: string, kind: string): Json =>
     of(type).find(({ index }) => index === kind)?.values ?? {};
   same(
     "ports",
@@ -89,23 +88,19 @@ function goingOut({ values: { ip_protocol, cidr_ipv4, cidr_ipv6 } }: Resource): 
   return `${ip_protocol} ${cidr_ipv4 ?? cidr_ipv6}`;
 }
 
-// deno-lint-ignore no-explicit-any
-function hookOf(hook: any): unknown[] {
+function hookOf(hook: Json): unknown[] {
   return [hook.name, hook.lifecycle_transition, hook.default_result, hook.heartbeat_timeout];
 }
 
-// deno-lint-ignore no-explicit-any
-function metadataOf(options: any): unknown[] {
+function metadataOf(options: Json): unknown[] {
   const { http_tokens, http_put_response_hop_limit, instance_metadata_tags } = options;
   return [http_tokens, http_put_response_hop_limit, instance_metadata_tags];
 }
 
 /** Those that each instance gets. */
 function tagsOf(group: Resource["values"]): [string, string][] {
-  // deno-lint-ignore no-explicit-any
-  return (group.tag ?? []).filter((tag: any) => tag.propagate_at_launch)
-    // deno-lint-ignore no-explicit-any
-    .map(({ key, value }: any) => [key, value]);
+  return (group.tag ?? []).filter((tag: Json) => tag.propagate_at_launch)
+    .map(({ key, value }: Json) => [key, value]);
 }
 
 /** The policy of `deploy/iam`, as README.md has a person fill it in. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { output, sh } from "../e2e/machine.ts";
 import { checksums } from "../../tools/checksums.ts";
 import { seal, source } from "../../tools/release.ts";
-import { DEBIAN, judged, pathOf, ROOT } from "./tools.ts";
+import { DEBIAN, type Json, judged, pathOf, ROOT } from "./tools.ts";
 
 const ARCH = Deno.build.arch;
 const PROGRAM = `swarm-join-${ARCH}`;
@@ -163,8 +163,7 @@ async function refused(folder: string): Promise<string> {
   return stderr;
 }
 
-// deno-lint-ignore no-explicit-any
-function provenanceOf(folder: string): any {
+function provenanceOf(folder: string): Json {
   return JSON.parse(Deno.readTextFileSync(join(folder, "provenance.json")));
 }
 

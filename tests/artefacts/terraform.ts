@@ -1,15 +1,14 @@
 /** Terraform with the AWS provider that is on this machine, an AWS of moto's, and copies of the module that may be changed. */
 import { Aws } from "../e2e/aws.ts";
 import { type Ended, output, sh } from "../e2e/machine.ts";
-import { pathOf, ROOT } from "./tools.ts";
+import { type Json, pathOf, ROOT } from "./tools.ts";
 
 export interface Resource {
   address: string;
   type: string;
   name: string;
   index?: string | number;
-  // deno-lint-ignore no-explicit-any
-  values: Record<string, any>;
+  values: Record<string, Json>;
 }
 
 interface Values {
@@ -109,8 +108,7 @@ export class Terraform {
   }
 
   /** What it would do. */
-  // deno-lint-ignore no-explicit-any
-  async plan(where: string): Promise<any> {
+  async plan(where: string): Promise<Json> {
     await this.run(where, "plan", "-out=plan");
     return JSON.parse(await this.run(where, "show", "-json", "plan"));
   }

@@ -23,6 +23,10 @@ const IN_PYTHON = [
 const IN_DEBIAN = ["bash", "fish", "lintian", "man", "minisign", "rpm", "rpmlint", "zsh"] as const;
 const ON_PATH = ["terraform", "systemd-analyze", "systemd-nspawn"] as const;
 
+/** What a tool said in JSON: the assertions on it say what it has to be. */
+// deno-lint-ignore no-explicit-any
+export type Json = any;
+
 export type Tool =
   | typeof IN_PYTHON[number]
   | typeof IN_DEBIAN[number]
